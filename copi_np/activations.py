@@ -1,0 +1,74 @@
+"""Activation functions y = f(a), each with its derivative df(a)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from array_api_compat import array_namespace
+
+from copi_np.arrays import Array
+
+
+class Activation(NamedTuple):
+    """An activation function and its derivative, both element by element."""
+
+    name: str
+    f: Callable[[Array], Array]
+    df: Callable[[Array], Array]
+
+
+LEAK = 0.1
+"""Slope of the leaky ReLU for negative input."""
+
+
+def leaky_relu(a: Array) -> Array:
+    """Leaky rectifier: a where a > 0, else ``LEAK * a``."""
+    xp = array_namespace(a)
+    return xp.where(a > 0, a, LEAK * a)
+
+
+def leaky_relu_derivative(a: Array) -> Array:
+    """1 where a > 0, else ``LEAK``; at the kink, from the left."""
+    xp = array_namespace(a)
+    return xp.where(a > 0, xp.ones_like(a), xp.full_like(a, LEAK))
+
+
+def relu(a: Array) -> Array:
+    """Rectifier: a where a > 0, else 0."""
+    xp = array_namespace(a)
+    return xp.where(a > 0, a, xp.zeros_like(a))
+
+
+def relu_derivative(a: Array) -> Array:
+    """1 where a > 0, else 0."""
+    xp = array_namespace(a)
+    return xp.where(a > 0, xp.ones_like(a), xp.zeros_like(a))
+
+
+def tanh(a: Array) -> Array:
+    """Hyperbolic tangent."""
+    return array_namespace(a).tanh(a)
+
+
+def tanh_derivative(a: Array) -> Array:
+    """1 - tanh(a)^2."""
+    return 1 - tanh(a) ** 2
+
+
+def linear(a: Array) -> Array:
+    """The identity."""
+    return a
+
+
+def linear_derivative(a: Array) -> Array:
+    """1 everywhere."""
+    return array_namespace(a).ones_like(a)
+
+
+ACTIVATIONS = {
+    "leaky_relu": Activation("leaky_relu", leaky_relu, leaky_relu_derivative),
+    "relu": Activation("relu", relu, relu_derivative),
+    "tanh": Activation("tanh", tanh, tanh_derivative),
+    "linear": Activation("linear", linear, linear_derivative),
+}

@@ -1,0 +1,57 @@
+"""What every array function begins with: the library of its arguments, once they fit together."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+from array_api_compat import array_namespace, device
+
+from copi_np.errors import InputError
+
+Array: TypeAlias = Any
+"""An array of any library that follows the Python array API standard: NumPy, CuPy, .."""
+
+
+def common_namespace(axes: str, *arrays: Array) -> Any:
+    """The array library of `arrays`, once they share library, device, dtype and fitting shapes.
+
+    ``xp = common_namespace("OI BI BO", W, x, z)`` reads: W is (O, I), x is (B, I) and z is (B, O),
+    where the same letter stands for the same length.
+
+    Parameters
+    ----------
+    axes : str
+        one word per array, one letter per axis
+    *arrays : arrays
+        the arrays, in the order of the words
+
+    Returns
+    -------
+    xp : namespace
+        the array API namespace in which to compute
+
+    Raises
+    ------
+    InputError
+        if the arrays belong to different libraries or devices, mix dtypes, or do not fit
+    """
+    try:
+        xp = array_namespace(*arrays)
+    except TypeError as error:
+        kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
+        raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
+    first = arrays[0]
+    for array in arrays[1:]:
+        if array.dtype != first.dtype:
+            raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
+        if device(array) != device(first):
+            raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
+    lengths: dict[str, int] = {}
+    for word, array in zip(axes.split(), arrays, strict=True):
+        fits = array.ndim == len(word) and all(
+            lengths.setdefault(letter, length) == length for letter, length in zip(word, array.shape, strict=True)
+        )
+        if not fits:
+            shapes = " ".join(str(tuple(array.shape)) for array in arrays)
+            raise InputError(f"shapes {shapes} do not fit {axes!r} (the same letter is the same length)")
+    return xp

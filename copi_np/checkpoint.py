@@ -1,0 +1,102 @@
+"""Save and load networks: one .npz file without pickle, written all or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from copi_np.backend import Backend
+from copi_np.errors import CopiError, DataError
+from copi_np.network import Network
+
+SCHEMA: Final = 1
+"""Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
+
+
+def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[str, Any] | None = None) -> None:
+    """Write a network's weights, feedback and configuration to an .npz file.
+
+    The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
+    and never half of one.
+
+    Parameters
+    ----------
+    path : path                 ends in .npz
+    network : Network
+    metadata : dict, optional   anything JSON can hold, given back by `load_network`
+
+    Raises
+    ------
+    DataError                   if the file cannot be written; an older one is left as it was
+    """
+    arrays: dict[str, Any] = {}
+    for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
+        named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
+        present = {name: array for name, array in named.items() if array is not None}
+        arrays.update({f"{name}_{k}": network.backend.to_host(array) for name, array in present.items()})
+    header = json.dumps({"schema": SCHEMA, "network": network.config, "metadata": metadata or {}})
+    target = Path(path)
+    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, allow_pickle=False, header=np.array(header), **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(target)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise DataError(f"cannot write {target} ({error.strerror}): free some space or choose another place") from error
+
+
+def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> tuple[Network, dict[str, Any]]:
+    """Read a network that `save_network` wrote, on whichever backend.
+
+    Parameters
+    ----------
+    path : path
+    backend : {"numpy", "cupy", "auto"} or Backend
+
+    Returns
+    -------
+    network : Network
+    metadata : dict     as it was given to `save_network`
+
+    Raises
+    ------
+    DataError           if the file is missing, damaged, or not a checkpoint that this version can read
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise DataError(f"there is no checkpoint {path}: correct the path")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is cut short, or not a checkpoint: use another copy of it")
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            header = json.loads(str(archive["header"]))
+            arrays = {name: archive[name] for name in archive.files if name != "header"}
+        if header["schema"] > SCHEMA:
+            raise DataError(f"{path} was written by a newer version of copi-np: update this one")
+        network = _rebuilt(header["network"], arrays, backend)
+    except CopiError:
+        raise
+    # damaged bytes make the readers of zip, npy and JSON raise nearly every kind of exception there is
+    except Exception as error:
+        raise DataError(f"{path} is damaged, or not a checkpoint: use another copy of it") from error
+    return network, header["metadata"]
+
+
+def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
+    """A network of this configuration that holds these arrays."""
+    network = Network(**config, rng=np.random.default_rng(0), backend=backend)
+    for k, layer in enumerate(network.layers):
+        layer.W = network.backend.asarray(arrays[f"W_{k}"])
+        if f"R_{k}" in arrays:
+            layer.R = network.backend.asarray(arrays[f"R_{k}"])
+        if f"feedback_{k}" in arrays:
+            network.feedback[k] = network.backend.asarray(arrays[f"feedback_{k}"])
+    return network

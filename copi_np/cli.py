@@ -1,0 +1,126 @@
+"""The ``copi-np`` command: thin; what it does stands in `copi_np.experiments`.
+
+Results go to standard output, progress and errors to standard error; bad input exits with code 2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+import copi_np
+from copi_np.errors import CopiError
+
+
+class Failure(click.ClickException):
+    """An error of the package, shown as one line."""
+
+    exit_code = 2
+
+
+class Group(click.Group):
+    """A group of commands that shows the package's errors as one line."""
+
+    def invoke(self, context: click.Context) -> Any:
+        try:
+            return super().invoke(context)
+        except CopiError as error:
+            raise Failure(str(error)) from error
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        from copi_np.errors import unknown
+
+        if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            raise Failure(str(unknown("command", args[0], self.list_commands(context))))
+        return super().resolve_command(context, args)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(copi_np.__version__, prog_name="copi-np")
+def main() -> None:
+    """Constrained Parameter Inference (COPI): learning with local rules."""
+
+
+backend_option = click.option(
+    "--backend", default="auto", show_default=True, help="numpy, cupy, or auto: a GPU where one works."
+)
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    envvar="COPI_NP_DATA",
+    help="Folder with one sub-folder per data set.  [env: COPI_NP_DATA]",
+)
+
+
+@main.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for table and figures; an earlier demo in it is replaced.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs per method.  [default: 12]")
+@backend_option
+def demo(out: Path, epochs: int | None, backend: str) -> None:
+    """Watch four methods learn handwritten digits."""
+    from copi_np.experiments.demo import demo_table, run_demo
+    from copi_np.progress import ProgressBar
+
+    results = run_demo(out, epochs, ProgressBar, backend)
+    click.echo(demo_table(results))
+    click.echo(f"\nFigures and records: {out / 'learning-curves.png'}, {out / 'digits.png'}, {out / 'demo.json'}")
+
+
+@main.command()
+@click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
+@click.option("--method", default="copi-bp", show_default=True, help="copi-bp, copi-fa, bp-decor, bp-adam, ..")
+@click.option("--preset", help="Hyper-parameters to start from, e.g. mnist, mnist-journal.  [default: by data set]")
+@click.option("--epochs", type=int, help="Passes through the training samples.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and shuffling.")
+@click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
+@click.option("--eta-w", type=float, help="Step size of the forward weights, constant.")
+@click.option("--eta-r", type=float, help="Step size of the lateral weights, constant.")
+@click.option("--delta-scale", type=float, help="Multiplies the error signals.")
+@click.option("--r-only-epochs", type=int, help="First epochs, in which the lateral weights learn alone.")
+@click.option("--batch-size", type=int, help="Samples per update.")
+@click.option("--decorrelation", help="Form of the rule of the lateral weights: matrix or local.")
+@click.option("--dtype", help="float32 or float64.")
+@backend_option
+@data_dir_option
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the records of this run.")
+def train(out: Path, data_dir: Path | None, backend: str, **options: Any) -> None:
+    """Train one network and keep its records.
+
+    Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
+    DIR/checkpoint.npz. What an option leaves open comes from the preset.
+    """
+    from copi_np.backend import get_backend
+    from copi_np.datasets import load_dataset
+    from copi_np.experiments.config import config_from_options
+    from copi_np.experiments.methods import METHODS
+    from copi_np.experiments.runner import train_into
+    from copi_np.progress import ProgressBar
+
+    chosen_backend = get_backend(backend)
+    config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
+    with ProgressBar(METHODS[config.method].label, config.epochs) as bar:
+        history = train_into(out, config, data, chosen_backend, [bar])
+    last = history[-1]
+    click.echo(
+        f"{config.method} on {config.dataset}, epoch {last.epoch}: "
+        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % (records in {out})"
+    )
+
+
+@main.command()
+@data_dir_option
+def doctor(data_dir: Path | None) -> None:
+    """Say what works on this machine: versions, BLAS, GPU, data sets."""
+    from copi_np.doctor import report
+
+    click.echo(report(data_dir))

@@ -1,0 +1,114 @@
+"""Data sets: the bundled mnist-5k; mnist, fashion-mnist and cifar10 by download; and any .npz file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from copi_np.datasets.bundled import bundled_path
+from copi_np.datasets.catalogue import DATASETS, Description
+from copi_np.datasets.dataset import Dataset, Split, as_float, one_hot
+from copi_np.datasets.fetch import cache_dir, locate, obtain, search_folders
+from copi_np.datasets.npz import load_npz
+from copi_np.errors import InputError, choose
+
+__all__ = [
+    "DATASETS",
+    "Dataset",
+    "Description",
+    "FoundFiles",
+    "Split",
+    "as_float",
+    "cache_dir",
+    "find_dataset",
+    "load_dataset",
+    "one_hot",
+]
+
+
+class FoundFiles(NamedTuple):
+    """Which files of a data set are on this machine.
+
+    Attributes
+    ----------
+    paths : tuple of Path
+        the files that are there, not yet verified
+    missing : tuple of str
+        the names of the others, which `load_dataset` would download
+    """
+
+    paths: tuple[Path, ...]
+    missing: tuple[str, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether the data set can be loaded without a download."""
+        return not self.missing
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The folders of the files that are there, each once."""
+        return tuple(dict.fromkeys(path.parent for path in self.paths))
+
+
+def load_dataset(name: str | os.PathLike[str], data_dir: str | Path | None = None, *, download: bool = True) -> Dataset:
+    """Load a data set by its name or from an .npz file.
+
+    Parameters
+    ----------
+    name : str or path
+        a name of `DATASETS`, or the path of an .npz file with x_train, y_train, x_test and y_test
+    data_dir : path, optional
+        a folder with one sub-folder of files per data set, by default that of the environment variable COPI_NP_DATA;
+        files that are not there are looked for in the user's cache
+    download : bool
+        whether files that are nowhere are downloaded into the cache
+
+    Returns
+    -------
+    dataset : Dataset
+
+    Raises
+    ------
+    InputError
+        if `name` is neither the name of a data set nor ends in .npz
+    DataError
+        if a file is missing, cannot be downloaded, or is damaged
+    """
+    text = str(name)
+    if text.endswith(".npz"):
+        return load_npz(text)
+    description = _describe(text)
+    return description.load(text, obtain(text, description.files, data_dir, download))
+
+
+def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
+    """Look for the files of a data set, without downloading or reading any.
+
+    Parameters
+    ----------
+    name : str
+        a name of `DATASETS`
+    data_dir : path, optional
+        as in `load_dataset`
+
+    Raises
+    ------
+    InputError
+        if there is no such data set
+    """
+    files = _describe(name).files
+    if not files:
+        path = bundled_path()
+        return FoundFiles((path,), ()) if path.is_file() else FoundFiles((), (path.name,))
+    paths = locate(files, search_folders(name, data_dir))
+    return FoundFiles(tuple(paths.values()), tuple(file.name for file in files if file not in paths))
+
+
+def _describe(name: str) -> Description:
+    """Look a data set up; the error for an unknown name also tells of .npz files."""
+    try:
+        return choose("data set", name, DATASETS)
+    except InputError as error:
+        raise InputError(f"{error}, or the path of an .npz file") from None

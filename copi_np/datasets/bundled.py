@@ -1,0 +1,44 @@
+"""mnist-5k: 5,000 digits that come with the package, see ``data/README.md`` for where they are from."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Mapping
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import numpy as np
+
+from copi_np.datasets.dataset import Dataset, Split
+from copi_np.datasets.fetch import DataFile
+from copi_np.errors import DataError
+
+SHA256 = "9a3ff04b20c57e2c9e4b0431486066756ae0a71cec3e6166744d681cd478fe3c"
+
+
+def bundled_path() -> Path:
+    """Where the installed package keeps mnist-5k; the file may be missing if the installation is broken."""
+    with as_file(files("copi_np.data") / "mnist-5k.npz") as path:
+        return path
+
+
+def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
+    """Load the bundled digits: 4,000 to train and 1,000 to test, equally many of each class; it needs no `paths`.
+
+    Raises
+    ------
+    DataError
+        if the file is missing, or not the one this version of the package was made with
+    """
+    path = bundled_path()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read the bundled {path} ({error.strerror}): install copi-np again") from error
+    if hashlib.sha256(content).hexdigest() != SHA256:
+        raise DataError(f"the bundled {path} is damaged (its SHA-256 differs): install copi-np again")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        train = Split(arrays["x_train"], arrays["y_train"].astype(np.int64))
+        test = Split(arrays["x_test"], arrays["y_test"].astype(np.int64))
+    return Dataset(name, train, test, n_classes=10, image_shape=(28, 28))

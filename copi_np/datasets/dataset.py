@@ -1,0 +1,184 @@
+"""What a data set is: two splits of inputs and labels that fit together, and how a network sees them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.errors import InputError
+
+NDArray = npt.NDArray[Any]
+
+
+class Split(NamedTuple):
+    """Samples with their classes.
+
+    Attributes
+    ----------
+    inputs : (N, I) array
+        one sample per row: pixels 0..255 as uint8, or floating point in any unit
+    labels : (N,) array of int64
+        the class of each sample, 0 .. n_classes - 1
+    """
+
+    inputs: NDArray
+    labels: NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A classification task: one split to train on, another to test on.
+
+    Parameters
+    ----------
+    name : str
+        a name of `DATASETS`, or the path of an .npz file as it was given
+    train, test : Split
+        inputs of (N, I) and labels of (N,); I and the dtype of the inputs are the same in both
+    n_classes : int
+        the number of classes K; labels are 0 .. K - 1
+    image_shape : tuple of int, or None
+        the shape of one sample, such as (28, 28) or channel-major (3, 32, 32); None if it is not known
+
+    Raises
+    ------
+    InputError
+        if a split is empty, has the wrong shape or dtype, holds NaN, infinite pixels or labels out of range, or if the
+        splits do not fit each other or `image_shape`
+    """
+
+    name: str
+    train: Split
+    test: Split
+    n_classes: int
+    image_shape: tuple[int, ...] | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no network could learn from."""
+        for part, (inputs, labels) in (("train", self.train), ("test", self.test)):
+            where = f"data set {self.name!r}, {part} split"
+            check_inputs(where, inputs)
+            check_labels(where, labels, self.n_classes)
+            if len(inputs) != len(labels):
+                raise InputError(f"{where}: {len(inputs)} inputs but {len(labels)} labels: give one label per input")
+        self._check_agreement()
+
+    def _check_agreement(self) -> None:
+        """Check that both splits are the same kind of samples."""
+        train, test = self.train.inputs, self.test.inputs
+        if train.shape[1] != test.shape[1]:
+            raise InputError(
+                f"data set {self.name!r}: {train.shape[1]} train but {test.shape[1]} test columns: "
+                "give both splits the same features"
+            )
+        # uint8 beside floating point would be scaled in one split only
+        if train.dtype != test.dtype:
+            raise InputError(
+                f"data set {self.name!r}: {train.dtype} train but {test.dtype} test inputs: convert one of them"
+            )
+        if self.image_shape is not None and prod(self.image_shape) != self.n_inputs:
+            raise InputError(
+                f"data set {self.name!r}: image_shape {self.image_shape} does not hold {self.n_inputs} pixels: "
+                "correct it, or give None"
+            )
+
+    @property
+    def n_inputs(self) -> int:
+        """The number of features I of one sample."""
+        return int(self.train.inputs.shape[1])
+
+
+def check_inputs(where: str, inputs: NDArray) -> None:
+    """Check that `inputs` are (N, I), not empty, uint8 or finite floating point; `where` opens the message.
+
+    Raises
+    ------
+    InputError
+        if they are not
+    """
+    if inputs.size == 0:
+        raise InputError(f"{where}: inputs of shape {inputs.shape} are empty: give at least one sample")
+    if inputs.ndim != 2:
+        raise InputError(f"{where}: inputs of shape {inputs.shape}: reshape them to (samples, features)")
+    if inputs.dtype != np.uint8 and not np.issubdtype(inputs.dtype, np.floating):
+        raise InputError(f"{where}: {inputs.dtype} inputs: convert them to uint8 pixels or floating point")
+    if inputs.dtype != np.uint8 and not np.isfinite(inputs).all():
+        raise InputError(f"{where}: inputs hold NaN or infinite values: remove or replace them")
+
+
+def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
+    """Check that `labels` are (N,) integers within 0 .. n_classes - 1; `where` opens the message.
+
+    Raises
+    ------
+    InputError
+        if they are not
+    """
+    if labels.ndim != 1:
+        raise InputError(f"{where}: labels of shape {labels.shape}: give one class number per sample, as (samples,)")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise InputError(f"{where}: {labels.dtype} labels: give integer class numbers")
+    if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
+        raise InputError(
+            f"{where}: labels run from {labels.min()} to {labels.max()}: number the classes 0 .. {n_classes - 1}"
+        )
+
+
+def as_float(inputs: NDArray, dtype: npt.DTypeLike) -> NDArray:
+    """Turn inputs into what a network computes with.
+
+    Parameters
+    ----------
+    inputs : (N, I) array
+        uint8 pixels 0..255, which are normalised to 0..1, or floating point, which is only cast
+    dtype : float32 or float64
+        the dtype of the result
+
+    Returns
+    -------
+    inputs : (N, I) array
+        a new array of `dtype`
+
+    Raises
+    ------
+    InputError
+        if the inputs or `dtype` are of another type
+    """
+    if np.dtype(dtype) not in (np.float32, np.float64):
+        raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
+    if inputs.dtype == np.uint8:
+        return np.divide(inputs, 255, dtype=dtype)
+    if np.issubdtype(inputs.dtype, np.floating):
+        return inputs.astype(dtype)
+    raise InputError(f"{inputs.dtype} inputs: convert them to uint8 pixels or floating point")
+
+
+def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:
+    """Turn labels into targets: one at the class of the sample, zero elsewhere.
+
+    Parameters
+    ----------
+    labels : (N,) array of integers
+        classes, 0 .. n_classes - 1
+    n_classes : int
+        the number of classes K
+    dtype : dtype
+        the dtype of the result
+
+    Returns
+    -------
+    targets : (N, K) array
+
+    Raises
+    ------
+    InputError
+        if the labels are not integers, not one per sample or out of range
+    """
+    check_labels("one_hot", labels, n_classes)
+    targets = np.zeros((len(labels), n_classes), dtype)
+    targets[np.arange(len(labels)), labels] = 1
+    return targets

@@ -1,0 +1,109 @@
+"""MNIST and Fashion-MNIST: four gzipped IDX files, a small header and then plain bytes."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import zlib
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.datasets.dataset import Dataset, Split
+from copi_np.datasets.fetch import DataFile, damaged
+from copi_np.errors import DataError
+
+# the four files of a data set, in the order in which `load_idx` takes them
+SHAPES: dict[str, tuple[int, ...]] = {
+    "train-images-idx3-ubyte.gz": (60000, 28, 28),
+    "train-labels-idx1-ubyte.gz": (60000,),
+    "t10k-images-idx3-ubyte.gz": (10000, 28, 28),
+    "t10k-labels-idx1-ubyte.gz": (10000,),
+}
+
+
+def idx_header(shape: tuple[int, ...]) -> bytes:
+    """The header of an IDX file of bytes: two zeros, the type 8, the number of axes, big-endian lengths."""
+    return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
+
+
+def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
+    """Read an IDX file of unsigned bytes.
+
+    Parameters
+    ----------
+    content : bytes
+        the decompressed file
+
+    Returns
+    -------
+    array : uint8 array
+        of the shape that the header tells; a read-only view of `content`
+
+    Raises
+    ------
+    DataError
+        if the header is not that of an IDX file of bytes, or tells another size than the file has
+    """
+    if len(content) < 4 or content[:3] != b"\0\0\x08":
+        raise DataError("is not an IDX file of bytes")
+    start = 4 + 4 * content[3]
+    if len(content) < start:
+        raise DataError("is cut short in its header")
+    # Python's integers cannot overflow, so a lying header is caught before anything is allocated
+    shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
+    if prod(shape) != len(content) - start:
+        raise DataError(f"announces shape {shape} but holds {len(content) - start} bytes")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+
+
+def read_content(path: Path, size: int) -> bytes:
+    """Read a file, decompressed if its name ends in .gz, but no more than `size` bytes and one.
+
+    Raises
+    ------
+    DataError
+        if the file cannot be read or decompressed
+    """
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
+            return stream.read(size + 1)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise damaged(path, "is cut short, or not a gzip archive") from error
+    except OSError as error:
+        raise DataError(f"cannot read {path} ({error.strerror}): check the file and its permissions") from error
+
+
+def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
+    """Read and verify one IDX file.
+
+    Raises
+    ------
+    DataError
+        if the file is damaged, or not what its name says
+    """
+    shape = SHAPES[file.name]
+    content = read_content(path, len(idx_header(shape)) + prod(shape))
+    if file.content_sha256 not in (None, hashlib.sha256(content).hexdigest()):
+        raise damaged(path, "does not hold the original data (the SHA-256 of its content differs)")
+    try:
+        return parse_idx(content)
+    except DataError as error:
+        raise damaged(path, str(error)) from error
+
+
+def load_idx(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
+    """Load a data set of the MNIST family from its four files, given in the order of `SHAPES`.
+
+    Raises
+    ------
+    DataError
+        if a file is damaged
+    """
+    x_train, y_train, x_test, y_test = (read_idx(file, path) for file, path in paths.items())
+    train = Split(x_train.reshape(len(x_train), -1), y_train.astype(np.int64))
+    test = Split(x_test.reshape(len(x_test), -1), y_test.astype(np.int64))
+    return Dataset(name, train, test, n_classes=10, image_shape=x_train.shape[1:])

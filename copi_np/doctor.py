@@ -1,0 +1,29 @@
+"""What ``copi-np doctor`` reports."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from copi_np.backend import CuPyBackend, why_no_gpu
+from copi_np.datasets import DATASETS, cache_dir, find_dataset
+from copi_np.environment import blas, n_cores, versions
+from copi_np.errors import list_names
+
+
+def report(data_dir: Path | None = None) -> str:
+    """Versions, BLAS and threads, whether a GPU works and if not why, data sets at hand; a line each."""
+    lines = [f"{name:18}{version}" for name, version in versions().items()]
+    lines.append(f"{'BLAS':18}{blas()}; {n_cores()} cores")
+    reason = why_no_gpu()
+    lines.append(f"{'GPU':18}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
+    lines.append(f"{'backend auto':18}{'cupy' if reason is None else 'numpy'}")
+    lines.append(f"{'cache':18}{cache_dir()}")
+    lines.extend(f"{'data ' + name:18}{_presence(name, data_dir)}" for name in DATASETS)
+    return "\n".join(lines)
+
+
+def _presence(name: str, data_dir: Path | None) -> str:
+    found = find_dataset(name, data_dir)
+    if found.complete:
+        return "present in " + list_names(str(folder) for folder in found.folders)
+    return f"not here; downloaded when first used ({list_names(found.missing)})"

@@ -1,0 +1,50 @@
+"""What this machine offers, for records and for ``copi-np doctor``; no paths, no host names."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import PackageNotFoundError, version
+
+from copi_np.errors import list_names
+
+PACKAGES = ("numpy", "array-api-compat", "matplotlib", "scipy")
+CUPY_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python, the platform, this package and those it computes with, where installed."""
+    import copi_np
+
+    found = {"copi-np": copi_np.__version__, "python": platform.python_version(), "platform": platform_name()}
+    for package in PACKAGES + CUPY_PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def platform_name() -> str:
+    """Operating system and processor type, such as "Linux x86_64"."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def blas() -> str:
+    """The BLAS library that NumPy's products run on, its version and number of threads."""
+    import numpy as np  # noqa: F401  loads its BLAS, which threadpoolctl then finds
+    from threadpoolctl import threadpool_info
+
+    found = [
+        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+        for pool in threadpool_info()
+        if pool["user_api"] == "blas"
+    ]
+    return list_names(found) or "unknown to threadpoolctl"
+
+
+def n_cores() -> int:
+    """Number of processor cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

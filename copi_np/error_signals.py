@@ -1,0 +1,195 @@
+"""Error signals: what perturbs the units of every layer towards lower loss (Section 2.5).
+
+All functions share one signature, start from the error signal of the output layer and return one signal a layer:
+
+    backpropagation                  delta_k = f'(a_k) * (W_{k+1} R_{k+1})^T delta_{k+1}
+    feedback_alignment               delta_k = f'(a_k) * B_k delta_{k+1}          B_k fixed and random
+    direct_feedback_alignment        delta_k = f'(a_k) * B_k delta_L              B_k fixed and random
+    target_propagation               delta_k = t_k - a_k,           t_k = f(B_k t_{k+1})
+    difference_target_propagation    delta_k = f'(a_k) * (t_k - y_k) / step,
+                                                                    t_k = y_k + f(B_k t_{k+1}) - f(B_k y_{k+1})
+
+In the two last, B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). Layers are numbered from
+0 in the code; ``feedback[k]`` is the matrix B_k that carries signals into layer k, (O_k, O_{k+1}), or (O_k, K) for
+direct feedback alignment with K outputs; that of the output layer is None.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple
+
+from copi_np.activations import Activation
+from copi_np.arrays import Array, common_namespace
+from copi_np.errors import InputError
+from copi_np.layer import Layer
+from copi_np.losses import Loss
+from copi_np.rules import mean_outer
+
+
+class Trace(NamedTuple):
+    """What a forward pass leaves behind: the states of every layer, the first layer first."""
+
+    y0: Array
+    """Input of the network, (B, I)."""
+    x: list[Array]
+    """Decorrelated inputs, (B, I_k) each."""
+    a: list[Array]
+    """Pre-activations, (B, O_k) each."""
+    y: list[Array]
+    """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
+
+
+Feedback = Sequence[Array | None]
+
+
+def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:
+    """Error signal of the output layer, delta_L = -f'(a_L) * dloss/dy_L.
+
+    Parameters
+    ----------
+    loss : Loss
+    activation : Activation     of the output layer
+    a, y : (B, K) arrays        pre-activation and output of the output layer
+    targets : (B, K) array      desired outputs
+
+    Returns
+    -------
+    delta_L : (B, K) array      of each sample's own loss: not divided by B
+    """
+    return -activation.df(a) * loss.gradient(y, targets)
+
+
+def backpropagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+    """Backpropagation: every signal is the negative gradient of the loss in a_k.
+
+    Parameters
+    ----------
+    layers : L layers
+    trace : Trace               of the batch
+    feedback : L matrices       not used
+    delta_L : (B, K) array      signal of the output layer
+
+    Returns
+    -------
+    deltas : L arrays           (B, O_k) each
+    """
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * layers[k + 1].backward(deltas[0]))
+    return deltas
+
+
+def feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+    """Feedback alignment: a fixed matrix B_k in the place of (W R)^T of the layer above.
+
+    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}).
+    """
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * send_back(feedback, k, deltas[0]))
+    return deltas
+
+
+def direct_feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+    """Direct feedback alignment: a fixed matrix B_k from the output layer to each hidden layer.
+
+    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
+    """
+    hidden = range(len(layers) - 1)
+    return [layers[k].activation.df(trace.a[k]) * send_back(feedback, k, delta_L) for k in hidden] + [delta_L]
+
+
+def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+    """Target propagation, as the paper prints it: for study.
+
+    Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k. Its error is that of the
+    reconstruction as much as that of the output, and it compares an output with a pre-activation.
+
+    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
+    """
+    target = trace.y[-1] + delta_L
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        target = layers[k].activation.f(send_back(feedback, k, target))
+        deltas.insert(0, target - trace.a[k])
+    return deltas
+
+
+TARGET_STEP: Final = 0.1
+"""How far difference target propagation moves the output towards its target, in units of delta_L."""
+
+
+def difference_target_propagation(
+    layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array
+) -> list[Array]:
+    """Difference target propagation: only the difference that the error makes is sent down.
+
+    Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. Where B_k inverts its layer exactly, no
+    error gives no signal; a wrong reconstruction cancels to first order.
+
+    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
+    """
+    target = trace.y[-1] + TARGET_STEP * delta_L
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        f = layers[k].activation.f
+        shift = f(send_back(feedback, k, target)) - f(send_back(feedback, k, trace.y[k + 1]))
+        target = trace.y[k] + shift
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * shift / TARGET_STEP)
+    return deltas
+
+
+def send_back(feedback: Feedback, k: int, signal: Array) -> Array:
+    """Carry a signal (B, N) down into layer k through its feedback matrix (O_k, N), giving (B, O_k)."""
+    matrix = feedback[k]
+    if matrix is None:
+        raise InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
+    common_namespace("ON BN", matrix, signal)
+    return signal @ matrix.T
+
+
+def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: Array) -> Array:
+    """Update of an inverse model f(B y_above) ~ y: gradient descent on its squared error, normalised.
+
+        dB = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = B y_above
+
+    The division makes the same step size stable whatever the size of the activity above (normalised least mean
+    squares).
+
+    Parameters
+    ----------
+    B : (O, N) array            feedback weights into the layer
+    activation : Activation     of the layer
+    y_above : (B, N) array      outputs of the layer above
+    y : (B, O) array            outputs of the layer, to be reconstructed
+
+    Returns
+    -------
+    dB : (O, N) array           to be added, times a step size below 2
+    """
+    xp = common_namespace("ON BN BO", B, y_above, y)
+    b = y_above @ B.T
+    error = activation.df(b) * (y - activation.f(b))
+    size = xp.sum(y_above * y_above) / y_above.shape[0]
+    return mean_outer(error, y_above) / xp.where(size > 0, size, xp.ones_like(size))
+
+
+class ErrorSignal(NamedTuple):
+    """A way to send errors down, and the feedback weights that it needs."""
+
+    name: str
+    deltas: Callable[[Sequence[Layer], Trace, Feedback, Array], list[Array]]
+    feedback_from: str | None
+    """Which units the feedback into a layer comes from: the layer "above", the "output", or None for no feedback."""
+    learns_inverse: bool = False
+    """Whether the feedback learns to reconstruct the layer below."""
+
+
+ERROR_SIGNALS = {
+    "bp": ErrorSignal("bp", backpropagation, None),
+    "fa": ErrorSignal("fa", feedback_alignment, "above"),
+    "dfa": ErrorSignal("dfa", direct_feedback_alignment, "output"),
+    "tp": ErrorSignal("tp", target_propagation, "above", learns_inverse=True),
+    "dtp": ErrorSignal("dtp", difference_target_propagation, "above", learns_inverse=True),
+}

@@ -1,0 +1,58 @@
+"""The errors of the package: one family, so that one ``except CopiError`` catches them all.
+
+Every message is one line that says what was wrong and what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class CopiError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InputError(CopiError, ValueError):
+    """An argument that cannot be used: a wrong name, shape, type, range or path."""
+
+
+class DataError(CopiError):
+    """A data file or a checkpoint that is missing, damaged or not what it should be."""
+
+
+class BackendError(CopiError, RuntimeError):
+    """An array backend that does not work on this machine."""
+
+
+class DivergenceError(CopiError, ArithmeticError):
+    """Training blew up: a loss, weight or activation is not finite, or exploded."""
+
+
+def list_names(names: Iterable[str]) -> str:
+    """Join names for a message: ``a, b, c``."""
+    return ", ".join(names)
+
+
+def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
+    """The error for a name that is none of `names`; it suggests the nearest."""
+    names = list(names)
+    nearest = get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
+    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    return InputError(f"unknown {kind} {name!r}: {hint}known: {list_names(names)}")
+
+
+def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
+    """Look `name` up in `table`.
+
+    Raises
+    ------
+    InputError
+        if there is no such name; the message suggests the nearest one
+    """
+    if isinstance(name, str) and name in table:
+        return table[name]
+    raise unknown(kind, name, table)

@@ -1,0 +1,188 @@
+"""The configuration of a run: a flat record of every hyper-parameter, and the presets that fill it in."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+from copi_np.backend import DTYPES, Backend
+from copi_np.datasets import Dataset
+from copi_np.errors import DataError, InputError, choose, list_names, unknown
+from copi_np.experiments.methods import METHODS
+from copi_np.network import Network
+from copi_np.optimizers import LATERAL_STEPS
+from copi_np.training import Schedule
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that decides what a run computes, apart from the machine it runs on.
+
+    Parameters
+    ----------
+    method : str                        a name of `METHODS`
+    dataset : str                       a name of `copi_np.datasets.DATASETS`, or the path of an .npz file
+    layers : tuple of int               numbers of units, inputs first
+    epochs, batch_size, seed : int
+    eta_W, eta_R : float                step sizes of the forward and lateral weights
+    first_epochs : int                  number of first epochs with step sizes of their own
+    first_eta_W, first_eta_R : float    those step sizes
+    delta_scale : float                 multiplies the error signals of all layers
+    decorrelation : {"matrix", "local"} form of the rule that moves R, in methods that decorrelate
+    dtype : {"float32", "float64"}
+
+    Raises
+    ------
+    InputError                          if a value cannot be used
+    """
+
+    method: str
+    dataset: str
+    layers: tuple[int, ...]
+    epochs: int
+    eta_W: float
+    eta_R: float
+    batch_size: int = 50
+    seed: int = 0
+    first_epochs: int = 0
+    first_eta_W: float = 0.0
+    first_eta_R: float = 0.0
+    delta_scale: float = 1.0
+    decorrelation: str = "matrix"
+    dtype: str = "float32"
+
+    def __post_init__(self) -> None:
+        choose("method", self.method, METHODS)
+        choose("decorrelation", self.decorrelation, LATERAL_STEPS)
+        if self.dtype not in DTYPES:
+            raise unknown("dtype", self.dtype, DTYPES)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("eta_W", "eta_R", "first_epochs", "first_eta_W", "first_eta_R", "delta_scale", "seed"):
+            if not 0 <= getattr(self, name) < float("inf"):
+                raise InputError(f"{name} must be a finite number, at least 0, got {getattr(self, name)}")
+
+    @property
+    def schedule(self) -> Schedule:
+        """The step sizes by epoch."""
+        names = [field.name for field in fields(Schedule)]
+        return Schedule(**{name: getattr(self, name) for name in names})
+
+    def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
+        """Make the untrained network of this run."""
+        method = METHODS[self.method]
+        return Network(
+            self.layers,
+            rng=rng,
+            rule=method.rule,
+            error_signal=method.error_signal,
+            decorrelation=self.decorrelation if method.decorrelates else None,
+            backend=backend,
+            dtype=self.dtype,
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """The configuration as plain values, ready for JSON."""
+        return asdict(self)
+
+
+def preset_names() -> list[str]:
+    """Names of the presets that come with the package."""
+    folder = files("copi_np.experiments") / "presets"
+    return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
+
+
+def load_preset(name: str, method: str) -> dict[str, Any]:
+    """Read the hyper-parameters that a preset gives to a method, as keyword arguments of `RunConfig`.
+
+    A preset is a TOML file; its ``[methods.NAME]`` tables hold what differs for a method.
+
+    Raises
+    ------
+    InputError          if there is no such preset or method
+    DataError           if the file has a key that `RunConfig` does not know
+    """
+    if name not in preset_names():
+        raise unknown("preset", name, preset_names())
+    choose("method", method, METHODS)
+    text = (files("copi_np.experiments") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    values = tomllib.loads(text)
+    overrides = values.pop("methods", {})
+    for table in (values, *overrides.values()):
+        if unknown_keys := set(table) - {field.name for field in fields(RunConfig)}:
+            raise DataError(f"preset {name!r} has unknown keys {list_names(sorted(unknown_keys))}: correct the file")
+    values |= overrides.get(method, {})
+    return values | {"method": method, "layers": tuple(values["layers"])}
+
+
+DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
+FALLBACK_PRESET = "mnist-journal"
+"""Step sizes for data sets of the user's own: its schedule suits inputs of any size."""
+
+
+def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
+    """Make a configuration from a preset and the options of the command line that are not None.
+
+    Parameters
+    ----------
+    options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
+                        batch_size, decorrelation, dtype
+    load : callable     loads a data set by its name
+
+    Returns
+    -------
+    config : RunConfig
+    data : Dataset
+
+    Raises
+    ------
+    InputError, DataError   if a value cannot be used, or the data set cannot be had
+    """
+    given = {name: value for name, value in options.items() if value is not None}
+    dataset, preset = given.pop("dataset", None), given.pop("preset", None)
+    if dataset is None and preset is None:
+        raise InputError("say what to train on: --dataset NAME, or --preset NAME")
+    values = load_preset(preset or DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET), given["method"])
+    values["dataset"] = dataset or values["dataset"]
+    if "layers" in given:
+        given["layers"] = parse_layers(given["layers"])
+    values |= _rates_from_options(values, given) | given
+    config = RunConfig(**values)
+    data = load(config.dataset)
+    if preset is None and "layers" not in given:
+        config = replace(config, layers=(data.n_inputs, *config.layers[1:-1], data.n_classes))
+    return config, data
+
+
+def _rates_from_options(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Take the step sizes out of `given`; one that is given holds in every epoch that the preset lets learn."""
+    rates: dict[str, Any] = {}
+    for option, name in (("eta_w", "eta_W"), ("eta_r", "eta_R")):
+        if option in given:
+            rates[name] = given.pop(option)
+            if values.get(f"first_{name}"):
+                rates[f"first_{name}"] = rates[name]
+    if "r_only_epochs" in given:
+        eta_R = rates.get("eta_R", values["eta_R"])
+        rates |= {"first_epochs": given.pop("r_only_epochs"), "first_eta_W": 0.0}
+        rates["first_eta_R"] = rates.get("first_eta_R") or values.get("first_eta_R") or eta_R
+    return rates
+
+
+def parse_layers(text: str) -> tuple[int, ...]:
+    """Read numbers of units such as "784,500,10".
+
+    Raises
+    ------
+    InputError          if they are not two or more positive integers
+    """
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
+        raise InputError(f"layers must be two or more positive integers such as 784,500,10, got {text!r}")
+    return tuple(int(part) for part in parts)

@@ -1,0 +1,156 @@
+"""The demonstration: four methods learn the bundled digits; a table and two figures come out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from copi_np.backend import Backend
+from copi_np.datasets import Dataset, Split, as_float, load_dataset
+from copi_np.environment import versions
+from copi_np.errors import DataError, InputError
+from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.runner import RUN_FILE, train
+from copi_np.network import Network
+from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device
+from copi_np.whitening import mean_absolute_correlation, second_moment, zca
+
+PRESET: Final = "mnist-5k"
+DEMO_METHODS: Final = ("copi-bp", "copi-fa", "bp-decor", "bp-adam")
+ZCA_EPSILON: Final = 1e-2
+"""Added to the spectrum of the digits, many of whose pixels are always zero, before it is inverted."""
+
+
+class DemoResult(NamedTuple):
+    """What one method came to; correlations are means over the inputs of all layers."""
+
+    method: str
+    history: list[EpochRecord]
+    correlation_before: float
+    """Mean absolute correlation between the inputs of a layer, before its lateral weights."""
+    correlation_after: float
+    """The same, behind them: what the forward weights see."""
+
+
+def run_demo(
+    folder: str | Path,
+    epochs: int | None,
+    progress: Callable[[str, int], AbstractContextManager[Callback]],
+    backend: str | Backend = "auto",
+) -> list[DemoResult]:
+    """Train four methods on the bundled digits, and write demo.json, learning-curves.png and digits.png.
+
+    Parameters
+    ----------
+    folder : path           made if need be; an earlier demonstration in it is replaced
+    epochs : int or None    None: as in the preset
+    progress : callable     makes a callback, as a context, from the label and the number of epochs of a run
+    backend : str or Backend
+
+    Returns
+    -------
+    results : list of DemoResult
+
+    Raises
+    ------
+    InputError              if the folder holds something else, or cannot be written
+    """
+    folder = Path(folder)
+    configs = [RunConfig(**load_preset(PRESET, method)) for method in DEMO_METHODS]
+    if epochs is not None:
+        configs = [replace(config, epochs=epochs) for config in configs]
+    _prepare(folder)
+    data = load_dataset(configs[0].dataset)
+    results, networks = [], []
+    for config in configs:
+        with progress(METHODS[config.method].label, config.epochs) as bar:
+            network, history = train(config, data, backend, [bar])
+        networks.append(network)
+        results.append(DemoResult(config.method, history, *correlations(network, data)))
+    _write(folder, configs, results, networks[0], data)
+    return results
+
+
+def correlations(network: Network, data: Dataset) -> tuple[float, float]:
+    """Mean absolute correlation of layer inputs before and behind the lateral weights, averaged over layers.
+
+    Measured on the first `N_MONITORED` training samples.
+    """
+    sample = Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])
+    trace = network.forward(to_device(network, sample, data.n_classes).inputs)
+    before = [mean_absolute_correlation(second_moment(y)) for y in [trace.y0, *trace.y[:-1]]]
+    after = [mean_absolute_correlation(second_moment(x)) for x in trace.x]
+    return float(np.mean(before)), float(np.mean(after))
+
+
+def digits(network: Network, data: Dataset, n: int = 10) -> dict[str, Any]:
+    """Test images raw, behind the first lateral weights, and ZCA-whitened (Figure 3A); (n, I) each, on the host."""
+    train = as_float(data.train.inputs, "float64")
+    test = as_float(data.test.inputs[:n], network.config["dtype"])
+    x = network.forward(network.backend.asarray(test)).x[0]
+    M = zca(second_moment(train), ZCA_EPSILON)
+    return {"raw": test, "COPI": network.backend.to_host(x), "ZCA": test @ M.T}
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder, unless it holds anything but an earlier demonstration."""
+    if (folder / RUN_FILE).exists():
+        raise InputError(f"{folder} holds another run: choose another folder with --out")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not (folder / "demo.json").exists():
+            raise InputError(f"{folder} is not empty, and not of an earlier demo: choose another folder with --out")
+        (folder / "demo.json").touch()
+    except OSError as error:
+        raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder with --out") from error
+
+
+def _write(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network, data: Dataset) -> None:
+    """Write the records and figures of a demonstration; digits are shown through `network`."""
+    from copi_np.plotting import image_rows, learning_curves
+
+    runs = [
+        {
+            "config": config.as_dict(),
+            "correlation_before": result.correlation_before,
+            "correlation_after": result.correlation_after,
+            "history": [record.as_dict() for record in result.history],
+        }
+        for config, result in zip(configs, results, strict=True)
+    ]
+    record = {"versions": versions(), "device": network.backend.describe(), "runs": runs}
+    curves = learning_curves({METHODS[result.method].label: result.history for result in results})
+    pictures = image_rows(digits(network, data), data.image_shape or (1, data.n_inputs))
+    try:
+        (folder / "demo.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        curves.savefig(folder / "learning-curves.png")
+        pictures.savefig(folder / "digits.png")
+    except OSError as error:
+        raise DataError(f"cannot write to {folder} ({error.strerror}): free some space") from error
+
+
+def demo_table(results: list[DemoResult]) -> str:
+    """The results as a table of at most 80 columns."""
+    lines = [
+        f"{'method':20}{'train':>9}{'test':>9}{'seconds':>10}   correlation of layer inputs",
+        *(
+            f"{METHODS[result.method].label:20}"
+            f"{100 * result.history[-1].train_accuracy:7.1f} %{100 * result.history[-1].test_accuracy:7.1f} %"
+            f"{sum(record.seconds for record in result.history):10.1f}   {_change(result)}"
+            for result in results
+        ),
+    ]
+    return "\n".join(lines)
+
+
+def _change(result: DemoResult) -> str:
+    if not METHODS[result.method].decorrelates:
+        return f"{result.correlation_before:.3f} (not decorrelated)"
+    return f"{result.correlation_before:.3f} -> {result.correlation_after:.3f}"

@@ -1,0 +1,26 @@
+"""The learning methods that are compared: which rule, which error signal, and whether layers decorrelate."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Method(NamedTuple):
+    """A learning method by its parts; `decorrelates` says whether the lateral weights learn."""
+
+    label: str
+    rule: str
+    error_signal: str
+    decorrelates: bool
+
+
+METHODS = {
+    "copi-bp": Method("COPI (BP)", "copi", "bp", True),
+    "copi-fa": Method("COPI (FA)", "copi", "fa", True),
+    "copi-dfa": Method("COPI (DFA)", "copi", "dfa", True),
+    "copi-tp": Method("COPI (TP)", "copi", "tp", True),
+    "copi-dtp": Method("COPI (DTP)", "copi", "dtp", True),
+    "bp-decor": Method("BP + decorrelation", "sgd", "bp", True),
+    "bp-adam": Method("BP (Adam)", "adam", "bp", False),
+    "bp": Method("BP (SGD)", "sgd", "bp", False),
+}

@@ -1,0 +1,129 @@
+"""One layer: its lateral weights R, its forward weights W, and the step that moves them."""
+
+from __future__ import annotations
+
+from copi_np.activations import Activation
+from copi_np.arrays import Array
+from copi_np.backend import Backend
+from copi_np.errors import InputError
+from copi_np.optimizers import LATERAL_STEPS, ForwardStep
+from copi_np.rules import decorrelate, mean_square, transform
+
+
+class Layer:
+    """A fully connected layer, y_out = f(W R y_in).
+
+    Parameters
+    ----------
+    W : (O, I) array                        forward weights, taken over, not copied
+    activation : Activation                 f and its derivative
+    forward_step : ForwardStep              moves W
+    decorrelation : {"matrix", "local"} or None
+                                            form of the rule that moves R; None keeps R as it is, the identity at first
+    backend : Backend                       whose arrays these are
+    """
+
+    def __init__(
+        self,
+        W: Array,
+        activation: Activation,
+        forward_step: ForwardStep,
+        decorrelation: str | None,
+        backend: Backend,
+    ) -> None:
+        self._W = W
+        # None stands for the identity, so that networks without decorrelation do not pay for products with it
+        self._R: Array | None = None
+        self.activation = activation
+        self.forward_step = forward_step
+        self.lateral_step = None if decorrelation is None else LATERAL_STEPS[decorrelation]
+        self.backend = backend
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs, I."""
+        return int(self._W.shape[1])
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs, O."""
+        return int(self._W.shape[0])
+
+    @property
+    def W(self) -> Array:
+        """Forward weights, (O, I). Assigning copies the values in; they must fit in shape, dtype and device."""
+        return self._W
+
+    @W.setter
+    def W(self, values: Array) -> None:
+        self._W = self._checked("W", values, (self.n_outputs, self.n_inputs))
+
+    @property
+    def R(self) -> Array:
+        """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device."""
+        if self._R is None:
+            self._R = self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
+        return self._R
+
+    @R.setter
+    def R(self, values: Array) -> None:
+        self._R = self._checked("R", values, (self.n_inputs, self.n_inputs))
+
+    @property
+    def has_lateral_weights(self) -> bool:
+        """Whether R is more than the identity it starts as: has been trained, assigned or looked at."""
+        return self._R is not None
+
+    def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
+        if not self.backend.owns(values):
+            raise InputError(
+                f"{name} must be an array of backend {self.backend.name!r}, got {type(values).__name__}: "
+                "convert it with network.backend.asarray"
+            )
+        if tuple(values.shape) != shape:
+            raise InputError(f"{name} must have shape {shape}, got {tuple(values.shape)}")
+        if values.dtype != self._W.dtype:
+            raise InputError(f"{name} must be {self._W.dtype}, got {values.dtype}: convert it first")
+        return self.backend.xp.asarray(values, copy=True)
+
+    def forward(self, y: Array) -> tuple[Array, Array, Array]:
+        """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
+
+        Parameters
+        ----------
+        y : (B, I) array    input
+
+        Returns
+        -------
+        x : (B, I) array    decorrelated input, R y
+        a : (B, O) array    pre-activation, W x
+        y : (B, O) array    output, f(a)
+        """
+        x = y if self._R is None else decorrelate(self._R, y)
+        a = transform(self._W, x)
+        return x, a, self.activation.f(a)
+
+    def backward(self, delta: Array) -> Array:
+        """Carry an error signal in a (B, O) back to the input, as its gradient would go: (W R)^T delta, (B, I)."""
+        carried = delta @ self._W
+        return carried if self._R is None else carried @ self._R
+
+    def folded(self) -> Array:
+        """The layer's two matrices as one, W R, (O, I)."""
+        return self._W if self._R is None else self._W @ self._R
+
+    def step(self, x: Array, a: Array, delta: Array | None, eta_W: float, eta_R: float) -> None:
+        """Move W and R in place, from one batch (Algorithm 1, lines 14 and 15).
+
+        Parameters
+        ----------
+        x : (B, I) array                decorrelated inputs, of this batch and these weights
+        a : (B, O) array                pre-activations
+        delta : (B, O) array or None    error signal; None leaves W as it is
+        eta_W, eta_R : float            step sizes
+        """
+        power = mean_square(x)
+        if delta is not None:
+            self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)
+        if self.lateral_step is not None and eta_R != 0:
+            self.lateral_step(self.backend, self.R, x, power, eta_R)

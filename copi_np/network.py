@@ -1,0 +1,301 @@
+"""A network of COPI layers: the forward pass, and one training step (Algorithm 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from copi_np.activations import ACTIVATIONS
+from copi_np.arrays import Array
+from copi_np.backend import DTYPES, Backend, get_backend
+from copi_np.error_signals import ERROR_SIGNALS, Trace, output_signal, reconstruction_update
+from copi_np.errors import DivergenceError, InputError, choose, unknown
+from copi_np.layer import Layer
+from copi_np.losses import LOSSES
+from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
+
+EXPLODED: Final = 1e6
+"""A loss this many times that of a silent network (all outputs zero) counts as exploded."""
+
+ETA_INVERSE: Final = 0.1
+"""Step size of the inverse models of target propagation; they are normalised, and stable below 2."""
+
+
+def glorot_normal(rng: np.random.Generator, n_outputs: int, n_inputs: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    """Random weights (n_outputs, n_inputs) with variance 2 / (n_inputs + n_outputs) (Glorot and Bengio 2010)."""
+    return rng.normal(0.0, np.sqrt(2 / (n_inputs + n_outputs)), (n_outputs, n_inputs))
+
+
+class Network:
+    """A feed-forward network that learns by COPI, or by one of the rules it is compared with.
+
+    Parameters
+    ----------
+    sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``
+    rng : numpy.random.Generator        draws the forward and the feedback weights, on the host
+    rule : {"copi", "sgd", "adam"}      how the forward weights move
+    error_signal : {"bp", "fa", "dfa", "tp", "dtp"}
+                                        how errors reach the layers, see `copi_np.error_signals`
+    decorrelation : {"matrix", "local"} or None
+                                        how the lateral weights move; None keeps them at the identity
+    activation : {"leaky_relu", "relu", "tanh", "linear"}
+                                        of every layer
+    output_activation : str or None     of the output layer; None: as `activation`, or "linear" for the cross-entropy
+    loss : {"quadratic", "cross_entropy"}
+    backend : {"numpy", "cupy", "auto"} or Backend
+    dtype : {"float32", "float64"}      of weights, inputs and targets alike
+
+    Attributes
+    ----------
+    layers : list of Layer              with ``W`` (O, I) and ``R`` (I, I), both assignable
+    feedback : list                     the top-down matrix into each layer, or None; assignable
+    backend : Backend
+
+    Raises
+    ------
+    InputError                          if an argument cannot be used
+    BackendError                        if the backend does not work here
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        *,
+        rng: np.random.Generator,
+        rule: str = "copi",
+        error_signal: str = "bp",
+        decorrelation: str | None = "matrix",
+        activation: str = "leaky_relu",
+        output_activation: str | None = None,
+        loss: str = "quadratic",
+        backend: str | Backend = "numpy",
+        dtype: str = "float32",
+    ) -> None:
+        if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
+            raise InputError(f"sizes must be two or more positive integers, e.g. [784, 500, 10], got {list(sizes)}")
+        if not isinstance(rng, np.random.Generator):
+            raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {rng!r}")
+        if dtype not in DTYPES:
+            raise unknown("dtype", dtype, DTYPES)
+        if decorrelation is not None:
+            choose("decorrelation", decorrelation, LATERAL_STEPS)
+        if output_activation is None:
+            output_activation = "linear" if loss == "cross_entropy" else activation
+        self.config: dict[str, Any] = {
+            "sizes": [int(size) for size in sizes],
+            "rule": rule,
+            "error_signal": error_signal,
+            "decorrelation": decorrelation,
+            "activation": activation,
+            "output_activation": output_activation,
+            "loss": loss,
+            "dtype": dtype,
+        }
+        self.backend = get_backend(backend)
+        self.loss = choose("loss", loss, LOSSES)
+        self.error_signal = choose("error signal", error_signal, ERROR_SIGNALS)
+        forward_step = choose("rule", rule, FORWARD_STEPS)
+        names = [activation] * (len(sizes) - 2) + [output_activation]
+        activations = [choose("activation", name, ACTIVATIONS) for name in names]
+
+        weights_rng, feedback_rng = rng.spawn(2)
+        self.layers = [
+            Layer(
+                self.backend.asarray(glorot_normal(weights_rng, n_outputs, n_inputs), dtype),
+                f,
+                forward_step(),
+                decorrelation,
+                self.backend,
+            )
+            for n_inputs, n_outputs, f in zip(sizes[:-1], sizes[1:], activations, strict=True)
+        ]
+        self.feedback = self._random_feedback(feedback_rng)
+
+    def _random_feedback(self, rng: np.random.Generator) -> list[Array | None]:
+        """Feedback into every layer but the last, drawn as forward weights are."""
+        hidden = range(len(self.layers) - 1)
+        if self.error_signal.feedback_from is None:
+            return [None] * len(self.layers)
+        sources = [k + 1 if self.error_signal.feedback_from == "above" else -1 for k in hidden]
+        shapes = [(self.layers[k].n_outputs, self.layers[source].n_outputs) for k, source in enumerate(sources)]
+        return [self.backend.asarray(glorot_normal(rng, *shape), self.config["dtype"]) for shape in shapes] + [None]
+
+    # -------------------------------------------------------------------------------------------------- passes
+
+    def forward(self, y0: Array) -> Trace:
+        """Pass a batch through the network (Algorithm 1, lines 4 to 8).
+
+        Parameters
+        ----------
+        y0 : (B, I) array       inputs, of the network's backend and dtype
+
+        Returns
+        -------
+        trace : Trace           x, a and y of every layer
+
+        Raises
+        ------
+        InputError              if y0 does not fit the network
+        """
+        self._check("inputs", y0, self.layers[0].n_inputs)
+        trace = Trace(y0, [], [], [])
+        y = y0
+        for layer in self.layers:
+            x, a, y = layer.forward(y)
+            trace.x.append(x)
+            trace.a.append(a)
+            trace.y.append(y)
+        return trace
+
+    def error_signals(self, trace: Trace, targets: Array, delta_scale: float = 1.0) -> list[Array]:
+        """Error signal of every layer (Algorithm 1, lines 10 to 12).
+
+        Parameters
+        ----------
+        trace : Trace               of a forward pass
+        targets : (B, K) array      desired outputs
+        delta_scale : float         multiplies the error signals of all layers
+
+        Returns
+        -------
+        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B
+        """
+        output = self.layers[-1]
+        delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
+        deltas = self.error_signal.deltas(self.layers, trace, self.feedback, delta_L)
+        # scaled last, so that target propagation, which is not linear in delta_L, works with small targets too
+        return [delta_scale * delta for delta in deltas]
+
+    def step(
+        self, y0: Array, targets: Array, *, eta_W: float, eta_R: float | None = None, delta_scale: float = 1.0
+    ) -> Array:
+        """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
+
+        Parameters
+        ----------
+        y0 : (B, I) array           inputs, of the network's backend and dtype
+        targets : (B, K) array      desired outputs, one-hot for labels
+        eta_W : float               step size of the forward weights; 0 leaves them, and computes no error signals
+        eta_R : float or None       step size of the lateral weights; None: the same as eta_W, as in the paper
+        delta_scale : float         multiplies the error signals of all layers
+
+        Returns
+        -------
+        loss : () array             mean loss of the batch before the update, on the device
+
+        Raises
+        ------
+        InputError                  if the batch or a step size does not fit
+        DivergenceError             if the loss exploded; on the CPU only, where looking costs nothing. The weights
+                                    stay as they were before this step
+        """
+        eta_R = eta_W if eta_R is None else eta_R
+        _check_rates(eta_W=eta_W, eta_R=eta_R, delta_scale=delta_scale)
+        with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence, not as a warning
+            return self._step(y0, targets, eta_W, eta_R, delta_scale)
+
+    def _step(self, y0: Array, targets: Array, eta_W: float, eta_R: float, delta_scale: float) -> Array:
+        trace = self.forward(y0)
+        self._check("targets", targets, self.layers[-1].n_outputs, len(y0))
+        loss = self.loss.value(trace.y[-1], targets)
+        if self.backend.is_host and not self.backend.scalar(loss) <= self.exploded_loss(targets):
+            raise DivergenceError(self.blame(trace, float(loss), eta_W, eta_R))
+
+        deltas: list[Any] = [None] * len(self.layers)
+        if eta_W != 0:
+            deltas = self.error_signals(trace, targets, delta_scale)
+        if self.error_signal.learns_inverse:
+            self._learn_inverse(trace)
+        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, eta_R)
+        return loss
+
+    def _learn_inverse(self, trace: Trace) -> None:
+        """Let every feedback matrix learn to reconstruct its layer from the layer above."""
+        for k in range(len(self.layers) - 1):
+            B = self.feedback[k]
+            dB = reconstruction_update(B, self.layers[k].activation, trace.y[k + 1], trace.y[k])
+            self.feedback[k] = B + ETA_INVERSE * dB
+
+    def predict(self, y0: Array, batch_size: int = 1000) -> Array:
+        """Outputs of the network, in chunks, with W R of each layer folded into one matrix.
+
+        Parameters
+        ----------
+        y0 : (N, I) array       inputs
+        batch_size : int        samples per chunk
+
+        Returns
+        -------
+        y : (N, K) array        outputs; logits for the cross-entropy
+        """
+        self._check("inputs", y0, self.layers[0].n_inputs)
+        if batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {batch_size}")
+        folded = [layer.folded() for layer in self.layers]
+        chunks = []
+        for start in range(0, y0.shape[0], batch_size):
+            y = y0[start : start + batch_size, :]
+            for layer, M in zip(self.layers, folded, strict=True):
+                y = layer.activation.f(y @ M.T)
+            chunks.append(y)
+        return self.backend.xp.concat(chunks, axis=0)
+
+    # -------------------------------------------------------------------------------------------------- checks
+
+    def _check(self, what: str, array: Array, n_columns: int, n_rows: int | None = None) -> None:
+        """Raise an InputError unless `array` is a batch of this network's backend and dtype."""
+        dtype = self.config["dtype"]
+        if not self.backend.owns(array):
+            raise InputError(
+                f"{what} must be an array of backend {self.backend.name!r}, got {type(array).__name__}: "
+                f"convert with network.backend.asarray({what}, {dtype!r})"
+            )
+        if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
+            need = f"({n_rows or 'B'}, {n_columns})"
+            raise InputError(f"{what} must have shape {need} for this network, got {tuple(array.shape)}")
+        if array.shape[0] == 0:
+            raise InputError(f"{what} are empty: a batch needs at least one sample")
+        if array.dtype != getattr(self.backend.xp, dtype):
+            raise InputError(f"{what} must be {dtype} like the weights, got {array.dtype}: convert them first")
+        # on a GPU this would wait for the device at every step; there `fit` checks the data once
+        if self.backend.is_host and not np.isfinite(array).all():
+            raise InputError(f"{what} hold NaN or infinite values: clean the data first")
+
+    def exploded_loss(self, targets: Array) -> float:
+        """The loss above which training counts as diverged, for such targets (B, K)."""
+        silent = self.backend.xp.zeros_like(targets)
+        return EXPLODED * (1 + self.backend.scalar(self.loss.value(silent, targets)))
+
+    def blame(self, trace: Trace, loss: float, eta_W: float, eta_R: float) -> str:
+        """Say which layer made the loss explode, and which step size to lower: where activity grew the most."""
+        worst, message = 0.0, ""
+        y = trace.y0
+        for k, layer in enumerate(self.layers):
+            stages = [("R", "eta_R", eta_R, y, trace.x[k]), ("W", "eta_W", eta_W, trace.x[k], trace.a[k])]
+            for matrix, rate, eta, before, after in stages:
+                gain = self._size(after) / self._size(before)
+                if not gain <= worst:
+                    worst = gain
+                    message = (
+                        f"training diverged: loss {loss:.3g}, activity explodes at {matrix} of layer {k} "
+                        f"({layer.n_inputs} -> {layer.n_outputs}): lower {rate} (now {eta:g})"
+                    )
+                if not np.isfinite(gain):
+                    return message
+            y = trace.y[k]
+        return message
+
+    def _size(self, array: Array) -> float:
+        """Root mean square of an array, in float64 so that squares do not overflow; never 0."""
+        values = self.backend.to_host(array).astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.sqrt(np.mean(values**2)) + np.finfo(np.float64).tiny)
+
+
+def _check_rates(**rates: float) -> None:
+    for name, value in rates.items():
+        if not 0 <= value < float("inf"):
+            raise InputError(f"{name} must be a finite number, at least 0, got {value}")

@@ -1,0 +1,107 @@
+"""How a layer moves its weights: the in-place twin of every rule of `rules.py`, and Adam for the baseline.
+
+Each rule stands twice and no more: as the equation, in `rules.py`, and here as the step that training takes, fused
+into as few passes over the (O, I) and (I, I) matrices as possible. Tests hold the two equal.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, final
+
+from copi_np.arrays import Array
+from copi_np.backend import Backend
+
+
+class ForwardStep(Protocol):
+    """Moves the forward weights of one layer, in place."""
+
+    def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        """Add eta_W times the update to W (O, I).
+
+        Parameters
+        ----------
+        backend : Backend
+        W : (O, I) array        forward weights, changed
+        x : (B, I) array        decorrelated inputs
+        a : (B, O) array        pre-activations
+        delta : (B, O) array    error signal
+        power : (I,) array      mean square of x over the batch
+        eta_W : float           step size
+        """
+
+
+@final
+class CopiStep:
+    """``W += eta_W * rules.copi_update(W, x, a + delta)``."""
+
+    def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        W *= 1 - eta_W * power
+        backend.matmul_add(W, (a + delta).T, x, eta_W / x.shape[0])
+
+
+@final
+class SgdStep:
+    """``W += eta_W * rules.sgd_update(x, delta)``."""
+
+    def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        backend.matmul_add(W, delta.T, x, eta_W / x.shape[0])
+
+
+@final
+class AdamStep:
+    """Adam on the SGD update of one layer (Kingma and Ba 2014; constants of Section 3.1 of the paper).
+
+    Parameters
+    ----------
+    beta1, beta2 : float    decay of the running mean of the update and of its square
+    epsilon : float         added to the root of the second, after the correction of its bias
+    """
+
+    def __init__(self, beta1: float = 0.9, beta2: float = 0.99, epsilon: float = 1e-8) -> None:
+        self.beta1 = beta1
+        self.beta2 = beta2
+        self.epsilon = epsilon
+        self.mean: Array = None
+        self.square: Array = None
+        self.count = 0
+
+    def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        xp = backend.xp
+        dW = delta.T @ x / x.shape[0]
+        if self.count == 0:
+            self.mean, self.square = xp.zeros_like(W), xp.zeros_like(W)
+        self.count += 1
+        self.mean += (1 - self.beta1) * (dW - self.mean)
+        self.square += (1 - self.beta2) * (dW * dW - self.square)
+        unbiased_mean = self.mean / (1 - self.beta1**self.count)
+        unbiased_square = self.square / (1 - self.beta2**self.count)
+        W += eta_W * unbiased_mean / (xp.sqrt(unbiased_square) + self.epsilon)
+
+
+FORWARD_STEPS: dict[str, type[ForwardStep]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
+
+
+def matrix_decorrelation_step(backend: Backend, R: Array, x: Array, power: Array, eta_R: float) -> None:
+    """``R += eta_R * rules.decorrelation_update(R, x)``.
+
+    Parameters
+    ----------
+    backend : Backend
+    R : (I, I) array        lateral weights, changed
+    x : (B, I) array        decorrelated inputs
+    power : (I,) array      mean square of x over the batch
+    eta_R : float           step size
+    """
+    x_R = x @ R
+    R *= (1 + eta_R * power)[:, None]
+    backend.matmul_add(R, x.T, x_R, -eta_R / x.shape[0])
+
+
+def local_decorrelation_step(backend: Backend, R: Array, x: Array, power: Array, eta_R: float) -> None:
+    """``R += eta_R * rules.local_decorrelation_update(R, x)``; parameters as `matrix_decorrelation_step`."""
+    q = x @ R.T
+    R *= 1 + eta_R * power
+    backend.matmul_add(R, q.T, x, -eta_R / x.shape[0])
+
+
+LATERAL_STEPS = {"matrix": matrix_decorrelation_step, "local": local_decorrelation_step}

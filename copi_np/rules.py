@@ -1,0 +1,284 @@
+"""The paper as code: every update rule as a pure function. Read this file first.
+
+Notation (row-major, one sample per row, B samples in a batch):
+
+    y  (B, I)  input of a layer                x  (B, I)  decorrelated input, x = R y
+    a  (B, O)  pre-activation, a = W x         z  (B, O)  target state, z = a + delta
+    R  (I, I)  lateral weights                 W  (O, I)  forward weights
+
+The brackets <.> are means over the batch, diag(.) keeps the diagonal of a matrix, and * multiplies element by
+element. A product such as W x of the paper, with samples as columns, reads ``x @ W.T`` here. Every rule returns the
+update *to be added*, times a step size; no function changes its arguments.
+
+Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inference as a Principle for Learning".
+"""
+
+from __future__ import annotations
+
+from copi_np.arrays import Array, common_namespace
+
+# ------------------------------------------------------------------------------------------------ statistics
+
+
+def mean_outer(u: Array, v: Array) -> Array:
+    """Mean outer product over the batch, <u v^T>.
+
+    Parameters
+    ----------
+    u : (B, M) array
+    v : (B, N) array
+
+    Returns
+    -------
+    (M, N) array        ``u.T @ v / B``; neither argument is centred
+    """
+    common_namespace("BM BN", u, v)
+    return u.T @ v / u.shape[0]
+
+
+def mean_square(x: Array) -> Array:
+    """Mean square of every unit over the batch, <x^2>: the diagonal of ``mean_outer(x, x)``.
+
+    Parameters
+    ----------
+    x : (B, I) array
+
+    Returns
+    -------
+    (I,) array          not centred
+    """
+    xp = common_namespace("BI", x)
+    return xp.mean(x * x, axis=0)
+
+
+# ------------------------------------------------------------------------ the forward pass, Sections 2.1 and 2.4
+
+
+def decorrelate(R: Array, y: Array) -> Array:
+    """Decorrelated input x = R y (Section 2.4).
+
+    Parameters
+    ----------
+    R : (I, I) array    lateral weights
+    y : (B, I) array    input of the layer
+
+    Returns
+    -------
+    x : (B, I) array
+    """
+    common_namespace("II BI", R, y)
+    return y @ R.T
+
+
+def transform(W: Array, x: Array) -> Array:
+    """Pre-activation a = W x (Section 2.1).
+
+    Parameters
+    ----------
+    W : (O, I) array    forward weights
+    x : (B, I) array    decorrelated input
+
+    Returns
+    -------
+    a : (B, O) array
+    """
+    common_namespace("OI BI", W, x)
+    return x @ W.T
+
+
+def target_state(a: Array, delta: Array) -> Array:
+    """Target state z = a + delta (Section 2.5).
+
+    Parameters
+    ----------
+    a : (B, O) array        pre-activation
+    delta : (B, O) array    error signal: the perturbation of a towards lower loss
+
+    Returns
+    -------
+    z : (B, O) array
+    """
+    common_namespace("BO BO", a, delta)
+    return a + delta
+
+
+# ------------------------------------------------------------------------- learning the forward weights, Section 2.3
+
+
+def decay_towards(W: Array, D: Array) -> Array:
+    """Decay of the weights towards desired ones, dW = D - W (Eq. 1).
+
+    Parameters
+    ----------
+    W, D : (O, I) arrays    current and desired forward weights
+
+    Returns
+    -------
+    dW : (O, I) array       to be added, times eta_W
+    """
+    common_namespace("OI OI", W, D)
+    return D - W
+
+
+def inference_update(W: Array, x: Array, z: Array) -> Array:
+    """Eq. 1 with the desired weights inferred from targets, for inputs of any correlation (Eq. 2).
+
+        dW = <z x^T> <x x^T>^-1 - W
+
+    Parameters
+    ----------
+    W : (O, I) array    forward weights
+    x : (B, I) array    inputs; <x x^T> must be invertible, so B >= I
+    z : (B, O) array    target states
+
+    Returns
+    -------
+    dW : (O, I) array   to be added, times eta_W
+    """
+    xp = common_namespace("OI BI BO", W, x, z)
+    return xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T - W
+
+
+def whitened_update(W: Array, x: Array, z: Array) -> Array:
+    """Eq. 2 for whitened inputs, where <x x^T> = I (Section 2.3).
+
+        dW = <z x^T> - W
+
+    Parameters
+    ----------
+    W : (O, I) array    forward weights
+    x : (B, I) array    whitened inputs
+    z : (B, O) array    target states
+
+    Returns
+    -------
+    dW : (O, I) array   to be added, times eta_W
+    """
+    common_namespace("OI BI BO", W, x, z)
+    return mean_outer(z, x) - W
+
+
+def copi_update(W: Array, x: Array, z: Array) -> Array:
+    """The COPI rule: Eq. 2 for decorrelated inputs, where <x x^T> is diagonal (Eqs. 3 and 5).
+
+        dW = <z x^T> - W diag<x^2>
+
+    A Hebbian term and a weight decay; the decay of column j is the mean square of the pre-synaptic unit j.
+
+    Parameters
+    ----------
+    W : (O, I) array    forward weights
+    x : (B, I) array    decorrelated inputs
+    z : (B, O) array    target states, ``a + delta``
+
+    Returns
+    -------
+    dW : (O, I) array   to be added, times eta_W
+    """
+    common_namespace("OI BI BO", W, x, z)
+    return mean_outer(z, x) - W * mean_square(x)
+
+
+def sgd_update(x: Array, delta: Array) -> Array:
+    """Stochastic gradient descent, with or without backpropagation (Section 2.7).
+
+        dW = <delta x^T>
+
+    Parameters
+    ----------
+    x : (B, I) array        inputs
+    delta : (B, O) array    error signal, the negative gradient of each sample's loss in a
+
+    Returns
+    -------
+    dW : (O, I) array       to be added, times eta_W
+    """
+    common_namespace("BI BO", x, delta)
+    return mean_outer(delta, x)
+
+
+# ------------------------------------------------------------------------- learning the lateral weights, Section 2.4
+
+
+def decorrelation_update(R: Array, x: Array) -> Array:
+    """Decorrelation, matrix form (Section 2.4, above Eq. 4).
+
+        dR = -(<x x^T> - diag<x^2>) R
+
+    Written so that the (I, I) matrix <x x^T> is never built: with few samples, ``x.T @ (x @ R)`` is cheaper.
+
+    Parameters
+    ----------
+    R : (I, I) array    lateral weights
+    x : (B, I) array    decorrelated inputs of the same layer, ``y @ R.T``
+
+    Returns
+    -------
+    dR : (I, I) array   to be added, times eta_R
+    """
+    common_namespace("II BI", R, x)
+    return -(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)
+
+
+def local_decorrelation_update(R: Array, x: Array) -> Array:
+    """Decorrelation, local form: COPI itself on lateral weights, with target q = R x (Eqs. 4 and 6).
+
+        dR = -(<q x^T> - R diag<x^2>)
+
+    This is -R (<x x^T> - diag<x^2>). It equals `decorrelation_update` where R is symmetric; R does not stay so.
+
+    Parameters
+    ----------
+    R : (I, I) array    lateral weights
+    x : (B, I) array    decorrelated inputs of the same layer, ``y @ R.T``
+
+    Returns
+    -------
+    dR : (I, I) array   to be added, times eta_R
+    """
+    common_namespace("II BI", R, x)
+    q = x @ R.T
+    return -(mean_outer(q, x) - R * mean_square(x))
+
+
+# ------------------------------------------------------------------------------------------- Appendices B and C
+
+
+def linear_map(x: Array, z: Array) -> Array:
+    """The linear map from decorrelated x to z: where COPI rests, dW = 0 (Appendix B).
+
+        W = <z x^T> diag<x^2>^-1
+
+    Parameters
+    ----------
+    x : (B, I) array    decorrelated inputs
+    z : (B, O) array    states to approximate
+
+    Returns
+    -------
+    W : (O, I) array    columns of units that are always zero are zero, where the paper's formula has no value
+    """
+    xp = common_namespace("BI BO", x, z)
+    power = mean_square(x)
+    return mean_outer(z, x) / xp.where(power > 0, power, xp.ones_like(power))
+
+
+def oja_update(M: Array, x: Array) -> Array:
+    """Oja's rule for y = M x, for comparison (Appendix C).
+
+        dM = <y x^T> - diag<y^2> M
+
+    Its decay is the mean square of the post-synaptic unit; COPI's is that of the pre-synaptic one.
+
+    Parameters
+    ----------
+    M : (O, I) array    weights
+    x : (B, I) array    inputs
+
+    Returns
+    -------
+    dM : (O, I) array   to be added, times a step size
+    """
+    common_namespace("OI BI", M, x)
+    y = x @ M.T
+    return mean_outer(y, x) - M * mean_square(y)[:, None]

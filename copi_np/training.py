@@ -1,0 +1,263 @@
+"""The training loop: epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.arrays import Array
+from copi_np.datasets import Dataset, Split, as_float, one_hot
+from copi_np.errors import DivergenceError, InputError
+from copi_np.network import Network
+from copi_np.whitening import decorrelation_loss, second_moment
+
+N_MONITORED: Final = 1000
+"""Training samples, the first ones, on which the decorrelation of every layer's inputs is measured."""
+
+EXPLODED_WEIGHT: Final = 1e6
+"""A weight above this size counts as exploded; trained ones stay below about 10."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Step sizes by epoch: some for the first epochs, in which decorrelation sets in, and others from then on.
+
+    Parameters
+    ----------
+    eta_W, eta_R : float                step sizes of the forward and lateral weights
+    first_epochs : int                  number of epochs with step sizes of their own
+    first_eta_W, first_eta_R : float    those step sizes; 0 leaves the weights as they are
+    delta_scale : float                 multiplies the error signals of all layers, in every epoch
+    """
+
+    eta_W: float
+    eta_R: float
+    first_epochs: int = 0
+    first_eta_W: float = 0.0
+    first_eta_R: float = 0.0
+    delta_scale: float = 1.0
+
+    def rates(self, epoch: int) -> dict[str, float]:
+        """The keyword arguments of `Network.step` in an epoch, counted from 1."""
+        if epoch <= self.first_epochs:
+            return {"eta_W": self.first_eta_W, "eta_R": self.first_eta_R, "delta_scale": self.delta_scale}
+        return {"eta_W": self.eta_W, "eta_R": self.eta_R, "delta_scale": self.delta_scale}
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to; evaluated after it, on all samples.
+
+    Attributes
+    ----------
+    epoch : int                         counted from 1
+    train_accuracy, test_accuracy : float
+                                        share of samples whose largest output is their class, 0 to 1
+    train_loss, test_loss : float       mean loss of a sample
+    decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
+                                        first `N_MONITORED` training samples
+    seconds : float                     wall-clock time of the epoch, evaluation included
+    """
+
+    epoch: int
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    test_loss: float
+    decorrelation_loss: list[float]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values, ready for JSON."""
+        return asdict(self)
+
+
+class Callback:
+    """Told of what happens in training; override what you need."""
+
+    def on_batch(self, batch: int, n_batches: int) -> None:
+        """Called after each batch, counted from 1."""
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Called after each epoch, once it is evaluated."""
+
+
+class DeviceSplit(NamedTuple):
+    """A split on the network's device: inputs (N, I) and one-hot targets (N, K)."""
+
+    inputs: Array
+    targets: Array
+
+
+def to_device(network: Network, split: Split, n_classes: int) -> DeviceSplit:
+    """Move a split to the device, in the network's dtype."""
+    dtype = network.config["dtype"]
+    return DeviceSplit(
+        network.backend.asarray(as_float(split.inputs, dtype)),
+        network.backend.asarray(one_hot(split.labels, n_classes, dtype)),
+    )
+
+
+def fit(
+    network: Network,
+    data: Dataset,
+    *,
+    epochs: int,
+    schedule: Schedule,
+    rng: np.random.Generator,
+    batch_size: int = 50,
+    callbacks: Sequence[Callback] = (),
+) -> list[EpochRecord]:
+    """Train a network.
+
+    Parameters
+    ----------
+    network : Network           changed in place
+    data : Dataset              moved to the device once
+    epochs : int                passes through the training samples
+    schedule : Schedule         step sizes
+    rng : numpy.random.Generator
+                                shuffles the training samples, on the host
+    batch_size : int            the last batch of an epoch may be smaller
+    callbacks : sequence of Callback
+
+    Returns
+    -------
+    history : list of EpochRecord
+
+    Raises
+    ------
+    InputError                  if the data do not fit the network, or a number is out of range
+    DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
+    """
+    _check_fit(network, data, epochs, batch_size)
+    train = to_device(network, data.train, data.n_classes)
+    test = to_device(network, data.test, data.n_classes)
+    history = []
+    for epoch in range(1, epochs + 1):
+        start = time.perf_counter()
+        rates = schedule.rates(epoch)
+        order = rng.permutation(len(data.train.labels))
+        try:
+            _train_epoch(network, train, order, batch_size, rates, callbacks)
+            _check_weights(network, rates)
+        except DivergenceError as error:
+            raise DivergenceError(f"epoch {epoch}, {error}") from error
+        record = _evaluated(network, train, test, epoch, start)
+        history.append(record)
+        for callback in callbacks:
+            callback.on_epoch(network, record)
+    return history
+
+
+def _train_epoch(
+    network: Network,
+    train: DeviceSplit,
+    order: npt.NDArray[np.int64],
+    batch_size: int,
+    rates: dict[str, float],
+    callbacks: Sequence[Callback],
+) -> None:
+    """One pass through the training samples, in the given order.
+
+    A loss that explodes stops the run: on the CPU in `Network.step`, at once; on a device, where reading a value at
+    every batch would make both wait for each other, at the end of the epoch.
+    """
+    xp = network.backend.xp
+    device_order = network.backend.asarray(order)
+    n_batches = -(-len(order) // batch_size)
+    losses = []
+    for batch in range(1, n_batches + 1):
+        rows = device_order[(batch - 1) * batch_size : batch * batch_size]
+        inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
+        try:
+            losses.append(network.step(inputs, targets, **rates))
+        except DivergenceError as error:
+            raise DivergenceError(f"batch {batch}: {error}") from error
+        for callback in callbacks:
+            callback.on_batch(batch, n_batches)
+    if not network.backend.is_host:
+        values = network.backend.to_host(xp.stack(losses))
+        exploded = np.flatnonzero(~(values <= network.exploded_loss(train.targets)))
+        if exploded.size:
+            raise DivergenceError(f"batch {exploded[0] + 1}: {_worst_weights(network, rates)}")
+
+
+def _check_weights(network: Network, rates: dict[str, float]) -> None:
+    """Raise a DivergenceError if the last update of an epoch left weights that are not finite, or huge."""
+    sizes = [size for layer in network.layers for size in _weight_sizes(network, layer)]
+    if not all(size <= EXPLODED_WEIGHT for size in sizes):
+        raise DivergenceError(f"last batch: {_worst_weights(network, rates)}")
+
+
+def _weight_sizes(network: Network, layer: Any) -> list[float]:
+    """Largest absolute weight of R, where there is one, and of W."""
+    matrices = [layer.R, layer.W] if layer.has_lateral_weights else [layer.W]
+    return [network.backend.scalar(network.backend.xp.max(network.backend.xp.abs(matrix))) for matrix in matrices]
+
+
+def _worst_weights(network: Network, rates: dict[str, float]) -> str:
+    """Say which layer has the largest weights, and which step size to lower."""
+    worst, message = -1.0, ""
+    for k, layer in enumerate(network.layers):
+        names = (("R", "eta_R"), ("W", "eta_W"))[-len(_weight_sizes(network, layer)) :]
+        for (matrix, rate), size in zip(names, _weight_sizes(network, layer), strict=True):
+            if not size <= worst:
+                worst = size
+                message = (
+                    f"training diverged: weights {matrix} of layer {k} reach {size:.3g}: "
+                    f"lower {rate} (now {rates[rate]:g})"
+                )
+            if not np.isfinite(size):
+                return message
+    return message
+
+
+def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:
+    """Evaluate the network after an epoch that began at `start`."""
+    train_accuracy, train_loss = evaluate(network, train.inputs, train.targets)
+    test_accuracy, test_loss = evaluate(network, test.inputs, test.targets)
+    trace = network.forward(train.inputs[:N_MONITORED, :])
+    decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
+    seconds = round(time.perf_counter() - start, 3)
+    return EpochRecord(epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds)
+
+
+def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:
+    """Accuracy and mean loss on a set of samples.
+
+    Parameters
+    ----------
+    inputs : (N, I) array       of the network's backend and dtype
+    targets : (N, K) array      one-hot
+
+    Returns
+    -------
+    accuracy : float            share of samples whose largest output is their class, 0 to 1
+    loss : float                mean loss of a sample
+    """
+    xp, backend = network.backend.xp, network.backend
+    outputs = network.predict(inputs)
+    correct = xp.argmax(outputs, axis=1) == xp.argmax(targets, axis=1)
+    n_correct = backend.scalar(xp.sum(xp.astype(correct, xp.int64)))
+    return n_correct / outputs.shape[0], backend.scalar(network.loss.value(outputs, targets))
+
+
+def _check_fit(network: Network, data: Dataset, epochs: int, batch_size: int) -> None:
+    """Raise an InputError unless the data fit the network and there is something to do."""
+    if epochs < 1:
+        raise InputError(f"epochs must be at least 1, got {epochs}")
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, got {batch_size}")
+    need = (data.n_inputs, data.n_classes)
+    have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
+    if need != have:
+        raise InputError(
+            f"the network takes {have[0]} inputs and gives {have[1]} outputs, but data set {data.name!r} has "
+            f"{need[0]} features and {need[1]} classes: change the first or last layer size"
+        )

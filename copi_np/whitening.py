@@ -1,0 +1,148 @@
+"""Reference whitening transforms, and measures of how correlated a batch is.
+
+Second moments are not centred anywhere in this package, ``C = x.T @ x / B``, since COPI does not centre its inputs:
+"decorrelated" means that C is diagonal, "whitened" that C is the identity.
+"""
+
+from __future__ import annotations
+
+from copi_np.arrays import Array, common_namespace
+from copi_np.errors import InputError
+from copi_np.rules import mean_outer
+
+
+def second_moment(x: Array) -> Array:
+    """Second-moment matrix C = <x x^T> of a batch x (B, I); (I, I), not centred."""
+    return mean_outer(x, x)
+
+
+def off_diagonal(C: Array) -> Array:
+    """The matrix (I, I) with its diagonal set to zero: C - diag(C)."""
+    xp = common_namespace("II", C)
+    return xp.where(xp.eye(C.shape[0], dtype=C.dtype, device=C.device) == 1, xp.zeros_like(C), C)
+
+
+# ----------------------------------------------------------------------------------------------------- transforms
+
+
+def zca(sigma: Array, epsilon: float = 0.0) -> Array:
+    """ZCA whitening, the symmetric one: M = sigma^(-1/2).
+
+    Parameters
+    ----------
+    sigma : (I, I) array    second-moment matrix, symmetric
+    epsilon : float         added to every eigenvalue, for matrices that are not invertible; in units of x^2
+
+    Returns
+    -------
+    M : (I, I) array        ``M @ sigma @ M.T`` is the identity, for epsilon = 0
+
+    Raises
+    ------
+    InputError              if an eigenvalue of sigma + epsilon is not positive
+    """
+    inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
+    return (vectors * inverse_root) @ vectors.T
+
+
+def pca(sigma: Array, epsilon: float = 0.0) -> Array:
+    """PCA whitening: rotates to the principal axes, largest variance first, then scales.
+
+    Parameters, return value and errors are those of `zca`; row k of M is the k-th axis, its sign arbitrary.
+    """
+    xp = common_namespace("II", sigma)
+    inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
+    return xp.flip((vectors * inverse_root).T, axis=0)
+
+
+def cholesky(sigma: Array, epsilon: float = 0.0) -> Array:
+    """Cholesky whitening: M = L^-1 with sigma = L L^T, lower triangular.
+
+    Parameters, return value and errors are those of `zca`; the test of positivity is that of the eigenvalues.
+    """
+    xp = common_namespace("II", sigma)
+    _inverse_root_spectrum(sigma, epsilon)
+    identity = xp.eye(sigma.shape[0], dtype=sigma.dtype, device=sigma.device)
+    return xp.linalg.inv(xp.linalg.cholesky(sigma + epsilon * identity))
+
+
+def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
+    """Eigenvalues of sigma + epsilon to the power -1/2, ascending in eigenvalue, and the eigenvectors as columns."""
+    xp = common_namespace("II", sigma)
+    values, vectors = xp.linalg.eigh(sigma)
+    values = values + epsilon
+    smallest, largest = float(xp.min(values)), float(xp.max(values))
+    if not smallest > largest * float(xp.finfo(sigma.dtype).eps):
+        raise InputError(
+            f"cannot whiten: the smallest eigenvalue is {smallest:.2g}, the largest {largest:.2g}: "
+            "raise epsilon (1e-2 suits digits), or drop inputs that are always zero or equal"
+        )
+    return 1 / xp.sqrt(values), vectors
+
+
+# ------------------------------------------------------------------------------------------------------- measures
+
+
+def decorrelation_loss(C: Array) -> float:
+    """Mean square of the off-diagonal second moments: 0 where inputs are decorrelated.
+
+    Parameters
+    ----------
+    C : (I, I) array    second-moment matrix
+
+    Returns
+    -------
+    float               in units of x^4; 0 for a single input
+    """
+    xp = common_namespace("II", C)
+    n_inputs = int(C.shape[0])
+    total = float(xp.sum(off_diagonal(C) ** 2))
+    return total / max(n_inputs * (n_inputs - 1), 1)
+
+
+def mean_absolute_correlation(C: Array) -> float:
+    """Mean absolute correlation |C_ij| / sqrt(C_ii C_jj) over pairs of different inputs; not centred.
+
+    Parameters
+    ----------
+    C : (I, I) array    second-moment matrix
+
+    Returns
+    -------
+    float               between 0 (decorrelated) and 1; inputs that are always zero are left out
+    """
+    xp = common_namespace("II", C)
+    power = xp.linalg.diagonal(C)
+    alive = power > 0
+    scale = xp.where(alive, 1 / xp.sqrt(xp.where(alive, power, xp.ones_like(power))), xp.zeros_like(power))
+    n_alive = int(xp.sum(xp.astype(alive, xp.int64)))
+    total = float(xp.sum(xp.abs(off_diagonal(C) * scale * scale[:, None])))
+    return total / max(n_alive * (n_alive - 1), 1)
+
+
+def hadamard_defect(C: Array) -> float:
+    """sum(log C_ii) - log det C: the Lyapunov function of decorrelation, 0 exactly where C is diagonal.
+
+    Parameters
+    ----------
+    C : (I, I) array    second-moment matrix, positive definite
+
+    Returns
+    -------
+    float               in nats, at least 0 (Hadamard's inequality); does not depend on the scale of any input
+
+    Raises
+    ------
+    InputError          if C is not positive definite
+    """
+    xp = common_namespace("II", C)
+    sign, log_determinant = xp.linalg.slogdet(C)
+    if not float(sign) > 0:
+        raise InputError("the Hadamard defect needs a positive definite second-moment matrix: drop dead inputs")
+    return float(xp.sum(xp.log(xp.linalg.diagonal(C))) - log_determinant)
+
+
+def asymmetry(R: Array) -> float:
+    """Relative asymmetry ||R - R^T|| / ||R|| in the Frobenius norm, of R (I, I); 0 for a symmetric matrix."""
+    xp = common_namespace("II", R)
+    return float(xp.linalg.matrix_norm(R - R.T) / xp.linalg.matrix_norm(R))
