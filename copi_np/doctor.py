@@ -12,13 +12,13 @@ from copi_np.errors import list_names
 
 def report(data_dir: Path | None = None) -> str:
     """Versions, BLAS and threads, whether a GPU works and if not why, data sets at hand; a line each."""
-    lines = [f"{name:18}{version}" for name, version in versions().items()]
-    lines.append(f"{'BLAS':18}{blas()}; {n_cores()} cores")
+    lines = [f"{name:20}{version}" for name, version in versions().items()]
+    lines.append(f"{'BLAS':20}{blas()}; {n_cores()} cores")
     reason = why_no_gpu()
-    lines.append(f"{'GPU':18}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
-    lines.append(f"{'backend auto':18}{'cupy' if reason is None else 'numpy'}")
-    lines.append(f"{'cache':18}{cache_dir()}")
-    lines.extend(f"{'data ' + name:18}{_presence(name, data_dir)}" for name in DATASETS)
+    lines.append(f"{'GPU':20}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
+    lines.append(f"{'backend auto':20}{'cupy' if reason is None else 'numpy'}")
+    lines.append(f"{'cache':20}{cache_dir()}")
+    lines.extend(f"{'data ' + name:20}{_presence(name, data_dir)}" for name in DATASETS)
     return "\n".join(lines)
 
 

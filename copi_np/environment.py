@@ -36,7 +36,7 @@ def blas() -> str:
     from threadpoolctl import threadpool_info
 
     found = [
-        f"{pool['internal_api']} {pool['version']}, {pool['num_threads']} threads"
+        f"{pool['internal_api']} {pool['version']} ({pool.get('architecture', '?')}), {pool['num_threads']} threads"
         for pool in threadpool_info()
         if pool["user_api"] == "blas"
     ]

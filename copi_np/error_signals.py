@@ -39,6 +39,11 @@ class Trace(NamedTuple):
     y: list[Array]
     """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
 
+    @property
+    def y_in(self) -> list[Array]:
+        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
+        return [self.y0, *self.y[:-1]]
+
 
 Feedback = Sequence[Array | None]
 
@@ -104,7 +109,9 @@ def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     """Target propagation, as the paper prints it: for study.
 
     Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k. Its error is that of the
-    reconstruction as much as that of the output, and it compares an output with a pre-activation.
+    reconstruction as much as that of the output, and it compares an output with a pre-activation. Measured, with
+    copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6 epochs and hardly rising, where
+    difference target propagation has 96.1 % (results/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
@@ -125,8 +132,9 @@ def difference_target_propagation(
 ) -> list[Array]:
     """Difference target propagation: only the difference that the error makes is sent down.
 
-    Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. Where B_k inverts its layer exactly, no
-    error gives no signal; a wrong reconstruction cancels to first order.
+    Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. No error gives no signal, however wrong
+    the reconstruction is, since it stands in both terms of the difference. Measured, with copi-dtp and the preset
+    "mnist" (seed 1): 96.4 % of the MNIST test set after 8 epochs (results/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """

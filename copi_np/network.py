@@ -10,14 +10,12 @@ import numpy as np
 from copi_np.activations import ACTIVATIONS
 from copi_np.arrays import Array
 from copi_np.backend import DTYPES, Backend, get_backend
+from copi_np.divergence import blame_activity, loss_limit
 from copi_np.error_signals import ERROR_SIGNALS, Trace, output_signal, reconstruction_update
 from copi_np.errors import DivergenceError, InputError, choose, unknown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES
 from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
-
-EXPLODED: Final = 1e6
-"""A loss this many times that of a silent network (all outputs zero) counts as exploded."""
 
 ETA_INVERSE: Final = 0.1
 """Step size of the inverse models of target propagation; they are normalised, and stable below 2."""
@@ -200,8 +198,9 @@ class Network:
         trace = self.forward(y0)
         self._check("targets", targets, self.layers[-1].n_outputs, len(y0))
         loss = self.loss.value(trace.y[-1], targets)
-        if self.backend.is_host and not self.backend.scalar(loss) <= self.exploded_loss(targets):
-            raise DivergenceError(self.blame(trace, float(loss), eta_W, eta_R))
+        if self.backend.is_host and not loss <= loss_limit(self.backend, self.loss, targets):
+            rates = {"eta_W": eta_W, "eta_R": eta_R}
+            raise DivergenceError(blame_activity(self.layers, trace, self.backend.scalar(loss), rates))
 
         deltas: list[Any] = [None] * len(self.layers)
         if eta_W != 0:
@@ -263,36 +262,6 @@ class Network:
         # on a GPU this would wait for the device at every step; there `fit` checks the data once
         if self.backend.is_host and not np.isfinite(array).all():
             raise InputError(f"{what} hold NaN or infinite values: clean the data first")
-
-    def exploded_loss(self, targets: Array) -> float:
-        """The loss above which training counts as diverged, for such targets (B, K)."""
-        silent = self.backend.xp.zeros_like(targets)
-        return EXPLODED * (1 + self.backend.scalar(self.loss.value(silent, targets)))
-
-    def blame(self, trace: Trace, loss: float, eta_W: float, eta_R: float) -> str:
-        """Say which layer made the loss explode, and which step size to lower: where activity grew the most."""
-        worst, message = 0.0, ""
-        y = trace.y0
-        for k, layer in enumerate(self.layers):
-            stages = [("R", "eta_R", eta_R, y, trace.x[k]), ("W", "eta_W", eta_W, trace.x[k], trace.a[k])]
-            for matrix, rate, eta, before, after in stages:
-                gain = self._size(after) / self._size(before)
-                if not gain <= worst:
-                    worst = gain
-                    message = (
-                        f"training diverged: loss {loss:.3g}, activity explodes at {matrix} of layer {k} "
-                        f"({layer.n_inputs} -> {layer.n_outputs}): lower {rate} (now {eta:g})"
-                    )
-                if not np.isfinite(gain):
-                    return message
-            y = trace.y[k]
-        return message
-
-    def _size(self, array: Array) -> float:
-        """Root mean square of an array, in float64 so that squares do not overflow; never 0."""
-        values = self.backend.to_host(array).astype(np.float64)
-        with np.errstate(over="ignore", invalid="ignore"):
-            return float(np.sqrt(np.mean(values**2)) + np.finfo(np.float64).tiny)
 
 
 def _check_rates(**rates: float) -> None:

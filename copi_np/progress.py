@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from copi_np.network import Network
@@ -27,8 +28,8 @@ class ProgressBar(Callback):
 
         self._bar = tqdm(
             desc=f"{self.label:20}",
-            bar_format="{desc} {bar:20} {percentage:3.0f}% [{elapsed}<{remaining}] {postfix}",
-            postfix="",
+            bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
+            mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
         )
         return self
 
@@ -43,6 +44,6 @@ class ProgressBar(Callback):
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""
         self._bar.set_postfix_str(
-            f"epoch {record.epoch}/{self.epochs}: "
-            f"train {100 * record.train_accuracy:.1f} %, test {100 * record.test_accuracy:.1f} %"
+            f"{record.epoch}/{self.epochs}: "
+            f"train {100 * record.train_accuracy:.1f} test {100 * record.test_accuracy:.1f} %"
         )

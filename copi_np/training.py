@@ -12,15 +12,13 @@ import numpy.typing as npt
 
 from copi_np.arrays import Array
 from copi_np.datasets import Dataset, Split, as_float, one_hot
+from copi_np.divergence import blame_weights, check_weights, located, loss_limit
 from copi_np.errors import DivergenceError, InputError
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
 N_MONITORED: Final = 1000
 """Training samples, the first ones, on which the decorrelation of every layer's inputs is measured."""
-
-EXPLODED_WEIGHT: Final = 1e6
-"""A weight above this size counts as exploded; trained ones stay below about 10."""
 
 
 @dataclass(frozen=True)
@@ -143,12 +141,11 @@ def fit(
         start = time.perf_counter()
         rates = schedule.rates(epoch)
         order = rng.permutation(len(data.train.labels))
-        try:
+        with located(f"epoch {epoch}, "):
             _train_epoch(network, train, order, batch_size, rates, callbacks)
-            _check_weights(network, rates)
-        except DivergenceError as error:
-            raise DivergenceError(f"epoch {epoch}, {error}") from error
-        record = _evaluated(network, train, test, epoch, start)
+            record = _evaluated(network, train, test, epoch, start)
+            if not max(record.train_loss, record.test_loss) <= loss_limit(network.backend, network.loss, train.targets):
+                raise DivergenceError(f"evaluation: {blame_weights(network.layers, rates)}")
         history.append(record)
         for callback in callbacks:
             callback.on_epoch(network, record)
@@ -175,47 +172,17 @@ def _train_epoch(
     for batch in range(1, n_batches + 1):
         rows = device_order[(batch - 1) * batch_size : batch * batch_size]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
-        try:
+        with located(f"batch {batch}: "):
             losses.append(network.step(inputs, targets, **rates))
-        except DivergenceError as error:
-            raise DivergenceError(f"batch {batch}: {error}") from error
         for callback in callbacks:
             callback.on_batch(batch, n_batches)
     if not network.backend.is_host:
         values = network.backend.to_host(xp.stack(losses))
-        exploded = np.flatnonzero(~(values <= network.exploded_loss(train.targets)))
+        exploded = np.flatnonzero(~(values <= loss_limit(network.backend, network.loss, train.targets)))
         if exploded.size:
-            raise DivergenceError(f"batch {exploded[0] + 1}: {_worst_weights(network, rates)}")
-
-
-def _check_weights(network: Network, rates: dict[str, float]) -> None:
-    """Raise a DivergenceError if the last update of an epoch left weights that are not finite, or huge."""
-    sizes = [size for layer in network.layers for size in _weight_sizes(network, layer)]
-    if not all(size <= EXPLODED_WEIGHT for size in sizes):
-        raise DivergenceError(f"last batch: {_worst_weights(network, rates)}")
-
-
-def _weight_sizes(network: Network, layer: Any) -> list[float]:
-    """Largest absolute weight of R, where there is one, and of W."""
-    matrices = [layer.R, layer.W] if layer.has_lateral_weights else [layer.W]
-    return [network.backend.scalar(network.backend.xp.max(network.backend.xp.abs(matrix))) for matrix in matrices]
-
-
-def _worst_weights(network: Network, rates: dict[str, float]) -> str:
-    """Say which layer has the largest weights, and which step size to lower."""
-    worst, message = -1.0, ""
-    for k, layer in enumerate(network.layers):
-        names = (("R", "eta_R"), ("W", "eta_W"))[-len(_weight_sizes(network, layer)) :]
-        for (matrix, rate), size in zip(names, _weight_sizes(network, layer), strict=True):
-            if not size <= worst:
-                worst = size
-                message = (
-                    f"training diverged: weights {matrix} of layer {k} reach {size:.3g}: "
-                    f"lower {rate} (now {rates[rate]:g})"
-                )
-            if not np.isfinite(size):
-                return message
-    return message
+            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
+    with located(f"batch {n_batches}: "):
+        check_weights(network.layers, rates)
 
 
 def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:
@@ -242,10 +209,12 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
     loss : float                mean loss of a sample
     """
     xp, backend = network.backend.xp, network.backend
-    outputs = network.predict(inputs)
+    with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss
+        outputs = network.predict(inputs)
+        loss = backend.scalar(network.loss.value(outputs, targets))
     correct = xp.argmax(outputs, axis=1) == xp.argmax(targets, axis=1)
     n_correct = backend.scalar(xp.sum(xp.astype(correct, xp.int64)))
-    return n_correct / outputs.shape[0], backend.scalar(network.loss.value(outputs, targets))
+    return n_correct / outputs.shape[0], loss
 
 
 def _check_fit(network: Network, data: Dataset, epochs: int, batch_size: int) -> None:

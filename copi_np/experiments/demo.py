@@ -85,7 +85,7 @@ def correlations(network: Network, data: Dataset) -> tuple[float, float]:
     """
     sample = Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])
     trace = network.forward(to_device(network, sample, data.n_classes).inputs)
-    before = [mean_absolute_correlation(second_moment(y)) for y in [trace.y0, *trace.y[:-1]]]
+    before = [mean_absolute_correlation(second_moment(y)) for y in trace.y_in]
     after = [mean_absolute_correlation(second_moment(x)) for x in trace.x]
     return float(np.mean(before)), float(np.mean(after))
 

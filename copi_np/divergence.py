@@ -1,0 +1,101 @@
+"""When training counts as diverged, and what to say then: the layer to blame, and the step size to lower."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
+
+import numpy as np
+
+from copi_np.arrays import Array
+from copi_np.backend import Backend
+from copi_np.error_signals import Trace
+from copi_np.errors import DivergenceError
+from copi_np.layer import Layer
+from copi_np.losses import Loss
+
+EXPLODED_LOSS: Final = 1e6
+"""A loss this many times that of a silent network (all outputs zero), plus one, counts as exploded."""
+
+EXPLODED_WEIGHT: Final = 1e6
+"""A weight above this size counts as exploded; trained ones stay below about 10."""
+
+
+def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
+    """The loss above which training counts as diverged, for targets such as these (B, K)."""
+    return EXPLODED_LOSS * (1 + backend.scalar(loss.value(backend.xp.zeros_like(targets), targets)))
+
+
+@contextmanager
+def located(where: str) -> Iterator[None]:
+    """Put `where`, such as "epoch 2, ", before the message of a divergence that happens inside."""
+    try:
+        yield
+    except DivergenceError as error:
+        raise DivergenceError(f"{where}{error}") from error
+
+
+def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:
+    """Raise a DivergenceError if a weight is not finite, or huge.
+
+    Parameters
+    ----------
+    layers : layers of a network
+    rates : mapping     holds the step sizes "eta_W" and "eta_R" that led here
+    """
+    if not all(size <= EXPLODED_WEIGHT for *_, size in _weight_sizes(layers)):
+        raise DivergenceError(blame_weights(layers, rates))
+
+
+def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> str:
+    """Name the first weights that are not finite, or else the largest ones, and the step size to lower."""
+    sizes = list(_weight_sizes(layers))
+    not_finite = [found for found in sizes if not np.isfinite(found[-1])]
+    k, matrix, size = not_finite[0] if not_finite else max(sizes, key=lambda found: found[-1])
+    return f"training diverged: weights reach {size:.3g} in {_advice(layers, k, matrix, rates)}"
+
+
+def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Mapping[str, float]) -> str:
+    """Name the weights behind which activity grows the most, and the step size to lower.
+
+    Parameters
+    ----------
+    layers : layers of a network
+    trace : Trace       of the forward pass that gave this loss
+    loss : float        for the message
+    rates : mapping     holds the step sizes "eta_W" and "eta_R" that led here
+    """
+    gains = list(_gains(layers, trace))
+    not_finite = [found for found in gains if not np.isfinite(found[-1])]
+    k, matrix, _ = not_finite[0] if not_finite else max(gains, key=lambda found: found[-1])
+    return f"training diverged: loss {loss:.3g}, activity explodes at {_advice(layers, k, matrix, rates)}"
+
+
+def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:
+    rate = f"eta_{matrix}"
+    return f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs}): lower {rate} (now {rates[rate]:g})"
+
+
+def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
+    """Layer, matrix and largest absolute weight, in the order of the forward pass."""
+    for k, layer in enumerate(layers):
+        xp, scalar = layer.backend.xp, layer.backend.scalar
+        if layer.has_lateral_weights:
+            yield k, "R", scalar(xp.max(xp.abs(layer.R)))
+        yield k, "W", scalar(xp.max(xp.abs(layer.W)))
+
+
+def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, float]]:
+    """Layer, matrix and the factor by which activity grows behind it, in the order of the forward pass."""
+    for k, layer in enumerate(layers):
+        sizes = [_root_mean_square(layer.backend, states[k]) for states in (trace.y_in, trace.x, trace.a)]
+        yield k, "R", sizes[1] / sizes[0]
+        yield k, "W", sizes[2] / sizes[1]
+
+
+def _root_mean_square(backend: Backend, array: Array) -> float:
+    """In float64, so that squares do not overflow; never 0."""
+    values = backend.to_host(array).astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return float(np.sqrt(np.mean(values**2)) + np.finfo(np.float64).tiny)

@@ -1,0 +1,25 @@
+"""Settings of every test: how many examples a property gets, and what happens to GPU tests without a GPU."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from copi_np.backend import why_no_gpu
+
+# a shared machine may be slow at any moment: neither a deadline nor the health check of speed says anything there
+COMMON = {"max_examples": 100, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("ci", derandomize=True, **COMMON)
+settings.register_profile("dev", **COMMON)
+settings.load_profile("ci" if os.environ.get("CI") else "dev")
+
+
+def pytest_collection_modifyitems(items):
+    """Skip tests marked ``gpu`` where no GPU works; the summary (``-ra``) says why."""
+    marked = [item for item in items if item.get_closest_marker("gpu")]
+    reason = why_no_gpu() if marked else None
+    if reason:
+        for item in marked:
+            item.add_marker(pytest.mark.skip(reason=reason))

@@ -1,0 +1,139 @@
+"""Hypothesis strategies, named by what they generate: what a property assumes is built in here, not filtered there.
+
+Letters of shapes: B samples in a batch, I inputs and O outputs of a layer.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from copi_np import Network
+
+LENGTHS = st.integers(1, 5)
+DEPTHS = st.integers(1, 4)
+DTYPES = st.sampled_from([np.float32, np.float64])
+ENTRIES = st.floats(-3, 3, width=32, allow_subnormal=False)
+SEEDS = st.integers(0, 2**32 - 1)
+SMOOTH = ("tanh", "linear")
+ALL_ACTIVATIONS = ("leaky_relu", "relu", "tanh", "linear")
+
+
+def arrays(shape, dtype=np.float64, elements=ENTRIES):
+    """Arrays of a given shape, every entry drawn on its own."""
+    return npst.arrays(dtype, shape, elements=elements, fill=st.nothing())
+
+
+@st.composite
+def batches(draw, n_samples=LENGTHS, n_units=LENGTHS, dtypes=DTYPES):
+    """Batches (B, I)."""
+    return draw(arrays((draw(n_samples), draw(n_units)), draw(dtypes)))
+
+
+class ForwardPass(NamedTuple):
+    """W (O, I), x (B, I), a = W x and delta, both (B, O)."""
+
+    W: np.ndarray
+    x: np.ndarray
+    a: np.ndarray
+    delta: np.ndarray
+
+
+@st.composite
+def forward_passes(draw, dtypes=DTYPES):
+    """One layer's forward weights, a batch through them, and an arbitrary error signal."""
+    B, O, I = draw(LENGTHS), draw(LENGTHS), draw(LENGTHS)  # noqa: E741
+    dtype = draw(dtypes)
+    W, x = draw(arrays((O, I), dtype)), draw(arrays((B, I), dtype))
+    return ForwardPass(W, x, x @ W.T, draw(arrays((B, O), dtype)))
+
+
+class LateralPass(NamedTuple):
+    """R (I, I) and x (B, I)."""
+
+    R: np.ndarray
+    x: np.ndarray
+
+
+@st.composite
+def lateral_passes(draw, dtypes=DTYPES):
+    """Arbitrary lateral weights, not symmetric, and a batch of decorrelated inputs to them."""
+    B, I, dtype = draw(LENGTHS), draw(LENGTHS), draw(dtypes)  # noqa: E741
+    return LateralPass(draw(arrays((I, I), dtype)), draw(arrays((B, I), dtype)))
+
+
+def orthonormal_columns(rng, n_rows, n_columns):
+    """A random matrix Q (n_rows, n_columns) with Q^T Q = I."""
+    return np.linalg.qr(rng.normal(size=(n_rows, n_columns)))[0]
+
+
+@st.composite
+def spd_matrices(draw, n=LENGTHS):
+    """Symmetric positive definite matrices (I, I), eigenvalues between 0.1 and 10."""
+    n = draw(n)
+    Q = orthonormal_columns(np.random.default_rng(draw(SEEDS)), n, n)
+    values = draw(arrays((n,), elements=st.floats(0.1, 10)))
+    sigma = (Q * values) @ Q.T
+    return (sigma + sigma.T) / 2
+
+
+@st.composite
+def decorrelated_batches(draw, n_units=LENGTHS):
+    """Float64 batches (B, I), B >= I, whose second moments C are diagonal up to rounding, C_ii in [0.1, 10]."""
+    n = draw(n_units)
+    B = n + draw(st.integers(0, 4))
+    U = orthonormal_columns(np.random.default_rng(draw(SEEDS)), B, n)
+    return U * np.sqrt(B * draw(arrays((n,), elements=st.floats(0.1, 10))))
+
+
+@st.composite
+def whitened_batches(draw, n_units=LENGTHS):
+    """Float64 batches (B, I), B >= I, with C = I up to rounding."""
+    n = draw(n_units)
+    B = n + draw(st.integers(0, 4))
+    return orthonormal_columns(np.random.default_rng(draw(SEEDS)), B, n) * np.sqrt(B)
+
+
+@st.composite
+def correlated_batches(draw, n_units=LENGTHS):
+    """Float64 batches (B, I), B >= I, of full rank and well conditioned, correlated."""
+    x = draw(whitened_batches(n_units))
+    return x @ draw(spd_matrices(st.just(x.shape[1])))
+
+
+class Task(NamedTuple):
+    """A network with a batch (B, I) to learn from, and targets (B, K)."""
+
+    network: Network
+    y0: np.ndarray
+    targets: np.ndarray
+
+
+def randomise_lateral(network, rng):
+    """Give every layer lateral weights that are neither the identity nor symmetric."""
+    for layer in network.layers:
+        n = layer.n_inputs
+        R = np.eye(n) + 0.3 * rng.normal(size=(n, n))
+        layer.R = network.backend.asarray(R, network.config["dtype"])
+
+
+@st.composite
+def tasks(draw, n_layers=DEPTHS, activations=ALL_ACTIVATIONS, sizes=None, lateral=True, **options):
+    """Networks of distinct random weights and (`lateral`) lateral weights, each with a batch.
+
+    `options` go to `Network`; sizes differ from layer to layer unless `sizes` are given.
+    """
+    if sizes is None:
+        depth = draw(n_layers)
+        sizes = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True))
+    options = {"activation": draw(st.sampled_from(activations)), "dtype": "float64", **options}
+    rng = np.random.default_rng(draw(SEEDS))
+    network = Network(sizes, rng=rng, **options)
+    if lateral:
+        randomise_lateral(network, rng)
+    B = draw(LENGTHS)
+    y0, targets = rng.normal(size=(B, sizes[0])), rng.normal(size=(B, sizes[-1]))
+    return Task(network, *(network.backend.asarray(values, options["dtype"]) for values in (y0, targets)))

@@ -1,0 +1,243 @@
+"""Checkpoints: what is saved comes back bit for bit, a failed save loses nothing, damage is noticed."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from copi_np import CopiError, DataError, InputError, Network
+from copi_np.checkpoint import load_network, save_network
+
+SIZES = [6, 5, 4, 3]
+
+
+def batch(dtype="float32", n=12):
+    rng = np.random.default_rng(3)
+    return rng.normal(size=(n, 6)).astype(dtype), np.eye(3, dtype=dtype)[rng.integers(0, 3, n)]
+
+
+def trained(seed=0, steps=5, **options):
+    network = Network(SIZES, rng=np.random.default_rng(seed), **options)
+    y0, targets = batch(network.config["dtype"])
+    for _ in range(steps):
+        network.step(y0, targets, eta_W=0.02, eta_R=0.03)
+    return network
+
+
+def assert_same(one, other):
+    assert one.config == other.config
+    for left, right in zip(one.layers, other.layers, strict=True):
+        assert np.array_equal(left.W, right.W)
+        assert np.array_equal(left.R, right.R)
+        assert left.W.dtype == right.W.dtype
+    for left, right in zip(one.feedback, other.feedback, strict=True):
+        assert (left is None) == (right is None)
+        assert left is None or np.array_equal(left, right)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rule": rule, "error_signal": signal, "decorrelation": decorrelation}
+        for rule, signal, decorrelation in [
+            ("copi", "bp", "matrix"),
+            ("copi", "fa", "local"),
+            ("copi", "dfa", "matrix"),
+            ("copi", "tp", "matrix"),
+            ("copi", "dtp", "matrix"),
+            ("sgd", "bp", "matrix"),
+            ("sgd", "bp", None),
+            ("adam", "bp", None),
+        ]
+    ]
+    + [{"dtype": "float64"}, {"loss": "cross_entropy", "activation": "tanh"}, {"output_activation": "linear"}],
+)
+def test_a_loaded_network_is_the_saved_one(tmp_path, options):
+    network = trained(**options)
+    save_network(tmp_path / "net.npz", network, {"epoch": 7, "note": "ü"})
+    loaded, metadata = load_network(tmp_path / "net.npz")
+    assert metadata == {"epoch": 7, "note": "ü"}
+    assert_same(network, loaded)
+    y0, targets = batch(network.config["dtype"])
+    assert np.array_equal(network.predict(y0), loaded.predict(y0))
+    if network.config["rule"] != "adam":  # whose moments are not kept
+        assert network.step(y0, targets, eta_W=0.02) == loaded.step(y0, targets, eta_W=0.02)
+        assert_same(network, loaded)
+
+
+def test_lateral_weights_that_moved_are_in_the_file(tmp_path):
+    network = trained()
+    assert all(np.abs(layer.R - np.eye(layer.n_inputs)).max() > 1e-3 for layer in network.layers)
+    save_network(tmp_path / "net.npz", network)
+    loaded, metadata = load_network(str(tmp_path / "net.npz"), "auto")
+    assert metadata == {}
+    assert np.array_equal(loaded.backend.to_host(loaded.layers[1].R), network.layers[1].R)
+
+
+def test_assigned_lateral_weights_are_kept_without_decorrelation(tmp_path):
+    network = trained(decorrelation=None)
+    network.layers[0].R = 2 * np.eye(6, dtype="float32")
+    save_network(tmp_path / "net.npz", network)
+    assert np.array_equal(load_network(tmp_path / "net.npz")[0].layers[0].R, 2 * np.eye(6))
+
+
+def test_loading_leaves_no_trace_of_the_random_start(tmp_path):
+    save_network(tmp_path / "net.npz", trained(seed=5, error_signal="fa"))
+    assert_same(load_network(tmp_path / "net.npz")[0], load_network(tmp_path / "net.npz")[0])
+    assert_same(load_network(tmp_path / "net.npz")[0], trained(seed=5, error_signal="fa"))
+
+
+def test_a_checkpoint_holds_no_pickles(tmp_path):
+    save_network(tmp_path / "net.npz", trained(error_signal="fa"))
+    with np.load(tmp_path / "net.npz", allow_pickle=False) as archive:
+        assert all(archive[name].dtype != object for name in archive.files)
+
+
+# ---------------------------------------------------------------- writing
+
+
+def test_saving_again_replaces_and_leaves_one_file(tmp_path):
+    path = tmp_path / "net.npz"
+    save_network(path, trained(seed=0))
+    save_network(path, trained(seed=1))
+    assert_same(load_network(path)[0], trained(seed=1))
+    assert [file.name for file in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_a_full_disk_loses_nothing(tmp_path):
+    """The limit on the size of files makes the system fail a write half-way, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "net.npz"
+    save_network(path, trained(seed=0))
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*net\.npz"):
+            save_network(path, trained(seed=1))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(before) > 1500
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["net.npz"]
+
+
+def test_a_reader_never_sees_half_a_file(tmp_path, monkeypatch):
+    path = tmp_path / "net.npz"
+    save_network(path, trained(seed=0))
+    before = path.read_bytes()
+    savez, seen = np.savez, []
+
+    def spy(file, *args, **named):
+        savez(file, *args, **named)
+        seen.append(path.read_bytes())
+
+    monkeypatch.setattr(np, "savez", spy)
+    save_network(path, trained(seed=1))
+    assert seen == [before]
+    assert path.read_bytes() != before
+
+
+@pytest.mark.parametrize("place", ["missing/net.npz", "file/net.npz", "folder"])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, place):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(DataError, match=place) as error:
+        save_network(tmp_path / place, trained())
+    assert "\n" not in str(error.value)
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
+
+
+# ---------------------------------------------------------------- damage
+
+
+def changed(tmp_path, **changes):
+    """A checkpoint of which some arrays were replaced, or left out where the change is None."""
+    path = tmp_path / "net.npz"
+    save_network(path, trained(error_signal="fa"))
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    arrays |= changes
+    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    return path
+
+
+def header(**changes):
+    network = trained(error_signal="fa")
+    return np.array(json.dumps({"schema": 1, "network": network.config, "metadata": {}, **changes}))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"W_1": None}, "damaged|lacks"),
+        ({"header": None}, "damaged|not a checkpoint"),
+        ({"header": np.array("{")}, "damaged|not a checkpoint"),
+        ({"header": header(network={"sizes": SIZES, "magic": 1})}, "damaged|not a checkpoint"),
+        ({"header": header(schema=99)}, "newer version"),
+        ({"W_0": np.array([{}], dtype=object)}, "damaged|not a checkpoint"),
+        ({"W_0": np.zeros((5, 7), "float32")}, r"\(5, 6\)"),
+        ({"R_0": np.zeros((5, 5), "float32")}, r"\(6, 6\)"),
+        ({"W_0": np.zeros((5, 6))}, "float32"),
+    ],
+)
+def test_a_file_that_is_no_sound_checkpoint_is_refused(tmp_path, changes, message):
+    with pytest.raises(CopiError, match=message) as error:
+        load_network(changed(tmp_path, **changes))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 and no more"])
+def test_what_is_no_archive_is_refused(tmp_path, content):
+    path = tmp_path / "net.npz"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"net\.npz is cut short, or not a checkpoint"):
+        load_network(path)
+
+
+def test_a_missing_checkpoint_is_a_clear_error(tmp_path):
+    for path in (tmp_path / "none.npz", tmp_path):
+        with pytest.raises(DataError, match="there is no checkpoint"):
+            load_network(path)
+
+
+def test_an_unknown_backend_is_no_damage(tmp_path):
+    save_network(tmp_path / "net.npz", trained())
+    with pytest.raises(InputError, match="did you mean 'numpy'"):
+        load_network(tmp_path / "net.npz", "nunpy")
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_truncated_checkpoint_is_refused(tmp_path, share):
+    path = tmp_path / "net.npz"
+    save_network(path, trained())
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(DataError, match=r"net\.npz is cut short"):
+        load_network(path)
+
+
+def test_a_flipped_byte_is_noticed_or_harmless(tmp_path):
+    """A flip anywhere either raises one clear error, or hit what no reader looks at."""
+    path = tmp_path / "net.npz"
+    network = trained()
+    save_network(path, network)
+    content = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        stored = max(archive.infolist(), key=lambda info: info.file_size)
+    refused = 0
+    places = np.random.default_rng(0).integers(0, len(content), 80).tolist()
+    for place in [*places, stored.header_offset + stored.file_size // 2]:
+        damaged = bytearray(content)
+        damaged[place] ^= 0x10
+        path.write_bytes(damaged)
+        try:
+            loaded, _ = load_network(path)
+        except DataError:
+            refused += 1
+        else:
+            assert_same(network, loaded)
+    assert refused > 40

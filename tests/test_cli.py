@@ -1,0 +1,393 @@
+"""The copi-np command: results on stdout, progress on stderr, every bad input one line and exit code 2."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from copi_np import __version__
+from copi_np.backend import why_no_gpu
+from copi_np.cli import main
+from copi_np.datasets import DATASETS
+
+NO_NETWORK = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A folder to work in, with tiny data; a cache of its own, no data folder, and no network."""
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    monkeypatch.delenv("COPI_NP_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "80")
+    for name, value in NO_NETWORK.items():
+        monkeypatch.setenv(name, value)
+        monkeypatch.setenv(name.lower(), value)
+    rng = np.random.default_rng(0)
+    labels = {"y_train": np.arange(21) % 3, "y_test": np.arange(9) % 3}
+    save("tiny.npz", **{f"x_{key[2:]}": rng.normal(size=(len(y), 6)) for key, y in labels.items()}, **labels)
+    return work
+
+
+def save(path, **arrays):
+    if path != "tiny.npz":
+        with np.load("tiny.npz") as tiny:
+            arrays = {**tiny, **arrays}
+    np.savez(path, **arrays)
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def train(*arguments, data="tiny.npz", out="run"):
+    return call("train", "--dataset", data, "--layers", "6,4,3", "--backend", "numpy", "--out", out, *arguments)
+
+
+def tree(folder):
+    """All that lies in a folder, with contents."""
+    return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
+
+
+def assert_one_line(stderr):
+    assert stderr.startswith("Error: ")
+    assert stderr.endswith("\n")
+    assert stderr.count("\n") == 1
+    assert "\r" not in stderr
+
+
+def assert_refused(result, *words):
+    assert result.exit_code == 2, result.output
+    assert isinstance(result.exception, SystemExit)
+    assert result.stdout == ""
+    assert_one_line(result.stderr)
+    for word in words:
+        assert word in result.stderr
+
+
+# ---------------------------------------------------------------- what works
+
+
+def test_training_prints_the_result_and_shows_progress_apart(place):
+    result = train("--epochs", 2, "--method", "bp-decor", "--batch-size", 5)
+    assert result.exit_code == 0, result.output
+    assert sorted(path.name for path in (place / "run").iterdir()) == ["checkpoint.npz", "history.jsonl", "run.json"]
+    last = json.loads((place / "run" / "history.jsonl").read_text().splitlines()[-1])
+    assert result.stdout.count("\n") == 1
+    for word in ("bp-decor", "tiny.npz", "epoch 2", f"train {100 * last['train_accuracy']:.2f} %", "run"):
+        assert word in result.stdout
+    assert f"test {100 * last['test_accuracy']:.2f} %" in result.stdout
+    assert "BP + decorrelation" in result.stderr
+    assert re.search(r"1/2\b.*train .*2/2\b.*train [\d.]+.*test [\d.]+", result.stderr, re.DOTALL)
+
+
+def test_options_reach_the_record(place):
+    options = {
+        "--method": "copi-dfa",
+        "--preset": "mnist",
+        "--epochs": 3,
+        "--seed": 12,
+        "--eta-w": 0.011,
+        "--eta-r": 0.012,
+        "--delta-scale": 1.5,
+        "--r-only-epochs": 1,
+        "--batch-size": 4,
+        "--decorrelation": "local",
+        "--dtype": "float64",
+    }
+    assert train(*(word for option in options.items() for word in option)).exit_code == 0
+    config = json.loads((place / "run" / "run.json").read_text())["config"]
+    assert config == {
+        "method": "copi-dfa",
+        "dataset": "tiny.npz",
+        "layers": [6, 4, 3],
+        "epochs": 3,
+        "seed": 12,
+        "eta_W": 0.011,
+        "eta_R": 0.012,
+        "delta_scale": 1.5,
+        "first_epochs": 1,
+        "first_eta_W": 0.0,
+        "first_eta_R": 0.012,
+        "batch_size": 4,
+        "decorrelation": "local",
+        "dtype": "float64",
+    }
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["demo"], ["doctor"]])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_of_every_command(command, flag):
+    result = call(*command, flag)
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    assert result.stdout.startswith("Usage:")
+    expected = {
+        "train": [
+            *("--dataset", "--method", "--epochs", "--seed", "--layers", "--eta-w", "--eta-r", "--delta-scale"),
+            *("--r-only-epochs", "--batch-size", "--backend", "--data-dir", "--preset", "--out"),
+        ],
+        "demo": ["--out", "--epochs"],
+        "doctor": ["--data-dir"],
+    }
+    for word in expected[command[0]] if command else expected:
+        assert word in result.stdout
+
+
+def test_version():
+    assert call("--version").stdout == f"copi-np, version {__version__}\n"
+
+
+def test_doctor_reports_the_machine_and_the_data(place):
+    folder = place / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for file in DATASETS["mnist"].files:
+        (folder / file.name).write_bytes(b"")
+    result = call("doctor", "--data-dir", place / "data")
+    assert result.exit_code == 0
+    assert result.stderr == ""
+    lines = result.stdout.splitlines()
+
+    def line(start):
+        (found,) = [line for line in lines if line.startswith(start + " ")]
+        return found[len(start) :].strip()
+
+    assert line("copi-np") == __version__
+    assert line("numpy") == np.__version__
+    assert "thread" in line("BLAS")
+    assert line("GPU").startswith("works" if why_no_gpu() is None else "no: ")
+    assert "copi_np" in line("cache")
+    assert line("data mnist-5k").startswith("present")
+    assert str(folder) in line("data mnist")
+    assert line("data fashion-mnist").startswith("not here")
+    assert "cifar-10-binary.tar.gz" in line("data cifar10")
+    assert not (place.parent / "cache").exists()  # looking leaves nothing behind
+
+
+# ---------------------------------------------------------------- bad input
+
+
+BAD_OPTIONS = [
+    (["--method", "copi-pb"], ["unknown method 'copi-pb'", "did you mean", "bp-adam"]),
+    (["--preset", "mnits"], ["unknown preset 'mnits'", "did you mean 'mnist'"]),
+    (["--backend", "nunpy"], ["unknown backend 'nunpy'", "did you mean 'numpy'"]),
+    (["--dtype", "float46"], ["unknown dtype", "did you mean 'float64'"]),
+    (["--decorrelation", "matrx"], ["unknown decorrelation", "did you mean 'matrix'"]),
+    (["--layers", "784,abc"], ["layers must be", "'784,abc'"]),
+    (["--layers", "6"], ["layers must be"]),
+    (["--layers", "6,0,3"], ["layers must be"]),
+    (["--layers", "7,4,3"], ["7 inputs", "6 features"]),
+    (["--layers", "6,4,5"], ["5 outputs", "3 classes"]),
+    (["--batch-size", "0"], ["at least 1, got 0"]),
+    (["--batch-size", "2.5"], ["--batch-size", "2.5"]),
+    (["--epochs", "0"], ["at least 1, got 0"]),
+    (["--epochs", "many"], ["--epochs", "many"]),
+    (["--eta-w", "-0.1"], ["eta_W", "-0.1"]),
+    (["--eta-w", "nan"], ["eta_W", "nan"]),
+    (["--eta-r", "inf"], ["eta_R", "inf"]),
+    (["--eta-r", "fast"], ["--eta-r", "fast"]),
+    (["--delta-scale", "-1"], ["delta_scale", "-1"]),
+    (["--r-only-epochs", "-1"], ["-1"]),
+    (["--seed", "-1"], ["seed", "-1"]),
+    (["--data-dir", "nowhere"], ["nowhere"]),
+    (["--data-dir", "tiny.npz"], ["tiny.npz"]),
+    (["--out", ""], ["--out"]),
+    (["--out", "tiny.npz"], ["tiny.npz"]),
+    (["--out", "tiny.npz/run"], ["tiny.npz/run"]),
+    (["--dataset", "mnits"], ["unknown data set 'mnits'", "did you mean 'mnist'", ".npz"]),
+    (["--dataset", "gone.npz"], ["no file gone.npz"]),
+    (["--dataset", ""], ["data set"]),
+    (["--no-such-option"], ["--no-such-option"]),
+    (["stray"], ["stray"]),
+]
+
+
+@pytest.mark.parametrize(("options", "words"), BAD_OPTIONS, ids=lambda value: " ".join(value))
+def test_a_bad_option_is_one_line_and_leaves_nothing(place, options, words):
+    before = tree(place)
+    assert_refused(train("--epochs", 1, *options), *words)
+    assert tree(place) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["trian"], ["unknown command 'trian'", "did you mean 'train'"]),
+        (["train"], ["--out"]),
+        (["train", "--out", "run"], ["--dataset"]),
+        (["train", "--dataset", "tiny.npz"], ["--out"]),
+        (["demo", "--epochs", "0"], ["--epochs"]),
+        (["demo", "--epochs", "1", "--backend", "nunpy"], ["unknown backend 'nunpy'", "did you mean 'numpy'"]),
+        (["demo", "--epochs", "1", "--out", "tiny.npz"], ["tiny.npz"]),
+        (["doctor", "--data-dir", "nowhere"], ["nowhere"]),
+        (["--no-such-option"], ["--no-such-option"]),
+    ],
+    ids=lambda value: " ".join(value),
+)
+def test_a_bad_command_is_one_line_and_leaves_nothing(place, arguments, words):
+    before = tree(place)
+    assert_refused(call(*arguments), *words)
+    assert tree(place) == before
+
+
+@pytest.mark.skipif(why_no_gpu() is None, reason="a GPU works here")
+@pytest.mark.parametrize("command", ["train", "demo"])
+def test_without_a_gpu_the_message_says_what_is_missing_and_how_to_install_it(place, command):
+    before = tree(place)
+    arguments = ["--dataset", "tiny.npz"] if command == "train" else []
+    result = call(command, *arguments, "--epochs", 1, "--backend", "cupy", "--out", "run")
+    assert_refused(result, "CuPy", "copi-np[gpu12]", "copi-np[gpu13]")
+    assert tree(place) == before
+
+
+def replaced(value):
+    pixels = np.zeros((21, 6))
+    pixels[4, 2] = value
+    return {"x_train": pixels}
+
+
+@pytest.mark.parametrize(
+    ("arrays", "word"),
+    [
+        (replaced(np.nan), "NaN"),
+        (replaced(np.inf), "infinite"),
+        ({"y_train": np.arange(21) % 3 - 1}, "-1"),
+        ({"y_train": np.arange(21) % 3 + 0.5}, "integer"),
+        ({"y_train": (np.arange(21) % 3).astype(float)}, "integer"),
+        ({"y_train": np.full(21, "three")}, "integer"),
+        ({"y_train": np.eye(3, dtype=int)[np.arange(21) % 3]}, "(21, 3)"),
+        ({"y_train": np.arange(20) % 3}, "20 labels"),
+        ({"x_train": np.zeros((0, 6)), "y_train": np.zeros(0, int)}, "empty"),
+        ({"x_test": np.zeros((0, 6)), "y_test": np.zeros(0, int)}, "empty"),
+        ({"x_test": np.zeros((9, 7))}, "x_test"),
+        ({"x_train": np.full((21, 6), None)}, "Python objects"),
+        ({"x_train": np.zeros((21, 6), int)}, "int64"),
+    ],
+)
+def test_bad_data_are_one_line_and_leave_nothing(place, arrays, word):
+    save("bad.npz", **arrays)
+    before = tree(place)
+    assert_refused(train(data="bad.npz"), "bad.npz", word)
+    assert tree(place) == before
+
+
+def test_numbers_too_large_for_the_dtype_are_one_line_and_leave_nothing(place):
+    save("bad.npz", **replaced(1e39))
+    before = tree(place)
+    assert_refused(train("--epochs", 1, data="bad.npz"))
+    assert tree(place) == before
+
+
+@pytest.mark.parametrize("damage", ["empty", "truncated", "text", "flipped", "folder"])
+def test_a_damaged_file_is_one_line_and_leaves_nothing(place, damage):
+    content = bytearray((place / "tiny.npz").read_bytes())
+    if damage == "folder":
+        (place / "bad.npz").mkdir()
+    else:
+        flipped = content.copy()
+        flipped[200] ^= 255
+        contents = {"empty": b"", "truncated": content[: len(content) // 2], "text": b"hello", "flipped": flipped}
+        (place / "bad.npz").write_bytes(contents[damage])
+    before = tree(place)
+    assert_refused(train(data="bad.npz"), "bad.npz")
+    assert tree(place) == before
+
+
+def test_a_wrong_file_of_a_named_data_set_is_one_line_and_leaves_nothing(place):
+    folder = place / "data" / "mnist"
+    folder.mkdir(parents=True)
+    for file in DATASETS["mnist"].files:
+        (folder / file.name).write_bytes(gzip.compress(b"not the digits"))
+    before = tree(place)
+    result = call("train", "--dataset", "mnist", "--data-dir", "data", "--out", "run")
+    assert_refused(result, "mnist")
+    assert tree(place) == before
+
+
+def test_the_folder_of_another_run_is_refused_and_untouched(place):
+    assert train("--epochs", 1).exit_code == 0
+    before = tree(place)
+    assert_refused(train("--epochs", 1, "--seed", 2), "run", "another")
+    assert tree(place) == before
+
+
+def test_divergence_exits_with_2_and_keeps_the_epochs_before(place):
+    rates = ["--preset", "mnist", "--method", "bp", "--eta-r", 0, "--eta-w", 1e5, "--r-only-epochs", 2]
+    result = train("--epochs", 5, "--batch-size", 3, *rates)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    (error,) = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert result.stderr.endswith(error + "\n")
+    for word in ("epoch 3", "batch", "layer", "eta_W (now 100000)"):
+        assert word in error
+    lines = (place / "run" / "history.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2]
+
+
+# ---------------------------------------------------------------- real processes
+
+
+COMMAND = [sys.executable, "-c", "import sys; sys.argv[0] = 'copi-np'; from copi_np.cli import main; main()"]
+
+
+def process(*arguments):
+    return subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_a_process_separates_results_from_progress(place):
+    result = process("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", "1", "--out", "run")
+    assert result.returncode == 0
+    assert result.stdout.startswith("copi-bp on tiny.npz, epoch 1: train ")
+    assert result.stdout.count("\n") == 1
+    assert "COPI (BP)" in result.stderr
+    assert "Warning" not in result.stderr
+
+
+def test_a_process_with_bad_input_exits_with_2_and_one_line(place):
+    before = tree(place)
+    result = process("train", "--dataset", "tiny.npz", "--layers", "9,4,3", "--out", "run")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert_one_line(result.stderr)
+    assert tree(place) == before
+
+
+def test_without_a_network_one_error_says_what_to_do(place):
+    before = tree(place)
+    result = process("train", "--dataset", "fashion-mnist", "--out", "run")
+    assert (result.returncode, result.stdout) == (2, "")
+    *progress, error = result.stderr.splitlines()
+    assert error.startswith("Error: ")
+    assert all(line.startswith("Downloading") for line in progress)
+    for file in DATASETS["fashion-mnist"].files:
+        assert file.name in error
+    assert file.mirrors[0] in error
+    assert tree(place) == before
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place):
+    arguments = ["train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", "100000", "--out", "run"]
+    with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
+        history = place / "run" / "history.jsonl"
+        deadline = time.monotonic() + 30
+        while not (history.exists() and history.read_text().count("\n") > 2) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        running.send_signal(signal.SIGINT)
+        _, stderr = running.communicate(timeout=30)
+    assert running.returncode not in (0, 2)
+    assert "Traceback" not in stderr
+    lines = history.read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
+    assert len(lines) > 2

@@ -1,0 +1,341 @@
+"""Every rule of the paper against its formula for one synapse, and the identities that tie the rules together."""
+
+from __future__ import annotations
+
+import numpy as np
+import oracles
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import assert_near
+from strategies import (
+    DTYPES,
+    SEEDS,
+    arrays,
+    batches,
+    correlated_batches,
+    decorrelated_batches,
+    forward_passes,
+    lateral_passes,
+    spd_matrices,
+    whitened_batches,
+)
+
+from copi_np import InputError, rules
+
+
+def size_of(*factors):
+    """Bound on the terms of a product of these arrays, a sum over at most 5 units in every product."""
+    return 5 * float(np.prod([1 + np.max(np.abs(factor)) for factor in factors]))
+
+
+# ---------------------------------------------------------------- statistics and the forward pass
+
+
+@given(st.data(), DTYPES)
+def test_mean_outer_is_the_mean_over_samples_of_products(data, dtype):
+    """<u v^T>_ij is the mean of u_i v_j."""
+    u = data.draw(batches(dtypes=st.just(dtype)))
+    v = data.draw(batches(n_samples=st.just(len(u)), dtypes=st.just(dtype)))
+    assert_near(rules.mean_outer(u, v), oracles.sgd(v, u), size_of(u, v))
+
+
+@given(batches())
+def test_mean_square_is_the_diagonal_of_the_second_moments(x):
+    """<x^2> = diag <x x^T>, not centred."""
+    assert_near(rules.mean_square(x), np.diag(oracles.second_moment(x)), size_of(x, x))
+
+
+@given(lateral_passes())
+def test_decorrelate_is_R_times_every_sample(lateral):
+    """x = R y."""
+    R, y = lateral
+    expected = [np.asarray(R, float) @ np.asarray(sample, float) for sample in y]
+    assert_near(rules.decorrelate(R, y), expected, size_of(R, y))
+
+
+@given(forward_passes())
+def test_transform_is_W_times_every_sample(forward):
+    """a = W x."""
+    expected = [np.asarray(forward.W, float) @ np.asarray(sample, float) for sample in forward.x]
+    assert_near(rules.transform(forward.W, forward.x), expected, size_of(forward.W, forward.x))
+
+
+@given(forward_passes())
+def test_target_state_is_the_perturbed_activation(forward):
+    """z = a + delta: for delta = z - a it gives z back."""
+    _, _, a, delta = forward
+    assert_near(rules.target_state(a, delta) - a, delta, size_of(a))
+
+
+# ---------------------------------------------------------------- the rules, synapse by synapse
+
+
+@given(forward_passes())
+def test_copi_update(forward):
+    """dw_ij = <z_i x_j> - w_ij <x_j^2> (Eqs. 3 and 5)."""
+    W, x, a, delta = forward
+    z = a + delta
+    assert_near(rules.copi_update(W, x, z), oracles.copi(W, x, z), size_of(W, x, x) + size_of(z, x))
+
+
+@given(forward_passes())
+def test_sgd_update(forward):
+    """dw_ij = <delta_i x_j> (Section 2.7)."""
+    _, x, _, delta = forward
+    assert_near(rules.sgd_update(x, delta), oracles.sgd(x, delta), size_of(x, delta))
+
+
+@given(lateral_passes())
+def test_decorrelation_update(lateral):
+    """dR = -(C - diag C) R (above Eq. 4)."""
+    R, x = lateral
+    assert_near(rules.decorrelation_update(R, x), oracles.decorrelation_matrix(R, x), size_of(R, x, x))
+
+
+@given(lateral_passes())
+def test_local_decorrelation_update(lateral):
+    """dr_ij = -(<q_i x_j> - r_ij <x_j^2>), q = R x (Eq. 6)."""
+    R, x = lateral
+    assert_near(rules.local_decorrelation_update(R, x), oracles.decorrelation_local(R, x), size_of(R, x, x))
+
+
+@given(forward_passes())
+def test_oja_update(forward):
+    """dm_ij = <y_i x_j> - m_ij <y_i^2>, y = M x (Appendix C)."""
+    M, x, y, _ = forward
+    assert_near(rules.oja_update(M, x), oracles.oja(M, x), size_of(M, x, x) + size_of(M, y, y))
+
+
+# ---------------------------------------------------------------- from Eq. 1 to Eq. 3
+
+
+@given(forward_passes())
+def test_decay_stops_where_the_desired_weights_are(forward):
+    """W + (D - W) = D (Eq. 1)."""
+    W = forward.W
+    D = W[::-1] + 1
+    assert_near(W + rules.decay_towards(W, D), D, size_of(W))
+
+
+@given(correlated_batches(), SEEDS)
+def test_inference_update_leads_to_the_least_squares_map(x, seed):
+    """W + dW minimises the squared error, whatever the correlation (Eq. 2)."""
+    rng = np.random.default_rng(seed)
+    z, W = rng.normal(size=(len(x), 3)), rng.normal(size=(3, x.shape[1]))
+    # the condition of C is at most 100^2
+    assert_near(W + rules.inference_update(W, x, z), oracles.least_squares(x, z), ulps=1e7)
+
+
+@given(whitened_batches(), SEEDS)
+def test_on_whitened_inputs_all_forms_agree(x, seed):
+    """C = I makes Eq. 2, the whitened rule and COPI (Eq. 3) the same."""
+    rng = np.random.default_rng(seed)
+    z, W = rng.normal(size=(len(x), 3)), rng.normal(size=(3, x.shape[1]))
+    expected = oracles.least_squares(x, z) - W
+    for update in (rules.inference_update, rules.whitened_update, rules.copi_update):
+        assert_near(update(W, x, z), expected, size_of(W, x, x, z))
+
+
+@given(forward_passes())
+def test_whitened_update_decays_every_weight_alike(forward):
+    """dw_ij = <z_i x_j> - w_ij, also where the inputs are not white."""
+    W, x, z, _ = forward
+    assert_near(rules.whitened_update(W, x, z), oracles.sgd(x, z) - W, size_of(W, x, z))
+
+
+# ---------------------------------------------------------------- identities (Section 4 of the specification)
+
+
+@given(forward_passes())
+def test_copi_is_sgd_plus_the_correlation_term(forward):
+    """dW_copi = dW_sgd + W off(C), exactly, for any batch."""
+    W, x, a, delta = forward
+    expected = rules.sgd_update(x, delta) + W @ oracles.off(oracles.second_moment(x))
+    assert_near(rules.copi_update(W, x, a + delta), expected, size_of(W, x, x) + size_of(x, delta))
+
+
+@given(decorrelated_batches(), SEEDS)
+def test_copi_is_sgd_on_decorrelated_inputs(x, seed):
+    """off(C) = 0: COPI equals SGD, and rests without an error signal."""
+    rng = np.random.default_rng(seed)
+    W, delta = rng.normal(size=(3, x.shape[1])), rng.normal(size=(len(x), 3))
+    a = x @ W.T
+    assert_near(rules.copi_update(W, x, a + delta), oracles.sgd(x, delta), size_of(W, x, x))
+    assert_near(rules.copi_update(W, x, a), np.zeros_like(W), size_of(W, x, x))
+
+
+@given(decorrelated_batches(), SEEDS)
+def test_decorrelation_rests_on_decorrelated_inputs(x, seed):
+    """off(C) = 0: neither form moves R."""
+    n = x.shape[1]
+    R = np.random.default_rng(seed).normal(size=(n, n))
+    for update in (rules.decorrelation_update, rules.local_decorrelation_update):
+        assert_near(update(R, x), np.zeros_like(R), size_of(R, x, x))
+
+
+@given(lateral_passes())
+def test_the_forms_of_decorrelation_are_transposes(lateral):
+    """-off(C) R and -R off(C): the one at R^T is the transpose of the other at R."""
+    R, x = lateral
+    assert_near(
+        rules.local_decorrelation_update(R, x), rules.decorrelation_update(R.T, x).T, size_of(R, x, x), ulps=200
+    )
+
+
+@given(batches())
+def test_the_forms_of_decorrelation_agree_at_the_identity(x):
+    """Both are -off(C) at R = I."""
+    R = np.eye(x.shape[1], dtype=x.dtype)
+    expected = -oracles.off(oracles.second_moment(x))
+    assert_near(rules.decorrelation_update(R, x), expected, size_of(x, x))
+    assert_near(rules.local_decorrelation_update(R, x), expected, size_of(x, x))
+
+
+def test_a_symmetric_R_does_not_make_the_forms_of_decorrelation_equal():
+    """R = diag(1, 2): off(C) R is not R off(C); they must commute."""
+    R, x = np.diag([1.0, 2.0]), np.array([[1.0, 1.0]])
+    np.testing.assert_array_equal(rules.decorrelation_update(R, x), [[0, -2], [-1, 0]])
+    np.testing.assert_array_equal(rules.local_decorrelation_update(R, x), [[0, -1], [-2, 0]])
+
+
+@given(lateral_passes(), st.sampled_from([-2.0, 0.5, 4.0]))
+def test_decorrelation_scales_with_the_square_of_its_input(lateral, c):
+    """x -> c x gives c^2 dR at fixed R; exact for powers of two."""
+    R, x = lateral
+    for update in (rules.decorrelation_update, rules.local_decorrelation_update):
+        assert_near(update(R, c * x), c**2 * update(R, x), size_of(R, c * x, c * x))
+
+
+@given(forward_passes(), st.randoms(use_true_random=False))
+def test_updates_are_means_over_a_set_of_samples(forward, random):
+    """Permuting or duplicating the rows of a batch changes no update."""
+    W, x, a, delta = forward
+    order = list(range(len(x))) * 2
+    random.shuffle(order)
+    R = np.resize(W, (x.shape[1], x.shape[1]))
+    for update in (
+        lambda x, a, delta: rules.copi_update(W, x, a + delta),
+        lambda x, a, delta: rules.sgd_update(x, delta),
+        lambda x, a, delta: rules.decorrelation_update(R, x),
+        lambda x, a, delta: rules.local_decorrelation_update(R, x),
+        lambda x, a, delta: rules.oja_update(W, x),
+    ):
+        again = update(x[order], a[order], delta[order])
+        assert_near(again, update(x, a, delta), size_of(W, W, x, x) + size_of(x, delta))
+
+
+# ---------------------------------------------------------------- Appendix B
+
+
+@given(arrays((4, 3), elements=st.floats(0.1, 3) | st.floats(-3, -0.1)), SEEDS)
+def test_copi_rests_at_the_linear_map(x, seed):
+    """dW = 0 at W = <z x^T> diag<x^2>^-1, for any batch without dead inputs."""
+    z = np.random.default_rng(seed).normal(size=(len(x), 3))
+    W = rules.linear_map(x, z)
+    assert_near(rules.copi_update(W, x, z), np.zeros_like(W), size_of(x, z))
+
+
+@given(decorrelated_batches(), SEEDS)
+def test_linear_map_is_least_squares_on_decorrelated_inputs(x, seed):
+    """Z X^T D = Z X^+ where X X^T is diagonal."""
+    z = np.random.default_rng(seed).normal(size=(len(x), 3))
+    assert_near(rules.linear_map(x, z), oracles.least_squares(x, z), size_of(x, z))
+
+
+@given(decorrelated_batches(), SEEDS)
+def test_linear_map_gives_dead_inputs_no_weight(x, seed):
+    """A unit that is always zero gets a column of zeros; the others are as without it."""
+    z = np.random.default_rng(seed).normal(size=(len(x), 3))
+    dead = np.concatenate([np.zeros((len(x), 1)), x], axis=1)
+    W = rules.linear_map(dead, z)
+    np.testing.assert_array_equal(W[:, 0], 0)
+    assert_near(W[:, 1:], rules.linear_map(x, z))
+
+
+@given(spd_matrices(), SEEDS)
+def test_linear_map_undoes_scaling(sigma, seed):
+    """Units of x cancel: scaling input j by c_j divides column j by c_j."""
+    rng = np.random.default_rng(seed)
+    x, z, c = rng.normal(size=(6, len(sigma))), rng.normal(size=(6, 2)), np.diag(sigma)
+    assert_near(rules.linear_map(x * c, z) * c, rules.linear_map(x, z))
+
+
+# ---------------------------------------------------------------- purity and refusal
+
+CALLS = {
+    "mean_outer": "BM BN",
+    "mean_square": "BI",
+    "decorrelate": "II BI",
+    "transform": "OI BI",
+    "target_state": "BO BO",
+    "decay_towards": "OI OI",
+    "inference_update": "OI BI BO",
+    "whitened_update": "OI BI BO",
+    "copi_update": "OI BI BO",
+    "sgd_update": "BI BO",
+    "decorrelation_update": "II BI",
+    "local_decorrelation_update": "II BI",
+    "linear_map": "BI BO",
+    "oja_update": "OI BI",
+}
+LENGTH_OF = {"B": 7, "I": 3, "O": 4, "M": 2, "N": 5}
+
+
+def example_arrays(word_list, dtype=np.float64, seed=0):
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=[LENGTH_OF[letter] for letter in word]).astype(dtype) for word in word_list.split()]
+
+
+def test_every_public_rule_is_in_the_table():
+    """A rule added to `rules.py` must be added to the tests below, too."""
+    public = {name for name, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__}
+    assert public == set(CALLS)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("name", CALLS)
+def test_rules_are_pure_and_keep_the_dtype(name, dtype):
+    """No argument changes, no result shares memory with one, and float32 in gives float32 out."""
+    arguments = example_arrays(CALLS[name], dtype)
+    copies = [argument.copy() for argument in arguments]
+    for argument in arguments:
+        argument.flags.writeable = False
+    result = getattr(rules, name)(*arguments)
+    assert result.dtype == dtype
+    for argument, original in zip(arguments, copies, strict=True):
+        np.testing.assert_array_equal(argument, original)
+        assert not np.shares_memory(result, argument)
+
+
+@pytest.mark.parametrize(("name", "k"), [(name, k) for name, words in CALLS.items() for k in range(len(words.split()))])
+def test_rules_refuse_wrong_shapes(name, k):
+    """An extra axis nowhere, and where letters are shared an extra length neither."""
+    arguments = example_arrays(CALLS[name])
+    good = arguments[k]
+    arguments[k] = good[None]
+    with pytest.raises(InputError, match="do not fit"):
+        getattr(rules, name)(*arguments)
+    words = CALLS[name].split()
+    others = [letter for position, word in enumerate(words) if position != k for letter in word]
+    for axis, letter in enumerate(words[k]):
+        if letter in others or words[k].count(letter) > 1:
+            arguments[k] = np.concatenate([good, np.take(good, [0], axis)], axis)
+            with pytest.raises(InputError, match="do not fit"):
+                getattr(rules, name)(*arguments)
+
+
+@given(st.data())
+def test_updates_of_zero_inputs(data):
+    """Silence teaches nothing: x = 0 moves neither W nor R."""
+    W = data.draw(arrays((3, 2)))
+    R = data.draw(arrays((2, 2)))
+    x, z = np.zeros((4, 2)), data.draw(arrays((4, 3)))
+    for update in (
+        rules.copi_update(W, x, z),
+        rules.sgd_update(x, z),
+        rules.decorrelation_update(R, x),
+        rules.local_decorrelation_update(R, x),
+        rules.oja_update(W, x),
+    ):
+        np.testing.assert_array_equal(update, 0)
