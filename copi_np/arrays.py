@@ -36,6 +36,9 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
         if the arrays belong to different libraries or devices, mix dtypes, or do not fit
     """
     try:
+        # array_namespace passes over Python numbers and None
+        if not all(hasattr(array, "dtype") for array in arrays):
+            raise TypeError("not an array")
         xp = array_namespace(*arrays)
     except TypeError as error:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)

@@ -64,6 +64,10 @@ class Backend:
         """Name the device, for records."""
         return str(self.device)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
+        # a copied network shares its backend, which has no state of its own
+        return self
+
     def __repr__(self) -> str:
         return f"<Backend {self.name}: {self.describe()}>"
 
@@ -175,4 +179,4 @@ def get_backend(name: str | Backend = "auto") -> Backend:
         return NumPyBackend()
     if name == "cupy":
         return CuPyBackend()
-    raise unknown("backend", name, BACKENDS)
+    raise unknown("backend", name, BACKENDS, {"cpu": "numpy", "gpu": "cupy", "cuda": "cupy"}.get(str(name).lower()))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import os
 import zipfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from copi_np.backend import Backend
-from copi_np.errors import CopiError, DataError
+from copi_np.errors import CopiError, DataError, InputError
 from copi_np.network import Network
 
 SCHEMA: Final = 1
@@ -32,6 +33,7 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
 
     Raises
     ------
+    InputError                  if JSON cannot hold the metadata
     DataError                   if the file cannot be written; an older one is left as it was
     """
     arrays: dict[str, Any] = {}
@@ -39,7 +41,11 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
         present = {name: array for name, array in named.items() if array is not None}
         arrays.update({f"{name}_{k}": network.backend.to_host(array) for name, array in present.items()})
-    header = json.dumps({"schema": SCHEMA, "network": network.config, "metadata": metadata or {}})
+    content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
+    try:
+        header = json.dumps(content)
+    except (TypeError, ValueError) as error:
+        raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
     target = Path(path)
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
@@ -49,8 +55,9 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise DataError(f"cannot write {target} ({error.strerror}): free some space or choose another place") from error
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise DataError(f"cannot write {target} ({error.strerror}): make room, or choose another folder") from error
 
 
 def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> tuple[Network, dict[str, Any]]:
@@ -76,11 +83,14 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
     if not zipfile.is_zipfile(path):
         raise DataError(f"{path} is cut short, or not a checkpoint: use another copy of it")
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # opened here, since np.load would leave a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             header = json.loads(str(archive["header"]))
             arrays = {name: archive[name] for name in archive.files if name != "header"}
         if header["schema"] > SCHEMA:
             raise DataError(f"{path} was written by a newer version of copi-np: update this one")
+        if header["arrays"] != sorted(arrays):
+            raise DataError(f"{path} lacks some of its arrays: use another copy of it")
         network = _rebuilt(header["network"], arrays, backend)
     except CopiError:
         raise
@@ -92,6 +102,8 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
 
 def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
     """A network of this configuration that holds these arrays."""
+    if not all(np.isfinite(array).all() for array in arrays.values()):
+        raise DataError("the checkpoint holds weights that are not finite: use an earlier one")
     network = Network(**config, rng=np.random.default_rng(0), backend=backend)
     for k, layer in enumerate(network.layers):
         layer.W = network.backend.asarray(arrays[f"W_{k}"])

@@ -1,42 +1,75 @@
 """The ``copi-np`` command: thin; what it does stands in `copi_np.experiments`.
 
-Results go to standard output, progress and errors to standard error; bad input exits with code 2.
+Results go to standard output, progress and errors to standard error; every error is one line, with exit code 2.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
 import copi_np
-from copi_np.errors import CopiError
+from copi_np.errors import CopiError, unknown
 
 
 class Failure(click.ClickException):
-    """An error of the package, shown as one line."""
+    """An error shown as one line."""
 
     exit_code = 2
 
 
+@contextmanager
+def one_line_errors() -> Iterator[None]:
+    """Show whatever goes wrong inside as one line that says what was wrong and what to do."""
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except CopiError as error:
+        raise Failure(str(error)) from error
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "copi-np"
+        raise Failure(f"{error.format_message().rstrip('.')} (see '{command} --help')") from error
+    except MemoryError as error:
+        raise Failure(f"not enough memory ({error}): choose smaller layers, batches or data") from error
+    except OSError as error:
+        name = str(error.filename or "output")
+        raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
+
+
 class Group(click.Group):
-    """A group of commands that shows the package's errors as one line."""
+    """A group of commands whose errors are one line each."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        with one_line_errors():
+            return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
-        try:
+        with one_line_errors():
             return super().invoke(context)
-        except CopiError as error:
-            raise Failure(str(error)) from error
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from copi_np.errors import unknown
-
-        if args and self.get_command(context, args[0]) is None and not args[0].startswith("-"):
-            raise Failure(str(unknown("command", args[0], self.list_commands(context))))
+        if self.get_command(context, args[0]) is None and not args[0].startswith("-"):
+            raise unknown("command", args[0], self.list_commands(context))
         return super().resolve_command(context, args)
+
+
+class Folder(click.Path):
+    """A folder to write to."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the name of the folder is empty", parameter, context)
+        return super().convert(value, parameter, context)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,18 +81,18 @@ def main() -> None:
 backend_option = click.option(
     "--backend", default="auto", show_default=True, help="numpy, cupy, or auto: a GPU where one works."
 )
+# the environment variable is left to `copi_np.datasets`: an old value must not fail a command that needs no data
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
-    envvar="COPI_NP_DATA",
-    help="Folder with one sub-folder per data set.  [env: COPI_NP_DATA]",
+    help="Folder with one sub-folder per data set.  [default: $COPI_NP_DATA]",
 )
 
 
 @main.command()
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=Folder(),
     default=Path("demo"),
     show_default=True,
     help="Folder for table and figures; an earlier demo in it is replaced.",
@@ -80,19 +113,19 @@ def demo(out: Path, epochs: int | None, backend: str) -> None:
 @click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
 @click.option("--method", default="copi-bp", show_default=True, help="copi-bp, copi-fa, bp-decor, bp-adam, ..")
 @click.option("--preset", help="Hyper-parameters to start from, e.g. mnist, mnist-journal.  [default: by data set]")
-@click.option("--epochs", type=int, help="Passes through the training samples.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of weights and shuffling.")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and shuffling.")
 @click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
-@click.option("--eta-w", type=float, help="Step size of the forward weights, constant.")
-@click.option("--eta-r", type=float, help="Step size of the lateral weights, constant.")
-@click.option("--delta-scale", type=float, help="Multiplies the error signals.")
-@click.option("--r-only-epochs", type=int, help="First epochs, in which the lateral weights learn alone.")
-@click.option("--batch-size", type=int, help="Samples per update.")
+@click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
+@click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
+@click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
+@click.option("--r-only-epochs", type=click.IntRange(min=0), help="First epochs: lateral weights learn alone.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @click.option("--decorrelation", help="Form of the rule of the lateral weights: matrix or local.")
 @click.option("--dtype", help="float32 or float64.")
 @backend_option
 @data_dir_option
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for the records of this run.")
+@click.option("--out", type=Folder(), required=True, help="Folder for the records of this run.")
 def train(out: Path, data_dir: Path | None, backend: str, **options: Any) -> None:
     """Train one network and keep its records.
 

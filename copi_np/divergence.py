@@ -74,7 +74,8 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
 
 def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:
     rate = f"eta_{matrix}"
-    return f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs}): lower {rate} (now {rates[rate]:g})"
+    advice = f"lower {rate} (now {rates[rate]:g})" if rates[rate] else "scale the inputs down"
+    return f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs}): {advice}"
 
 
 def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
@@ -90,7 +91,8 @@ def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, fl
     """Layer, matrix and the factor by which activity grows behind it, in the order of the forward pass."""
     for k, layer in enumerate(layers):
         sizes = [_root_mean_square(layer.backend, states[k]) for states in (trace.y_in, trace.x, trace.a)]
-        yield k, "R", sizes[1] / sizes[0]
+        if layer.has_lateral_weights:
+            yield k, "R", sizes[1] / sizes[0]
         yield k, "W", sizes[2] / sizes[1]
 
 

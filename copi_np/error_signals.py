@@ -152,9 +152,14 @@ def send_back(feedback: Feedback, k: int, signal: Array) -> Array:
     """Carry a signal (B, N) down into layer k through its feedback matrix (O_k, N), giving (B, O_k)."""
     matrix = feedback[k]
     if matrix is None:
-        raise InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
+        raise missing_feedback(k)
     common_namespace("ON BN", matrix, signal)
     return signal @ matrix.T
+
+
+def missing_feedback(k: int) -> InputError:
+    """The error for a layer whose feedback is None where it is needed."""
+    return InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
 
 
 def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: Array) -> Array:

@@ -37,11 +37,14 @@ def list_names(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
-def unknown(kind: str, name: object, names: Iterable[str]) -> InputError:
-    """The error for a name that is none of `names`; it suggests the nearest."""
+def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None = None) -> InputError:
+    """The error for a name that is none of `names`; it suggests the nearest, the most similar one if not given."""
     names = list(names)
-    nearest = get_close_matches(str(name).lower(), names, n=1, cutoff=0.5)
-    hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+    similar = get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    if nearest is None and similar:
+        # swapped letters are the commonest slip, which the similarity alone does not know
+        nearest = max(similar, key=lambda candidate: sorted(candidate) == sorted(str(name).lower()))
+    hint = f"did you mean {nearest!r}? " if nearest else ""
     return InputError(f"unknown {kind} {name!r}: {hint}known: {list_names(names)}")
 
 

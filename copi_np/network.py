@@ -10,8 +10,9 @@ import numpy as np
 from copi_np.activations import ACTIVATIONS
 from copi_np.arrays import Array
 from copi_np.backend import DTYPES, Backend, get_backend
+from copi_np.checks import check_count, check_rate, check_rng, check_sizes
 from copi_np.divergence import blame_activity, loss_limit
-from copi_np.error_signals import ERROR_SIGNALS, Trace, output_signal, reconstruction_update
+from copi_np.error_signals import ERROR_SIGNALS, Trace, missing_feedback, output_signal, reconstruction_update
 from copi_np.errors import DivergenceError, InputError, choose, unknown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES
@@ -71,10 +72,8 @@ class Network:
         backend: str | Backend = "numpy",
         dtype: str = "float32",
     ) -> None:
-        if len(sizes) < 2 or any(int(size) != size or size < 1 for size in sizes):
-            raise InputError(f"sizes must be two or more positive integers, e.g. [784, 500, 10], got {list(sizes)}")
-        if not isinstance(rng, np.random.Generator):
-            raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {rng!r}")
+        sizes = check_sizes("sizes", sizes)
+        check_rng(rng)
         if dtype not in DTYPES:
             raise unknown("dtype", dtype, DTYPES)
         if decorrelation is not None:
@@ -82,7 +81,7 @@ class Network:
         if output_activation is None:
             output_activation = "linear" if loss == "cross_entropy" else activation
         self.config: dict[str, Any] = {
-            "sizes": [int(size) for size in sizes],
+            "sizes": list(sizes),
             "rule": rule,
             "error_signal": error_signal,
             "decorrelation": decorrelation,
@@ -164,6 +163,7 @@ class Network:
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
         deltas = self.error_signal.deltas(self.layers, trace, self.feedback, delta_L)
         # scaled last, so that target propagation, which is not linear in delta_L, works with small targets too
+        delta_scale = check_rate("delta_scale", delta_scale)
         return [delta_scale * delta for delta in deltas]
 
     def step(
@@ -189,14 +189,14 @@ class Network:
         DivergenceError             if the loss exploded; on the CPU only, where looking costs nothing. The weights
                                     stay as they were before this step
         """
-        eta_R = eta_W if eta_R is None else eta_R
-        _check_rates(eta_W=eta_W, eta_R=eta_R, delta_scale=delta_scale)
+        eta_W, delta_scale = check_rate("eta_W", eta_W), check_rate("delta_scale", delta_scale)
+        eta_R = eta_W if eta_R is None else check_rate("eta_R", eta_R)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence, not as a warning
             return self._step(y0, targets, eta_W, eta_R, delta_scale)
 
     def _step(self, y0: Array, targets: Array, eta_W: float, eta_R: float, delta_scale: float) -> Array:
         trace = self.forward(y0)
-        self._check("targets", targets, self.layers[-1].n_outputs, len(y0))
+        self._check("targets", targets, self.layers[-1].n_outputs, y0.shape[0])
         loss = self.loss.value(trace.y[-1], targets)
         if self.backend.is_host and not loss <= loss_limit(self.backend, self.loss, targets):
             rates = {"eta_W": eta_W, "eta_R": eta_R}
@@ -215,6 +215,8 @@ class Network:
         """Let every feedback matrix learn to reconstruct its layer from the layer above."""
         for k in range(len(self.layers) - 1):
             B = self.feedback[k]
+            if B is None:
+                raise missing_feedback(k)
             dB = reconstruction_update(B, self.layers[k].activation, trace.y[k + 1], trace.y[k])
             self.feedback[k] = B + ETA_INVERSE * dB
 
@@ -231,12 +233,12 @@ class Network:
         y : (N, K) array        outputs; logits for the cross-entropy
         """
         self._check("inputs", y0, self.layers[0].n_inputs)
-        if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, got {batch_size}")
+        check_count("batch_size", batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
-        for start in range(0, y0.shape[0], batch_size):
-            y = y0[start : start + batch_size, :]
+        n_samples = int(y0.shape[0])
+        for start in range(0, n_samples, batch_size):
+            y = y0[start : min(start + batch_size, n_samples), :]
             for layer, M in zip(self.layers, folded, strict=True):
                 y = layer.activation.f(y @ M.T)
             chunks.append(y)
@@ -262,9 +264,3 @@ class Network:
         # on a GPU this would wait for the device at every step; there `fit` checks the data once
         if self.backend.is_host and not np.isfinite(array).all():
             raise InputError(f"{what} hold NaN or infinite values: clean the data first")
-
-
-def _check_rates(**rates: float) -> None:
-    for name, value in rates.items():
-        if not 0 <= value < float("inf"):
-            raise InputError(f"{name} must be a finite number, at least 0, got {value}")

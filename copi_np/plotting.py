@@ -31,7 +31,7 @@ COLOURS: Final = ("#0072B2", "#009E73", "#D55E00", "#000000", "#CC79A7", "#56B4E
 
 
 def learning_curves(histories: Mapping[str, Sequence[EpochRecord]]) -> Figure:
-    """Accuracy and loss by epoch, train dashed and test solid (Figure 2).
+    """Accuracy and loss by epoch, train dashed and test solid (Figure 2); accuracy from the second epoch on in full.
 
     Parameters
     ----------
@@ -54,7 +54,9 @@ def learning_curves(histories: Mapping[str, Sequence[EpochRecord]]) -> Figure:
                 loss.plot(epochs, losses, line, color=colour)
         accuracy.plot([], [], "-", color="gray", label="test")
         accuracy.plot([], [], "--", color="gray", label="train")
-        accuracy.set(xlabel="epoch", ylabel="accuracy (%)")
+        # the first epoch, at chance where only R learns, would leave no room for the rest
+        later = [100 * record.test_accuracy for history in histories.values() for record in history[1:]]
+        accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(min(later) - 2, 100.5) if later else (0, 100.5))
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
@@ -74,8 +76,11 @@ def image_rows(rows: Mapping[str, npt.NDArray[Any]], image_shape: tuple[int, ...
     -------
     figure : Figure             each row on a grey scale of its own; zero is mid-grey where values have both signs
     """
+    lengths = {len(images) for images in rows.values()}
+    if len(lengths) != 1 or 0 in lengths:
+        raise InputError(f"need one or more rows of equally many images, got rows of {sorted(lengths)}")
     with rc_context(STYLE):
-        n_columns = max(len(images) for images in rows.values())
+        n_columns = lengths.pop()
         figure = Figure(figsize=(0.9 * n_columns + 0.8, 0.95 * len(rows)), layout="constrained")
         for (label, images), row in zip(
             rows.items(), figure.subplots(len(rows), n_columns, squeeze=False), strict=True
@@ -85,6 +90,7 @@ def image_rows(rows: Mapping[str, npt.NDArray[Any]], image_shape: tuple[int, ...
             for axes, image in zip(row, images, strict=True):
                 axes.imshow(as_picture(image, image_shape), cmap="gray", vmin=low, vmax=high)
                 axes.set(xticks=[], yticks=[])
+                axes.spines[:].set_visible(False)
             row[0].set_ylabel(label)
     return figure
 

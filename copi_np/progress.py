@@ -24,6 +24,10 @@ class ProgressBar(Callback):
         self._bar: Any = None
 
     def __enter__(self) -> ProgressBar:
+        return self
+
+    def on_start(self, network: Network) -> None:
+        """Draw the bar."""
         from tqdm import tqdm
 
         self._bar = tqdm(
@@ -31,10 +35,10 @@ class ProgressBar(Callback):
             bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
             mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
         )
-        return self
 
     def __exit__(self, *exception: object) -> None:
-        self._bar.close()
+        if self._bar is not None:
+            self._bar.close()
 
     def on_batch(self, batch: int, n_batches: int) -> None:
         """Move the bar on."""

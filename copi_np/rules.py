@@ -225,7 +225,8 @@ def local_decorrelation_update(R: Array, x: Array) -> Array:
 
         dR = -(<q x^T> - R diag<x^2>)
 
-    This is -R (<x x^T> - diag<x^2>). It equals `decorrelation_update` where R is symmetric; R does not stay so.
+    This is -R (<x x^T> - diag<x^2>). For symmetric R it is the transpose of `decorrelation_update`; the two are equal
+    where R commutes with <x x^T> - diag<x^2>, as at the first step from the identity, and differ later.
 
     Parameters
     ----------

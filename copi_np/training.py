@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.arrays import Array
+from copi_np.checks import check_count, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.divergence import blame_weights, check_weights, located, loss_limit
 from copi_np.errors import DivergenceError, InputError
@@ -78,8 +79,11 @@ class EpochRecord:
 class Callback:
     """Told of what happens in training; override what you need."""
 
+    def on_start(self, network: Network) -> None:
+        """Called once everything is checked, before the first batch."""
+
     def on_batch(self, batch: int, n_batches: int) -> None:
-        """Called after each batch, counted from 1."""
+        """Called after each batch, counted from 1 in every epoch."""
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Called after each epoch, once it is evaluated."""
@@ -134,8 +138,12 @@ def fit(
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, epochs, batch_size)
+    check_rng(rng)
+    n_batches = -(-len(data.train.labels) // batch_size)
     train = to_device(network, data.train, data.n_classes)
     test = to_device(network, data.test, data.n_classes)
+    for callback in callbacks:
+        callback.on_start(network)
     history = []
     for epoch in range(1, epochs + 1):
         start = time.perf_counter()
@@ -143,9 +151,12 @@ def fit(
         order = rng.permutation(len(data.train.labels))
         with located(f"epoch {epoch}, "):
             _train_epoch(network, train, order, batch_size, rates, callbacks)
-            record = _evaluated(network, train, test, epoch, start)
-            if not max(record.train_loss, record.test_loss) <= loss_limit(network.backend, network.loss, train.targets):
-                raise DivergenceError(f"evaluation: {blame_weights(network.layers, rates)}")
+            with located(f"batch {n_batches}: "):
+                check_weights(network.layers, rates)
+                record = _evaluated(network, train, test, epoch, start)
+                limit = loss_limit(network.backend, network.loss, train.targets)
+                if not max(record.train_loss, record.test_loss) <= limit:
+                    raise DivergenceError(blame_weights(network.layers, rates))
         history.append(record)
         for callback in callbacks:
             callback.on_epoch(network, record)
@@ -170,7 +181,7 @@ def _train_epoch(
     n_batches = -(-len(order) // batch_size)
     losses = []
     for batch in range(1, n_batches + 1):
-        rows = device_order[(batch - 1) * batch_size : batch * batch_size]
+        rows = device_order[(batch - 1) * batch_size : min(batch * batch_size, len(order))]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
         with located(f"batch {batch}: "):
             losses.append(network.step(inputs, targets, **rates))
@@ -181,15 +192,13 @@ def _train_epoch(
         exploded = np.flatnonzero(~(values <= loss_limit(network.backend, network.loss, train.targets)))
         if exploded.size:
             raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
-    with located(f"batch {n_batches}: "):
-        check_weights(network.layers, rates)
 
 
 def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:
     """Evaluate the network after an epoch that began at `start`."""
     train_accuracy, train_loss = evaluate(network, train.inputs, train.targets)
     test_accuracy, test_loss = evaluate(network, test.inputs, test.targets)
-    trace = network.forward(train.inputs[:N_MONITORED, :])
+    trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
     decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds)
@@ -219,10 +228,8 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
 
 def _check_fit(network: Network, data: Dataset, epochs: int, batch_size: int) -> None:
     """Raise an InputError unless the data fit the network and there is something to do."""
-    if epochs < 1:
-        raise InputError(f"epochs must be at least 1, got {epochs}")
-    if batch_size < 1:
-        raise InputError(f"batch_size must be at least 1, got {batch_size}")
+    check_count("epochs", epochs)
+    check_count("batch_size", batch_size)
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
     if need != have:

@@ -124,11 +124,14 @@ def randomise_lateral(network, rng):
 def tasks(draw, n_layers=DEPTHS, activations=ALL_ACTIVATIONS, sizes=None, lateral=True, **options):
     """Networks of distinct random weights and (`lateral`) lateral weights, each with a batch.
 
-    `options` go to `Network`; sizes differ from layer to layer unless `sizes` are given.
+    `options` go to `Network`.
     """
     if sizes is None:
         depth = draw(n_layers)
-        sizes = draw(st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True))
+        # all different, which finds swapped axes; or all the same, where a transposed matrix would fit
+        different = st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True)
+        same = st.integers(2, 4).map(lambda width: [width] * (depth + 1))
+        sizes = draw(different | same)
     options = {"activation": draw(st.sampled_from(activations)), "dtype": "float64", **options}
     rng = np.random.default_rng(draw(SEEDS))
     network = Network(sizes, rng=rng, **options)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,6 +189,24 @@ def test_a_file_that_is_no_sound_checkpoint_is_refused(tmp_path, changes, messag
     with pytest.raises(CopiError, match=message) as error:
         load_network(changed(tmp_path, **changes))
     assert "\n" not in str(error.value)
+
+
+class Payload:
+    """Runs code when it is unpickled."""
+
+    def __init__(self, trap):
+        self.trap = trap
+
+    def __reduce__(self):
+        return Path.touch, (self.trap,)
+
+
+@pytest.mark.parametrize("name", ["W_0", "header", "unexpected"])
+def test_a_checkpoint_never_runs_code(tmp_path, name):
+    path = changed(tmp_path, **{name: np.array([Payload(tmp_path / "trap")], dtype=object)})
+    with pytest.raises(DataError, match="damaged, or not a checkpoint"):
+        load_network(path)
+    assert not (tmp_path / "trap").exists()
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04 and no more"])

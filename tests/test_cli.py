@@ -190,15 +190,15 @@ BAD_OPTIONS = [
     (["--layers", "6,0,3"], ["layers must be"]),
     (["--layers", "7,4,3"], ["7 inputs", "6 features"]),
     (["--layers", "6,4,5"], ["5 outputs", "3 classes"]),
-    (["--batch-size", "0"], ["at least 1, got 0"]),
+    (["--batch-size", "0"], ["--batch-size", "0 is not in the range x>=1"]),
     (["--batch-size", "2.5"], ["--batch-size", "2.5"]),
-    (["--epochs", "0"], ["at least 1, got 0"]),
+    (["--epochs", "0"], ["--epochs", "0 is not in the range x>=1"]),
     (["--epochs", "many"], ["--epochs", "many"]),
-    (["--eta-w", "-0.1"], ["eta_W", "-0.1"]),
+    (["--eta-w", "-0.1"], ["--eta-w", "-0.1 is not in the range x>=0"]),
     (["--eta-w", "nan"], ["eta_W", "nan"]),
     (["--eta-r", "inf"], ["eta_R", "inf"]),
     (["--eta-r", "fast"], ["--eta-r", "fast"]),
-    (["--delta-scale", "-1"], ["delta_scale", "-1"]),
+    (["--delta-scale", "-1"], ["--delta-scale", "-1.0 is not in the range x>=0"]),
     (["--r-only-epochs", "-1"], ["-1"]),
     (["--seed", "-1"], ["seed", "-1"]),
     (["--data-dir", "nowhere"], ["nowhere"]),
@@ -209,6 +209,11 @@ BAD_OPTIONS = [
     (["--dataset", "mnits"], ["unknown data set 'mnits'", "did you mean 'mnist'", ".npz"]),
     (["--dataset", "gone.npz"], ["no file gone.npz"]),
     (["--dataset", ""], ["data set"]),
+    (["--method", "bp", "--eta-r", "0.1"], ["'bp' does not decorrelate", "leave out --eta-r"]),
+    (["--layers", "6,99999999,3"], ["layers must be", "at most 1000000"]),
+    pytest.param(["--layers", "6," + "9" * 5000], ["layers must be"], id="a number of 5000 digits"),
+    pytest.param(["--dataset", "x" * 300 + ".npz"], ["File name too long"], id="a long data set"),
+    pytest.param(["--out", "x" * 300], ["File name too long"], id="a long folder"),
     (["--no-such-option"], ["--no-such-option"]),
     (["stray"], ["stray"]),
 ]
@@ -324,7 +329,7 @@ def test_the_folder_of_another_run_is_refused_and_untouched(place):
 
 
 def test_divergence_exits_with_2_and_keeps_the_epochs_before(place):
-    rates = ["--preset", "mnist", "--method", "bp", "--eta-r", 0, "--eta-w", 1e5, "--r-only-epochs", 2]
+    rates = ["--preset", "mnist", "--method", "bp-decor", "--eta-r", 1e-3, "--eta-w", 1e5, "--r-only-epochs", 2]
     result = train("--epochs", 5, "--batch-size", 3, *rates)
     assert result.exit_code == 2
     assert result.stdout == ""

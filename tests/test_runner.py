@@ -130,8 +130,8 @@ def test_an_interrupted_run_keeps_its_finished_epochs(tmp_path, config, data):
     train_into(whole, config, data, "numpy")
     with pytest.raises(KeyboardInterrupt):
         train_into(folder, config, data, "numpy", [Stop(folder, epoch=3)])
-    assert without_seconds(folder).splitlines() == without_seconds(whole).splitlines()[:2]
-    assert load_network(folder / "checkpoint.npz")[1]["epoch"] == 2
+    assert without_seconds(folder).splitlines() == without_seconds(whole).splitlines()[:3]
+    assert load_network(folder / "checkpoint.npz")[1]["epoch"] == 3
 
 
 def test_divergence_keeps_the_earlier_epochs_and_says_where_it_happened(tmp_path, config, data):

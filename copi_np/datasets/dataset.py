@@ -146,14 +146,18 @@ def as_float(inputs: NDArray, dtype: npt.DTypeLike) -> NDArray:
     Raises
     ------
     InputError
-        if the inputs or `dtype` are of another type
+        if the inputs or `dtype` are of another type, or a value is too large for `dtype`
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
     if inputs.dtype == np.uint8:
         return np.divide(inputs, 255, dtype=dtype)
     if np.issubdtype(inputs.dtype, np.floating):
-        return inputs.astype(dtype)
+        with np.errstate(over="ignore"):
+            cast = inputs.astype(dtype)
+        if not np.isfinite(cast).all():
+            raise InputError(f"inputs hold values that {np.dtype(dtype)} cannot: scale them down")
+        return cast
     raise InputError(f"{inputs.dtype} inputs: convert them to uint8 pixels or floating point")
 
 

@@ -111,7 +111,7 @@ def by_hand(missing: Sequence[DataFile], folder: Path) -> str:
     """What to do about missing files: where to get them, and where to put them."""
     return (
         f"save {list_names(file.name for file in missing)} from {missing[0].mirrors[0]} in {folder} "
-        f"(or in {folder.name}/ of the folder named by data_dir or {DATA_VARIABLE})"
+        f"(or in {folder.name}/ of the folder named by --data-dir or {DATA_VARIABLE})"
     )
 
 
@@ -143,6 +143,7 @@ def download_from(url: str, sha256: str, folder: Path) -> Path:
     import pooch
     from requests import HTTPError
 
+    pooch.get_logger().setLevel("WARNING")  # the progress bar and our errors say enough
     downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=CHUNK, timeout=TIMEOUT)
     name = url.rsplit("/", 1)[-1]
     try:

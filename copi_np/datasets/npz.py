@@ -19,8 +19,8 @@ HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.
 def load_npz(name: str) -> Dataset:
     """Load the .npz file at path `name`.
 
-    Inputs of more than two axes are flattened to (N, I), and their shape is kept as `image_shape`. The number of
-    classes is the greatest label and one.
+    Inputs of more than two axes are flattened to (N, I), and their shape is kept as `image_shape`. Labels
+    number the classes 0, 1, .. without a gap.
 
     Raises
     ------
@@ -39,9 +39,21 @@ def load_npz(name: str) -> Dataset:
     train, test = _split(x_train, y_train), _split(x_test, y_test)
     n_classes = 1 + max(int(labels.max(initial=0)) for labels in (train.labels, test.labels))
     try:
-        return Dataset(name, train, test, n_classes, x_train.shape[1:] if x_train.ndim > 2 else None)
+        data = Dataset(name, train, test, n_classes, x_train.shape[1:] if x_train.ndim > 2 else None)
     except InputError as error:
         raise DataError(str(error)) from error
+    _check_gaps(data)
+    return data
+
+
+def _check_gaps(data: Dataset) -> None:
+    """Refuse classes that never occur: labels that count from 1, or a label in error."""
+    classes = np.unique(np.concatenate([data.train.labels, data.test.labels]))
+    if len(classes) != data.n_classes:
+        raise DataError(
+            f"{data.name}: labels run to {classes[-1]}, but only {len(classes)} different ones occur: "
+            f"number the classes 0 .. {len(classes) - 1}"
+        )
 
 
 def read_arrays(path: Path) -> list[npt.NDArray[Any]]:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from copi_np.backend import DTYPES, Backend
+from copi_np.checks import bad_sizes, check_count, check_rate, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import DataError, InputError, choose, list_names, unknown
 from copi_np.experiments.methods import METHODS
@@ -61,12 +62,11 @@ class RunConfig:
         choose("decorrelation", self.decorrelation, LATERAL_STEPS)
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
-        for name in ("epochs", "batch_size"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("eta_W", "eta_R", "first_epochs", "first_eta_W", "first_eta_R", "delta_scale", "seed"):
-            if not 0 <= getattr(self, name) < float("inf"):
-                raise InputError(f"{name} must be a finite number, at least 0, got {getattr(self, name)}")
+        check_sizes("layers", self.layers)
+        for name, minimum in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("first_epochs", 0)):
+            check_count(name, getattr(self, name), minimum)
+        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
+            check_rate(name, getattr(self, name))
 
     @property
     def schedule(self) -> Schedule:
@@ -148,8 +148,12 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     dataset, preset = given.pop("dataset", None), given.pop("preset", None)
     if dataset is None and preset is None:
         raise InputError("say what to train on: --dataset NAME, or --preset NAME")
-    values = load_preset(preset or DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET), given["method"])
-    values["dataset"] = dataset or values["dataset"]
+    if preset is None:
+        values = load_preset(DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET), given["method"])
+    else:
+        values = load_preset(preset, given["method"])
+    values["dataset"] = values["dataset"] if dataset is None else dataset
+    _check_decorrelates(given)
     if "layers" in given:
         given["layers"] = parse_layers(given["layers"])
     values |= _rates_from_options(values, given) | given
@@ -158,6 +162,14 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     if preset is None and "layers" not in given:
         config = replace(config, layers=(data.n_inputs, *config.layers[1:-1], data.n_classes))
     return config, data
+
+
+def _check_decorrelates(given: dict[str, Any]) -> None:
+    """Refuse options of the lateral weights for a method that has none."""
+    useless = [option for option in ("eta_r", "decorrelation", "r_only_epochs") if option in given]
+    if useless and not METHODS[given["method"]].decorrelates:
+        options = list_names("--" + option.replace("_", "-") for option in useless)
+        raise InputError(f"method {given['method']!r} does not decorrelate: leave out {options}")
 
 
 def _rates_from_options(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
@@ -183,6 +195,6 @@ def parse_layers(text: str) -> tuple[int, ...]:
     InputError          if they are not two or more positive integers
     """
     parts = [part.strip() for part in text.split(",")]
-    if len(parts) < 2 or not all(part.isdecimal() and int(part) > 0 for part in parts):
-        raise InputError(f"layers must be two or more positive integers such as 784,500,10, got {text!r}")
-    return tuple(int(part) for part in parts)
+    if not all(part.isdecimal() and len(part) < 20 for part in parts):
+        raise bad_sizes("layers", text[:80])
+    return check_sizes("layers", [int(part) for part in parts])

@@ -11,13 +11,13 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np.backend import Backend
+from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset, Split, as_float, load_dataset
 from copi_np.environment import versions
 from copi_np.errors import DataError, InputError
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.runner import RUN_FILE, train
+from copi_np.experiments.runner import DEMO_FILE, RUN_FILE, train
 from copi_np.network import Network
 from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment, zca
@@ -66,8 +66,9 @@ def run_demo(
     configs = [RunConfig(**load_preset(PRESET, method)) for method in DEMO_METHODS]
     if epochs is not None:
         configs = [replace(config, epochs=epochs) for config in configs]
-    _prepare(folder)
+    backend = get_backend(backend)
     data = load_dataset(configs[0].dataset)
+    _prepare(folder)
     results, networks = [], []
     for config in configs:
         with progress(METHODS[config.method].label, config.epochs) as bar:
@@ -101,13 +102,12 @@ def digits(network: Network, data: Dataset, n: int = 10) -> dict[str, Any]:
 
 def _prepare(folder: Path) -> None:
     """Make the folder, unless it holds anything but an earlier demonstration."""
-    if (folder / RUN_FILE).exists():
-        raise InputError(f"{folder} holds another run: choose another folder with --out")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not (folder / "demo.json").exists():
+        names = {path.name for path in folder.iterdir()}
+        if names and (DEMO_FILE not in names or RUN_FILE in names):
             raise InputError(f"{folder} is not empty, and not of an earlier demo: choose another folder with --out")
-        (folder / "demo.json").touch()
+        (folder / DEMO_FILE).touch()
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder with --out") from error
 
@@ -129,11 +129,11 @@ def _write(folder: Path, configs: list[RunConfig], results: list[DemoResult], ne
     curves = learning_curves({METHODS[result.method].label: result.history for result in results})
     pictures = image_rows(digits(network, data), data.image_shape or (1, data.n_inputs))
     try:
-        (folder / "demo.json").write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+        (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
         curves.savefig(folder / "learning-curves.png")
         pictures.savefig(folder / "digits.png")
     except OSError as error:
-        raise DataError(f"cannot write to {folder} ({error.strerror}): free some space") from error
+        raise DataError(f"cannot write to {folder} ({error.strerror}): make room, or choose another folder") from error
 
 
 def demo_table(results: list[DemoResult]) -> str:

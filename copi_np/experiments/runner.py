@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from copi_np.backend import Backend, get_backend
+from copi_np.backend import Backend
 from copi_np.checkpoint import save_network
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
@@ -20,6 +20,7 @@ from copi_np.training import Callback, EpochRecord, fit
 RUN_FILE = "run.json"
 HISTORY_FILE = "history.jsonl"
 CHECKPOINT_FILE = "checkpoint.npz"
+DEMO_FILE = "demo.json"
 
 
 def train(
@@ -78,22 +79,24 @@ def train_into(
     ------
     InputError          if the folder holds another run or cannot be written
     """
-    backend = get_backend(backend)
-    recorder = RunRecorder(folder, config, backend)
-    return train(config, data, backend, [*callbacks, recorder])[1]
+    return train(config, data, backend, [RunRecorder(folder, config), *callbacks])[1]
 
 
 class RunRecorder(Callback):
     """Writes a run to its folder as it goes, so that whatever happens, the finished epochs stay readable."""
 
-    def __init__(self, folder: str | Path, config: RunConfig, backend: Backend) -> None:
+    def __init__(self, folder: str | Path, config: RunConfig) -> None:
         self.folder = Path(folder)
-        if (self.folder / RUN_FILE).exists():
+        self.config = config
+        if any((self.folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE)):
             raise InputError(f"{self.folder} holds another run: choose another folder, or move that run away")
+
+    def on_start(self, network: Network) -> None:
+        """Make the folder, and say in it what is run on what."""
         description = {
-            "config": config.as_dict(),
-            "backend": backend.name,
-            "device": backend.describe(),
+            "config": self.config.as_dict(),
+            "backend": network.backend.name,
+            "device": network.backend.describe(),
             "blas": blas(),
             "cores": n_cores(),
             "versions": versions(),
@@ -111,5 +114,5 @@ class RunRecorder(Callback):
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record.as_dict()) + "\n")
         except OSError as error:
-            raise DataError(f"cannot write {path} ({error.strerror}): free some space") from error
+            raise DataError(f"cannot write {path} ({error.strerror}): make room, or choose another folder") from error
         save_network(self.folder / CHECKPOINT_FILE, network, {"epoch": record.epoch})

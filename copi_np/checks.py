@@ -1,0 +1,57 @@
+"""Checks of single arguments, shared by all that take them; each failure is an `InputError` of one line."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from copi_np.errors import InputError
+
+MAX_UNITS: Final = 1_000_000
+"""Units of a layer; lateral weights between so many would take 4 TB."""
+
+
+def check_count(name: str, value: Any, minimum: int = 1) -> None:
+    """Raise an InputError unless `value` is an integer, at least `minimum`."""
+    if not _is_integer(value):
+        raise InputError(f"{name} must be an integer, got {value!r}")
+    if value < minimum:
+        raise InputError(f"{name} must be at least {minimum}, got {value}")
+
+
+def check_rate(name: str, value: Any) -> float:
+    """A finite number, at least 0, as a Python float, or an InputError.
+
+    A NumPy scalar would make float64 of the float32 arrays that it multiplies.
+    """
+    if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value < math.inf:
+        raise InputError(f"{name} must be a finite number, at least 0, got {value!r}")
+    return float(value)
+
+
+def check_sizes(name: str, values: Any) -> tuple[int, ...]:
+    """Numbers of units as a tuple, or an InputError unless they are two or more positive integers."""
+    sizes = list(values) if isinstance(values, Iterable) else []
+    if len(sizes) < 2 or not all(_is_integer(size) and 1 <= size <= MAX_UNITS for size in sizes):
+        raise bad_sizes(name, values)
+    return tuple(int(size) for size in sizes)
+
+
+def bad_sizes(name: str, values: Any) -> InputError:
+    """The error for numbers of units that are none."""
+    return InputError(
+        f"{name} must be two or more positive integers such as 784,500,10 (at most {MAX_UNITS}), got {values!r}"
+    )
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
+
+def check_rng(rng: Any) -> None:
+    """Raise an InputError unless `rng` is a generator of NumPy's; seeds and the global one are refused."""
+    if not isinstance(rng, np.random.Generator):
+        raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {rng!r}")
