@@ -5,20 +5,32 @@ Read the modules in this order: `rules`, `whitening`, `activations`, `losses`, `
 """
 
 from copi_np.backend import Backend, get_backend
+from copi_np.checkpoint import load_network, save_network
+from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import BackendError, CopiError, DataError, DivergenceError, InputError
 from copi_np.layer import Layer
 from copi_np.network import Network
+from copi_np.training import Callback, EpochRecord, Schedule, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Backend",
     "BackendError",
+    "Callback",
     "CopiError",
     "DataError",
+    "Dataset",
     "DivergenceError",
+    "EpochRecord",
     "InputError",
     "Layer",
     "Network",
+    "Schedule",
+    "Split",
+    "fit",
     "get_backend",
+    "load_dataset",
+    "load_network",
+    "save_network",
 ]

@@ -33,7 +33,7 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     Raises
     ------
     InputError
-        if the arrays belong to different libraries or devices, mix dtypes, or do not fit
+        if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
     try:
         # array_namespace passes over Python numbers and None
@@ -49,6 +49,9 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
             raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
         if device(array) != device(first):
             raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
+    if any(0 in array.shape for array in arrays):
+        shapes = " ".join(str(tuple(array.shape)) for array in arrays)
+        raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
     lengths: dict[str, int] = {}
     for word, array in zip(axes.split(), arrays, strict=True):
         fits = array.ndim == len(word) and all(

@@ -65,8 +65,10 @@ class Backend:
         return str(self.device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
-        # a copied network shares its backend, which has no state of its own
-        return self
+        return self  # it has no state of its own, so a copied network shares it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return get_backend, (self.name,)  # modules cannot be pickled; the other process makes a backend of its own
 
     def __repr__(self) -> str:
         return f"<Backend {self.name}: {self.describe()}>"
@@ -126,7 +128,7 @@ class CuPyBackend(Backend):
         return str(properties["name"].decode())
 
 
-INSTALL_CUPY: Final = "pip install 'copi-np[gpu12]' (CUDA 12) or 'copi-np[gpu13]' (CUDA 13)"
+INSTALL_CUPY: Final = "pip install 'cupy-cuda12x[ctk]' (CUDA 12) or 'cupy-cuda13x[ctk]' (CUDA 13)"
 
 
 def why_no_gpu() -> str | None:

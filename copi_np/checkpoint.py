@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
+from copi_np.archives import read_npz
 from copi_np.backend import Backend
-from copi_np.errors import CopiError, DataError, InputError
+from copi_np.errors import CopiError, DataError, InputError, cannot_write
 from copi_np.network import Network
 
 SCHEMA: Final = 1
 """Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
 
+ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
+
 
 def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[str, Any] | None = None) -> None:
-    """Write a network's weights, feedback and configuration to an .npz file.
+    """Write a network's weights, feedback and configuration to an .npz file; not the running means of Adam.
 
     The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
     and never half of one.
@@ -50,14 +52,15 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
     temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            np.savez(file, allow_pickle=False, header=np.array(header), **arrays)
+            np.savez(file, header=np.array(header), **arrays)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(target)
     except OSError as error:
+        raise cannot_write(target, error) from error
+    finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
-        raise DataError(f"cannot write {target} ({error.strerror}): make room, or choose another folder") from error
 
 
 def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> tuple[Network, dict[str, Any]]:
@@ -76,34 +79,30 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
     Raises
     ------
     DataError           if the file is missing, damaged, or not a checkpoint that this version can read
+    InputError          if its weights do not fit its configuration, or are not finite
+    BackendError        if the backend does not work here
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"there is no checkpoint {path}: correct the path")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is cut short, or not a checkpoint: use another copy of it")
+    arrays = read_npz(path, ADVICE)
     try:
-        # opened here, since np.load would leave a damaged file open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            header = json.loads(str(archive["header"]))
-            arrays = {name: archive[name] for name in archive.files if name != "header"}
+        header = json.loads(str(arrays.pop("header")))
         if header["schema"] > SCHEMA:
             raise DataError(f"{path} was written by a newer version of copi-np: update this one")
         if header["arrays"] != sorted(arrays):
-            raise DataError(f"{path} lacks some of its arrays: use another copy of it")
-        network = _rebuilt(header["network"], arrays, backend)
-    except CopiError:
-        raise
-    # damaged bytes make the readers of zip, npy and JSON raise nearly every kind of exception there is
-    except Exception as error:
-        raise DataError(f"{path} is damaged, or not a checkpoint: use another copy of it") from error
-    return network, header["metadata"]
+            raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
+        return _rebuilt(header["network"], arrays, backend), header["metadata"]
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, CopiError):
+            raise
+        raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 
 def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
     """A network of this configuration that holds these arrays."""
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise DataError("the checkpoint holds weights that are not finite: use an earlier one")
+    # before weights of the announced sizes are drawn, which could take any amount of memory
+    sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(len(config["sizes"]) - 1))]
+    if sizes != config["sizes"]:
+        raise DataError(f"the checkpoint announces layers {config['sizes']}, but holds weights of {sizes}: {ADVICE}")
     network = Network(**config, rng=np.random.default_rng(0), backend=backend)
     for k, layer in enumerate(network.layers):
         layer.W = network.backend.asarray(arrays[f"W_{k}"])

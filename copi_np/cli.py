@@ -15,6 +15,8 @@ import click
 import copi_np
 from copi_np.errors import CopiError, unknown
 
+ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
+
 
 class Failure(click.ClickException):
     """An error shown as one line."""
@@ -89,6 +91,15 @@ data_dir_option = click.option(
 )
 
 
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Threads of BLAS; more are faster for wide layers on an idle machine.",
+)
+
+
 @main.command()
 @click.option(
     "--out",
@@ -99,13 +110,18 @@ data_dir_option = click.option(
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs per method.  [default: 12]")
 @backend_option
-def demo(out: Path, epochs: int | None, backend: str) -> None:
+@threads_option
+def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
     """Watch four methods learn handwritten digits."""
+    from copi_np.environment import blas_threads
     from copi_np.experiments.demo import demo_table, run_demo
     from copi_np.progress import ProgressBar
 
-    results = run_demo(out, epochs, ProgressBar, backend)
+    with blas_threads(threads):
+        results = run_demo(out, epochs, ProgressBar, backend)
     click.echo(demo_table(results))
+    if epochs == 1:
+        click.echo(ONLY_R, err=True)
     click.echo(f"\nFigures and records: {out / 'learning-curves.png'}, {out / 'digits.png'}, {out / 'demo.json'}")
 
 
@@ -124,9 +140,10 @@ def demo(out: Path, epochs: int | None, backend: str) -> None:
 @click.option("--decorrelation", help="Form of the rule of the lateral weights: matrix or local.")
 @click.option("--dtype", help="float32 or float64.")
 @backend_option
+@threads_option
 @data_dir_option
 @click.option("--out", type=Folder(), required=True, help="Folder for the records of this run.")
-def train(out: Path, data_dir: Path | None, backend: str, **options: Any) -> None:
+def train(out: Path, data_dir: Path | None, backend: str, threads: int, **options: Any) -> None:
     """Train one network and keep its records.
 
     Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
@@ -134,6 +151,7 @@ def train(out: Path, data_dir: Path | None, backend: str, **options: Any) -> Non
     """
     from copi_np.backend import get_backend
     from copi_np.datasets import load_dataset
+    from copi_np.environment import blas_threads
     from copi_np.experiments.config import config_from_options
     from copi_np.experiments.methods import METHODS
     from copi_np.experiments.runner import train_into
@@ -141,13 +159,15 @@ def train(out: Path, data_dir: Path | None, backend: str, **options: Any) -> Non
 
     chosen_backend = get_backend(backend)
     config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
-    with ProgressBar(METHODS[config.method].label, config.epochs) as bar:
+    with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar:
         history = train_into(out, config, data, chosen_backend, [bar])
     last = history[-1]
     click.echo(
         f"{config.method} on {config.dataset}, epoch {last.epoch}: "
         f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % (records in {out})"
     )
+    if config.schedule.rates(last.epoch)["eta_W"] == 0:
+        click.echo(ONLY_R, err=True)
 
 
 @main.command()

@@ -10,10 +10,10 @@ import numpy as np
 
 from copi_np.arrays import Array
 from copi_np.backend import Backend
-from copi_np.error_signals import Trace
 from copi_np.errors import DivergenceError
-from copi_np.layer import Layer
+from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
+from copi_np.optimizers import CopiStep
 
 EXPLODED_LOSS: Final = 1e6
 """A loss this many times that of a silent network (all outputs zero), plus one, counts as exploded."""
@@ -42,7 +42,7 @@ def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:
     Parameters
     ----------
     layers : layers of a network
-    rates : mapping     holds the step sizes "eta_W" and "eta_R" that led here
+    rates : mapping     "eta_W", "eta_R" and "delta_scale", with which it came to this
     """
     if not all(size <= EXPLODED_WEIGHT for *_, size in _weight_sizes(layers)):
         raise DivergenceError(blame_weights(layers, rates))
@@ -64,7 +64,7 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
     layers : layers of a network
     trace : Trace       of the forward pass that gave this loss
     loss : float        for the message
-    rates : mapping     holds the step sizes "eta_W" and "eta_R" that led here
+    rates : mapping     "eta_W", "eta_R" and "delta_scale", with which it came to this
     """
     gains = list(_gains(layers, trace))
     not_finite = [found for found in gains if not np.isfinite(found[-1])]
@@ -73,9 +73,17 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
 
 
 def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:
+    """Name the weights, and what would most likely help."""
+    where = f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs})"
     rate = f"eta_{matrix}"
-    advice = f"lower {rate} (now {rates[rate]:g})" if rates[rate] else "scale the inputs down"
-    return f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs}): {advice}"
+    if rates[rate] == 0:
+        return f"{where}: scale the inputs down"
+    advice = f"{where}: lower {rate} (now {rates[rate]:g})"
+    if matrix == "W" and rates["delta_scale"] > 1:
+        advice += f" or delta_scale (now {rates['delta_scale']:g})"
+    if matrix == "W" and isinstance(layers[k].forward_step, CopiStep) and rates["eta_R"] < rates["eta_W"]:
+        advice += ", or let layers decorrelate as fast: COPI needs eta_R no smaller than eta_W"
+    return advice
 
 
 def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:

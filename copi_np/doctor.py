@@ -13,7 +13,7 @@ from copi_np.errors import list_names
 def report(data_dir: Path | None = None) -> str:
     """Versions, BLAS and threads, whether a GPU works and if not why, data sets at hand; a line each."""
     lines = [f"{name:20}{version}" for name, version in versions().items()]
-    lines.append(f"{'BLAS':20}{blas()}; {n_cores()} cores")
+    lines.append(f"{'BLAS':20}{blas()}; {n_cores()} cores; copi-np uses one thread unless told --threads")
     reason = why_no_gpu()
     lines.append(f"{'GPU':20}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
     lines.append(f"{'backend auto':20}{'cupy' if reason is None else 'numpy'}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from contextlib import AbstractContextManager
 from importlib.metadata import PackageNotFoundError, version
 
 from copi_np.errors import list_names
@@ -41,6 +42,19 @@ def blas() -> str:
         if pool["user_api"] == "blas"
     ]
     return list_names(found) or "unknown to threadpoolctl"
+
+
+def blas_threads(n: int) -> AbstractContextManager[object]:
+    """Let BLAS use `n` threads inside a ``with`` statement.
+
+    The products of a step are small. Threads that wait for each other on a busy machine make them several times slower,
+    and a different number of threads rounds differently.
+    """
+    import numpy as np  # noqa: F401  loads its BLAS, which threadpoolctl then finds
+    from threadpoolctl import threadpool_limits
+
+    limits: AbstractContextManager[object] = threadpool_limits(n, user_api="blas")
+    return limits
 
 
 def n_cores() -> int:

@@ -9,9 +9,11 @@ All functions share one signature, start from the error signal of the output lay
     difference_target_propagation    delta_k = f'(a_k) * (t_k - y_k) / step,
                                                                     t_k = y_k + f(B_k t_{k+1}) - f(B_k y_{k+1})
 
-In the two last, B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). Layers are numbered from
-0 in the code; ``feedback[k]`` is the matrix B_k that carries signals into layer k, (O_k, O_{k+1}), or (O_k, K) for
-direct feedback alignment with K outputs; that of the output layer is None.
+In the two last, targets start from t_L = y_L + step * delta_L (step is 1 in the first, `TARGET_STEP` in the second),
+and B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). Layers are numbered from 0 in the code,
+L is the last one; ``feedback[k]`` is the matrix B_k that carries signals into layer k (the paper's B_{l+1}),
+(O_k, O_{k+1}), or (O_k, K) for direct feedback alignment with K outputs; that of the output layer is None. All
+functions raise `InputError` where feedback is needed and missing, or arrays do not fit.
 """
 
 from __future__ import annotations
@@ -22,28 +24,9 @@ from typing import Final, NamedTuple
 from copi_np.activations import Activation
 from copi_np.arrays import Array, common_namespace
 from copi_np.errors import InputError
-from copi_np.layer import Layer
+from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
 from copi_np.rules import mean_outer
-
-
-class Trace(NamedTuple):
-    """What a forward pass leaves behind: the states of every layer, the first layer first."""
-
-    y0: Array
-    """Input of the network, (B, I)."""
-    x: list[Array]
-    """Decorrelated inputs, (B, I_k) each."""
-    a: list[Array]
-    """Pre-activations, (B, O_k) each."""
-    y: list[Array]
-    """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
-
-    @property
-    def y_in(self) -> list[Array]:
-        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
-        return [self.y0, *self.y[:-1]]
-
 
 Feedback = Sequence[Array | None]
 
@@ -92,7 +75,7 @@ def feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     """
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * send_back(feedback, k, deltas[0]))
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * send_back(feedback, k, deltas[0], trace.a[k]))
     return deltas
 
 
@@ -101,15 +84,20 @@ def direct_feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: F
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
     """
-    hidden = range(len(layers) - 1)
-    return [layers[k].activation.df(trace.a[k]) * send_back(feedback, k, delta_L) for k in hidden] + [delta_L]
+    deltas = [
+        layer.activation.df(a) * send_back(feedback, k, delta_L, a)
+        for k, (layer, a) in enumerate(zip(layers[:-1], trace.a[:-1], strict=True))
+    ]
+    return [*deltas, delta_L]
 
 
 def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Target propagation, as the paper prints it: for study.
+    """Target propagation, close to how the paper prints it: for study.
 
-    Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k. Its error is that of the
-    reconstruction as much as that of the output, and it compares an output with a pre-activation. Measured, with
+    Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper prints
+    f(B delta_{k+1}) for t_k; but B models states, not perturbations of them, so the target of the layer above stands
+    here in its place. The error of the reconstruction enters as much as that of the output, and an output is compared
+    with a pre-activation. Measured, with
     copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6 epochs and hardly rising, where
     difference target propagation has 96.1 % (results/mnist-methods).
 
@@ -118,7 +106,7 @@ def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     target = trace.y[-1] + delta_L
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
-        target = layers[k].activation.f(send_back(feedback, k, target))
+        target = layers[k].activation.f(send_back(feedback, k, target, trace.a[k]))
         deltas.insert(0, target - trace.a[k])
     return deltas
 
@@ -142,24 +130,45 @@ def difference_target_propagation(
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
         f = layers[k].activation.f
-        shift = f(send_back(feedback, k, target)) - f(send_back(feedback, k, trace.y[k + 1]))
+        sent_target = send_back(feedback, k, target, trace.a[k])
+        sent_output = send_back(feedback, k, trace.y[k + 1], trace.a[k])
+        shift = f(sent_target) - f(sent_output)
         target = trace.y[k] + shift
         deltas.insert(0, layers[k].activation.df(trace.a[k]) * shift / TARGET_STEP)
     return deltas
 
 
-def send_back(feedback: Feedback, k: int, signal: Array) -> Array:
-    """Carry a signal (B, N) down into layer k through its feedback matrix (O_k, N), giving (B, O_k)."""
-    matrix = feedback[k]
-    if matrix is None:
-        raise missing_feedback(k)
-    common_namespace("ON BN", matrix, signal)
+def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
+    """Carry a signal down into layer k through its feedback matrix, B_k signal.
+
+    Parameters
+    ----------
+    feedback : L matrices       ``feedback[k]`` is (O_k, N)
+    k : int                     the layer to carry to
+    signal : (B, N) array       of the units that the matrix reads
+    a : (B, O_k) array          pre-activations of the layer, for the check of shapes
+
+    Returns
+    -------
+    (B, O_k) array
+
+    Raises
+    ------
+    InputError                  if the matrix is None, or does not fit signal and layer
+    """
+    matrix = feedback_into(feedback, k)
+    need = (a.shape[1], signal.shape[1])
+    if tuple(getattr(matrix, "shape", ())) != need:
+        raise InputError(f"feedback[{k}] must have shape {need}, got {tuple(getattr(matrix, 'shape', ()))}")
+    common_namespace("ON BN BO", matrix, signal, a)
     return signal @ matrix.T
 
 
-def missing_feedback(k: int) -> InputError:
-    """The error for a layer whose feedback is None where it is needed."""
-    return InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
+def feedback_into(feedback: Feedback, k: int) -> Array:
+    """The feedback matrix into layer k; an InputError if there is none."""
+    if k >= len(feedback) or feedback[k] is None:
+        raise InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
+    return feedback[k]
 
 
 def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: Array) -> Array:
@@ -196,7 +205,7 @@ class ErrorSignal(NamedTuple):
     feedback_from: str | None
     """Which units the feedback into a layer comes from: the layer "above", the "output", or None for no feedback."""
     learns_inverse: bool = False
-    """Whether the feedback learns to reconstruct the layer below."""
+    """Whether the feedback into a layer learns to reconstruct that layer from the one above."""
 
 
 ERROR_SIGNALS = {

@@ -48,6 +48,11 @@ def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None =
     return InputError(f"unknown {kind} {name!r}: {hint}known: {list_names(names)}")
 
 
+def cannot_write(path: object, error: OSError) -> DataError:
+    """The error for a file that the system refuses to write."""
+    return DataError(f"cannot write {path} ({error.strerror}): check the folder, and the space left on it")
+
+
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
     """Look `name` up in `table`.
 

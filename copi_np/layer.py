@@ -1,6 +1,8 @@
-"""One layer: its lateral weights R, its forward weights W, and the step that moves them."""
+"""One layer: its lateral weights R, its forward weights W, and the step that moves them; and the trace of a pass."""
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from copi_np.activations import Activation
 from copi_np.arrays import Array
@@ -32,12 +34,12 @@ class Layer:
         backend: Backend,
     ) -> None:
         self._W = W
-        # None stands for the identity, so that networks without decorrelation do not pay for products with it
-        self._R: Array | None = None
         self.activation = activation
         self.forward_step = forward_step
         self.lateral_step = None if decorrelation is None else LATERAL_STEPS[decorrelation]
         self.backend = backend
+        # None stands for the identity, so that networks without decorrelation do not pay for products with it
+        self._R: Array | None = None if decorrelation is None else self._identity()
 
     @property
     def n_inputs(self) -> int:
@@ -60,10 +62,16 @@ class Layer:
 
     @property
     def R(self) -> Array:
-        """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device."""
-        if self._R is None:
-            self._R = self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
-        return self._R
+        """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device.
+
+        Without decorrelation this is a copy of the identity, read-only on NumPy, until other weights are assigned.
+        """
+        if self._R is not None:
+            return self._R
+        identity = self._identity()
+        if self.backend.is_host:
+            identity.flags.writeable = False  # writing into it would be lost
+        return identity
 
     @R.setter
     def R(self, values: Array) -> None:
@@ -71,8 +79,11 @@ class Layer:
 
     @property
     def has_lateral_weights(self) -> bool:
-        """Whether R is more than the identity it starts as: has been trained, assigned or looked at."""
+        """Whether R is stored: it learns, or was assigned; else it is the identity."""
         return self._R is not None
+
+    def _identity(self) -> Array:
+        return self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
 
     def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
         if not self.backend.owns(values):
@@ -84,7 +95,10 @@ class Layer:
             raise InputError(f"{name} must have shape {shape}, got {tuple(values.shape)}")
         if values.dtype != self._W.dtype:
             raise InputError(f"{name} must be {self._W.dtype}, got {values.dtype}: convert it first")
-        return self.backend.xp.asarray(values, copy=True)
+        xp = self.backend.xp
+        if not bool(xp.all(xp.isfinite(values))):
+            raise InputError(f"{name} holds NaN or infinite values: assign finite weights")
+        return xp.asarray(values, copy=True)
 
     def forward(self, y: Array) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
@@ -126,4 +140,22 @@ class Layer:
         if delta is not None:
             self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)
         if self.lateral_step is not None and eta_R != 0:
-            self.lateral_step(self.backend, self.R, x, power, eta_R)
+            self.lateral_step(self.backend, self._R, x, power, eta_R)
+
+
+class Trace(NamedTuple):
+    """What a forward pass leaves behind: the states of every layer, the first layer first."""
+
+    y0: Array
+    """Input of the network, (B, I)."""
+    x: list[Array]
+    """Decorrelated inputs, (B, I_k) each."""
+    a: list[Array]
+    """Pre-activations, (B, O_k) each."""
+    y: list[Array]
+    """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
+
+    @property
+    def y_in(self) -> list[Array]:
+        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
+        return [self.y0, *self.y[:-1]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -12,9 +13,9 @@ from copi_np.arrays import Array
 from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.checks import check_count, check_rate, check_rng, check_sizes
 from copi_np.divergence import blame_activity, loss_limit
-from copi_np.error_signals import ERROR_SIGNALS, Trace, missing_feedback, output_signal, reconstruction_update
+from copi_np.error_signals import ERROR_SIGNALS, feedback_into, output_signal, reconstruction_update
 from copi_np.errors import DivergenceError, InputError, choose, unknown
-from copi_np.layer import Layer
+from copi_np.layer import Layer, Trace
 from copi_np.losses import LOSSES
 from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
 
@@ -90,25 +91,40 @@ class Network:
             "loss": loss,
             "dtype": dtype,
         }
+        self.dtype = dtype
         self.backend = get_backend(backend)
         self.loss = choose("loss", loss, LOSSES)
         self.error_signal = choose("error signal", error_signal, ERROR_SIGNALS)
         forward_step = choose("rule", rule, FORWARD_STEPS)
-        names = [activation] * (len(sizes) - 2) + [output_activation]
-        activations = [choose("activation", name, ACTIVATIONS) for name in names]
+        hidden, output = (choose("activation", name, ACTIVATIONS) for name in (activation, output_activation))
 
         weights_rng, feedback_rng = rng.spawn(2)
-        self.layers = [
-            Layer(
-                self.backend.asarray(glorot_normal(weights_rng, n_outputs, n_inputs), dtype),
-                f,
-                forward_step(),
-                decorrelation,
-                self.backend,
+        self.layers: list[Layer] = []
+        for n_inputs, n_outputs in pairwise(sizes):
+            f = output if len(self.layers) == len(sizes) - 2 else hidden
+            W = self.backend.asarray(glorot_normal(weights_rng, n_outputs, n_inputs), dtype)
+            self.layers.append(Layer(W, f, forward_step(), decorrelation, self.backend))
+        self._feedback = self._random_feedback(feedback_rng)
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{name}={value!r}" for name, value in self.config.items() if name != "sizes")
+        return f"Network({self.config['sizes']}, {settings}, backend={self.backend.name!r})"
+
+    @property
+    def feedback(self) -> list[Array | None]:
+        """The top-down matrix into each layer, or None: (O_k, O_{k+1}), or (O_k, K) for direct feedback alignment.
+
+        Assign a matrix to an item, or a whole list with one item a layer.
+        """
+        return self._feedback
+
+    @feedback.setter
+    def feedback(self, matrices: Sequence[Array | None]) -> None:
+        if len(matrices) != len(self.layers):
+            raise InputError(
+                f"feedback must have one item a layer, {len(self.layers)}, None for the last: got {len(matrices)}"
             )
-            for n_inputs, n_outputs, f in zip(sizes[:-1], sizes[1:], activations, strict=True)
-        ]
-        self.feedback = self._random_feedback(feedback_rng)
+        self._feedback = list(matrices)
 
     def _random_feedback(self, rng: np.random.Generator) -> list[Array | None]:
         """Feedback into every layer but the last, drawn as forward weights are."""
@@ -117,7 +133,7 @@ class Network:
             return [None] * len(self.layers)
         sources = [k + 1 if self.error_signal.feedback_from == "above" else -1 for k in hidden]
         shapes = [(self.layers[k].n_outputs, self.layers[source].n_outputs) for k, source in enumerate(sources)]
-        return [self.backend.asarray(glorot_normal(rng, *shape), self.config["dtype"]) for shape in shapes] + [None]
+        return [self.backend.asarray(glorot_normal(rng, *shape), self.dtype) for shape in shapes] + [None]
 
     # -------------------------------------------------------------------------------------------------- passes
 
@@ -171,11 +187,13 @@ class Network:
     ) -> Array:
         """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
 
+        With target propagation the feedback matrices learn as well, at every step.
+
         Parameters
         ----------
         y0 : (B, I) array           inputs, of the network's backend and dtype
         targets : (B, K) array      desired outputs, one-hot for labels
-        eta_W : float               step size of the forward weights; 0 leaves them, and computes no error signals
+        eta_W : float               step size of the forward weights; 0 leaves them as they are, so that R learns alone
         eta_R : float or None       step size of the lateral weights; None: the same as eta_W, as in the paper
         delta_scale : float         multiplies the error signals of all layers
 
@@ -199,7 +217,8 @@ class Network:
         self._check("targets", targets, self.layers[-1].n_outputs, y0.shape[0])
         loss = self.loss.value(trace.y[-1], targets)
         if self.backend.is_host and not loss <= loss_limit(self.backend, self.loss, targets):
-            rates = {"eta_W": eta_W, "eta_R": eta_R}
+            eta_R = 0.0 if self.config["decorrelation"] is None else eta_R
+            rates = {"eta_W": eta_W, "eta_R": eta_R, "delta_scale": delta_scale}
             raise DivergenceError(blame_activity(self.layers, trace, self.backend.scalar(loss), rates))
 
         deltas: list[Any] = [None] * len(self.layers)
@@ -214,9 +233,7 @@ class Network:
     def _learn_inverse(self, trace: Trace) -> None:
         """Let every feedback matrix learn to reconstruct its layer from the layer above."""
         for k in range(len(self.layers) - 1):
-            B = self.feedback[k]
-            if B is None:
-                raise missing_feedback(k)
+            B = feedback_into(self.feedback, k)
             dB = reconstruction_update(B, self.layers[k].activation, trace.y[k + 1], trace.y[k])
             self.feedback[k] = B + ETA_INVERSE * dB
 
@@ -248,19 +265,18 @@ class Network:
 
     def _check(self, what: str, array: Array, n_columns: int, n_rows: int | None = None) -> None:
         """Raise an InputError unless `array` is a batch of this network's backend and dtype."""
-        dtype = self.config["dtype"]
         if not self.backend.owns(array):
             raise InputError(
                 f"{what} must be an array of backend {self.backend.name!r}, got {type(array).__name__}: "
-                f"convert with network.backend.asarray({what}, {dtype!r})"
+                f"convert with network.backend.asarray({what}, {self.dtype!r})"
             )
         if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
             need = f"({n_rows or 'B'}, {n_columns})"
             raise InputError(f"{what} must have shape {need} for this network, got {tuple(array.shape)}")
         if array.shape[0] == 0:
             raise InputError(f"{what} are empty: a batch needs at least one sample")
-        if array.dtype != getattr(self.backend.xp, dtype):
-            raise InputError(f"{what} must be {dtype} like the weights, got {array.dtype}: convert them first")
+        if array.dtype != getattr(self.backend.xp, self.dtype):
+            raise InputError(f"{what} must be {self.dtype} like the weights, got {array.dtype}: convert them first")
         # on a GPU this would wait for the device at every step; there `fit` checks the data once
         if self.backend.is_host and not np.isfinite(array).all():
             raise InputError(f"{what} hold NaN or infinite values: clean the data first")

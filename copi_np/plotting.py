@@ -60,7 +60,7 @@ def learning_curves(histories: Mapping[str, Sequence[EpochRecord]]) -> Figure:
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        accuracy.legend(loc="lower right", frameon=False)
+        figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return figure
 
 

@@ -7,15 +7,19 @@ Notation (row-major, one sample per row, B samples in a batch):
     R  (I, I)  lateral weights                 W  (O, I)  forward weights
 
 The brackets <.> are means over the batch, diag(.) keeps the diagonal of a matrix, and * multiplies element by
-element. A product such as W x of the paper, with samples as columns, reads ``x @ W.T`` here. Every rule returns the
-update *to be added*, times a step size; no function changes its arguments.
+element. A product such as W x of the paper, with samples as columns, reads ``x @ W.T`` here. Every rule returns an
+update dW or dR; the caller adds ``eta * dW``. No function changes its arguments. All raise `InputError` if arrays
+differ in library, device or dtype, are empty, or do not fit each other.
 
 Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inference as a Principle for Learning".
 """
 
 from __future__ import annotations
 
+from numpy.linalg import LinAlgError
+
 from copi_np.arrays import Array, common_namespace
+from copi_np.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ statistics
 
@@ -128,15 +132,24 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
     Parameters
     ----------
     W : (O, I) array    forward weights
-    x : (B, I) array    inputs; <x x^T> must be invertible, so B >= I
+    x : (B, I) array    inputs; <x x^T> must be invertible, which takes B >= I
     z : (B, O) array    target states
 
     Returns
     -------
     dW : (O, I) array   to be added, times eta_W
+
+    Raises
+    ------
+    InputError          also if <x x^T> is singular
     """
     xp = common_namespace("OI BI BO", W, x, z)
-    return xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T - W
+    try:
+        if x.shape[0] < x.shape[1]:
+            raise LinAlgError("fewer samples than inputs")
+        return xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T - W
+    except LinAlgError as error:
+        raise InputError(f"<x x^T> cannot be inverted ({error}): give more samples, or drop dead inputs") from error
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:
@@ -163,7 +176,8 @@ def copi_update(W: Array, x: Array, z: Array) -> Array:
 
         dW = <z x^T> - W diag<x^2>
 
-    A Hebbian term and a weight decay; the decay of column j is the mean square of the pre-synaptic unit j.
+    A Hebbian term and a weight decay; the decay of column j is the mean square of the pre-synaptic unit j. For a single
+    synapse and sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2.
 
     Parameters
     ----------
@@ -183,6 +197,9 @@ def sgd_update(x: Array, delta: Array) -> Array:
     """Stochastic gradient descent, with or without backpropagation (Section 2.7).
 
         dW = <delta x^T>
+
+    With a = W x and z = a + delta, the COPI rule differs from this one by the correlations of its inputs alone:
+    dW_copi = dW + W (<x x^T> - diag<x^2>), so the two are equal where inputs are decorrelated.
 
     Parameters
     ----------
@@ -221,12 +238,14 @@ def decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def local_decorrelation_update(R: Array, x: Array) -> Array:
-    """Decorrelation, local form: COPI itself on lateral weights, with target q = R x (Eqs. 4 and 6).
+    """Decorrelation, local form: the COPI rule with its sign reversed, with target q = R x (Eqs. 4 and 6).
 
         dR = -(<q x^T> - R diag<x^2>)
 
-    This is -R (<x x^T> - diag<x^2>). For symmetric R it is the transpose of `decorrelation_update`; the two are equal
-    where R commutes with <x x^T> - diag<x^2>, as at the first step from the identity, and differ later.
+    For a single synapse and sample (Appendix C): dr_ij = -(q_i x_j - r_ij x_j^2). The whole is
+    -R (<x x^T> - diag<x^2>), which the paper takes to equal `decorrelation_update` because R stays symmetric. R does
+    not: the two are equal where R commutes with <x x^T> - diag<x^2>, as at the first step from the identity, and
+    differ later.
 
     Parameters
     ----------

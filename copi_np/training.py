@@ -98,10 +98,9 @@ class DeviceSplit(NamedTuple):
 
 def to_device(network: Network, split: Split, n_classes: int) -> DeviceSplit:
     """Move a split to the device, in the network's dtype."""
-    dtype = network.config["dtype"]
     return DeviceSplit(
-        network.backend.asarray(as_float(split.inputs, dtype)),
-        network.backend.asarray(one_hot(split.labels, n_classes, dtype)),
+        network.backend.asarray(as_float(split.inputs, network.dtype)),
+        network.backend.asarray(one_hot(split.labels, n_classes, network.dtype)),
     )
 
 
@@ -228,6 +227,8 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
 
 def _check_fit(network: Network, data: Dataset, epochs: int, batch_size: int) -> None:
     """Raise an InputError unless the data fit the network and there is something to do."""
+    if not isinstance(data, Dataset):
+        raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
     need = (data.n_inputs, data.n_classes)

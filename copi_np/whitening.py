@@ -39,7 +39,7 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if an eigenvalue of sigma + epsilon is not positive
+    InputError              if an eigenvalue of sigma + epsilon is 0 or less, up to rounding
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
@@ -69,6 +69,8 @@ def cholesky(sigma: Array, epsilon: float = 0.0) -> Array:
 def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
     """Eigenvalues of sigma + epsilon to the power -1/2, ascending in eigenvalue, and the eigenvectors as columns."""
     xp = common_namespace("II", sigma)
+    if not xp.isdtype(sigma.dtype, "real floating") or not bool(xp.all(xp.isfinite(sigma))):
+        raise InputError("cannot whiten: sigma must hold finite numbers of a floating-point dtype")
     values, vectors = xp.linalg.eigh(sigma)
     values = values + epsilon
     smallest, largest = float(xp.min(values)), float(xp.max(values))

@@ -7,12 +7,27 @@ machine what would break, or fall back to the host, on a GPU.
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import array_api_strict
 import numpy as np
 import pytest
 from oracles import assert_equal_to, oracle_of
 
-from copi_np import Backend, BackendError, InputError, Network, get_backend, rules, whitening
+from copi_np import (
+    Backend,
+    BackendError,
+    Dataset,
+    DivergenceError,
+    InputError,
+    Network,
+    Schedule,
+    Split,
+    fit,
+    get_backend,
+    rules,
+    whitening,
+)
 from copi_np.activations import ACTIVATIONS
 from copi_np.arrays import common_namespace
 from copi_np.backend import why_no_gpu
@@ -329,6 +344,50 @@ def test_batches_of_another_dtype_are_refused(backend, given_dtype, dtype):
         network.step(y0, targets, eta_W=0.1)
     with pytest.raises(InputError, match=f"targets must be {dtype} like the weights"):
         network.step(backend.asarray(host_batch()[0], dtype), targets, eta_W=0.1)
+
+
+# ---------------------------------------------------------------- whole runs
+
+
+def tiny_data():
+    """Three classes, one input each, a little noise."""
+    rng = np.random.default_rng(3)
+    labels = np.arange(22) % 3
+    inputs = np.eye(3, 5)[labels] + rng.normal(0, 0.1, (22, 5))
+    return Dataset("tiny", Split(inputs[:14], labels[:14]), Split(inputs[14:], labels[14:]), 3)
+
+
+def train_tiny(backend, schedule):
+    network = Network([5, 4, 3], rng=np.random.default_rng(0), backend=backend, dtype="float64")
+    return fit(network, tiny_data(), epochs=3, schedule=schedule, rng=np.random.default_rng(1), batch_size=4)
+
+
+def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
+    schedule = Schedule(0.1, 0.1, first_epochs=1, first_eta_W=0.0, first_eta_R=0.1)
+    for here, there in zip(train_tiny("numpy", schedule), train_tiny(device_backend, schedule), strict=True):
+        for one, other in zip(astuple(here)[:-1], astuple(there)[:-1], strict=True):  # all but the seconds
+            assert other == pytest.approx(one, rel=1e-9)
+
+
+def test_a_device_is_asked_for_values_once_an_epoch(device_backend, monkeypatch):
+    """Within an epoch host and device would wait for each other at every value."""
+    asked = []
+    for name in ("to_host", "scalar"):
+        ask = getattr(device_backend, name)
+        monkeypatch.setattr(device_backend, name, lambda array, ask=ask: asked.append(array) or ask(array))
+    counts = []
+    for batch_size in (2, 7):
+        network = Network([5, 4, 3], rng=np.random.default_rng(0), backend=device_backend, dtype="float64")
+        asked.clear()
+        rng = np.random.default_rng(1)
+        fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=rng, batch_size=batch_size)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] > 0
+
+
+def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
+    with pytest.raises(DivergenceError, match=r"epoch 1, batch [1-4]: training diverged: weights .* lower eta_"):
+        train_tiny(device_backend, Schedule(1e4, 1e4))
 
 
 # ---------------------------------------------------------------- the boundary itself

@@ -168,7 +168,9 @@ def changed(tmp_path, **changes):
 
 def header(**changes):
     network = trained(error_signal="fa")
-    return np.array(json.dumps({"schema": 1, "network": network.config, "metadata": {}, **changes}))
+    arrays = ["R_0", "R_1", "R_2", "W_0", "W_1", "W_2", "feedback_0", "feedback_1"]
+    content = {"schema": 1, "network": network.config, "arrays": arrays, "metadata": {}, **changes}
+    return np.array(json.dumps(content))
 
 
 @pytest.mark.parametrize(
@@ -177,10 +179,12 @@ def header(**changes):
         ({"W_1": None}, "damaged|lacks"),
         ({"header": None}, "damaged|not a checkpoint"),
         ({"header": np.array("{")}, "damaged|not a checkpoint"),
-        ({"header": header(network={"sizes": SIZES, "magic": 1})}, "damaged|not a checkpoint"),
+        ({"header": header(network={"sizes": SIZES, "magic": 1})}, "damaged, or not a checkpoint"),
         ({"header": header(schema=99)}, "newer version"),
         ({"W_0": np.array([{}], dtype=object)}, "damaged|not a checkpoint"),
-        ({"W_0": np.zeros((5, 7), "float32")}, r"\(5, 6\)"),
+        ({"W_0": np.zeros((5, 7), "float32")}, r"holds weights of \[7, 5"),
+        ({"R_1": None}, "lacks some of its arrays"),
+        ({"W_1": np.full((4, 5), np.nan, "float32")}, "NaN or infinite"),
         ({"R_0": np.zeros((5, 5), "float32")}, r"\(6, 6\)"),
         ({"W_0": np.zeros((5, 6))}, "float32"),
     ],
@@ -204,7 +208,7 @@ class Payload:
 @pytest.mark.parametrize("name", ["W_0", "header", "unexpected"])
 def test_a_checkpoint_never_runs_code(tmp_path, name):
     path = changed(tmp_path, **{name: np.array([Payload(tmp_path / "trap")], dtype=object)})
-    with pytest.raises(DataError, match="damaged, or not a checkpoint"):
+    with pytest.raises(DataError, match="damaged or holds Python objects"):
         load_network(path)
     assert not (tmp_path / "trap").exists()
 
@@ -213,13 +217,13 @@ def test_a_checkpoint_never_runs_code(tmp_path, name):
 def test_what_is_no_archive_is_refused(tmp_path, content):
     path = tmp_path / "net.npz"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"net\.npz is cut short, or not a checkpoint"):
+    with pytest.raises(DataError, match=r"net\.npz is cut short, or not an .npz archive"):
         load_network(path)
 
 
 def test_a_missing_checkpoint_is_a_clear_error(tmp_path):
     for path in (tmp_path / "none.npz", tmp_path):
-        with pytest.raises(DataError, match="there is no checkpoint"):
+        with pytest.raises(DataError, match="there is no file"):
             load_network(path)
 
 

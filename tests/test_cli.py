@@ -253,7 +253,7 @@ def test_without_a_gpu_the_message_says_what_is_missing_and_how_to_install_it(pl
     before = tree(place)
     arguments = ["--dataset", "tiny.npz"] if command == "train" else []
     result = call(command, *arguments, "--epochs", 1, "--backend", "cupy", "--out", "run")
-    assert_refused(result, "CuPy", "copi-np[gpu12]", "copi-np[gpu13]")
+    assert_refused(result, "CuPy", "cupy-cuda12x[ctk]", "cupy-cuda13x[ctk]")
     assert tree(place) == before
 
 

@@ -34,7 +34,7 @@ PRESETS = {
 
 
 def preset(name, method="copi-bp"):
-    return RunConfig(**load_preset(name, method))
+    return RunConfig(**{"dataset": "own.npz"} | load_preset(name, method))
 
 
 def rates(config, epoch):
@@ -187,6 +187,10 @@ def test_a_preset_may_be_used_with_another_data_set():
 
 def test_layers_fit_data_of_the_users_own():
     assert from_options(dataset="my.npz").layers == (6, 500, 500, 500, 3)
+    assert from_options(dataset="my.npz", preset="cifar10").layers == (6, 1000, 1000, 3)
+    assert from_options(dataset="my.npz", preset="own-data") == from_options(dataset="my.npz")
+    with pytest.raises(InputError, match="'own-data' is for data of your own: say which with --dataset"):
+        from_options(preset="own-data")
     assert from_options(dataset="my.npz", layers="6,4,3").layers == (6, 4, 3)
     assert from_options(digits, preset="mnist", layers="784, 20, 10").layers == (784, 20, 10)
 
@@ -240,6 +244,11 @@ def test_the_lateral_weights_learn_alone_for_as_long_as_asked(name, n):
         assert rates(config, epoch)[0] == 0
         assert rates(config, epoch)[1] > 0
     assert rates(config, n + 1) == rates(config, n + 2) == PRESETS[name]["later"]
+
+
+def test_a_step_size_of_zero_is_one_too():
+    config = from_options(digits, preset="mnist-5k", r_only_epochs=1, eta_r=0.0)
+    assert (config.first_eta_R, config.eta_R) == (0, 0)
 
 
 def test_no_epoch_of_decorrelation_alone_if_none_is_asked_for():

@@ -191,6 +191,19 @@ def test_an_earlier_demo_is_replaced(finished, tmp_path):
     assert imread(folder / "learning-curves.png").size > 0
 
 
+def test_methods_that_finished_stay_readable_when_a_later_one_fails(tmp_path):
+    def failing(label, epochs):
+        if label == LABELS[2]:
+            raise KeyboardInterrupt
+        return quiet(label, epochs)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_demo(tmp_path, 1, failing, "numpy")
+    record = json.loads((tmp_path / "demo.json").read_text(encoding="utf-8"))
+    assert [run["config"]["method"] for run in record["runs"]] == ["copi-bp", "copi-fa"]
+    assert [len(run["history"]) for run in record["runs"]] == [1, 1]
+
+
 @pytest.mark.parametrize("names", [["run.json"], ["demo.json", "run.json"], ["thesis.txt"], ["digits.png"]])
 def test_a_folder_of_something_else_is_refused_and_untouched(tmp_path, names):
     for name in names:

@@ -246,9 +246,10 @@ def test_missing_or_misfitting_feedback_is_named(kind):
     network.feedback[0] = None
     with pytest.raises(InputError, match=r"layer 0 has no feedback matrix: assign one to network.feedback\[0\]"):
         signals(task)
-    network.feedback[0] = np.ones((2, 3))
-    with pytest.raises(InputError, match="do not fit 'ON BN'"):
-        signals(task)
+    for shape in ((2, 3), (1, 2), (3, 1), (7, 2)):
+        network.feedback[0] = np.ones(shape)
+        with pytest.raises(InputError, match=r"feedback\[0\] must have shape \(3, 2\)"):
+            signals(task)
     network.feedback[0] = np.ones((3, 2), np.float32)
     with pytest.raises(InputError, match="mixed dtypes"):
         signals(task)

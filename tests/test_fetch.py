@@ -59,7 +59,7 @@ def places(tmp_path, monkeypatch):
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
     for name, shape in SHAPES.items():
         monkeypatch.setitem(idx.SHAPES, name, shape)
-    monkeypatch.setitem(DATASETS, "tiny", Description("a tiny MNIST", idx.load_idx, tiny_files()))
+    monkeypatch.setitem(DATASETS, "tiny", Description(idx.load_idx, tiny_files()))
     return tmp_path
 
 
@@ -146,7 +146,7 @@ def test_decompressed_and_recompressed_files_are_accepted(places, monkeypatch):
     np.testing.assert_array_equal(decompressed.train.inputs, recompressed.train.inputs)
     assert decompressed.image_shape == (2, 2)
 
-    only_archives = Description("", idx.load_idx, tiny_files(check_content=False))
+    only_archives = Description(idx.load_idx, tiny_files(check_content=False))
     monkeypatch.setitem(DATASETS, "tiny", only_archives)
     with pytest.raises(DataError, match=r"train-images-idx3-ubyte.gz is not the original .* \(its SHA-256 differs\)"):
         load_dataset("tiny", places)
@@ -191,7 +191,7 @@ def test_the_next_mirror_is_tried(places, server, monkeypatch):
     put(places / "served" / "wrong", contents(seed=1))
     put(places / "served" / "good", contents())
     mirrors = tuple(f"{server}{folder}/" for folder in ("nothing", "wrong", "good"))
-    monkeypatch.setitem(DATASETS, "tiny", Description("", idx.load_idx, tiny_files(mirrors)))
+    monkeypatch.setitem(DATASETS, "tiny", Description(idx.load_idx, tiny_files(mirrors)))
     assert load_dataset("tiny").train.labels.tolist() == labels_of(contents())
     cached = places / "cache" / "tiny"
     assert sorted(path.name for path in cached.iterdir()) == sorted(SHAPES)
@@ -217,7 +217,7 @@ def test_only_what_is_missing_is_downloaded(places, monkeypatch):
 def test_when_every_mirror_fails_the_message_says_why_and_what_to_do(places, server, monkeypatch):
     put(places / "served" / "wrong", contents(seed=1))
     mirrors = (f"{server}nothing/", f"{server}wrong/", "http://127.0.0.1:9/")
-    monkeypatch.setitem(DATASETS, "tiny", Description("", idx.load_idx, tiny_files(mirrors)))
+    monkeypatch.setitem(DATASETS, "tiny", Description(idx.load_idx, tiny_files(mirrors)))
     with pytest.raises(DataError) as caught:
         load_dataset("tiny")
     message = str(caught.value)
@@ -233,7 +233,7 @@ def test_when_every_mirror_fails_the_message_says_why_and_what_to_do(places, ser
 def test_the_message_names_only_what_is_still_missing(places, server, monkeypatch):
     name, content = next(iter(contents().items()))
     put(places / "served", {name: content})
-    monkeypatch.setitem(DATASETS, "tiny", Description("", idx.load_idx, tiny_files((server,))))
+    monkeypatch.setitem(DATASETS, "tiny", Description(idx.load_idx, tiny_files((server,))))
     with pytest.raises(
         DataError, match=r"download train-labels.*: save train-labels-[^,]*, t10k-images-[^,]*, t10k-labels"
     ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import pickle
 
 import numpy as np
 import oracles
@@ -402,11 +403,52 @@ def test_without_eta_R_the_message_says_what_it_was():
 
 def test_weights_that_are_not_numbers_count_as_divergence():
     network = make_network()
-    W = network.layers[1].W.copy()
-    W[0, 0] = np.nan
-    network.layers[1].W = W
+    network.layers[1].W[0, 0] = np.nan
     with pytest.raises(DivergenceError, match=r"loss nan.*W of layer 1"):
         network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0.5)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("name", ["W", "R"])
+def test_weights_that_are_not_numbers_cannot_be_assigned(name, value):
+    layer = make_network().layers[0]
+    before = getattr(layer, name).copy()
+    with pytest.raises(InputError, match=f"{name} holds NaN or infinite values"):
+        setattr(layer, name, np.full(before.shape, value))
+    np.testing.assert_array_equal(getattr(layer, name), before)
+
+
+def test_feedback_has_one_item_a_layer():
+    network = make_network(error_signal="dtp")
+    with pytest.raises(InputError, match="one item a layer"):
+        network.feedback = network.feedback[:-1]
+    network.feedback = tuple(network.feedback)
+    network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0.01)  # learns its feedback, so it must be a list
+
+
+def test_the_advice_names_every_size_that_may_be_too_large():
+    network = make_network()
+    network.layers[1].W = 1e10 * np.ones_like(network.layers[1].W)
+    with pytest.raises(DivergenceError, match=r"lower eta_W \(now 0.5\) or delta_scale \(now 20\), .*COPI needs eta_R"):
+        network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0.5, eta_R=0.1, delta_scale=20)
+    with pytest.raises(DivergenceError, match="scale the inputs down"):
+        network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0, eta_R=0.1)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda network: pickle.loads(pickle.dumps(network))])
+def test_a_copy_learns_alike_and_apart(copied):
+    network = make_network(rule="adam", error_signal="fa")
+    twin = copied(network)
+    y0, targets = np.ones((6, 4)), np.ones((6, 2))
+    network.step(y0, targets, eta_W=0.1)
+    assert not np.array_equal(network.layers[0].W, twin.layers[0].W)
+    twin.step(y0, targets, eta_W=0.1)
+    np.testing.assert_array_equal(network.layers[0].W, twin.layers[0].W)
+
+
+def test_a_network_shows_how_it_was_made():
+    assert repr(make_network()).startswith("Network([4, ")
+    assert "rule='copi'" in repr(make_network())
 
 
 def test_the_blame_falls_on_a_matrix_that_exists():

@@ -46,7 +46,7 @@ def test_train_is_dashed_and_test_is_solid():
 
 def test_the_legend_names_every_method_and_both_styles():
     figure = learning_curves(HISTORIES)
-    legend = figure.axes[0].get_legend()
+    (legend,) = figure.legends
     styles = {
         text.get_text(): line.get_linestyle() for text, line in zip(legend.texts, legend.get_lines(), strict=True)
     }

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from copi_np.experiments.config import preset_names
+from copi_np.experiments.methods import METHODS
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-EQUATIONS, EXAMPLE = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+EQUATIONS, BY_HAND, WITH_FIT = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 
 
 def test_the_equations_shown_are_those_of_the_package():
@@ -17,11 +20,18 @@ def test_the_equations_shown_are_those_of_the_package():
     assert all(line in rules for line in shown)
 
 
-def test_the_example_runs_and_learns(capsys):
-    exec(compile(EXAMPLE, "README.md", "exec"), {})
-    accuracy = re.search(r"test accuracy (\S+)", capsys.readouterr().out)
-    assert accuracy is not None
-    assert float(accuracy.group(1)) > 0.9
+def test_the_examples_run_and_learn(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    for example in (BY_HAND, WITH_FIT):
+        exec(compile(example, "README.md", "exec"), names)
+    accuracies = re.findall(r"test accuracy (\S+)", capsys.readouterr().out)
+    assert len(accuracies) == 2
+    assert all(float(accuracy) > 0.9 for accuracy in accuracies)
+
+
+def test_every_method_and_preset_is_named():
+    assert all(f"`{name}`" in README for name in [*METHODS, *preset_names()])
 
 
 @pytest.mark.parametrize("target", re.findall(r"\]\((?!https?:)([^)#]+)\)", README))

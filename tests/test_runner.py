@@ -15,8 +15,10 @@ import pytest
 from copi_np import CopiError, DivergenceError, InputError, Network
 from copi_np.checkpoint import load_network
 from copi_np.datasets import load_dataset
-from copi_np.experiments.config import RunConfig
-from copi_np.experiments.runner import train, train_into
+from copi_np.environment import blas_threads
+from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.runner import RunRecorder, train, train_into
 from copi_np.training import Callback
 
 # exactly what the issue asks for
@@ -143,6 +145,25 @@ def test_divergence_keeps_the_earlier_epochs_and_says_where_it_happened(tmp_path
     loaded, metadata = load_network(tmp_path / "run" / "checkpoint.npz")
     assert metadata["epoch"] == 2
     assert all(np.isfinite(layer.W).all() for layer in loaded.layers)
+
+
+def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config):
+    """Both look before either writes; the second to write is the one that is refused."""
+    network = config.build_network(np.random.default_rng(0), "numpy")
+    one, other = RunRecorder(tmp_path, config), RunRecorder(tmp_path, config)
+    one.on_start(network)
+    written = (tmp_path / "run.json").read_bytes()
+    with pytest.raises(InputError, match="holds another run"):
+        other.on_start(network)
+    assert (tmp_path / "run.json").read_bytes() == written
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_learns_the_bundled_digits_at_its_defaults(method):
+    config = replace(RunConfig(**load_preset("mnist-5k", method)), epochs=2)
+    with blas_threads(1):
+        _, history = train(config, load_dataset("mnist-5k"), "numpy")
+    assert history[-1].test_accuracy > (0.2 if method == "copi-tp" else 0.7)  # chance is 0.1; target propagation is slow
 
 
 # ---------------------------------------------------------------- seeds

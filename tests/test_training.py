@@ -11,6 +11,7 @@ import pytest
 
 from copi_np import DivergenceError, InputError, Network
 from copi_np.datasets import Dataset, Split
+from copi_np.divergence import check_weights
 from copi_np.training import N_MONITORED, Callback, EpochRecord, Schedule, evaluate, fit, to_device
 
 STEADY = Schedule(eta_W=0.05, eta_R=0.05)
@@ -291,6 +292,19 @@ def test_divergence_stops_the_run_at_once():
     assert f"batch {keep.batches + 1}:" in message
 
 
+@pytest.mark.parametrize("value", [1e7, math.inf, math.nan])
+@pytest.mark.parametrize("name", ["W", "R"])
+def test_weights_are_checked_after_every_epoch(name, value):
+    """Also where no loss shows it: these weights see only zeros."""
+    layers = make_network().layers
+    check_weights(layers, {"eta_W": 0.1, "eta_R": 0.2, "delta_scale": 1})
+    getattr(layers[1], name)[2, 2] = value
+    with pytest.raises(
+        DivergenceError, match=re.escape(f"weights reach {value:.3g} in {name} of layer 1 (5 -> 3): lower eta_{name}")
+    ):
+        check_weights(layers, {"eta_W": 0.1, "eta_R": 0.2, "delta_scale": 1})
+
+
 def test_weights_that_explode_in_the_very_last_batch_are_noticed():
     data = make_data(n_train=4)
     network = make_network(rule="sgd", decorrelation=None)
@@ -309,6 +323,10 @@ def test_weights_that_explode_in_the_very_last_batch_are_noticed():
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"data": make_data(n_inputs=7)}, "takes 6 inputs .* has 7 features"),
         ({"data": make_data(n_classes=4)}, "gives 3 outputs.* 4 classes"),
+        ({"data": ([[0.0]], [0])}, "data must be a copi_np.datasets.Dataset, got tuple"),
+        ({"epochs": 1.5}, "epochs must be an integer, got 1.5"),
+        ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
+        ({"rng": 0}, "rng must be a numpy.random.Generator"),
         ({"schedule": Schedule(-0.1, 0.1)}, r"eta_W must be .* got -0\.1"),
         ({"schedule": Schedule(0.1, math.nan)}, "eta_R must be .* got nan"),
         ({"schedule": Schedule(math.inf, 0.1)}, "eta_W must be .* got inf"),
@@ -322,4 +340,4 @@ def test_what_cannot_be_trained_is_refused_and_nothing_changes(changes, message)
     with pytest.raises(InputError, match=message):
         fit(network, **arguments)
     assert all(np.array_equal(layer.W, W) for layer, W in zip(network.layers, before, strict=True))
-    assert not any(layer.has_lateral_weights for layer in network.layers)
+    assert all(np.array_equal(layer.R, np.eye(layer.n_inputs)) for layer in network.layers)

@@ -19,15 +19,12 @@ class Description:
 
     Attributes
     ----------
-    summary : str
-        what it holds, in one line
     load : callable
         makes the data set of its name and the paths of its files
     files : tuple of DataFile
         the files to be found or downloaded, in the order that `load` expects; none if it is bundled
     """
 
-    summary: str
     load: Callable[[str, Mapping[DataFile, Path]], Dataset]
     files: tuple[DataFile, ...] = ()
 
@@ -71,9 +68,8 @@ FASHION_CHECKSUMS = (
 CIFAR_CHECKSUM = "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd"
 
 DATASETS: Mapping[str, Description] = {
-    "mnist-5k": Description("5,000 handwritten digits of MNIST, bundled with the package", load_bundled),
+    "mnist-5k": Description(load_bundled),
     "mnist": Description(
-        "70,000 handwritten digits",
         load_idx,
         tuple(
             DataFile(name, archive, MNIST_MIRRORS, content)
@@ -81,14 +77,12 @@ DATASETS: Mapping[str, Description] = {
         ),
     ),
     "fashion-mnist": Description(
-        "70,000 pictures of clothing",
         load_idx,
         tuple(
             DataFile(name, archive, FASHION_MIRRORS) for name, archive in zip(SHAPES, FASHION_CHECKSUMS, strict=True)
         ),
     ),
     "cifar10": Description(
-        "60,000 colour photographs of ten kinds of things",
         load_cifar10,
         (DataFile("cifar-10-binary.tar.gz", CIFAR_CHECKSUM, CIFAR_MIRRORS),),
     ),

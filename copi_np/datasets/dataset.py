@@ -102,6 +102,8 @@ def check_inputs(where: str, inputs: NDArray) -> None:
     """
     if inputs.size == 0:
         raise InputError(f"{where}: inputs of shape {inputs.shape} are empty: give at least one sample")
+    if not isinstance(inputs, np.ndarray):
+        raise InputError(f"{where}: inputs are a {type(inputs).__name__}: convert them with numpy.asarray")
     if inputs.ndim != 2:
         raise InputError(f"{where}: inputs of shape {inputs.shape}: reshape them to (samples, features)")
     if inputs.dtype != np.uint8 and not np.issubdtype(inputs.dtype, np.floating):
@@ -118,6 +120,8 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
     InputError
         if they are not
     """
+    if not isinstance(labels, np.ndarray):
+        raise InputError(f"{where}: labels are a {type(labels).__name__}: convert them with numpy.asarray")
     if labels.ndim != 1:
         raise InputError(f"{where}: labels of shape {labels.shape}: give one class number per sample, as (samples,)")
     if not np.issubdtype(labels.dtype, np.integer):

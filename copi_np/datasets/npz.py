@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from copi_np.archives import read_npz
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.errors import DataError, InputError, list_names
 
@@ -27,7 +27,10 @@ def load_npz(name: str) -> Dataset:
     DataError
         if there is no such file, it is damaged, or its arrays do not make a data set
     """
-    x_train, y_train, x_test, y_test = read_arrays(Path(name).expanduser())
+    arrays = read_npz(Path(name).expanduser(), HOW_TO_WRITE)
+    if missing := [key for key in KEYS if key not in arrays]:
+        raise DataError(f"{name} lacks {list_names(missing)}: {HOW_TO_WRITE}")
+    x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
     if x_train.shape[1:] != x_test.shape[1:]:
         raise DataError(
             f"{name}: x_train of shape {x_train.shape} but x_test of shape {x_test.shape}: "
@@ -54,32 +57,6 @@ def _check_gaps(data: Dataset) -> None:
             f"{data.name}: labels run to {classes[-1]}, but only {len(classes)} different ones occur: "
             f"number the classes 0 .. {len(classes) - 1}"
         )
-
-
-def read_arrays(path: Path) -> list[npt.NDArray[Any]]:
-    """Read the four arrays, in the order of `KEYS`; nothing is ever unpickled.
-
-    Raises
-    ------
-    DataError
-        if the file is missing, damaged, or lacks an array
-    """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: correct the path, or {HOW_TO_WRITE}")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is cut short, or not an .npz archive: {HOW_TO_WRITE}")
-    try:
-        # numpy would leave a file of its own open when the archive is damaged
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            if missing := [key for key in KEYS if key not in archive]:
-                raise DataError(f"{path} lacks {list_names(missing)}: {HOW_TO_WRITE}")
-            return [archive[key] for key in KEYS]
-    except DataError:
-        raise
-    # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception there is
-    except Exception as error:
-        kind = "Python objects" if "pickle" in str(error) else "an array that cannot be read"
-        raise DataError(f"{path} is damaged or holds {kind}: {HOW_TO_WRITE}") from error
 
 
 def _split(inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:

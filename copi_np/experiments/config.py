@@ -122,12 +122,14 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
 
 
 DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
-FALLBACK_PRESET = "mnist-journal"
-"""Step sizes for data sets of the user's own: its schedule suits inputs of any size."""
+FALLBACK_PRESET = "own-data"
+STEP_SIZE_OPTIONS = ("eta_w", "eta_r", "r_only_epochs")
 
 
 def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
     """Make a configuration from a preset and the options of the command line that are not None.
+
+    The first and the last layer are fitted to the data, unless the layers are given.
 
     Parameters
     ----------
@@ -152,14 +154,17 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
         values = load_preset(DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET), given["method"])
     else:
         values = load_preset(preset, given["method"])
-    values["dataset"] = values["dataset"] if dataset is None else dataset
+    if dataset is not None:
+        values["dataset"] = dataset
+    elif "dataset" not in values:
+        raise InputError(f"preset {preset!r} is for data of your own: say which with --dataset FILE.npz")
     _check_decorrelates(given)
     if "layers" in given:
         given["layers"] = parse_layers(given["layers"])
-    values |= _rates_from_options(values, given) | given
-    config = RunConfig(**values)
+    others = {name: value for name, value in given.items() if name not in STEP_SIZE_OPTIONS}
+    config = RunConfig(**values | _step_sizes(values, given) | others)
     data = load(config.dataset)
-    if preset is None and "layers" not in given:
+    if "layers" not in given:
         config = replace(config, layers=(data.n_inputs, *config.layers[1:-1], data.n_classes))
     return config, data
 
@@ -172,19 +177,19 @@ def _check_decorrelates(given: dict[str, Any]) -> None:
         raise InputError(f"method {given['method']!r} does not decorrelate: leave out {options}")
 
 
-def _rates_from_options(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Take the step sizes out of `given`; one that is given holds in every epoch that the preset lets learn."""
-    rates: dict[str, Any] = {}
+def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Step sizes where options change the preset's; one that is given holds in every epoch that lets weights learn."""
+    sizes: dict[str, Any] = {}
     for option, name in (("eta_w", "eta_W"), ("eta_r", "eta_R")):
         if option in given:
-            rates[name] = given.pop(option)
-            if values.get(f"first_{name}"):
-                rates[f"first_{name}"] = rates[name]
+            sizes[name] = given[option]
+            if values.get(f"first_{name}"):  # 0 means that these weights do not learn yet
+                sizes[f"first_{name}"] = given[option]
     if "r_only_epochs" in given:
-        eta_R = rates.get("eta_R", values["eta_R"])
-        rates |= {"first_epochs": given.pop("r_only_epochs"), "first_eta_W": 0.0}
-        rates["first_eta_R"] = rates.get("first_eta_R") or values.get("first_eta_R") or eta_R
-    return rates
+        sizes |= {"first_epochs": given["r_only_epochs"], "first_eta_W": 0.0}
+        if not values.get("first_eta_R"):
+            sizes["first_eta_R"] = sizes.get("eta_R", values["eta_R"])
+    return sizes
 
 
 def parse_layers(text: str) -> tuple[int, ...]:

@@ -10,20 +10,24 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
 
 from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset, Split, as_float, load_dataset
-from copi_np.environment import versions
-from copi_np.errors import DataError, InputError
+from copi_np.environment import blas, versions
+from copi_np.errors import InputError, cannot_write
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.runner import DEMO_FILE, RUN_FILE, train
 from copi_np.network import Network
+from copi_np.plotting import image_rows, learning_curves
 from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment, zca
 
 PRESET: Final = "mnist-5k"
 DEMO_METHODS: Final = ("copi-bp", "copi-fa", "bp-decor", "bp-adam")
+CURVES: Final = "learning-curves.png"
 ZCA_EPSILON: Final = 1e-2
 """Added to the spectrum of the digits, many of whose pixels are always zero, before it is inverted."""
 
@@ -69,13 +73,16 @@ def run_demo(
     backend = get_backend(backend)
     data = load_dataset(configs[0].dataset)
     _prepare(folder)
-    results, networks = [], []
+    results: list[DemoResult] = []
     for config in configs:
         with progress(METHODS[config.method].label, config.epochs) as bar:
             network, history = train(config, data, backend, [bar])
-        networks.append(network)
         results.append(DemoResult(config.method, history, *correlations(network, data)))
-    _write(folder, configs, results, networks[0], data)
+        _write_records(folder, configs, results, network)
+        if config.method == DEMO_METHODS[0]:
+            pictures = image_rows(digits(network, data), data.image_shape or (1, data.n_inputs))
+            _save(pictures, folder / "digits.png")
+    _save(learning_curves({METHODS[result.method].label: result.history for result in results}), folder / CURVES)
     return results
 
 
@@ -91,10 +98,10 @@ def correlations(network: Network, data: Dataset) -> tuple[float, float]:
     return float(np.mean(before)), float(np.mean(after))
 
 
-def digits(network: Network, data: Dataset, n: int = 10) -> dict[str, Any]:
+def digits(network: Network, data: Dataset, n: int = 10) -> dict[str, npt.NDArray[Any]]:
     """Test images raw, behind the first lateral weights, and ZCA-whitened (Figure 3A); (n, I) each, on the host."""
     train = as_float(data.train.inputs, "float64")
-    test = as_float(data.test.inputs[:n], network.config["dtype"])
+    test = as_float(data.test.inputs[:n], network.dtype)
     x = network.forward(network.backend.asarray(test)).x[0]
     M = zca(second_moment(train), ZCA_EPSILON)
     return {"raw": test, "COPI": network.backend.to_host(x), "ZCA": test @ M.T}
@@ -112,10 +119,8 @@ def _prepare(folder: Path) -> None:
         raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder with --out") from error
 
 
-def _write(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network, data: Dataset) -> None:
-    """Write the records and figures of a demonstration; digits are shown through `network`."""
-    from copi_np.plotting import image_rows, learning_curves
-
+def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network) -> None:
+    """Write the records of all methods so far."""
     runs = [
         {
             "config": config.as_dict(),
@@ -123,17 +128,20 @@ def _write(folder: Path, configs: list[RunConfig], results: list[DemoResult], ne
             "correlation_after": result.correlation_after,
             "history": [record.as_dict() for record in result.history],
         }
-        for config, result in zip(configs, results, strict=True)
+        for config, result in zip(configs, results, strict=False)
     ]
-    record = {"versions": versions(), "device": network.backend.describe(), "runs": runs}
-    curves = learning_curves({METHODS[result.method].label: result.history for result in results})
-    pictures = image_rows(digits(network, data), data.image_shape or (1, data.n_inputs))
+    record = {"versions": versions(), "device": network.backend.describe(), "blas": blas(), "runs": runs}
     try:
         (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-        curves.savefig(folder / "learning-curves.png")
-        pictures.savefig(folder / "digits.png")
     except OSError as error:
-        raise DataError(f"cannot write to {folder} ({error.strerror}): make room, or choose another folder") from error
+        raise cannot_write(folder / DEMO_FILE, error) from error
+
+
+def _save(figure: Figure, path: Path) -> None:
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
 
 
 def demo_table(results: list[DemoResult]) -> str:

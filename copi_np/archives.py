@@ -1,0 +1,42 @@
+"""Read .npz files that may be damaged, or meant to do damage."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.errors import DataError
+
+
+def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
+    """Read all arrays of an .npz file; nothing is ever unpickled.
+
+    Parameters
+    ----------
+    path : Path
+    advice : str        what to do about a file that cannot be used; ends each message
+
+    Returns
+    -------
+    arrays : dict       by name
+
+    Raises
+    ------
+    DataError           if the file is missing, cut short, damaged, or holds Python objects
+    """
+    if not path.is_file():
+        raise DataError(f"there is no file {path}: correct the path, or {advice}")
+    if not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is cut short, or not an .npz archive: {advice}")
+    try:
+        # opened here, since np.load would leave a damaged file open
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception there is
+    except Exception as error:
+        kind = "Python objects" if "pickle" in str(error) else "an array that cannot be read"
+        raise DataError(f"{path} is damaged or holds {kind}: {advice}") from error
