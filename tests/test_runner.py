@@ -163,7 +163,7 @@ def test_every_method_learns_the_bundled_digits_at_its_defaults(method):
     config = replace(RunConfig(**load_preset("mnist-5k", method)), epochs=2)
     with blas_threads(1):
         _, history = train(config, load_dataset("mnist-5k"), "numpy")
-    assert history[-1].test_accuracy > (0.2 if method == "copi-tp" else 0.7)  # chance is 0.1; target propagation is slow
+    assert history[-1].test_accuracy > (0.2 if method == "copi-tp" else 0.7)  # chance is 0.1
 
 
 # ---------------------------------------------------------------- seeds
