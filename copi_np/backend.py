@@ -83,9 +83,11 @@ class NumPyBackend(Backend):
         super().__init__("numpy", array_api_numpy)
 
     def owns(self, array: Array) -> bool:
+        """Whether `array` is an array of NumPy's."""
         return isinstance(array, np.ndarray)
 
     def describe(self) -> str:
+        """Name the device: "cpu"."""
         return "cpu"
 
 
@@ -111,12 +113,15 @@ class CuPyBackend(Backend):
         self._cublas = cublas
 
     def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """Copy an array of the device to a NumPy array; waits for the device."""
         return cast("npt.NDArray[Any]", self._cupy.asnumpy(array))
 
     def owns(self, array: Array) -> bool:
+        """Whether `array` is an array of CuPy's on this device."""
         return isinstance(array, self._cupy.ndarray) and array.device == self.device
 
     def synchronize(self) -> None:
+        """Wait until the current stream has finished."""
         self._cupy.cuda.get_current_stream().synchronize()
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
@@ -124,6 +129,7 @@ class CuPyBackend(Backend):
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
 
     def describe(self) -> str:
+        """Name the GPU."""
         properties = self._cupy.cuda.runtime.getDeviceProperties(self.device.id)
         return str(properties["name"].decode())
 

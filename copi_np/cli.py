@@ -13,7 +13,9 @@ from typing import Any
 import click
 
 import copi_np
-from copi_np.errors import CopiError, unknown
+from copi_np.errors import CopiError, list_names, unknown
+from copi_np.experiments.config import preset_names
+from copi_np.experiments.methods import METHODS
 
 ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
 
@@ -47,16 +49,19 @@ class Group(click.Group):
     """A group of commands whose errors are one line each."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Read the options that stand before the command."""
         with one_line_errors():
             return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
+        """Read the options of the command, and run it."""
         with one_line_errors():
             return super().invoke(context)
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command by its name; suggest the nearest for a wrong one."""
         if self.get_command(context, args[0]) is None and not args[0].startswith("-"):
             raise unknown("command", args[0], self.list_commands(context))
         return super().resolve_command(context, args)
@@ -69,6 +74,7 @@ class Folder(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
+        """Refuse the empty name, which would mean the current folder."""
         if value == "":
             self.fail("the name of the folder is empty", parameter, context)
         return super().convert(value, parameter, context)
@@ -127,8 +133,8 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
 
 @main.command()
 @click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
-@click.option("--method", default="copi-bp", show_default=True, help="copi-bp, copi-fa, bp-decor, bp-adam, ..")
-@click.option("--preset", help="Hyper-parameters to start from, e.g. mnist, mnist-journal.  [default: by data set]")
+@click.option("--method", default="copi-bp", show_default=True, help=f"{list_names(METHODS)}.")
+@click.option("--preset", help=f"Hyper-parameters to start from: {list_names(preset_names())}.  [default: by data set]")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and shuffling.")
 @click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
@@ -142,8 +148,10 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
 @backend_option
 @threads_option
 @data_dir_option
-@click.option("--out", type=Folder(), required=True, help="Folder for the records of this run.")
-def train(out: Path, data_dir: Path | None, backend: str, threads: int, **options: Any) -> None:
+@click.option(
+    "--out", type=Folder(), help="Folder for the records of this run.  [default: runs/METHOD_DATASET_seedSEED]"
+)
+def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, **options: Any) -> None:
     """Train one network and keep its records.
 
     Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
@@ -153,12 +161,12 @@ def train(out: Path, data_dir: Path | None, backend: str, threads: int, **option
     from copi_np.datasets import load_dataset
     from copi_np.environment import blas_threads
     from copi_np.experiments.config import config_from_options
-    from copi_np.experiments.methods import METHODS
-    from copi_np.experiments.runner import train_into
+    from copi_np.experiments.runner import free_folder, train_into
     from copi_np.progress import ProgressBar
 
     chosen_backend = get_backend(backend)
     config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
+    out = free_folder(config) if out is None else out
     with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar:
         history = train_into(out, config, data, chosen_backend, [bar])
     last = history[-1]

@@ -35,6 +35,7 @@ class CopiStep:
     """``W += eta_W * rules.copi_update(W, x, a + delta)``."""
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        """Decay W, then add the Hebbian term; parameters as `ForwardStep.step`."""
         W *= 1 - eta_W * power
         backend.matmul_add(W, (a + delta).T, x, eta_W / x.shape[0])
 
@@ -44,6 +45,7 @@ class SgdStep:
     """``W += eta_W * rules.sgd_update(x, delta)``."""
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        """Add the update; parameters as `ForwardStep.step`."""
         backend.matmul_add(W, delta.T, x, eta_W / x.shape[0])
 
 
@@ -66,6 +68,7 @@ class AdamStep:
         self.count = 0
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
+        """Update the running means, then move W; parameters as `ForwardStep.step`."""
         xp = backend.xp
         dW = delta.T @ x / x.shape[0]
         if self.count == 0:

@@ -230,9 +230,8 @@ def test_a_bad_option_is_one_line_and_leaves_nothing(place, options, words):
     ("arguments", "words"),
     [
         (["trian"], ["unknown command 'trian'", "did you mean 'train'"]),
-        (["train"], ["--out"]),
+        (["train"], ["--dataset"]),
         (["train", "--out", "run"], ["--dataset"]),
-        (["train", "--dataset", "tiny.npz"], ["--out"]),
         (["demo", "--epochs", "0"], ["--epochs"]),
         (["demo", "--epochs", "1", "--backend", "nunpy"], ["unknown backend 'nunpy'", "did you mean 'numpy'"]),
         (["demo", "--epochs", "1", "--out", "tiny.npz"], ["tiny.npz"]),
@@ -319,6 +318,17 @@ def test_a_wrong_file_of_a_named_data_set_is_one_line_and_leaves_nothing(place):
     result = call("train", "--dataset", "mnist", "--data-dir", "data", "--out", "run")
     assert_refused(result, "mnist")
     assert tree(place) == before
+
+
+def test_without_a_folder_each_run_gets_one_of_its_own(place):
+    for _ in range(2):
+        result = call("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", 1, "--seed", 3)
+        assert result.exit_code == 0
+    assert sorted(path.name for path in (place / "runs").iterdir()) == [
+        "copi-bp_tiny_seed3",
+        "copi-bp_tiny_seed3_2",
+    ]
+    assert "records in runs/copi-bp_tiny_seed3_2" in result.stdout
 
 
 def test_the_folder_of_another_run_is_refused_and_untouched(place):

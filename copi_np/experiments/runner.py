@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -123,6 +124,13 @@ class RunRecorder(Callback):
         except OSError as error:
             raise cannot_write(path, error) from error
         save_network(self.folder / CHECKPOINT_FILE, network, {"epoch": record.epoch})
+
+
+def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
+    """A folder below `parent` that no run has taken, named after method, data set and seed."""
+    name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
+    candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
+    return next(folder for folder in candidates if not folder.exists())
 
 
 def another_run(folder: Path) -> InputError:
