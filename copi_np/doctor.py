@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from copi_np.backend import CuPyBackend, why_no_gpu
 from copi_np.datasets import DATASETS, cache_dir, find_dataset
+from copi_np.datasets.fetch import DATA_VARIABLE
 from copi_np.environment import blas, n_cores, versions
 from copi_np.errors import list_names
 
@@ -18,6 +20,8 @@ def report(data_dir: Path | None = None) -> str:
     lines.append(f"{'GPU':20}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
     lines.append(f"{'backend auto':20}{'cupy' if reason is None else 'numpy'}")
     lines.append(f"{'cache':20}{cache_dir()}")
+    if folder := os.environ.get(DATA_VARIABLE):
+        lines.append(f"{DATA_VARIABLE:20}{folder}{'' if Path(folder).is_dir() else ' (there is no such folder)'}")
     lines.extend(f"{'data ' + name:20}{_presence(name, data_dir)}" for name in DATASETS)
     return "\n".join(lines)
 

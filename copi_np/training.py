@@ -136,8 +136,7 @@ def fit(
     InputError                  if the data do not fit the network, or a number is out of range
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
-    _check_fit(network, data, epochs, batch_size)
-    check_rng(rng)
+    _check_fit(network, data, epochs, schedule, batch_size, rng)
     n_batches = -(-len(data.train.labels) // batch_size)
     train = to_device(network, data.train, data.n_classes)
     test = to_device(network, data.test, data.n_classes)
@@ -225,10 +224,15 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
     return n_correct / outputs.shape[0], loss
 
 
-def _check_fit(network: Network, data: Dataset, epochs: int, batch_size: int) -> None:
+def _check_fit(
+    network: Network, data: Dataset, epochs: int, schedule: Schedule, batch_size: int, rng: np.random.Generator
+) -> None:
     """Raise an InputError unless the data fit the network and there is something to do."""
     if not isinstance(data, Dataset):
         raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
+    if not isinstance(schedule, Schedule):
+        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {schedule!r}")
+    check_rng(rng)
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
     need = (data.n_inputs, data.n_classes)

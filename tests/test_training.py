@@ -326,6 +326,7 @@ def test_weights_that_explode_in_the_very_last_batch_are_noticed():
         ({"data": ([[0.0]], [0])}, "data must be a copi_np.datasets.Dataset, got tuple"),
         ({"epochs": 1.5}, "epochs must be an integer, got 1.5"),
         ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
+        ({"schedule": 0.1}, r"schedule must be a Schedule, .* got 0\.1"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
         ({"schedule": Schedule(-0.1, 0.1)}, r"eta_W must be .* got -0\.1"),
         ({"schedule": Schedule(0.1, math.nan)}, "eta_R must be .* got nan"),
