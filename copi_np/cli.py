@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 import copi_np
-from copi_np.errors import CopiError, list_names, unknown
+from copi_np.errors import CopiError, StoppedError, list_names, unknown
 from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
 
@@ -33,6 +33,9 @@ def one_line_errors() -> Iterator[None]:
         yield
     except click.exceptions.NoArgsIsHelpError:
         raise
+    except StoppedError as error:
+        click.echo(f"Error: {error}", err=True)
+        raise click.exceptions.Exit(128 + error.signal_number) from error  # as the shell has it: 130 for Ctrl-C
     except CopiError as error:
         raise Failure(str(error)) from error
     except click.UsageError as error:
@@ -121,10 +124,11 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
     """Watch four methods learn handwritten digits."""
     from copi_np.environment import blas_threads
     from copi_np.experiments.demo import demo_table, run_demo
+    from copi_np.interrupts import StopOnSignal
     from copi_np.progress import ProgressBar
 
-    with blas_threads(threads):
-        results = run_demo(out, epochs, ProgressBar, backend)
+    with blas_threads(threads), StopOnSignal() as stop:
+        results = run_demo(out, epochs, ProgressBar, backend, [stop])
     click.echo(demo_table(results))
     if epochs == 1:
         click.echo(ONLY_R, err=True)
@@ -162,13 +166,14 @@ def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, *
     from copi_np.environment import blas_threads
     from copi_np.experiments.config import config_from_options
     from copi_np.experiments.runner import free_folder, train_into
+    from copi_np.interrupts import StopOnSignal
     from copi_np.progress import ProgressBar
 
     chosen_backend = get_backend(backend)
     config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
     out = free_folder(config) if out is None else out
-    with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar:
-        history = train_into(out, config, data, chosen_backend, [bar])
+    with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar, StopOnSignal() as stop:
+        history = train_into(out, config, data, chosen_backend, [bar, stop])
     last = history[-1]
     click.echo(
         f"{config.method} on {config.dataset}, epoch {last.epoch}: "

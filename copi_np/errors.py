@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
+from signal import Signals
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,14 @@ class BackendError(CopiError, RuntimeError):
 
 class DivergenceError(CopiError, ArithmeticError):
     """Training blew up: a loss, weight or activation is not finite, or exploded."""
+
+
+class StoppedError(CopiError):
+    """Training was stopped by a signal, whose number is `signal_number`; what was recorded until then is whole."""
+
+    def __init__(self, signal_number: int) -> None:
+        super().__init__(f"stopped by {Signals(signal_number).name}: all epochs up to the last full one are recorded")
+        self.signal_number = signal_number
 
 
 def list_names(names: Iterable[str]) -> str:

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 
 from copi_np import __version__
 from copi_np.backend import why_no_gpu
+from copi_np.checkpoint import load_network
 from copi_np.cli import main
 from copi_np.datasets import DATASETS
 
@@ -392,17 +393,20 @@ def test_without_a_network_one_error_says_what_to_do(place):
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
-def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place):
+@pytest.mark.parametrize(("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place, name, exit_code):
     arguments = ["train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", "100000", "--out", "run"]
     with subprocess.Popen([*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as running:
         history = place / "run" / "history.jsonl"
         deadline = time.monotonic() + 30
         while not (history.exists() and history.read_text().count("\n") > 2) and time.monotonic() < deadline:
             time.sleep(0.02)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(getattr(signal, name))
         _, stderr = running.communicate(timeout=30)
-    assert running.returncode not in (0, 2)
+    assert running.returncode == exit_code
     assert "Traceback" not in stderr
+    assert stderr.endswith(f"\nError: stopped by {name}: all epochs up to the last full one are recorded\n")
     lines = history.read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) > 2
+    assert load_network(place / "run" / "checkpoint.npz")[1]["epoch"] == len(lines)

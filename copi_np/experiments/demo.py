@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +48,7 @@ def run_demo(
     epochs: int | None,
     progress: Callable[[str, int], AbstractContextManager[Callback]],
     backend: str | Backend = "auto",
+    callbacks: Sequence[Callback] = (),
 ) -> list[DemoResult]:
     """Train four methods on the bundled digits, and write demo.json, learning-curves.png and digits.png.
 
@@ -57,6 +58,8 @@ def run_demo(
     epochs : int or None    None: as in the preset
     progress : callable     makes a callback, as a context, from the label and the number of epochs of a run
     backend : str or Backend
+    callbacks : sequence of Callback
+                            for every run
 
     Returns
     -------
@@ -76,7 +79,7 @@ def run_demo(
     results: list[DemoResult] = []
     for config in configs:
         with progress(METHODS[config.method].label, config.epochs) as bar:
-            network, history = train(config, data, backend, [bar])
+            network, history = train(config, data, backend, [bar, *callbacks])
         results.append(DemoResult(config.method, history, *correlations(network, data)))
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:

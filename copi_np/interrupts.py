@@ -1,0 +1,41 @@
+"""Stop training between two batches when the user or the system asks for it, never in the middle of a write."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType
+from typing import Any
+
+from copi_np.errors import StoppedError
+from copi_np.training import Callback
+
+
+class StopOnSignal(Callback):
+    """Turns SIGINT (Ctrl-C) and SIGTERM into a `StoppedError` after the current batch; use it in a ``with`` statement.
+
+    A second signal acts at once, as it would without this.
+    """
+
+    def __init__(self) -> None:
+        self._received: int | None = None
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopOnSignal:
+        self._previous = {number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._restore()
+
+    def on_batch(self, batch: int, n_batches: int) -> None:
+        """Stop if a signal has arrived."""
+        if self._received is not None:
+            raise StoppedError(self._received)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        self._received = number
+        self._restore()
+
+    def _restore(self) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
