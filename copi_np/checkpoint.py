@@ -91,9 +91,10 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
         return _rebuilt(header["network"], arrays, backend), header["metadata"]
-    except (KeyError, TypeError, ValueError) as error:
-        if isinstance(error, CopiError):
-            raise
+    except CopiError:
+        raise
+    # a header or arrays of the wrong kind raise nearly every kind of exception there is
+    except Exception as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 

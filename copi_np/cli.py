@@ -1,6 +1,7 @@
 """The ``copi-np`` command: thin; what it does stands in `copi_np.experiments`.
 
-Results go to standard output, progress and errors to standard error; every error is one line, with exit code 2.
+Results go to standard output, progress and errors to standard error. Every error is one line, with exit code 2; SIGINT
+and SIGTERM leave with 130 and 143.
 """
 
 from __future__ import annotations
@@ -13,9 +14,16 @@ from typing import Any
 import click
 
 import copi_np
+from copi_np.backend import get_backend
+from copi_np.datasets import load_dataset
+from copi_np.doctor import report
+from copi_np.environment import blas_threads
 from copi_np.errors import CopiError, StoppedError, list_names, unknown
-from copi_np.experiments.config import preset_names
+from copi_np.experiments.config import config_from_options, preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.runner import free_folder, train_into
+from copi_np.interrupts import StopOnSignal
+from copi_np.progress import ProgressBar
 
 ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
 
@@ -122,10 +130,7 @@ threads_option = click.option(
 @threads_option
 def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
     """Watch four methods learn handwritten digits."""
-    from copi_np.environment import blas_threads
-    from copi_np.experiments.demo import demo_table, run_demo
-    from copi_np.interrupts import StopOnSignal
-    from copi_np.progress import ProgressBar
+    from copi_np.experiments.demo import demo_table, run_demo  # brings matplotlib, which the others need not wait for
 
     with blas_threads(threads), StopOnSignal() as stop:
         results = run_demo(out, epochs, ProgressBar, backend, [stop])
@@ -161,13 +166,6 @@ def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, *
     Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
     DIR/checkpoint.npz. What an option leaves open comes from the preset.
     """
-    from copi_np.backend import get_backend
-    from copi_np.datasets import load_dataset
-    from copi_np.environment import blas_threads
-    from copi_np.experiments.config import config_from_options
-    from copi_np.experiments.runner import free_folder, train_into
-    from copi_np.interrupts import StopOnSignal
-    from copi_np.progress import ProgressBar
 
     chosen_backend = get_backend(backend)
     config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
@@ -187,6 +185,5 @@ def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, *
 @data_dir_option
 def doctor(data_dir: Path | None) -> None:
     """Say what works on this machine: versions, BLAS, GPU, data sets."""
-    from copi_np.doctor import report
 
     click.echo(report(data_dir))

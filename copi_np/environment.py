@@ -33,7 +33,6 @@ def platform_name() -> str:
 
 def blas() -> str:
     """The BLAS library that NumPy's products run on, its version and number of threads."""
-    import numpy as np  # noqa: F401  loads its BLAS, which threadpoolctl then finds
     from threadpoolctl import threadpool_info
 
     found = [
@@ -50,7 +49,6 @@ def blas_threads(n: int) -> AbstractContextManager[object]:
     The products of a step are small. Threads that wait for each other on a busy machine make them several times slower,
     and a different number of threads rounds differently.
     """
-    import numpy as np  # noqa: F401  loads its BLAS, which threadpoolctl then finds
     from threadpoolctl import threadpool_limits
 
     limits: AbstractContextManager[object] = threadpool_limits(n, user_api="blas")

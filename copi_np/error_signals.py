@@ -97,9 +97,8 @@ def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper prints
     f(B delta_{k+1}) for t_k; but B models states, not perturbations of them, so the target of the layer above stands
     here in its place. The error of the reconstruction enters as much as that of the output, and an output is compared
-    with a pre-activation. Measured, with
-    copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6 epochs and hardly rising, where
-    difference target propagation has 96.1 % (results/mnist-methods).
+    with a pre-activation. Measured, with copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6
+    epochs and hardly rising, where difference target propagation has 96.1 % (results/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """

@@ -37,7 +37,7 @@ class StoppedError(CopiError):
     """Training was stopped by a signal, whose number is `signal_number`; what was recorded until then is whole."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {Signals(signal_number).name}: all epochs up to the last full one are recorded")
+        super().__init__(f"stopped by {Signals(signal_number).name}: what was finished before is recorded")
         self.signal_number = signal_number
 
 

@@ -137,7 +137,6 @@ def fit(
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, epochs, schedule, batch_size, rng)
-    n_batches = -(-len(data.train.labels) // batch_size)
     train = to_device(network, data.train, data.n_classes)
     test = to_device(network, data.test, data.n_classes)
     for callback in callbacks:
@@ -148,7 +147,7 @@ def fit(
         rates = schedule.rates(epoch)
         order = rng.permutation(len(data.train.labels))
         with located(f"epoch {epoch}, "):
-            _train_epoch(network, train, order, batch_size, rates, callbacks)
+            n_batches = _train_epoch(network, train, order, batch_size, rates, callbacks)
             with located(f"batch {n_batches}: "):
                 check_weights(network.layers, rates)
                 record = _evaluated(network, train, test, epoch, start)
@@ -168,8 +167,8 @@ def _train_epoch(
     batch_size: int,
     rates: dict[str, float],
     callbacks: Sequence[Callback],
-) -> None:
-    """One pass through the training samples, in the given order.
+) -> int:
+    """One pass through the training samples, in the given order; returns the number of batches.
 
     A loss that explodes stops the run: on the CPU in `Network.step`, at once; on a device, where reading a value at
     every batch would make both wait for each other, at the end of the epoch.
@@ -190,6 +189,7 @@ def _train_epoch(
         exploded = np.flatnonzero(~(values <= loss_limit(network.backend, network.loss, train.targets)))
         if exploded.size:
             raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
+    return n_batches
 
 
 def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:

@@ -21,6 +21,24 @@ SEEDS = st.integers(0, 2**32 - 1)
 SMOOTH = ("tanh", "linear")
 ALL_ACTIVATIONS = ("leaky_relu", "relu", "tanh", "linear")
 
+RULE_AXES = {
+    "mean_outer": "BM BN",
+    "mean_square": "BI",
+    "decorrelate": "II BI",
+    "transform": "OI BI",
+    "target_state": "BO BO",
+    "decay_towards": "OI OI",
+    "inference_update": "OI BI BO",
+    "whitened_update": "OI BI BO",
+    "copi_update": "OI BI BO",
+    "sgd_update": "BI BO",
+    "decorrelation_update": "II BI",
+    "local_decorrelation_update": "II BI",
+    "linear_map": "BI BO",
+    "oja_update": "OI BI",
+}
+"""The shapes of the arguments of every function of `rules`."""
+
 
 def arrays(shape, dtype=np.float64, elements=ENTRIES):
     """Arrays of a given shape, every entry drawn on its own."""

@@ -13,6 +13,7 @@ import array_api_strict
 import numpy as np
 import pytest
 from oracles import assert_equal_to, oracle_of
+from strategies import RULE_AXES
 
 from copi_np import (
     Backend,
@@ -69,25 +70,7 @@ dtypes = pytest.mark.parametrize("dtype", PRECISION)
 
 LENGTH_OF = {"B": 7, "I": 3, "O": 4, "M": 2, "N": 5, "K": 4}
 FUNCTIONS = {
-    **{
-        f"rules.{name}": (getattr(rules, name), words)
-        for name, words in {
-            "mean_outer": "BM BN",
-            "mean_square": "BI",
-            "decorrelate": "II BI",
-            "transform": "OI BI",
-            "target_state": "BO BO",
-            "decay_towards": "OI OI",
-            "inference_update": "OI BI BO",
-            "whitened_update": "OI BI BO",
-            "copi_update": "OI BI BO",
-            "sgd_update": "BI BO",
-            "decorrelation_update": "II BI",
-            "local_decorrelation_update": "II BI",
-            "linear_map": "BI BO",
-            "oja_update": "OI BI",
-        }.items()
-    },
+    **{f"rules.{name}": (getattr(rules, name), words) for name, words in RULE_AXES.items()},
     **{f"{name}.f": (activation.f, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.df": (activation.df, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.value": (loss.value, "BK BK") for name, loss in LOSSES.items()},

@@ -44,6 +44,8 @@ def with_pixel(value):
 @pytest.mark.parametrize(
     ("inputs", "labels", "message"),
     [
+        ([[0.0, 1.0, 2.0]], np.zeros(1, int), "inputs are a list: convert them with numpy.asarray"),
+        (np.zeros((1, 3), np.uint8), [0], "labels are a list: convert them with numpy.asarray"),
         (np.zeros((0, 3), np.uint8), np.zeros(0, int), "empty"),
         (np.zeros((2, 0), np.uint8), np.zeros(2, int), "empty"),
         (np.zeros((2, 3, 1), np.uint8), np.zeros(2, int), r"shape \(2, 3, 1\): reshape"),

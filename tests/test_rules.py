@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from oracles import assert_near
 from strategies import (
     DTYPES,
+    RULE_AXES,
     SEEDS,
     arrays,
     batches,
@@ -263,22 +264,6 @@ def test_linear_map_undoes_scaling(sigma, seed):
 
 # ---------------------------------------------------------------- purity and refusal
 
-CALLS = {
-    "mean_outer": "BM BN",
-    "mean_square": "BI",
-    "decorrelate": "II BI",
-    "transform": "OI BI",
-    "target_state": "BO BO",
-    "decay_towards": "OI OI",
-    "inference_update": "OI BI BO",
-    "whitened_update": "OI BI BO",
-    "copi_update": "OI BI BO",
-    "sgd_update": "BI BO",
-    "decorrelation_update": "II BI",
-    "local_decorrelation_update": "II BI",
-    "linear_map": "BI BO",
-    "oja_update": "OI BI",
-}
 LENGTH_OF = {"B": 7, "I": 3, "O": 4, "M": 2, "N": 5}
 
 
@@ -290,14 +275,14 @@ def example_arrays(word_list, dtype=np.float64, seed=0):
 def test_every_public_rule_is_in_the_table():
     """A rule added to `rules.py` must be added to the tests below, too."""
     public = {name for name, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__}
-    assert public == set(CALLS)
+    assert public == set(RULE_AXES)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", RULE_AXES)
 def test_rules_are_pure_and_keep_the_dtype(name, dtype):
     """No argument changes, no result shares memory with one, and float32 in gives float32 out."""
-    arguments = example_arrays(CALLS[name], dtype)
+    arguments = example_arrays(RULE_AXES[name], dtype)
     copies = [argument.copy() for argument in arguments]
     for argument in arguments:
         argument.flags.writeable = False
@@ -308,15 +293,17 @@ def test_rules_are_pure_and_keep_the_dtype(name, dtype):
         assert not np.shares_memory(result, argument)
 
 
-@pytest.mark.parametrize(("name", "k"), [(name, k) for name, words in CALLS.items() for k in range(len(words.split()))])
+@pytest.mark.parametrize(
+    ("name", "k"), [(name, k) for name, words in RULE_AXES.items() for k in range(len(words.split()))]
+)
 def test_rules_refuse_wrong_shapes(name, k):
     """An extra axis nowhere, and where letters are shared an extra length neither."""
-    arguments = example_arrays(CALLS[name])
+    arguments = example_arrays(RULE_AXES[name])
     good = arguments[k]
     arguments[k] = good[None]
     with pytest.raises(InputError, match="do not fit"):
         getattr(rules, name)(*arguments)
-    words = CALLS[name].split()
+    words = RULE_AXES[name].split()
     others = [letter for position, word in enumerate(words) if position != k for letter in word]
     for axis, letter in enumerate(words[k]):
         if letter in others or words[k].count(letter) > 1:

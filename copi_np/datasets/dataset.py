@@ -100,10 +100,10 @@ def check_inputs(where: str, inputs: NDArray) -> None:
     InputError
         if they are not
     """
-    if inputs.size == 0:
-        raise InputError(f"{where}: inputs of shape {inputs.shape} are empty: give at least one sample")
     if not isinstance(inputs, np.ndarray):
         raise InputError(f"{where}: inputs are a {type(inputs).__name__}: convert them with numpy.asarray")
+    if inputs.size == 0:
+        raise InputError(f"{where}: inputs of shape {inputs.shape} are empty: give at least one sample")
     if inputs.ndim != 2:
         raise InputError(f"{where}: inputs of shape {inputs.shape}: reshape them to (samples, features)")
     if inputs.dtype != np.uint8 and not np.issubdtype(inputs.dtype, np.floating):

@@ -150,10 +150,8 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     dataset, preset = given.pop("dataset", None), given.pop("preset", None)
     if dataset is None and preset is None:
         raise InputError("say what to train on: --dataset NAME, or --preset NAME")
-    if preset is None:
-        values = load_preset(DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET), given["method"])
-    else:
-        values = load_preset(preset, given["method"])
+    name = DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET) if preset is None else preset
+    values = load_preset(name, given["method"])
     if dataset is not None:
         values["dataset"] = dataset
     elif "dataset" not in values:
