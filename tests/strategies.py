@@ -45,6 +45,11 @@ def arrays(shape, dtype=np.float64, elements=ENTRIES):
     return npst.arrays(dtype, shape, elements=elements, fill=st.nothing())
 
 
+def size_of(*factors):
+    """Bound on the terms of a product of these arrays, a sum over at most 5 units in every product."""
+    return 5 * float(np.prod([1 + np.max(np.abs(factor)) for factor in factors]))
+
+
 @st.composite
 def batches(draw, n_samples=LENGTHS, n_units=LENGTHS, dtypes=DTYPES):
     """Batches (B, I)."""
@@ -89,13 +94,18 @@ def orthonormal_columns(rng, n_rows, n_columns):
 
 
 @st.composite
-def spd_matrices(draw, n=LENGTHS):
-    """Symmetric positive definite matrices (I, I), eigenvalues between 0.1 and 10."""
+def spd_matrices(draw, n=LENGTHS, spectrum=(0.1, 10)):
+    """Symmetric positive definite matrices (I, I), their eigenvalues drawn from an interval."""
     n = draw(n)
     Q = orthonormal_columns(np.random.default_rng(draw(SEEDS)), n, n)
-    values = draw(arrays((n,), elements=st.floats(0.1, 10)))
+    values = draw(arrays((n,), elements=st.floats(*spectrum)))
     sigma = (Q * values) @ Q.T
     return (sigma + sigma.T) / 2
+
+
+def batch_of(sigma):
+    """A batch (I, I) of inputs whose second moments are sigma: what a rule does to it, it does to the population."""
+    return np.sqrt(len(sigma)) * np.linalg.cholesky(sigma).T
 
 
 @st.composite

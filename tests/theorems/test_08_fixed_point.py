@@ -1,0 +1,73 @@
+"""Theorem 8. COPI rests at W* = <z x^T> diag<x^2>^-1: on decorrelated inputs, the least-squares map from x to z.
+
+Proof. dW = <z x^T> - W diag<x^2> is zero there and, without dead inputs, nowhere else. The least-squares map is
+W_ls = <z x^T> C^-1, and C = diag<x^2> on decorrelated inputs.
+
+So (a) with fixed targets every column converges to it on its own: W - W* is multiplied by 1 - eta <x_j^2> a step;
+(b) the linear map of Appendix B equals least squares, without inverting a matrix; (c) on correlated inputs it misses,
+by W* = W_ls (I + off(C) diag<x^2>^-1).                                                    Section 2.3 and Appendix B.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from oracles import assert_near, least_squares, off, second_moment
+from strategies import SEEDS, arrays, correlated_batches, decorrelated_batches
+
+from copi_np.rules import copi_update, linear_map, mean_square
+
+
+def targets_and_weights(x, seed, n_outputs=3):
+    """z (B, O) and W (O, I) that have nothing to do with x."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(len(x), n_outputs)), rng.normal(size=(n_outputs, x.shape[1]))
+
+
+ALIVE = arrays((4, 3), elements=st.floats(0.1, 3) | st.floats(-3, -0.1))
+"""Batches without dead inputs, correlated in any way."""
+
+
+@given(ALIVE, SEEDS)
+def test_the_update_is_zero_there_and_nowhere_else(x, seed):
+    """Any move away from it makes an update of the opposite sign, in every synapse."""
+    z, move = targets_and_weights(x, seed)
+    rest = linear_map(x, z)
+    assert_near(copi_update(rest, x, z), np.zeros_like(rest), size=100)
+    assert np.all(np.sign(copi_update(rest + move, x, z)) == -np.sign(move))
+
+
+@given(ALIVE, SEEDS, st.floats(0, 0.2))
+def test_a_every_column_converges_on_its_own(x, seed, eta):
+    """Geometrically, at the rate of its own mean square."""
+    z, W = targets_and_weights(x, seed)
+    rest = linear_map(x, z)
+    expected = rest + (W - rest) * (1 - eta * mean_square(x)) ** 10
+    for _ in range(10):
+        W = W + eta * copi_update(W, x, z)
+    assert_near(W, expected, size=100)
+
+
+@given(decorrelated_batches(), SEEDS)
+def test_b_it_is_least_squares_on_decorrelated_inputs(x, seed):
+    """Z X^T D = Z X^+, where X X^T is diagonal."""
+    z, _ = targets_and_weights(x, seed)
+    assert_near(linear_map(x, z), least_squares(x, z), size=100)
+
+
+@given(correlated_batches(st.integers(2, 5)), SEEDS)
+def test_c_it_misses_least_squares_on_correlated_inputs(x, seed):
+    """By the correlation in units of the variance, which is not nothing."""
+    z, _ = targets_and_weights(x, seed)
+    C, best = second_moment(x), least_squares(x, z)
+    expected = best @ (np.eye(len(C)) + off(C) / np.diag(C))
+    # the condition of C is at most 100^2
+    assert_near(linear_map(x, z), expected, size=np.max(np.abs(best)), ulps=1e7)
+
+
+def test_c_perfectly_known_weights_are_not_found_on_correlated_inputs():
+    """z = D x, and COPI rests elsewhere: the constraint of decorrelation is not for show."""
+    x, D = np.array([[1.0, 1.0], [1.0, 0.0]]), np.array([[1.0, 2.0]])
+    np.testing.assert_allclose(least_squares(x, x @ D.T), D)
+    np.testing.assert_allclose(linear_map(x, x @ D.T), [[2.0, 3.0]])
