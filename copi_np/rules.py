@@ -147,9 +147,12 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
     try:
         if x.shape[0] < x.shape[1]:
             raise LinAlgError("fewer samples than inputs")
-        return xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T - W
+        D = xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T
+        if not bool(xp.all(xp.isfinite(D))):  # CuPy gives NaN where NumPy raises
+            raise LinAlgError("singular matrix")
     except LinAlgError as error:
         raise InputError(f"<x x^T> cannot be inverted ({error}): give more samples, or drop dead inputs") from error
+    return D - W
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:

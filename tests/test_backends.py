@@ -1,15 +1,18 @@
 """The same code on every array library and device at hand: NumPy, array-api-strict beside its default device, CuPy.
 
 Each public function is run on each and compared with its result on NumPy in float64, which the other tests hold to
-independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart: it finds on any
-machine what would break, or fall back to the host, on a GPU.
+independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart; the double of
+CuPy (`cupy_double`) offers only what CuPy does, under the package's own `CuPyBackend`. They find on any machine what
+would break, or fall back to the host, on a GPU.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from dataclasses import astuple
 
 import array_api_strict
+import cupy_double
 import numpy as np
 import pytest
 from oracles import assert_equal_to, oracle_of
@@ -48,20 +51,28 @@ class StrictBackend(Backend):
         return np.array(array_api_strict.asarray(array, device=HOST))
 
 
-MAKE = {"numpy": lambda: get_backend("numpy"), "strict": StrictBackend, "cupy": lambda: get_backend("cupy")}
-NAMES = ["numpy", "strict", pytest.param("cupy", marks=pytest.mark.gpu)]
+DEVICES = ["strict", "cupy-double", pytest.param("cupy", marks=pytest.mark.gpu)]
 PRECISION = {"float32": 1e-5, "float64": 1e-12}
 
 
-@pytest.fixture(params=NAMES)
+@contextmanager
+def opened(name):
+    """The backend of that name, for as long as it is used."""
+    with cupy_double.installed() if name == "cupy-double" else nullcontext():
+        yield StrictBackend() if name == "strict" else get_backend(name.removesuffix("-double"))
+
+
+@pytest.fixture(params=["numpy", *DEVICES])
 def backend(request):
-    return MAKE[request.param]()
+    with opened(request.param) as backend:
+        yield backend
 
 
-@pytest.fixture(params=["strict", pytest.param("cupy", marks=pytest.mark.gpu)])
+@pytest.fixture(params=DEVICES)
 def device_backend(request):
     """A backend whose arrays are not NumPy's."""
-    return MAKE[request.param]()
+    with opened(request.param) as backend:
+        yield backend
 
 
 dtypes = pytest.mark.parametrize("dtype", PRECISION)
