@@ -33,6 +33,7 @@ from copi_np import (
     whitening,
 )
 from copi_np.activations import ACTIVATIONS
+from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.arrays import common_namespace
 from copi_np.backend import why_no_gpu
 from copi_np.error_signals import reconstruction_update
@@ -147,6 +148,16 @@ def test_measures_are_floats_on_every_backend(name, backend, dtype):
     value = measure(backend.asarray(C, dtype))
     assert type(value) is float
     assert value == pytest.approx(measure(C), abs=PRECISION[dtype])
+
+
+@dtypes
+@pytest.mark.parametrize("update", [rules.decorrelation_update, rules.local_decorrelation_update])
+def test_paths_agree_on_every_backend(update, backend, dtype):
+    y = np.random.default_rng(0).normal(size=(6, 3))
+    *_, R = decorrelation_path(backend.asarray(y, dtype), 0.1, 5, update)
+    *_, expected = decorrelation_path(y, 0.1, 5, update)
+    assert backend.owns(R)
+    assert_equal_to(PRECISION[dtype], backend.to_host(R), expected)
 
 
 # ---------------------------------------------------------------- what must not mix
@@ -268,6 +279,18 @@ def test_error_signals_agree_on_every_backend(kind, backend):
     for k, delta in enumerate(deltas):
         assert backend.owns(delta)
         assert_equal_to(1e-12, backend.to_host(delta), [sample[k] for sample in expected])
+
+
+@pytest.mark.parametrize("kind", ["bp", "fa", "dfa", "tp", "dtp"])
+def test_alignment_angles_agree_on_every_backend(kind, backend):
+    """As floats; 0 for backpropagation itself."""
+    angles = [
+        alignment_angles(make_network(there, error_signal=kind), *map(there.asarray, host_batch()))
+        for there in (backend, get_backend("numpy"))
+    ]
+    assert type(angles[0][0]) is float
+    assert angles[0] == pytest.approx(angles[1], abs=1e-5)
+    assert kind != "bp" or angles[0] == pytest.approx([0], abs=1e-5)
 
 
 @dtypes

@@ -396,5 +396,6 @@ def test_real_mnist(monkeypatch):
     assert np.bincount(mnist.train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
     assert np.bincount(mnist.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert int(mnist.train.inputs.sum(dtype=np.int64)) == 1_567_298_545
+    assert np.sum(mnist.train.inputs.max(axis=0) == 0) == 67  # pixels that are always zero
     # published statistics of MNIST: the mean of the training pixels is 0.1307
     assert as_float(mnist.train.inputs, np.float32).mean(dtype=np.float64) == pytest.approx(0.1307, abs=5e-5)

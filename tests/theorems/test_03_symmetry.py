@@ -1,7 +1,7 @@
 """Theorem 3. R does not stay symmetric, with listed exceptions. (Corrects the paper, Section 2.4, above Eq. 4.)
 
-Each step multiplies by a symmetric matrix, R_t = (I - eta off(C_{t-1})) ... (I - eta off(C_0)) R_0. From R_0 = I, (a) R
-is symmetric after the first step, and (b) it stays so where the factors commute. They do
+Proof. Each step multiplies by a symmetric matrix, R_t = (I - eta off(C_{t-1})) ... (I - eta off(C_0)) R_0. From
+R_0 = I, (a) R is symmetric after the first step, and (b) it stays so where the factors commute. They do
 
     - for two inputs: off(C) is a multiple of [[0, 1], [1, 0]], on any sequence of batches;
     - where every polynomial in Sigma has a constant diagonal, as for circulant and exchangeable matrices: by induction

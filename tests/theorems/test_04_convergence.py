@@ -2,6 +2,8 @@
 
 With A = off(C), one step is R' = (I - eta A) R, C' = (I - eta A) C (I - eta A); for eta -> 0, dC/dt = -(A C + C A).
 
+Proofs stand with the statements:
+
 (a) Every variance is non-increasing: C'_ii = C_ii - 2 eta |a_i|^2 + eta^2 a_i^T C a_i, where a_i is row i of A, and
     a_i^T C a_i <= l |a_i|^2, l the largest eigenvalue of C: true of every step with eta <= 2 / l.
 (b) log|det R| is conserved by the flow, since tr A = 0. A step changes it by log det(I - eta A), which is at most

@@ -3,7 +3,7 @@
 Where decorrelation from R = I has settled, R Sigma R^T = D is diagonal, so Q = D^(-1/2) R Sigma^(1/2) is orthogonal.
 With x = R y and ZCA features u = Sigma^(-1/2) y, neither of them centred,
 
-(a) the correlation of x_i with u_i is Q_ii: <x_i u_i> = (R Sigma Sigma^(-1/2))_ii, <x_i^2> = D_ii, <u_i^2> = 1;
+(a) the correlation of x_i with u_i is Q_ii. Proof: <x_i u_i> = (R Sigma Sigma^(-1/2))_ii, <x_i^2> = D_ii, <u_i^2> = 1;
 (b) it is 1 in the cases of Theorem 3 in which R is a polynomial in Sigma: Q is then symmetric and positive definite;
 (c) for Sigma = D + eps E, E off-diagonal, Q_ij = eps E_ij (r_i - r_j) / ((r_i + r_j)(r_i^2 + r_j^2)) + O(eps^2), with
     r = sqrt(diag D): antisymmetric, so that 1 - Q_ii is of order eps^2, and nothing where the variances are equal.

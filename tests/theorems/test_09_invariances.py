@@ -1,8 +1,8 @@
 """Theorem 9. Invariances: what the updates do not see, and what they carry along.
 
-All updates are means over samples of an expression in one sample (Eqs. 5 and 6), so (a) neither the order of a batch
-nor its repetition changes them. With a permutation or a change of signs P of the inputs (P^T P = I, and P C P^T has the
-diagonal of C, permuted), (b) y -> P y, R -> P R P^T, W -> W P^T carries the updates along, dR -> P dR P^T and
+Proof. All updates are means over samples of an expression in one sample (Eqs. 5 and 6), so (a) neither the order of a
+batch nor its repetition changes them. With a permutation or a change of signs P of the inputs (P^T P = I, and P C P^T
+has the diagonal of C, permuted), (b) y -> P y, R -> P R P^T, W -> W P^T carries the updates along, dR -> P dR P^T and
 dW -> dW P^T: no input is special. (c) Other rotations do not: decorrelation is a matter of the axes. Rotating the
 outputs, z -> Q z and W -> Q W, carries dW -> Q dW for any Q: output units learn apart from each other. (d) x -> c x at
 fixed R scales dR by c^2; with W -> W / c at fixed z it scales dW by c.                            Sections 2.3 to 2.6.

@@ -4,6 +4,8 @@
     COPI, lateral    dr_ij = -(q_i x_j - r_ij x_j^2)         q = R x             pre-synaptic decay
     Oja              dm_ij = y_i x_j - m_ij y_i^2            y = M x             post-synaptic decay
 
+Proof. Write out an entry of each product; x_i x_j is that of <x x^T> for one sample.
+
 (a) The lateral rule is the forward rule for the weights -R, with their own output as target. (b) Oja's decay sets the
 size of a unit's weights: it rests where they are a unit eigenvector of C (C m = <y^2> m, hence |m|^2 = 1). COPI's keeps
 any size, since its decay knows what the synapse passes on, not what the unit does.                       Appendix C.

@@ -1,5 +1,7 @@
 """Theorem 11. When the other error signals are those of backpropagation, and how they come to agree with them.
 
+Proofs stand with the statements:
+
 (a) Feedback alignment is backpropagation where B_k = (W_{k+1} R_{k+1})^T: the definitions coincide.
 (b) Direct feedback alignment is feedback alignment for one hidden layer and the same matrix: the layer above is the
     output layer.
