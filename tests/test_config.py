@@ -98,6 +98,7 @@ def test_methods_are_what_their_names_say():
         "copi-tp": ("copi", "tp", True),
         "copi-dtp": ("copi", "dtp", True),
         "bp-decor": ("sgd", "bp", True),
+        "fa-decor": ("sgd", "fa", True),
         "bp-adam": ("adam", "bp", False),
         "bp": ("sgd", "bp", False),
     }

@@ -73,7 +73,7 @@ def without_seconds(folder):
 
 
 @pytest.mark.parametrize(
-    "method", ["copi-bp", "copi-fa", "copi-dfa", "copi-tp", "copi-dtp", "bp-decor", "bp-adam", "bp"]
+    "method", ["copi-bp", "copi-fa", "copi-dfa", "copi-tp", "copi-dtp", "bp-decor", "fa-decor", "bp-adam", "bp"]
 )
 def test_a_run_leaves_three_files_that_agree(tmp_path, config, data, method):
     config = replace(config, method=method)

@@ -21,6 +21,7 @@ METHODS = {
     "copi-tp": Method("COPI (TP)", "copi", "tp", True),
     "copi-dtp": Method("COPI (DTP)", "copi", "dtp", True),
     "bp-decor": Method("BP + decorrelation", "sgd", "bp", True),
+    "fa-decor": Method("FA + decorrelation", "sgd", "fa", True),
     "bp-adam": Method("BP (Adam)", "adam", "bp", False),
     "bp": Method("BP (SGD)", "sgd", "bp", False),
 }
