@@ -4,13 +4,16 @@ Proof. Each step multiplies by a symmetric matrix, R_t = (I - eta off(C_{t-1})) 
 R_0 = I, (a) R is symmetric after the first step, and (b) it stays so where the factors commute. They do
 
     - for two inputs: off(C) is a multiple of [[0, 1], [1, 0]], on any sequence of batches;
-    - where every polynomial in Sigma has a constant diagonal, as for circulant and exchangeable matrices: by induction
-      R and C = R Sigma R^T are polynomials in Sigma, and so is off(C) = C - c I;
-    - for full whitening, dR = -(C - I) R: C - I is a polynomial in Sigma; R converges to Sigma^(-1/2), which is ZCA.
+    - where Sigma is the same at every step and every polynomial in it has a constant diagonal, as for circulant
+      matrices (each row is the one above, shifted by one) and exchangeable ones (one variance, one covariance): by
+      induction R and C = R Sigma R^T are polynomials in Sigma, and so is off(C) = C - c I;
+    - for full whitening with the same Sigma at every step, dR = -(C - I) R: C - I is a polynomial in Sigma; if Sigma is
+      invertible and eta small, R converges to Sigma^(-1/2), which is ZCA;
 
-(c) Elsewhere diag(C) does not commute with C: a matrix of whole numbers below shows it without rounding. The asymmetry
-does not vanish as eta -> 0, since the flow dR/dt = -off(C) R itself is not symmetric. So (d) the two lines of Eq. 4 are
-different updates: -off(C) R and -R off(C) are transposes of each other at R and R^T, equal where R and off(C) commute.
+and for direct sums of these. (c) In general they do not: a matrix of whole numbers below shows it without rounding. The
+asymmetry does not vanish as eta -> 0, since the flow dR/dt = -off(C) R itself is not symmetric. So (d) the two lines of
+Eq. 4 are different updates: -off(C) R and -R off(C) are transposes of each other at R and R^T, equal where R and off(C)
+commute.
 """
 
 from __future__ import annotations

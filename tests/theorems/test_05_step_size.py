@@ -3,6 +3,7 @@
 Proof. For C = D + E with D diagonal and E small and off-diagonal,
 C' = (I - eta E) C (I - eta E) = D + E - eta (E D + D E) + O(E^2).
 
+This is local: far from decorrelation the bound of Theorem 4, 2 over the largest eigenvalue of C, is the one to keep.
 So (a) the slowest pair is that of the two smallest variances; (b) decorrelated inputs are linearly stable if and only
 if eta < 2 / (sum of the two largest variances). (c) Just above that bound a small perturbation grows at first, and in
 doing so shrinks the variances until the bound holds again: the end of a long run shows nothing of it. (d) Far above it
@@ -67,7 +68,8 @@ def test_a_the_slowest_pair_has_the_two_smallest_variances(near):
 def test_b_below_the_bound_perturbations_fall(near, share):
     """Every factor is between -1 and 1: the sum of squares falls at every step."""
     sizes = np.linalg.norm(covariances(near, share * near.bound, 10), axis=(1, 2))
-    assert np.all(np.diff(sizes) < 0)
+    # next to variances of 1, rounding keeps a covariance of 1e-9 to some six digits
+    assert np.all((np.diff(sizes) < 0) | (sizes[1:] < 1e-5 * sizes[0]))
 
 
 @given(nearly_decorrelated(), st.floats(1.05, 1.5))

@@ -1,11 +1,11 @@
 """Theorem 8. COPI rests at W* = <z x^T> diag<x^2>^-1: on decorrelated inputs, the least-squares map from x to z.
 
-Proof. dW = <z x^T> - W diag<x^2> is zero there and, without dead inputs, nowhere else. The least-squares map is
-W_ls = <z x^T> C^-1, and C = diag<x^2> on decorrelated inputs.
+Proof. dW = <z x^T> - W diag<x^2> is zero there and, without dead inputs, nowhere else. If C is invertible, the
+least-squares map is W_ls = <z x^T> C^-1, and C = diag<x^2> on decorrelated inputs.
 
-So (a) with fixed targets every column converges to it on its own: W - W* is multiplied by 1 - eta <x_j^2> a step;
-(b) the linear map of Appendix B equals least squares, without inverting a matrix; (c) on correlated inputs it misses,
-by W* = W_ls (I + off(C) diag<x^2>^-1).                                                    Section 2.3 and Appendix B.
+So (a) with fixed targets every column converges to it on its own, for 0 < eta < 2 / max_j <x_j^2>: column j of W - W*
+is multiplied by 1 - eta <x_j^2> a step; (b) the linear map of Appendix B equals least squares, without inverting a
+matrix; (c) on correlated inputs it misses in general: W* = W_ls (I + off(C) diag<x^2>^-1).  Section 2.3, Appendix B.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def test_b_it_is_least_squares_on_decorrelated_inputs(x, seed):
 
 @given(correlated_batches(st.integers(2, 5)), SEEDS)
 def test_c_it_misses_least_squares_on_correlated_inputs(x, seed):
-    """By the correlation in units of the variance, which is not nothing."""
+    """By the correlation in units of the variance."""
     z, _ = targets_and_weights(x, seed)
     C, best = second_moment(x), least_squares(x, z)
     expected = best @ (np.eye(len(C)) + off(C) / np.diag(C))

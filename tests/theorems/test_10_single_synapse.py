@@ -6,9 +6,10 @@
 
 Proof. Write out an entry of each product; x_i x_j is that of <x x^T> for one sample.
 
-(a) The lateral rule is the forward rule for the weights -R, with their own output as target. (b) Oja's decay sets the
-size of a unit's weights: it rests where they are a unit eigenvector of C (C m = <y^2> m, hence |m|^2 = 1). COPI's keeps
-any size, since its decay knows what the synapse passes on, not what the unit does.                       Appendix C.
+(a) The lateral rule is the forward rule for R, with its own output q as target and the sign reversed; since the rule is
+odd in the weights, this is also its value at -R, as Appendix C writes it. (b) Oja's decay sets the size of a unit's
+weights: it rests where they are a unit eigenvector of C (C m = <y^2> m, hence |m|^2 = 1, if they see anything at all).
+COPI's keeps any size, since its decay knows what the synapse passes on, not what the unit does.          Appendix C.
 """
 
 from __future__ import annotations
@@ -53,15 +54,17 @@ def test_oja_synapses(forward):
 
 
 @given(lateral_passes())
-def test_a_the_lateral_rule_is_the_forward_rule_for_inhibition(lateral):
-    """dR = dW_copi(-R, x, z = -R x)."""
+def test_a_the_lateral_rule_is_the_forward_rule_with_its_sign_reversed(lateral):
+    """dR = -dW_copi(R, x, z = R x) = dW_copi(-R, x, z = -R x)."""
     R, x = lateral
-    assert_near(local_decorrelation_update(R, x), copi_update(-R, x, transform(-R, x)), size_of(R, x, x))
+    dR = local_decorrelation_update(R, x)
+    assert_near(dR, -copi_update(R, x, transform(R, x)), size_of(R, x, x))
+    assert_near(dR, copi_update(-R, x, transform(-R, x)), size_of(R, x, x))
 
 
 @given(spd_matrices(st.integers(2, 5)), st.integers(0, 4))
 def test_b_oja_rests_at_unit_eigenvectors(sigma, k):
-    """At size 1, and at no other."""
+    """At size 1, not at half or twice that."""
     m = np.linalg.eigh(sigma)[1][:, [k % len(sigma)]].T
     x = batch_of(sigma)
     assert_near(oja_update(m, x), np.zeros_like(m), size=100)

@@ -6,7 +6,7 @@ Proof. As vectors over the samples, x_i / sqrt(B <x_i^2>) are orthonormal, and <
 of the constant unit vector along them: Bessel's inequality.
 
 So (a) of n inputs, the share of the mean in the mean square is at most 1 / n on average; and (b) with equality where
-the constant lies in their span: the mean does not vanish, it has to go somewhere. (c) Raw inputs know no such bound.
+the constant lies in their span: the mean does not vanish. (c) Raw inputs know no such bound.
 The paper, in its discussion of batch normalisation, calls demeaning an outcome of decorrelation.            Section 4.
 """
 
