@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint
+.PHONY: demo test lint mutants
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -17,6 +17,14 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# not for CI: it takes a quarter of an hour, and judges the tests, not a change
+mutants: export OPENBLAS_NUM_THREADS = 1
+mutants: $(VENV)/installed-mutants
+	rm -rf mutants
+	$(BIN)/mutmut run
+	$(BIN)/python tools/record_mutants.py
+	$(BIN)/python tools/plant_bugs.py
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "copi_np needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
@@ -28,4 +36,8 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-mutants: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
 	@touch $@

@@ -85,8 +85,8 @@ def direct_feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: F
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
     """
     deltas = [
-        layer.activation.df(a) * send_back(feedback, k, delta_L, a)
-        for k, (layer, a) in enumerate(zip(layers[:-1], trace.a[:-1], strict=True))
+        layers[k].activation.df(trace.a[k]) * send_back(feedback, k, delta_L, trace.a[k])
+        for k in range(len(layers) - 1)
     ]
     return [*deltas, delta_L]
 
@@ -158,7 +158,8 @@ def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
     matrix = feedback_into(feedback, k)
     need = (a.shape[1], signal.shape[1])
     if tuple(getattr(matrix, "shape", ())) != need:
-        raise InputError(f"feedback[{k}] must have shape {need}, got {tuple(getattr(matrix, 'shape', ()))}")
+        got = tuple(matrix.shape) if hasattr(matrix, "shape") else type(matrix).__name__
+        raise InputError(f"feedback[{k}] must be an array of shape {need}, got {got}")
     common_namespace("ON BN BO", matrix, signal, a)
     return signal @ matrix.T
 

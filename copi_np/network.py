@@ -175,11 +175,11 @@ class Network:
         -------
         deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B
         """
+        delta_scale = check_rate("delta_scale", delta_scale)
         output = self.layers[-1]
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
         deltas = self.error_signal.deltas(self.layers, trace, self.feedback, delta_L)
         # scaled last, so that target propagation, which is not linear in delta_L, works with small targets too
-        delta_scale = check_rate("delta_scale", delta_scale)
         return [delta_scale * delta for delta in deltas]
 
     def step(

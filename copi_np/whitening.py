@@ -19,7 +19,7 @@ def second_moment(x: Array) -> Array:
 def off_diagonal(C: Array) -> Array:
     """The matrix (I, I) with its diagonal set to zero: C - diag(C)."""
     xp = common_namespace("II", C)
-    return xp.where(xp.eye(C.shape[0], dtype=C.dtype, device=C.device) == 1, xp.zeros_like(C), C)
+    return xp.where(xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C)
 
 
 # ----------------------------------------------------------------------------------------------------- transforms

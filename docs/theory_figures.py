@@ -2,7 +2,8 @@
 
     python docs/theory_figures.py
 
-takes about two minutes on one core. Each function below draws one theorem and returns what it measured; seeds are fixed.
+takes about two minutes on one core. Each function below draws one theorem and returns what it measured; seeds are
+fixed.
 """
 
 from __future__ import annotations
@@ -318,7 +319,11 @@ def alignment() -> tuple[Figure, Measured]:
         fit(network, data, epochs=10, schedule=schedule, rng=np.random.default_rng(1), callbacks=[angles])
         for k, axes in enumerate(panels):
             axes.plot([row[k] for row in angles.rows], "o-", color=colour, label=kind.upper())
-        measured[kind] = {"before": angles.rows[0], "after 2 epochs": angles.rows[2], "after 10 epochs": angles.rows[-1]}
+        measured[kind] = {
+            "before": angles.rows[0],
+            "after 2 epochs": angles.rows[2],
+            "after 10 epochs": angles.rows[-1],
+        }
     for k, axes in enumerate(panels):
         axes.axhline(90, color="gray", linestyle=":")
         axes.set(xlabel="epoch (R alone in the first)", ylabel="angle to BP (degrees)", title=f"hidden layer {k + 1}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 from copi_np.backend import why_no_gpu
 
@@ -13,6 +13,9 @@ from copi_np.backend import why_no_gpu
 COMMON = {"max_examples": 100, "deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
 settings.register_profile("ci", derandomize=True, **COMMON)
 settings.register_profile("dev", **COMMON)
+# for `make mutants`: a mutant has only to be found, the smallest example that finds it need not
+FIND_ONLY = {"max_examples": 20, "derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
+settings.register_profile("mutants", **{**COMMON, **FIND_ONLY})
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

@@ -174,3 +174,13 @@ def test_accuracies_of_claims_are_in_the_results():
     pairs = re.findall(r"\d\d\.\d\d / \d\d\.\d\d", CLAIMS.read_text())
     assert len(pairs) > 10
     assert [pair for pair in pairs if pair not in RESULTS] == []
+
+
+def test_the_table_of_mutants_is_the_record():
+    """A row a module, and their sum."""
+    summary = json.loads((ROOT / "results" / "mutants" / "summary.json").read_text())
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+)(?: \([\d.]+ %\))? \| (\d+) \|$", RESULTS, re.MULTILINE)
+    table = {name: tuple(map(int, numbers)) for name, *numbers in rows}
+    counts = {name: (n["mutants"], n["killed"], n["mutants"] - n["killed"]) for name, n in summary["modules"].items()}
+    assert table == counts | {"all": tuple(map(sum, zip(*counts.values(), strict=True)))}
+    assert f"({100 * summary['score']:.1f} %)" in RESULTS

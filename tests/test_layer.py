@@ -14,7 +14,7 @@ from copi_np import InputError, Layer, get_backend, rules
 from copi_np.activations import ACTIVATIONS
 from copi_np.optimizers import FORWARD_STEPS
 
-RATES = st.sampled_from([0.0, 0.01, 0.3, 2.0])
+RATES = st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.0])
 FORMS = ("matrix", "local", None)
 PURE_W = {
     "copi": lambda W, x, a, delta: rules.copi_update(W, x, rules.target_state(a, delta)),

@@ -66,6 +66,12 @@ def test_softmax_is_a_distribution(batch):
     assert_near(log_softmax(y + 8), log_softmax(y), size=10)
 
 
+def test_a_sample_does_not_see_the_logits_of_another():
+    """Beside logits of 1e4, those of a sample at 0 are as they are alone."""
+    y = np.array([[1e4, 0.0], [0.0, 0.0]])
+    np.testing.assert_array_equal(log_softmax(y)[1:], log_softmax(y[1:]))
+
+
 def test_cross_entropy_of_huge_logits_is_finite():
     """exp would overflow at 1e4; the loss of the right class is 0, of the wrong one the distance."""
     y = np.array([[1e4, 0.0, -1e4]])
@@ -76,9 +82,14 @@ def test_cross_entropy_of_huge_logits_is_finite():
 @named
 def test_wrong_shapes_are_refused(name):
     for function in (LOSSES[name].value, LOSSES[name].gradient):
-        with pytest.raises(InputError, match="do not fit"):
+        with pytest.raises(InputError, match="do not fit 'BK BK'"):
             function(np.zeros((3, 2)), np.zeros((3, 4)))
-        with pytest.raises(InputError, match="do not fit"):
+        with pytest.raises(InputError, match="do not fit 'BK BK'"):
             function(np.zeros((3, 2)), np.zeros((1, 2)))
         with pytest.raises(InputError, match="mixed dtypes"):
             function(np.zeros((3, 2)), np.zeros((3, 2), np.float32))
+
+
+def test_logits_are_samples_by_classes():
+    with pytest.raises(InputError, match="do not fit 'BK'"):
+        log_softmax(np.zeros(3))

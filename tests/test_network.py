@@ -89,7 +89,7 @@ def test_target_propagation_learns_its_inverse_along_the_way(rule, kind):
 
 
 @pytest.mark.parametrize("rule", RULES)
-@given(data=st.data(), eta_W=st.sampled_from([0.0, 1e-3, 0.05]), eta_R=st.sampled_from([None, 0.0, 1e-3, 0.05]))
+@given(data=st.data(), eta_W=st.sampled_from([0.0, 1e-3, 0.05, 1.0]), eta_R=st.sampled_from([None, 0.0, 1e-3, 1.0]))
 def test_a_step_from_anywhere_follows_algorithm_1(rule, data, eta_W, eta_R):
     """Any depth, width, activation and batch; R anywhere, also where it is frozen."""
     options = {"error_signal": data.draw(st.sampled_from(KINDS)), "decorrelation": data.draw(st.sampled_from(FORMS))}
@@ -348,6 +348,15 @@ def test_targets_that_do_not_fit_are_refused_before_anything_moves(targets, mess
     np.testing.assert_array_equal(network.layers[0].R, np.eye(4))
 
 
+def test_the_message_shows_the_shape_that_fits():
+    """Any number of samples in a batch of inputs, written B; as many targets as inputs."""
+    network = make_network([4, 2])
+    with pytest.raises(InputError, match=r"^inputs must have shape \(B, 4\) for this network, got \(5, 3\)$"):
+        network.forward(np.ones((5, 3)))
+    with pytest.raises(InputError, match=r"^targets must have shape \(5, 2\) for this network, got \(3, 2\)$"):
+        network.step(np.ones((5, 4)), np.ones((3, 2)), eta_W=0.1)
+
+
 @pytest.mark.parametrize("value", [-0.1, float("nan"), float("inf"), -float("inf")])
 @pytest.mark.parametrize("name", ["eta_W", "eta_R", "delta_scale"])
 def test_step_sizes_are_finite_and_not_negative(name, value):
@@ -447,8 +456,10 @@ def test_a_copy_learns_alike_and_apart(copied):
 
 
 def test_a_network_shows_how_it_was_made():
-    assert repr(make_network()).startswith("Network([4, ")
-    assert "rule='copi'" in repr(make_network())
+    assert repr(make_network()) == (
+        "Network([4, 3, 2], rule='copi', error_signal='bp', decorrelation='matrix', activation='leaky_relu', "
+        "output_activation='leaky_relu', loss='quadratic', dtype='float64', backend='numpy')"
+    )
 
 
 def test_the_blame_falls_on_a_matrix_that_exists():
@@ -459,6 +470,25 @@ def test_the_blame_falls_on_a_matrix_that_exists():
     with pytest.raises(DivergenceError) as error:
         network.step(np.full((6, 4), 1e9), np.ones((6, 2)), eta_W=0.5)
     assert "eta_R" not in str(error.value)
+
+
+def test_copi_that_does_not_decorrelate_is_told_to():
+    """Without decorrelation eta_R moves nothing, however large it is."""
+    network = make_network(decorrelation=None)
+    network.layers[1].W = 1e10 * np.ones_like(network.layers[1].W)
+    with pytest.raises(DivergenceError, match="COPI needs eta_R no smaller than eta_W"):
+        network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0.5, eta_R=0.5)
+
+
+def test_the_limit_of_the_loss_is_still_below_divergence():
+    """Silence costs 0 here, so the limit is 1e6 (1 + 0); it is reached at y = 1000, and passed beyond."""
+    network = make_network([1, 1], activation="linear")
+    y0, targets = np.ones((1, 1)), np.zeros((1, 1))
+    network.layers[0].W = np.array([[1000.0]])
+    assert network.step(y0, targets, eta_W=0.0) == 1e6
+    network.layers[0].W = np.array([[1000.001]])
+    with pytest.raises(DivergenceError):
+        network.step(y0, targets, eta_W=0.0)
 
 
 def test_a_large_but_finite_loss_is_no_divergence():

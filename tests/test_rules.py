@@ -94,13 +94,19 @@ def test_inference_update_leads_to_the_least_squares_map(x, seed):
     assert_near(W + rules.inference_update(W, x, z), oracles.least_squares(x, z), ulps=1e7)
 
 
-@pytest.mark.parametrize(("x", "why"), [(np.ones((4, 2)), "[Ss]ingular matrix"), (None, "fewer samples than inputs")])
+@pytest.mark.parametrize(
+    ("x", "why"),
+    [
+        (np.ones((6, 5)), "[Ss]ingular matrix"),
+        (np.full((6, 5), np.nan), "singular matrix"),
+        (np.random.default_rng(0).normal(size=(4, 5)), "fewer samples than inputs"),
+    ],
+)
 @given(seed=SEEDS)
 def test_second_moments_that_have_no_inverse_are_refused(x, why, seed):
-    """Equal inputs, or any batch with B < I: rounding may hide it from a solver."""
+    """Equal inputs, no numbers, or B < I, which rounding may hide from a solver."""
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(4, 5)) if x is None else x
-    W, z = rng.normal(size=(3, x.shape[1])), rng.normal(size=(len(x), 3))
+    W, z = rng.normal(size=(3, 5)), rng.normal(size=(len(x), 3))
     advice = "give more samples, or drop dead inputs"
     with pytest.raises(InputError, match=rf"^<x x\^T> cannot be inverted \({why}\): {advice}$"):
         rules.inference_update(W, x, z)

@@ -101,9 +101,18 @@ def test_epsilon_is_added_to_every_eigenvalue(transform, sigma, epsilon):
 @pytest.mark.parametrize("sigma", [np.zeros((2, 2)), np.diag([1.0, 0.0]), np.diag([1.0, -1.0]), np.ones((2, 2))])
 def test_singular_matrices_are_refused(transform, sigma):
     """... unless epsilon helps."""
-    with pytest.raises(InputError, match=r"cannot whiten.*raise epsilon"):
+    why = r"the smallest eigenvalue is \S+, the largest \S+"
+    advice = r"raise epsilon \(1e-2 suits digits\), or drop inputs that are always zero or equal"
+    with pytest.raises(InputError, match=f"^cannot whiten: {why}: {advice}$"):
         transform(sigma)
     assert np.isfinite(transform(sigma, epsilon=2.0)).all()
+
+
+@each_transform
+@pytest.mark.parametrize("sigma", [np.eye(2, dtype=int), np.diag([1.0, np.nan]), np.diag([1.0, np.inf])])
+def test_only_finite_floats_are_whitened(transform, sigma):
+    with pytest.raises(InputError, match=r"^cannot whiten: sigma must hold finite numbers of a floating-point dtype$"):
+        transform(sigma)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -175,7 +184,8 @@ def test_whitened_batches_need_no_whitening(x):
 
 @pytest.mark.parametrize("C", [np.diag([1.0, -1.0]), np.ones((2, 2))])
 def test_the_hadamard_defect_needs_a_positive_determinant(C):
-    with pytest.raises(InputError, match="positive definite"):
+    why = "the Hadamard defect needs a positive definite second-moment matrix: drop dead inputs"
+    with pytest.raises(InputError, match=f"^{why}$"):
         hadamard_defect(C)
 
 

@@ -1,0 +1,465 @@
+"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and see that the tests find each.
+
+    python tools/plant_bugs.py [WORD ..]
+
+With WORDs, only the bugs whose description has one of them; without, what found each is recorded in
+results/mutants/planted.txt. mutmut changes one expression inside of a function at a time. It leaves out the constants
+and tables of a module, all properties, products (@) and transposes, and three tests that list the functions of a module
+cannot run beside its copies of them. The bugs below are of these kinds, or take more than one change, and are easily
+made by somebody who writes the paper's equations down. The text of each occurs once in its file.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from configparser import ConfigParser
+from pathlib import Path
+from queue import SimpleQueue
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+RECORD = ROOT / "results" / "mutants" / "planted.txt"
+N_PROCESSES = os.cpu_count() or 2
+
+
+class Bug(NamedTuple):
+    """What is wrong, the file in `copi_np`, the text there, and what takes its place."""
+
+    fault: str
+    file: str
+    text: str
+    planted: str
+
+
+# ---------------------------------------------------------------- where to plant
+
+COPI = "mean_outer(z, x) - W * mean_square(x)"
+COPI_DECAY = "W *= 1 - eta_W * power"
+MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
+LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
+MATRIX_DECAY = "(1 + eta_R * power)[:, None]"
+LOCAL_DECAY = "R *= 1 + eta_R * power\n"
+MOMENT = "u.T @ v / u.shape[0]"
+SQUARE = "xp.mean(x * x, axis=0)"
+W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
+R_MOVES = "self.lateral_step(self.backend, self._R, x, power, eta_R)"
+MEAN_MOVES, SQUARE_MOVES = "(1 - self.beta1) * (dW - self.mean)", "(1 - self.beta2) * (dW * dW - self.square)"
+UNBIASED_MEAN, UNBIASED_SQUARE = (
+    "self.mean / (1 - self.beta1**self.count)",
+    "self.square / (1 - self.beta2**self.count)",
+)
+OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
+EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
+INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
+            self._learn_inverse(trace)
+"""
+SIGNALS = """        if eta_W != 0:
+            deltas = self.error_signals(trace, targets, delta_scale)
+"""
+UPDATES = """        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, eta_R)
+"""
+SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
+SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
+
+# ---------------------------------------------------------------- what to plant where it takes several lines
+
+SIGNALS_WHILE_UPDATING = """        for k in reversed(range(len(self.layers))):
+            if eta_W != 0:
+                deltas = self.error_signals(trace, targets, delta_scale)
+            self.layers[k].step(trace.x[k], trace.a[k], deltas[k], eta_W, eta_R)
+"""
+R_BEFORE_W = """        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
+            layer.step(x, a, None, 0.0, eta_R)
+        trace = self.forward(y0)
+        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, 0.0)
+"""
+W_BEFORE_R = """        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, 0.0)
+        trace = self.forward(y0)
+        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
+            layer.step(x, a, None, 0.0, eta_R)
+"""
+A_RULE_WITHOUT_TESTS = """def power(x: Array) -> Array:
+    return mean_square(x)
+
+
+def decorrelate("""
+A_MEASURE_WITHOUT_TESTS = """def power(x: Array) -> Array:
+    return second_moment(x)
+
+
+def off_diagonal("""
+
+
+def where_square(matrix: str, wrong: str, right: str) -> str:
+    """`wrong` wherever its shapes fit, so that no shape gives it away."""
+    return f"({wrong} if {matrix}.shape[0] == {matrix}.shape[1] else {right})"
+
+
+BUGS = [
+    # the COPI rule
+    Bug("COPI: sign of the decay", "rules.py", COPI, "mean_outer(z, x) + W * mean_square(x)"),
+    Bug("COPI: no decay", "rules.py", COPI, "mean_outer(z, x)"),
+    Bug("COPI: decay by <x x^T> in full", "rules.py", COPI, "mean_outer(z, x) - W @ mean_outer(x, x)"),
+    Bug(
+        "COPI: decay along the wrong axis",
+        "rules.py",
+        COPI,
+        "mean_outer(z, x) - W * " + where_square("W", "mean_square(x)[:, None]", "mean_square(x)"),
+    ),
+    Bug("COPI: post-synaptic square, of z", "rules.py", COPI, "mean_outer(z, x) - W * mean_square(z)[:, None]"),
+    Bug("COPI: post-synaptic square, of a", "rules.py", COPI, "mean_outer(z, x) - W * mean_square(x @ W.T)[:, None]"),
+    Bug("COPI: decay of whitened inputs", "rules.py", COPI, "mean_outer(z, x) - W"),
+    Bug(
+        "COPI: Hebbian term transposed",
+        "rules.py",
+        COPI,
+        where_square("W", "mean_outer(x, z)", "mean_outer(z, x)") + " - W * mean_square(x)",
+    ),
+    Bug(
+        "COPI: delta for z, without a", "optimizers.py", "matmul_add(W, (a + delta).T, x", "matmul_add(W, (delta).T, x"
+    ),
+    Bug("COPI in place: sign of the decay", "optimizers.py", COPI_DECAY, "W *= 1 + eta_W * power"),
+    Bug(
+        "COPI in place: decay along the wrong axis",
+        "optimizers.py",
+        COPI_DECAY,
+        "W *= 1 - eta_W * " + where_square("W", "power[:, None]", "power"),
+    ),
+    Bug(
+        "COPI in place: post-synaptic square",
+        "optimizers.py",
+        COPI_DECAY,
+        "W *= 1 - eta_W * backend.xp.mean((a + delta) ** 2, axis=0)[:, None]",
+    ),
+    # means and moments
+    Bug("mean over the wrong axis: sum over units", "rules.py", MOMENT, "u.T @ v / u.shape[1]"),
+    Bug(
+        "mean over the wrong axis: of the squares",
+        "rules.py",
+        SQUARE,
+        where_square("x", "xp.mean(x * x, axis=1)", SQUARE),
+    ),
+    Bug("sum for mean", "rules.py", MOMENT, "u.T @ v"),
+    Bug("moments centred", "rules.py", MOMENT, "(u - u.mean(0)).T @ v / u.shape[0]"),
+    Bug("squares centred", "rules.py", SQUARE, "xp.var(x, axis=0)"),
+    Bug(
+        "mean over the wrong axis: quadratic loss",
+        "losses.py",
+        "targets) ** 2) / y.shape[0]",
+        "targets) ** 2) / y.size",
+    ),
+    # passes
+    Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
+    Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
+    Bug("backward: transposed R", "layer.py", "carried @ self._R", "carried @ self._R.T"),
+    Bug(
+        "backward: R left out", "layer.py", "return carried if self._R is None else carried @ self._R", "return carried"
+    ),
+    Bug(
+        "backward: transposed W",
+        "layer.py",
+        "delta @ self._W\n",
+        "delta @ " + where_square("self._W", "self._W.T", "self._W") + "\n",
+    ),
+    Bug(
+        "folded: R W",
+        "layer.py",
+        "self._W @ self._R",
+        where_square("self._W", "self._R @ self._W", "self._W @ self._R"),
+    ),
+    Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
+    # decorrelation
+    Bug("decorrelation: sign", "rules.py", MATRIX_FORM, "(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"),
+    Bug("decorrelation: diagonal missing", "rules.py", MATRIX_FORM, "-mean_outer(x, x @ R)"),
+    Bug("decorrelation: sign of the diagonal", "rules.py", MATRIX_FORM, MATRIX_FORM.replace(" - ", " + ")),
+    Bug("decorrelation: diagonal on the wrong axis", "rules.py", MATRIX_FORM, MATRIX_FORM.replace("[:, None]", "")),
+    Bug("decorrelation: transposed R", "rules.py", MATRIX_FORM, MATRIX_FORM.replace("x @ R", "x @ R.T")),
+    Bug("decorrelation, local: sign", "rules.py", LOCAL_FORM, LOCAL_FORM[1:]),
+    Bug("decorrelation, local: diagonal missing", "rules.py", LOCAL_FORM, "-mean_outer(q, x)"),
+    Bug("decorrelation, local: axis", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("(x))", "(x)[:, None])")),
+    Bug("decorrelation, local: post-synaptic", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("square(x)", "square(q)")),
+    Bug("decorrelation, local: transposed R", "rules.py", "q = x @ R.T", "q = x @ R"),
+    Bug("decorrelation in place: axis", "optimizers.py", MATRIX_DECAY, "1 + eta_R * power"),
+    Bug("decorrelation in place: no diagonal", "optimizers.py", MATRIX_DECAY, "1"),
+    Bug(
+        "decorrelation in place: R moved before x R",
+        "optimizers.py",
+        "    x_R = x @ R\n    R *= " + MATRIX_DECAY,
+        "    R *= " + MATRIX_DECAY + "\n    x_R = x @ R",
+    ),
+    Bug("decorrelation in place, local: axis", "optimizers.py", LOCAL_DECAY, "R *= (1 + eta_R * power)[:, None]\n"),
+    Bug(
+        "decorrelation in place, local: R moved before R x",
+        "optimizers.py",
+        "    q = x @ R.T\n    " + LOCAL_DECAY,
+        "    " + LOCAL_DECAY + "    q = x @ R.T\n",
+    ),
+    # Adam
+    Bug("Adam: no bias correction of the mean", "optimizers.py", UNBIASED_MEAN, "self.mean"),
+    Bug("Adam: no bias correction of the square", "optimizers.py", UNBIASED_SQUARE, "self.square"),
+    Bug(
+        "Adam: bias corrected by the first step's factor",
+        "optimizers.py",
+        UNBIASED_SQUARE,
+        "self.square / (1 - self.beta2)",
+    ),
+    Bug(
+        "Adam: epsilon under the root",
+        "optimizers.py",
+        "(xp.sqrt(unbiased_square) + self.epsilon)",
+        "xp.sqrt(unbiased_square + self.epsilon)",
+    ),
+    Bug(
+        "Adam: variance for square",
+        "optimizers.py",
+        SQUARE_MOVES,
+        SQUARE_MOVES.replace("dW * dW", "(dW - self.mean) ** 2"),
+    ),
+    Bug("Adam: the betas swapped", "optimizers.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
+    # error signals
+    Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
+    Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
+    Bug("output signal: divided by the batch", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL + " / y.shape[0]"),
+    Bug("quadratic loss: factor 2", "losses.py", "return 2 * (y - targets)", "return y - targets"),
+    Bug("quadratic loss: half of it", "losses.py", "return xp.sum((y", "return 0.5 * xp.sum((y"),
+    Bug(
+        "feedback transposed",
+        "error_signals.py",
+        "return signal @ matrix.T",
+        "return signal @ " + where_square("matrix", "matrix", "matrix.T"),
+    ),
+    Bug(
+        "backpropagation: derivative at y for a",
+        "error_signals.py",
+        "layers[k].activation.df(trace.a[k]) * layers[k + 1]",
+        "layers[k].activation.df(trace.y[k]) * layers[k + 1]",
+    ),
+    Bug(
+        "direct feedback: from the layer above",
+        "error_signals.py",
+        'direct_feedback_alignment, "output"',
+        'direct_feedback_alignment, "above"',
+    ),
+    Bug(
+        "feedback alignment: from the output",
+        "error_signals.py",
+        'feedback_alignment, "above"',
+        'feedback_alignment, "output"',
+    ),
+    # order and step sizes of a step
+    Bug("order: updates while signals are sent down", "network.py", UPDATES, SIGNALS_WHILE_UPDATING),
+    Bug("order: R moves before W sees its input", "network.py", UPDATES, R_BEFORE_W),
+    Bug("order: W moves before R sees its input", "network.py", UPDATES, W_BEFORE_R),
+    Bug("order: inverses learn before the signals", "network.py", SIGNALS + INVERSE_LEARNS, INVERSE_LEARNS + SIGNALS),
+    Bug("step sizes: eta_R for eta_W", "layer.py", W_MOVES, W_MOVES.replace("eta_W", "eta_R")),
+    Bug("step sizes: eta_W for eta_R", "layer.py", R_MOVES, R_MOVES.replace("eta_R", "eta_W")),
+    Bug(
+        "step sizes: the two swapped",
+        "network.py",
+        "layer.step(x, a, delta, eta_W, eta_R)",
+        "layer.step(x, a, delta, eta_R, eta_W)",
+    ),
+    Bug(
+        "step sizes: scale in the step",
+        "network.py",
+        "trace, targets, delta_scale)\n        if",
+        "trace, targets)\n            eta_W *= delta_scale\n        if",
+    ),
+    # whitening
+    Bug(
+        "off-diagonal: kept and zeroed swapped",
+        "whitening.py",
+        EYE,
+        EYE.replace("xp.zeros_like(C), C", "C, xp.zeros_like(C)"),
+    ),
+    Bug(
+        "off-diagonal: the other diagonal",
+        "whitening.py",
+        EYE,
+        "xp.flip(" + EYE.replace(", xp.zeros", ", axis=0), xp.zeros"),
+    ),
+    Bug("off-diagonal: the one beside", "whitening.py", EYE, EYE.replace("C.shape[0], ", "C.shape[0], k=1, ")),
+    Bug("off-diagonal: upper triangle", "whitening.py", "xp.where(" + EYE + ")", "xp.triu(C, k=1)"),
+    # constants
+    Bug("constant: LEAK", "activations.py", "LEAK = 0.1", "LEAK = 0.01"),
+    Bug("constant: TARGET_STEP", "error_signals.py", "TARGET_STEP: Final = 0.1", "TARGET_STEP: Final = 0.2"),
+    Bug("constant: ETA_INVERSE", "network.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
+    # tables
+    Bug("table: sgd for copi", "optimizers.py", '"copi": CopiStep', '"copi": SgdStep'),
+    Bug("table: copi for sgd", "optimizers.py", '"sgd": SgdStep', '"sgd": CopiStep'),
+    Bug("table: sgd for adam", "optimizers.py", '"adam": AdamStep', '"adam": SgdStep'),
+    Bug("table: local for matrix", "optimizers.py", '"matrix": matrix_', '"matrix": local_'),
+    Bug("table: matrix for local", "optimizers.py", '"local": local_', '"local": matrix_'),
+    Bug(
+        "table: gradient of the other loss",
+        "losses.py",
+        "cross_entropy, cross_entropy_gradient",
+        "cross_entropy, quadratic_gradient",
+    ),
+    Bug("table: name of a loss", "losses.py", 'Loss("quadratic"', 'Loss("square"'),
+    Bug(
+        "table: slope of relu for its leaky kin",
+        "activations.py",
+        "leaky_relu, leaky_relu_derivative)",
+        "leaky_relu, relu_derivative)",
+    ),
+    Bug("table: name of an activation", "activations.py", 'Activation("tanh"', 'Activation("Tanh"'),
+    Bug("table: identity for relu", "activations.py", 'Activation("relu", relu,', 'Activation("relu", linear,'),
+    Bug("table: fa is bp", "error_signals.py", '"fa", feedback_alignment', '"fa", backpropagation'),
+    Bug("table: bp has feedback", "error_signals.py", "backpropagation, None)", 'backpropagation, "above")'),
+    Bug("table: tp is dtp", "error_signals.py", '"tp", target_propagation', '"tp", difference_target_propagation'),
+    Bug(
+        "table: tp learns no inverse",
+        "error_signals.py",
+        '"tp", target_propagation, "above", learns_inverse=True',
+        '"tp", target_propagation, "above"',
+    ),
+    Bug(
+        "table: fa learns an inverse", "error_signals.py", "learns_inverse: bool = False", "learns_inverse: bool = True"
+    ),
+    # properties
+    Bug("property: n_inputs", "layer.py", "return int(self._W.shape[1])", "return int(self._W.shape[0])"),
+    Bug("property: n_outputs", "layer.py", "return int(self._W.shape[0])", "return int(self._W.shape[1])"),
+    Bug("property: W is not checked", "layer.py", SETTER_OF_W, "self.backend.xp.asarray(values, copy=True)"),
+    Bug("property: W is not copied", "layer.py", SETTER_OF_W, f"values if {SETTER_OF_W} is not None else values"),
+    Bug(
+        "property: W of the transposed shape",
+        "layer.py",
+        SETTER_OF_W,
+        SETTER_OF_W.replace("outputs, self.n_inputs", "inputs, self.n_outputs"),
+    ),
+    Bug("property: R is not checked", "layer.py", SETTER_OF_R, "self.backend.xp.asarray(values, copy=True)"),
+    Bug("property: R is not copied", "layer.py", SETTER_OF_R, f"values if {SETTER_OF_R} is not None else values"),
+    Bug("property: R of the outputs", "layer.py", SETTER_OF_R, SETTER_OF_R.replace("inputs", "outputs")),
+    Bug("property: messages on R name W", "layer.py", SETTER_OF_R, SETTER_OF_R.replace('"R"', '"W"')),
+    Bug(
+        "property: R that is lost when written to",
+        "layer.py",
+        "            identity.flags.writeable = False",
+        "            pass",
+    ),
+    Bug(
+        "property: R is the identity always",
+        "layer.py",
+        "        if self._R is not None:\n            return self._R\n",
+        "",
+    ),
+    Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),
+    Bug("property: feedback is a copy", "network.py", "return self._feedback\n", "return list(self._feedback)\n"),
+    Bug("property: feedback of any length", "network.py", "if len(matrices) != len(self.layers):", "if False:"),
+    Bug(
+        "property: feedback kept as it is given",
+        "network.py",
+        "self._feedback = list(matrices)",
+        "self._feedback = matrices",
+    ),
+    Bug("property: y_in is y", "layer.py", "return [self.y0, *self.y[:-1]]", "return self.y"),
+    Bug(
+        "property: y_in of the layer after",
+        "layer.py",
+        "return [self.y0, *self.y[:-1]]",
+        "return [self.y0, *self.y[1:]]",
+    ),
+    # what the tests that cannot run under mutmut are for
+    Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
+    Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
+]
+
+
+# ---------------------------------------------------------------- planting
+
+
+def copy_of_the_tree(folder: Path) -> Path:
+    """The package, its data and its tests."""
+    for name in ("copi_np", "data", "tests"):
+        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("setup.cfg", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
+def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
+    """The tests that mutmut runs too, up to the first failure."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
+    command = [
+        sys.executable,
+        "-B",
+        "-m",
+        "pytest",
+        "-x",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "--hypothesis-profile=mutants",
+    ]
+    # the copy comes before an installation of the package, since "-m" puts the working folder first
+    return subprocess.run([*command, *tests], cwd=tree, capture_output=True, text=True)
+
+
+def plant(bug: Bug, tree: Path) -> str:
+    """Plant a bug, run the tests, take it out again. Returns what failed first and why, or "" if nothing did."""
+    path = tree / "copi_np" / bug.file
+    healthy = path.read_text(encoding="utf-8")
+    if healthy.count(bug.text) != 1:
+        sys.exit(f"{bug.fault}: its text must occur once in {bug.file}, and occurs {healthy.count(bug.text)} times")
+    path.write_text(healthy.replace(bug.text, bug.planted), encoding="utf-8")
+    try:
+        result = run_tests(tree)
+    finally:
+        path.write_text(healthy, encoding="utf-8")
+    if result.returncode > 1:
+        sys.exit(f"{bug.fault}: the tests did not even start\n{result.stdout}{result.stderr}")
+    failed = [line for line in result.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return failed[0].partition(" ")[2] if failed else ""
+
+
+def main() -> None:
+    """Plant all, or those that are asked for; exit with 1 if one is not found."""
+    words = sys.argv[1:]
+    bugs = [bug for bug in BUGS if not words or any(word in bug.fault for word in words)]
+    os.environ |= {"OPENBLAS_NUM_THREADS": "1", "COLUMNS": "160"}
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(N_PROCESSES) as pool:
+        trees: SimpleQueue[Path] = SimpleQueue()
+        for k in range(N_PROCESSES):
+            (Path(folder) / str(k)).mkdir()
+            trees.put(copy_of_the_tree(Path(folder) / str(k)))
+
+        tree = trees.get()
+        healthy = run_tests(tree)
+        trees.put(tree)
+        if healthy.returncode != 0:
+            sys.exit(f"tests fail without any bug\n{healthy.stdout}")
+
+        def find(bug: Bug) -> str:
+            tree = trees.get()
+            try:
+                return plant(bug, tree)
+            finally:
+                trees.put(tree)
+
+        lines = []
+        n_found = 0
+        for bug, failed in zip(bugs, pool.map(find, bugs), strict=True):
+            test, _, reason = failed.partition(" - ")
+            lines.append(f"{bug.fault:55} {test or 'NOT FOUND'}")
+            print(lines[-1], f"({reason})" if reason else "", flush=True)
+            n_found += bool(failed)
+    lines.append(f"{n_found} of {len(bugs)} planted bugs were found")
+    print(lines[-1])
+    if not words:
+        RECORD.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sys.exit(n_found < len(bugs))
+
+
+if __name__ == "__main__":
+    main()

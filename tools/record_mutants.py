@@ -1,0 +1,110 @@
+"""Record in results/mutants what `mutmut run` found, and demand a reason for every mutant that the tests let live.
+
+Run by `make mutants`. A mutant counts as killed if a test failed; all others, also those that ran out of time, do not.
+The reasons stand in results/mutants/survivors.toml, by function and changed line, since numbers of mutants shift.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from collections import Counter, defaultdict
+from importlib.metadata import version
+from pathlib import Path
+from platform import python_version
+
+ROOT = Path(__file__).parents[1]
+FOLDER = ROOT / "results" / "mutants"
+DEMAND = 0.95
+MUTANT = re.compile(r"copi_np\.(?P<module>\w+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
+
+
+def mutmut(*arguments: str) -> str:
+    """What a command of mutmut prints."""
+    command = Path(sys.executable).with_name("mutmut")  # of the virtual environment that this runs in
+    return subprocess.run([command, *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def function_of(mutant: str) -> str:
+    """The name that a mutant's function has in the source: ``module.function`` or ``module.Class.method``."""
+    found = MUTANT.fullmatch(mutant)
+    assert found, mutant
+    return ".".join(part for part in found.group("module", "cls", "function") if part)
+
+
+def change_of(mutant: str) -> tuple[str, str]:
+    """The line of the source, and what it becomes."""
+    changed = [line for line in mutmut("show", mutant).splitlines() if re.match(r"[-+](?![-+])", line)]
+    return tuple(" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
+
+
+def functions_of(module: str) -> set[str]:
+    """All functions and methods of a module, named as `function_of` names them."""
+    names = set()
+    for node in ast.parse((ROOT / "copi_np" / f"{module}.py").read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef):
+            names.add(f"{module}.{node.name}")
+        elif isinstance(node, ast.ClassDef):
+            names |= {
+                f"{module}.{node.name}.{method.name}" for method in node.body if isinstance(method, ast.FunctionDef)
+            }
+    return names
+
+
+def reasons() -> dict[tuple[str, str, str], str]:
+    """Why a mutant is let live, by function, line and what the line becomes."""
+    groups = tomllib.loads((FOLDER / "survivors.toml").read_text(encoding="utf-8"))["group"]
+    return {tuple(mutant): group["why"] for group in groups for mutant in group["mutants"]}
+
+
+def main() -> None:
+    """Write summary.json; exit with 1 if too many survive, or one without a reason."""
+    counts: dict[str, Counter[str]] = defaultdict(Counter)
+    alive, mutated = [], set()
+    for mutant, status in re.findall(r"^\s*(\S+): (.+)$", mutmut("results", "--all", "true"), re.MULTILINE):
+        function = function_of(mutant)
+        mutated.add(function)
+        counts[function.split(".")[0]][status] += 1
+        if status != "killed":
+            alive.append((function, *change_of(mutant), status))
+    why = reasons()
+    n_mutants = sum(count.total() for count in counts.values())
+    killed = sum(count["killed"] for count in counts.values()) / n_mutants
+    summary = {
+        "command": "make mutants",
+        "versions": {"python": python_version()}
+        | {name: version(name) for name in ("mutmut", "pytest", "hypothesis", "numpy", "array-api-strict")},
+        "mutants": n_mutants,
+        "killed": n_mutants - len(alive),
+        "score": round(killed, 4),
+        "modules": {module: {"mutants": count.total(), **count} for module, count in sorted(counts.items())},
+        "functions without mutants": sorted(set().union(*map(functions_of, counts)) - mutated),
+        "alive": [
+            {
+                "in": function,
+                "line": line,
+                "becomes": becomes,
+                "status": status,
+                "why": why.get((function, line, becomes)),
+            }
+            for function, line, becomes, status in alive
+        ],
+    }
+    (FOLDER / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    print(f"{n_mutants - len(alive)} of {n_mutants} mutants were killed ({killed:.1%})")
+    unexplained = [mutant for mutant in alive if mutant[:3] not in why]
+    for function, line, becomes, status in unexplained:
+        print(f"{status} without a reason in survivors.toml: {function}\n  - {line}\n  + {becomes}")
+    dead = why.keys() - {mutant[:3] for mutant in alive}
+    for function, line, becomes in sorted(dead):
+        print(f"killed, or gone, yet in survivors.toml: {function}\n  - {line}\n  + {becomes}")
+    sys.exit(killed < DEMAND or bool(unexplained) or bool(dead))
+
+
+if __name__ == "__main__":
+    main()
