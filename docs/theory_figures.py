@@ -21,7 +21,7 @@ from copi_np import Callback, Layer, Network, Schedule, fit, get_backend, load_d
 from copi_np.activations import ACTIVATIONS
 from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.datasets import as_float, one_hot
-from copi_np.environment import versions
+from copi_np.environment import blas_threads, versions
 from copi_np.optimizers import CopiStep, SgdStep
 from copi_np.plotting import COLOURS, STYLE
 from copi_np.rules import (
@@ -358,7 +358,7 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     record: Measured = {"versions": versions()}
     for name, draw in FIGURES.items():
-        with rc_context(STYLE):
+        with rc_context(STYLE), blas_threads(1):  # the last digits depend on the number of threads
             figure, measured = draw()
         figure.savefig(FOLDER / f"{name}.png", metadata={"Software": None})
         record[name] = rounded(measured)
