@@ -7,7 +7,7 @@ from math import pi
 
 from copi_np.arrays import Array, common_namespace
 from copi_np.checks import check_count, check_rate
-from copi_np.error_signals import backpropagation, output_signal
+from copi_np.error_signals import backpropagation
 from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
@@ -84,8 +84,6 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
     InputError                  if the batch does not fit the network, or a signal is zero everywhere
     """
     trace = network.forward(y0)
-    output = network.layers[-1]
-    delta_L = output_signal(network.loss, output.activation, trace.a[-1], trace.y[-1], targets)
-    exact = backpropagation(network.layers, trace, network.feedback, delta_L)
     own = network.error_signals(trace, targets)
+    exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
     return [alignment_angle(*pair) for pair in zip(own[:-1], exact[:-1], strict=True)]

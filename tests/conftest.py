@@ -15,7 +15,7 @@ settings.register_profile("ci", derandomize=True, **COMMON)
 settings.register_profile("dev", **COMMON)
 # for `make mutants`: a mutant has only to be found, the smallest example that finds it need not
 FIND_ONLY = {"max_examples": 20, "derandomize": True, "database": None, "phases": [Phase.explicit, Phase.generate]}
-settings.register_profile("mutants", **{**COMMON, **FIND_ONLY})
+settings.register_profile("mutants", **COMMON | FIND_ONLY)
 settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 

@@ -391,19 +391,9 @@ def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
-    command = [
-        sys.executable,
-        "-B",
-        "-m",
-        "pytest",
-        "-x",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--hypothesis-profile=mutants",
-    ]
     # the copy comes before an installation of the package, since "-m" puts the working folder first
-    return subprocess.run([*command, *tests], cwd=tree, capture_output=True, text=True)
+    pytest = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-pno:cacheprovider", "--hypothesis-profile=mutants"]
+    return subprocess.run([*pytest, *tests], cwd=tree, capture_output=True, text=True)
 
 
 def plant(bug: Bug, tree: Path) -> str:
