@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from copi_np.arrays import Array, common_namespace
 from copi_np.errors import InputError
-from copi_np.rules import mean_outer
+from copi_np.rules import mean_outer, mean_square
 
 
 def second_moment(x: Array) -> Array:
@@ -120,6 +120,24 @@ def mean_absolute_correlation(C: Array) -> float:
     n_alive = int(xp.sum(xp.astype(alive, xp.int64)))
     total = float(xp.sum(xp.abs(off_diagonal(C) * scale * scale[:, None])))
     return total / max(n_alive * (n_alive - 1), 1)
+
+
+def feature_correlation(x: Array, u: Array) -> Array:
+    """Correlation of every feature x_i with the feature u_i of the same index; not centred.
+
+    Parameters
+    ----------
+    x, u : (B, I) arrays    two transforms of one batch, such as its decorrelated and its ZCA-whitened form
+
+    Returns
+    -------
+    (I,) array              between -1 and 1; 0 where either feature is always zero
+    """
+    xp = common_namespace("BI BI", x, u)
+    scale = xp.sqrt(mean_square(x)) * xp.sqrt(mean_square(u))
+    alive = scale > 0
+    correlation = xp.mean(x * u, axis=0) / xp.where(alive, scale, xp.ones_like(scale))
+    return xp.where(alive, correlation, xp.zeros_like(scale))
 
 
 def hadamard_defect(C: Array) -> float:

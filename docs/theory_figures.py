@@ -34,7 +34,16 @@ from copi_np.rules import (
     target_state,
     transform,
 )
-from copi_np.whitening import asymmetry, cholesky, hadamard_defect, off_diagonal, pca, second_moment, zca
+from copi_np.whitening import (
+    asymmetry,
+    cholesky,
+    feature_correlation,
+    hadamard_defect,
+    off_diagonal,
+    pca,
+    second_moment,
+    zca,
+)
 
 FOLDER = Path(__file__).with_name("figures")
 FORMS = {"matrix form": decorrelation_update, "local form": local_decorrelation_update}
@@ -235,11 +244,6 @@ def step_size() -> tuple[Figure, Measured]:
 # ------------------------------------------------------------------------------------------------ theorems 6, 8, 11
 
 
-def correlations(x: Array, u: Array) -> Array:
-    """Correlation of every x_i with u_i over a batch, not centred."""
-    return np.mean(x * u, axis=0) / np.sqrt(np.mean(x**2, axis=0) * np.mean(u**2, axis=0))
-
-
 def similarity() -> tuple[Figure, Measured]:
     """Theorem 6: one minus the similarity to ZCA against the correlation; and on the digits of mnist-5k."""
     figure, (order, histogram) = axes_of(2)
@@ -265,7 +269,7 @@ def similarity() -> tuple[Figure, Measured]:
     transforms = {"COPI": R, "Cholesky": cholesky(sigma, 1e-2), "raw": np.eye(len(R)), "PCA": pca(sigma, 1e-2)}
     u, measured = decorrelate(zca(sigma, 1e-2), images), {}
     for (name, M), colour in zip(transforms.items(), COLOURS, strict=False):
-        values = correlations(decorrelate(M, images), u)
+        values = feature_correlation(decorrelate(M, images), u)
         histogram.hist(values, bins=np.linspace(-0.3, 1, 66), color=colour, alpha=0.7, label=name)
         measured[name] = {"median": np.median(values), "min": np.min(values)}
     histogram.set(xlabel="correlation with the ZCA pixel", ylabel=f"of {len(R)} pixels of mnist-5k")

@@ -94,6 +94,7 @@ FUNCTIONS = {
     ),
     "second_moment": (whitening.second_moment, "BI"),
     "off_diagonal": (whitening.off_diagonal, "II"),
+    "feature_correlation": (whitening.feature_correlation, "BI BI"),
 }
 MEASURES = ["decorrelation_loss", "mean_absolute_correlation", "hadamard_defect", "asymmetry"]
 TRANSFORMS = ["zca", "pca", "cholesky"]

@@ -16,6 +16,7 @@ from copi_np.whitening import (
     asymmetry,
     cholesky,
     decorrelation_loss,
+    feature_correlation,
     hadamard_defect,
     mean_absolute_correlation,
     off_diagonal,
@@ -31,7 +32,11 @@ MATRICES = [off_diagonal, *TRANSFORMS, decorrelation_loss, mean_absolute_correla
 
 def test_every_public_function_is_tested_here():
     public = {f for f in vars(whitening).values() if getattr(f, "__module__", "") == whitening.__name__}
-    assert {f for f in public if not f.__name__.startswith("_")} == {second_moment, *MATRICES}
+    assert {f for f in public if not f.__name__.startswith("_")} == {
+        second_moment,
+        feature_correlation,
+        *MATRICES,
+    }
 
 
 # ---------------------------------------------------------------- moments
@@ -157,6 +162,23 @@ def test_mean_absolute_correlation(x, n_dead):
 
 def test_equal_inputs_are_fully_correlated():
     assert mean_absolute_correlation(np.full((3, 3), 4.0)) == 1
+
+
+@given(batches(dtypes=st.just(np.float64)), SEEDS)
+def test_feature_correlation(x, seed):
+    """Cosine of the angle between column i of x and column i of u; 0 where one of them is zero."""
+    u = np.random.default_rng(seed).normal(size=x.shape)
+    x, u = np.where(np.abs(x) < 1e-3, 0.0, x), np.where(np.abs(u) < 0.5, 0.0, u)
+    sizes = [np.linalg.norm(p) * np.linalg.norm(q) for p, q in zip(x.T, u.T, strict=True)]
+    cosines = [p @ q / size if size > 0 else 0.0 for p, q, size in zip(x.T, u.T, sizes, strict=True)]
+    assert_near(feature_correlation(x, u), cosines)
+
+
+def test_a_feature_correlates_with_its_multiples():
+    x = np.array([[1.0, 2.0, 0.0, 1.0], [3.0, -1.0, 0.0, 1.0]])
+    assert feature_correlation(x, x * [2, -3, 1, 0]) == pytest.approx([1, -1, 0, 0], abs=1e-15)
+    with pytest.raises(InputError, match="do not fit 'BI BI'"):
+        feature_correlation(x, x[:, :2])
 
 
 @given(spd_matrices(), SEEDS)

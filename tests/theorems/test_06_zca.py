@@ -28,12 +28,7 @@ from copi_np import load_dataset
 from copi_np.analysis import decorrelation_path
 from copi_np.datasets import as_float
 from copi_np.rules import decorrelate, decorrelation_update
-from copi_np.whitening import cholesky, pca, second_moment, zca
-
-
-def correlations(x, u):
-    """Correlation of every x_i with u_i over a batch, not centred."""
-    return np.mean(x * u, axis=0) / np.sqrt(np.mean(x**2, axis=0) * np.mean(u**2, axis=0))
+from copi_np.whitening import cholesky, feature_correlation, pca, second_moment, zca
 
 
 def settled(sigma, eta, n_steps):
@@ -52,7 +47,7 @@ def test_a_the_similarity_is_the_diagonal_of_a_rotation(sigma):
     R, _, Q = settled(sigma, 0.1, 400)
     y = batch_of(sigma)
     np.testing.assert_allclose(Q @ Q.T, np.eye(len(Q)), rtol=0, atol=1e-9)
-    assert_near(np.diag(Q), correlations(decorrelate(R, y), decorrelate(zca(sigma), y)), ulps=1e4)
+    assert_near(np.diag(Q), feature_correlation(decorrelate(R, y), decorrelate(zca(sigma), y)), ulps=1e4)
 
 
 @given(st.integers(2, 6), st.floats(0, 0.8))
@@ -114,8 +109,8 @@ def test_d_digits(digits):
     """Ten epochs: every pixel correlates with its ZCA pixel, and far more than raw, PCA or Cholesky features do."""
     sigma = second_moment(digits)
     u = decorrelate(zca(sigma, 1e-2), digits)
-    similarity = correlations(decorrelate(decorrelate_by_batches(digits, 1e-2, 10), digits), u)
+    similarity = feature_correlation(decorrelate(decorrelate_by_batches(digits, 1e-2, 10), digits), u)
     assert np.min(similarity) > 0.95
     assert np.median(similarity) > 0.98
     for other in (np.eye(len(sigma)), pca(sigma, 1e-2), cholesky(sigma, 1e-2)):
-        assert np.median(correlations(decorrelate(other, digits), u)) < 0.85
+        assert np.median(feature_correlation(decorrelate(other, digits), u)) < 0.85
