@@ -1,0 +1,177 @@
+"""How an exercise is judged: a lesson's function looks at an answer, and raises a `Hint` where it falls short.
+
+The lessons, `lesson_00` and so on, hold one such function for each exercise of the notebook with that number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.errors import InputError, list_names, unknown
+
+Judge = Callable[[Any], str]
+Array = npt.NDArray[Any]
+
+_EXERCISES: Final[dict[str, Exercise]] = {}
+
+
+class Hint(Exception):  # noqa: N818 - as in judges: raise Hint("...")
+    """An answer falls short; the message helps to mend it."""
+
+
+class NotDone(Exception):  # noqa: N818
+    """There is no answer yet."""
+
+
+class Exercise(NamedTuple):
+    """What judges an answer, and what to say to whoever has not begun."""
+
+    judge: Judge
+    first_hint: str
+
+
+class Verdict(NamedTuple):
+    """What `check` came to; a notebook shows its message."""
+
+    exercise: str
+    passed: bool
+    message: str
+
+    def __repr__(self) -> str:
+        return self.message
+
+
+def exercise(number: str, first_hint: str) -> Callable[[Judge], Judge]:
+    """Register the function that judges exercise `number`, such as "02.1".
+
+    The function takes the answer, raises `Hint` (or `NotDone`) where it falls short, and returns a sentence on what the
+    right answer means.
+    """
+
+    def register(judge: Judge) -> Judge:
+        _EXERCISES[number] = Exercise(judge, first_hint)
+        return judge
+
+    return register
+
+
+def exercises(lesson: str) -> dict[str, Exercise]:
+    """The exercises of a lesson, such as "02", by number."""
+    name = f"copi_np.course.lesson_{lesson}"
+    if lesson.isdecimal() and find_spec(name) is not None:
+        import_module(name)
+    return {number: _EXERCISES[number] for number in sorted(_EXERCISES) if number.startswith(f"{lesson}.")}
+
+
+def check(number: str, answer: object) -> Verdict:
+    """Judge the answer to an exercise of the course.
+
+    Parameters
+    ----------
+    number : str        of the exercise, such as "02.1": the notebook's, then its own
+    answer : object     what the exercise asks for: a function, a number, an array, a letter
+
+    Returns
+    -------
+    verdict : Verdict   whether it passed, and a message: what a right answer means, or a hint
+
+    Raises
+    ------
+    InputError          if there is no such exercise
+    """
+    known = exercises(str(number).partition(".")[0])
+    if number not in known:
+        raise unknown("exercise", number, known) if known else InputError(f"there is no exercise {number!r}")
+    try:
+        if answer is ... or answer is None:
+            raise NotDone
+        praise = known[number].judge(answer)
+    except NotDone:
+        return Verdict(number, False, f"{number}: not done yet. {known[number].first_hint}")
+    except Hint as hint:
+        return Verdict(number, False, f"{number}: not yet. {hint}")
+    return Verdict(number, True, f"{number}: right. {praise}")
+
+
+# ------------------------------------------------------------------------------------------- for the lessons' use
+
+
+def call(answer: object, *arguments: Any) -> Any:
+    """What the student's function returns, for copies of the arguments.
+
+    Raises
+    ------
+    Hint        if it is no function, raises an error, or changes an argument in place
+    NotDone     if it returns nothing
+    """
+    if not callable(answer):
+        raise Hint(f"This exercise asks for a function, and got {type(answer).__name__}.")
+    copies = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
+    try:
+        result = answer(*copies)
+    except Exception as error:  # whatever a student's code may raise
+        raise Hint(f"Your function raised {type(error).__name__}: {error}") from error
+    if result is None or result is ...:
+        raise NotDone
+    for given, copy in zip(arguments, copies, strict=True):
+        if isinstance(given, np.ndarray) and not np.array_equal(given, copy):
+            raise Hint("Your function changes one of its arguments in place: work on a copy, and return a new array.")
+    return result
+
+
+def as_array(answer: Any, shape: tuple[int, ...]) -> Array:
+    """The answer as a float array of a shape; a `Hint` where it is none."""
+    try:
+        array = np.asarray(answer, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise Hint(f"Expected an array of shape {shape}, and got {type(answer).__name__}.") from None
+    if array.shape != shape:
+        raise Hint(f"Expected shape {shape}, and got {array.shape}.")
+    if not np.isfinite(array).all():
+        raise Hint("Your answer holds NaN or infinite values.")
+    return array
+
+
+def has_shape(answer: Any, shape: tuple[int, ...]) -> bool:
+    """Whether an answer is an array, or a list of lists, of a shape."""
+    try:
+        return np.shape(answer) == shape
+    except ValueError:  # rows of different lengths
+        return False
+
+
+def close(found: Array, right: Array | float, rtol: float = 1e-6) -> bool:
+    """Whether two answers agree up to rounding, measured against the size of the right one."""
+    return bool(np.max(np.abs(found - right)) <= rtol * max(float(np.max(np.abs(right))), 1e-300))
+
+
+def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: str, rtol: float = 1e-6) -> None:
+    """Raise a `Hint` unless the answer is the right array or number: the hint of the mistake that it equals, if any.
+
+    Parameters
+    ----------
+    answer : object         array-like
+    right : array
+    mistakes : mapping      from a hint to what a typical mistake would give
+    otherwise : str         the hint for any other answer
+    rtol : float            relative to the largest entry of the right answer
+    """
+    for hint, wrong in mistakes.items():  # first, since a mistake may show in the shape already
+        if has_shape(answer, np.shape(wrong)) and close(as_array(answer, np.shape(wrong)), wrong, rtol):
+            raise Hint(hint)
+    if not close(as_array(answer, np.shape(right)), right, rtol):
+        raise Hint(otherwise)
+
+
+def expect_choice(answer: Any, right: str, hints: Mapping[str, str]) -> None:
+    """Raise a `Hint` unless the answer is the right letter; `hints` has one for every wrong letter."""
+    letter = str(answer).strip().lower()
+    if letter != right:
+        letters = list_names(sorted([right, *hints]))
+        raise Hint(hints.get(letter, f"Answer with one of the letters {letters}, as a string."))

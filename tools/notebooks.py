@@ -1,0 +1,252 @@
+"""The notebooks of the course, made from their sources.
+
+    python tools/notebooks.py build         # execute every source in tutorials/sources, write tutorials/*.ipynb
+    python tools/notebooks.py build 02 05   # only some
+    python tools/notebooks.py check         # do notebooks and sources agree?
+    python tools/notebooks.py run --fast    # execute all, write nothing: what CI does
+
+A source is a Python file with cells (jupytext's percent format). What every notebook has in common, the cell that
+installs the package and the badges, is added here. In fast mode a line ``EPOCHS = 10  # fast: 2`` reads
+``EPOCHS = 2``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import time
+from configparser import ConfigParser
+from pathlib import Path
+
+import click
+import jupytext
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+
+from copi_np.course.exercises import exercises
+from copi_np.environment import versions
+
+ROOT = Path(__file__).parents[1]
+SOURCES = ROOT / "tutorials" / "sources"
+TIME_LIMIT = 300
+"""Seconds that one cell may take; far above what any needs, since the machine may be busy."""
+SIZE_LIMIT = 1_000_000
+"""Bytes that an executed notebook may have."""
+
+BADGES = """\
+[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repository}/blob/main/{path})
+[![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{repository}/main?labpath={path})"""
+SETUP = """\
+# On a machine without copi_np, such as a new Colab session, this {does}; elsewhere nothing happens.
+import importlib.util
+
+if importlib.util.find_spec("copi_np") is None:
+    {then}"""
+
+
+class CourseError(Exception):
+    """A notebook that is not what it should be."""
+
+
+# ------------------------------------------------------------------------------------------- from source to notebook
+
+
+def sources(numbers: tuple[str, ...] = ()) -> list[Path]:
+    """The sources of the notebooks and of their solutions, all or those of some lessons."""
+    found = sorted(SOURCES.glob("*.py")) + sorted(SOURCES.glob("solutions/*.py"))
+    return [path for path in found if not numbers or path.name[:2] in numbers]
+
+
+def notebook_path(source: Path) -> Path:
+    """Where the notebook of a source stands."""
+    return ROOT / "tutorials" / source.relative_to(SOURCES).with_suffix(".ipynb")
+
+
+def repository() -> str | None:
+    """Owner and name of the public repository: in setup.cfg, under project_urls, once there is one."""
+    config = ConfigParser()
+    config.read(ROOT / "setup.cfg")
+    match = re.search(r"github\.com/([\w.-]+/[\w.-]+)", config.get("metadata", "project_urls", fallback=""))
+    return match[1].removesuffix(".git") if match else None
+
+
+def setup_cell() -> str:
+    """The code of the cell that makes the package available."""
+    public = repository()
+    if public:
+        return SETUP.format(does="installs it", then=f"%pip install --quiet git+https://github.com/{public}")
+    message = "copi_np is not installed: run `pip install .` in the folder of the repository"
+    return SETUP.format(does="says how to install it", then=f'raise ModuleNotFoundError("{message}")')
+
+
+def from_source(source: Path, public: str | None) -> NotebookNode:
+    """The notebook of a source, not yet executed."""
+    notebook = jupytext.read(source, fmt="py:percent")
+    title = notebook.cells[0]
+    if title.cell_type != "markdown" or not re.match(rf"# {source.name[:2]} · ", title.source):
+        raise CourseError(f"{source.name}: the first cell must be text that begins '# {source.name[:2]} · Title'")
+    if public:
+        path = notebook_path(source).relative_to(ROOT).as_posix()
+        heading, _, rest = title.source.partition("\n")
+        title.source = f"{heading}\n\n{BADGES.format(repository=public, path=path)}\n{rest}"
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(), metadata={"tags": ["setup"]}))
+    for number, cell in enumerate(notebook.cells):
+        cell.id = f"cell-{number:02d}"
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    return notebook
+
+
+def in_fast_mode(code: str) -> str:
+    """The code with the smaller numbers that its comments name."""
+    return re.sub(r"^(\w+ = ).*?  # fast: (.*)$", r"\1\2", code, flags=re.MULTILINE)
+
+
+# ------------------------------------------------------------------------------------------------------- execution
+
+
+def on_double(notebook: NotebookNode) -> None:
+    """Let a notebook ask for CuPy, and give it the double of CuPy that the tests use."""
+    install = f"import sys\nsys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom cupy_double import installed\n"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{install}double = installed()\ndouble.__enter__();"))
+    for cell in notebook.cells:
+        cell.source = cell.source.replace('BACKEND = "numpy"', 'BACKEND = "cupy"')
+
+
+def executed(source: Path, fast: bool = False, double: bool = False) -> NotebookNode:
+    """The notebook of a source with its outputs, from a fresh kernel in the notebook's folder.
+
+    Raises
+    ------
+    CourseError     if a cell fails or warns, or a solution does not pass its check
+    """
+    notebook = from_source(source, repository())
+    if fast:
+        for cell in notebook.cells:
+            if cell.cell_type == "code":
+                cell.source = in_fast_mode(cell.source)
+    if double:
+        on_double(notebook)
+    folder = notebook_path(source).parent
+    client = NotebookClient(
+        notebook,
+        timeout=TIME_LIMIT,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(folder)}},
+        extra_arguments=["--log-level=ERROR"],
+    )
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        raise CourseError(f"{source.name}: {error}") from error
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times, which differ at every run
+        for output in cell.get("outputs", []):
+            if output.output_type == "stream" and output.name == "stderr":
+                raise CourseError(f"{source.name}: a cell writes to stderr: {output.text}")
+        cell.outputs = (
+            [output for output in cell.get("outputs", []) if not is_widget(output)] if "outputs" in cell else []
+        )
+        if cell.cell_type != "code":
+            cell.pop("outputs")
+    if source.parent.name == "solutions":
+        expect_solved(source, notebook)
+    notebook.metadata.pop("widgets", None)
+    notebook.metadata.copi_np = versions()
+    return notebook
+
+
+def is_widget(output: NotebookNode) -> bool:
+    """Whether an output is a slider or the like, which is nothing without its kernel."""
+    return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
+
+
+def expect_solved(source: Path, notebook: NotebookNode) -> None:
+    """Raise a CourseError unless every exercise of the lesson passes its check in the executed solution."""
+    shown = "".join(
+        output.get("data", {}).get("text/plain", "") + "\n"
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+    )
+    missing = [number for number in exercises(source.name[:2]) if f"{number}: right." not in shown]
+    if missing:
+        raise CourseError(f"{source.name}: not solved: {', '.join(missing)}")
+
+
+# ------------------------------------------------------------------------------------------------------ agreement
+
+
+def disagreement(source: Path) -> str | None:
+    """What is wrong with the committed notebook of a source; None if nothing is."""
+    path = notebook_path(source)
+    if not path.exists():
+        return f"{path.name} is missing"
+    if path.stat().st_size > SIZE_LIMIT:
+        return f"{path.name} has {path.stat().st_size:,} bytes, more than {SIZE_LIMIT:,}: make its pictures smaller"
+    notebook = nbformat.read(path, as_version=4)
+    expected = from_source(source, repository())
+    if [describe(cell) for cell in notebook.cells] != [describe(cell) for cell in expected.cells]:
+        return f"{path.name} differs from its source"
+    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
+        return f"{path.name} was not executed from top to bottom"
+    return None
+
+
+def describe(cell: NotebookNode) -> tuple[str, str, list[str]]:
+    """What a cell and its source have in common."""
+    return cell.cell_type, cell.source, cell.metadata.get("tags", [])
+
+
+# ------------------------------------------------------------------------------------------------------ commands
+
+
+@click.group(help=__doc__.partition("\n")[0])
+def main() -> None:
+    """The environment of the kernels."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the kernels inherit it: same seeds, same outputs
+    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+
+
+@main.command(help="Execute the sources and write the notebooks.")
+@click.argument("numbers", nargs=-1)
+def build(numbers: tuple[str, ...]) -> None:
+    for source in sources(numbers):
+        start = time.perf_counter()
+        notebook = executed(source)
+        nbformat.write(notebook, notebook_path(source))
+        click.echo(f"{notebook_path(source).relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+
+
+@main.command(help="Compare the notebooks with their sources.")
+def check() -> None:
+    complaints = [complaint for source in sources() if (complaint := disagreement(source))]
+    orphans = {*ROOT.glob("tutorials/**/*.ipynb")} - {notebook_path(source) for source in sources()}
+    complaints += [f"{path.name} has no source" for path in sorted(orphans)]
+    if complaints:
+        sys.exit("\n".join([*complaints, "run: make notebooks"]))
+
+
+@main.command(help="Execute the sources and write nothing.")
+@click.argument("numbers", nargs=-1)
+@click.option("--fast", is_flag=True, help="With the smaller numbers that comments name.")
+@click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the double of CuPy in tests/.')
+def run(numbers: tuple[str, ...], fast: bool, double: bool) -> None:
+    for source in sources(numbers):
+        start = time.perf_counter()
+        executed(source, fast, double)
+        click.echo(f"{source.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except CourseError as error:
+        sys.exit(str(error))
