@@ -1,9 +1,15 @@
-"""What a network or a rule does, measured: the path of the lateral weights, and the alignment of error signals."""
+"""What a network or a rule does, measured: the path of the lateral weights, the alignment of error signals, and the
+linear maps that stand for layers of a trained network: receptive fields, and compression.
+
+Layers are counted from 0 here, as in ``network.layers``: the paper's layer 1 is layer 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import pi
+
+import numpy as np
 
 from copi_np.arrays import Array, common_namespace
 from copi_np.checks import check_count, check_rate
@@ -87,3 +93,130 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
     own = network.error_signals(trace, targets)
     exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
     return [alignment_angle(*pair) for pair in zip(own[:-1], exact[:-1], strict=True)]
+
+
+# ------------------------------------------------------------------------------ receptive fields and compression
+
+
+def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Array:
+    """The linear map that stands for a stack of layers: from the input x of `first` to the output y of `last`.
+
+        W = <y x^T> diag<x^2>^-1                            (Appendix B, `rules.linear_map`)
+
+    The output, not the pre-activation a: a is linear in the output of the layer below, so that a map to it, followed
+    by the activation function, would only be the map of the stack without its last layer, followed by that layer.
+
+    On decorrelated inputs this is the least-squares map. On correlated ones, as of a network without lateral weights,
+    it is not: what several inputs have in common counts once for each.
+
+    Parameters
+    ----------
+    network : Network           not changed
+    y0 : (N, I) array           inputs of the network, best all training samples
+    first, last : int           layers, counted from 0, `last` not before `first`
+    batch_size : int            samples per chunk; no more states than theirs are held at once
+
+    Returns
+    -------
+    W : (O_last, I_first) array
+                                columns of inputs that are always zero are zero
+
+    Raises
+    ------
+    InputError                  if there are no such layers, or y0 does not fit the network
+    """
+    products, power = _moments(network, y0, first, last, batch_size)
+    return products / _or_one(power)
+
+
+def receptive_fields(
+    network: Network, y0: Array, layer: int, *, standardized: bool = False, batch_size: int = 1000
+) -> Array:
+    """What the units of a layer respond to, to a linear approximation: a picture for each (Section 3.2, Figure 3B).
+
+    Row i is the field of unit i: the correlation <y_i x> of its output with each decorrelated input of the network,
+    divided by the input's mean square. That is `stack_map` from the first layer's input. As in the paper, fields are
+    in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels.
+
+    Parameters
+    ----------
+    network : Network           not changed
+    y0 : (N, I) array           inputs of the network, best all training samples
+    layer : int                 counted from 0
+    standardized : bool         divide by the root mean square instead: the weights of inputs in units of their root
+                                mean square. For pictures, since inputs that are nearly always zero, as pixels at the
+                                edge are, have by far the largest weights of all
+    batch_size : int            samples per chunk
+
+    Returns
+    -------
+    fields : (O_layer, I) array
+                                0 for inputs that are always zero
+
+    Raises
+    ------
+    InputError                  if there is no such layer, or y0 does not fit the network
+    """
+    products, power = _moments(network, y0, 0, layer, batch_size)
+    return products / _or_one(power**0.5 if standardized else power)
+
+
+def compress(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Network:
+    """The network with the layers `first` to `last` replaced by one, without retraining (Appendix B, Figure 3C).
+
+    The new layer keeps the lateral weights of `first`; its forward weights are the `stack_map`, and its activation is
+    linear, since the map leads to outputs. The paper keeps the first layer of all (``first=1``), because some pixels
+    of MNIST are always zero; with ``first=0`` such pixels get no weight.
+
+    Parameters
+    ----------
+    network : Network           not changed
+    y0 : (N, I) array           inputs of the network, best all training samples
+    first, last : int           layers, counted from 0: ``last - first`` layers are saved
+    batch_size : int            samples per chunk
+
+    Returns
+    -------
+    compressed : Network        with weights of its own, to be used, saved or trained. Its error signal is that of
+                                backpropagation: no feedback matrix reaches past layers that are gone
+
+    Raises
+    ------
+    InputError                  if there are no such layers, or y0 does not fit the network
+    """
+    W = stack_map(network, y0, first, last, batch_size)
+    kept = [*network.layers[: first + 1], *network.layers[last + 1 :]]  # of the first of the stack, R alone
+    sizes = [network.layers[0].n_inputs, *(layer.n_outputs for layer in kept)]
+    activations = [layer.activation.name for layer in kept]
+    sizes[first + 1], activations[first] = network.layers[last].n_outputs, "linear"
+    changes = {"sizes": sizes, "activation": activations, "output_activation": activations[-1], "error_signal": "bp"}
+    compressed = Network(**network.config | changes, rng=np.random.default_rng(0), backend=network.backend)
+    for k, (new, old) in enumerate(zip(compressed.layers, kept, strict=True)):
+        new.W = W if k == first else old.W
+        if old.has_lateral_weights:
+            new.R = old.R
+    return compressed
+
+
+def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int) -> tuple[Array, Array]:
+    """<y x^T> and <x^2>, of the input x of `first` and the output y of `last`, over all samples."""
+    xp = common_namespace("BI", y0)
+    check_count("batch_size", batch_size)
+    check_count("first layer", first, minimum=0)
+    check_count("last layer", last, minimum=first)
+    if last >= len(network.layers):
+        raise InputError(f"last layer must be at most {len(network.layers) - 1} in this network, got {last}")
+    n_samples = int(y0.shape[0])
+    products, power = 0.0, 0.0
+    for start in range(0, n_samples, batch_size):
+        trace = network.forward(y0[start : min(start + batch_size, n_samples), :])
+        x, y = trace.x[first], trace.y[last]
+        products += y.T @ x
+        power += xp.sum(x * x, axis=0)
+    return products / n_samples, power / n_samples
+
+
+def _or_one(power: Array) -> Array:
+    """What to divide by: 1 for inputs that are always zero, where Appendix B has no value."""
+    xp = common_namespace("I", power)
+    return xp.where(power > 0, power, xp.ones_like(power))

@@ -40,8 +40,8 @@ class Network:
                                         how errors reach the layers, see `copi_np.error_signals`
     decorrelation : {"matrix", "local"} or None
                                         how the lateral weights move; None keeps them at the identity
-    activation : {"leaky_relu", "relu", "tanh", "linear"}
-                                        of every layer
+    activation : {"leaky_relu", "relu", "tanh", "linear"} or list of them
+                                        of every layer, or of each, the first layer first
     output_activation : str or None     of the output layer; None: as `activation`, or "linear" for the cross-entropy
     loss : {"quadratic", "cross_entropy"}
     backend : {"numpy", "cupy", "auto"} or Backend
@@ -67,7 +67,7 @@ class Network:
         rule: str = "copi",
         error_signal: str = "bp",
         decorrelation: str | None = "matrix",
-        activation: str = "leaky_relu",
+        activation: str | Sequence[str] = "leaky_relu",
         output_activation: str | None = None,
         loss: str = "quadratic",
         backend: str | Backend = "numpy",
@@ -79,14 +79,18 @@ class Network:
             raise unknown("dtype", dtype, DTYPES)
         if decorrelation is not None:
             choose("decorrelation", decorrelation, LATERAL_STEPS)
+        given = activation if isinstance(activation, (list, tuple)) else [activation] * (len(sizes) - 1)
+        names: list[Any] = list(given)
+        if len(names) != len(sizes) - 1:
+            raise InputError(f"activation must be one name, or one a layer, {len(sizes) - 1}: got {activation!r}")
         if output_activation is None:
-            output_activation = "linear" if loss == "cross_entropy" else activation
+            output_activation = "linear" if loss == "cross_entropy" else names[-1]
         self.config: dict[str, Any] = {
             "sizes": list(sizes),
             "rule": rule,
             "error_signal": error_signal,
             "decorrelation": decorrelation,
-            "activation": activation,
+            "activation": activation if isinstance(activation, str) else names,
             "output_activation": output_activation,
             "loss": loss,
             "dtype": dtype,
@@ -96,12 +100,12 @@ class Network:
         self.loss = choose("loss", loss, LOSSES)
         self.error_signal = choose("error signal", error_signal, ERROR_SIGNALS)
         forward_step = choose("rule", rule, FORWARD_STEPS)
-        hidden, output = (choose("activation", name, ACTIVATIONS) for name in (activation, output_activation))
+        *hidden, _ = (choose("activation", name, ACTIVATIONS) for name in names)
+        activations = [*hidden, choose("activation", output_activation, ACTIVATIONS)]
 
         weights_rng, feedback_rng = rng.spawn(2)
         self.layers: list[Layer] = []
-        for n_inputs, n_outputs in pairwise(sizes):
-            f = output if len(self.layers) == len(sizes) - 2 else hidden
+        for (n_inputs, n_outputs), f in zip(pairwise(sizes), activations, strict=True):
             W = self.backend.asarray(glorot_normal(weights_rng, n_outputs, n_inputs), dtype)
             self.layers.append(Layer(W, f, forward_step(), decorrelation, self.backend))
         self._feedback = self._random_feedback(feedback_rng)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from copi_np.errors import InputError
 from copi_np.training import EpochRecord
@@ -92,6 +93,31 @@ def image_rows(rows: Mapping[str, npt.NDArray[Any]], image_shape: tuple[int, ...
                 axes.set(xticks=[], yticks=[])
                 axes.spines[:].set_visible(False)
             row[0].set_ylabel(label)
+    return figure
+
+
+def compression_curves(accuracies: Mapping[str, npt.ArrayLike]) -> Figure:
+    """Accuracy by the number of layers saved, from none on (Figure 3C).
+
+    Parameters
+    ----------
+    accuracies : mapping        from a label to accuracies 0 to 1, (K,) of one network or (S, K) of S seeds, of which
+                                the mean and the standard deviation are shown
+
+    Returns
+    -------
+    figure : Figure
+    """
+    with rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+        axes = figure.subplots()
+        for (label, values), colour in zip(accuracies.items(), _colours(len(accuracies)), strict=True):
+            percent = 100 * np.atleast_2d(np.asarray(values, dtype=np.float64))
+            saved, mean, deviation = np.arange(percent.shape[1]), percent.mean(axis=0), percent.std(axis=0)
+            axes.errorbar(saved, mean, deviation if len(percent) > 1 else None, marker="o", color=colour, label=label)
+        axes.set(xlabel="layers saved", ylabel="accuracy (%)")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.legend(frameon=False)
     return figure
 
 

@@ -1,4 +1,4 @@
-"""The path of the lateral weights, and angles between error signals."""
+"""The path of the lateral weights, angles between error signals, receptive fields, and compression."""
 
 from __future__ import annotations
 
@@ -6,12 +6,19 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import assert_near, decorrelation_local, decorrelation_matrix
+from oracles import F, assert_near, decorrelation_local, decorrelation_matrix, oracle_of
 from strategies import SEEDS, arrays, batches, tasks
 
-from copi_np import InputError, Network
-from copi_np.analysis import alignment_angle, alignment_angles, decorrelation_path
-from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np import InputError, Network, load_network, save_network
+from copi_np.analysis import (
+    alignment_angle,
+    alignment_angles,
+    compress,
+    decorrelation_path,
+    receptive_fields,
+    stack_map,
+)
+from copi_np.rules import decorrelation_update, linear_map, local_decorrelation_update
 
 # ---------------------------------------------------------------- paths
 
@@ -86,3 +93,173 @@ def test_angles_need_a_batch_that_fits():
     network = Network([4, 3, 2], rng=np.random.default_rng(0), error_signal="fa", dtype="float64")
     with pytest.raises(InputError, match="inputs must have shape"):
         alignment_angles(network, np.ones((5, 3)), np.ones((5, 2)))
+
+
+# ---------------------------------------------------------------- receptive fields and compression
+
+
+def trace_of(network, y0):
+    """x and y of every layer, (B, I_k) and (B, O_k), sample by sample from the oracle."""
+    passes = [oracle_of(network).forward(sample) for sample in y0]
+    depth = range(len(network.layers))
+    return [np.array([xs[k] for xs, _, _ in passes]) for k in depth], [
+        np.array([ys[k] for *_, ys in passes]) for k in depth
+    ]
+
+
+def map_between(x, y):
+    """Appendix B, unit by unit: the sum of y_i x_j over samples, over that of x_j^2; 0 where x_j is always 0."""
+    W = np.zeros((y.shape[1], x.shape[1]))
+    for i, j in np.ndindex(*W.shape):
+        power = sum(x_j**2 for x_j in x[:, j])
+        W[i, j] = 0 if power == 0 else sum(y_i * x_j for y_i, x_j in zip(y[:, i], x[:, j], strict=True)) / power
+    return W
+
+
+def network_of(sizes=(6, 5, 4, 3, 2), n_samples=11, **options):
+    """A network with lateral weights that are not symmetric, and a batch of which input 2 is always zero."""
+    rng = np.random.default_rng(5)
+    network = Network(list(sizes), rng=rng, dtype="float64", **options)
+    for layer in network.layers:
+        layer.R = np.eye(layer.n_inputs) + 0.3 * rng.normal(size=(layer.n_inputs, layer.n_inputs))
+    # R mixes inputs: x_2 is zero only if nothing else comes into it
+    R = np.array(network.layers[0].R)
+    R[2] = np.eye(sizes[0])[2]
+    network.layers[0].R = R
+    return network, rng.normal(size=(n_samples, sizes[0])) * (np.arange(sizes[0]) != 2)
+
+
+STACKS = [(0, 0), (0, 3), (1, 1), (1, 2), (1, 3), (2, 3), (3, 3)]
+# all widths different, which finds swapped axes; or all the same, where a transposed matrix would fit
+SIZES = [(6, 5, 4, 3, 2), (4, 4, 4, 4, 4)]
+
+
+@pytest.mark.parametrize("batch_size", [1, 4, 11, 1000])
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(("first", "last"), STACKS)
+def test_the_map_of_a_stack(first, last, sizes, batch_size):
+    """From x of the first layer to y of the last, all samples alike, wherever chunks end."""
+    network, y0 = network_of(sizes)
+    x, y = trace_of(network, y0)
+    W = stack_map(network, y0, first, last, batch_size)
+    assert_near(W, map_between(x[first], y[last]), size=100)
+    assert_near(W, linear_map(x[first], y[last]), size=100)
+
+
+@pytest.mark.parametrize("k", range(4))
+def test_a_receptive_field_is_the_map_from_the_first_inputs(k):
+    """In the coordinates of x_0; in those of pixels, after R. Standardised, for inputs of mean square 1."""
+    network, y0 = network_of()
+    x, y = trace_of(network, y0)
+    fields = receptive_fields(network, y0, k, batch_size=4)
+    assert_near(fields, map_between(x[0], y[k]), size=100)
+    assert np.all(fields[:, 2] == 0)
+    root = np.array([np.mean([x_j**2 for x_j in column]) ** 0.5 for column in x[0].T])
+    in_units = x[0] / np.where(root > 0, root, 1)
+    assert_near(
+        receptive_fields(network, y0, k, standardized=True, batch_size=4), map_between(in_units, y[k]), size=100
+    )
+    prediction = y0 @ (fields @ network.layers[0].R).T
+    assert_near(prediction, x[0] @ fields.T, size=100)
+
+
+def test_units_that_are_linear_are_their_own_field():
+    """For decorrelated inputs to a linear layer, the fields are its weights, whatever they are."""
+    network = Network([3, 2], rng=np.random.default_rng(0), activation="linear", dtype="float64")
+    y0 = np.array([[2.0, 1, 0], [-2, 1, 0], [2, -1, 3], [-2, -1, 3]]) * [1, 1, 0]
+    assert_near(receptive_fields(network, y0, 0), network.layers[0].W * [1, 1, 0])
+
+
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(("first", "last"), STACKS)
+def test_a_compressed_network_passes_the_map_on(first, last, sizes):
+    """Layers before and behind compute what they did; in place of the stack, R and one linear map."""
+    network, y0 = network_of(sizes, activation="tanh", output_activation="relu")
+    small = compress(network, y0, first, last, batch_size=4)
+    x, y = trace_of(network, y0)
+    W = map_between(x[first], y[last])
+    expected = []
+    for sample in y0:
+        state = sample
+        for k, layer in enumerate(network.layers):
+            if k == first:
+                state = W @ (layer.R @ state)
+            elif not first < k <= last:
+                state = F["relu" if k == 3 else "tanh"](layer.W @ (layer.R @ state))
+        expected.append(state)
+    assert_near(small.predict(y0), expected, size=100)
+    assert_near(small.forward(y0).y[-1], expected, size=100)
+    assert len(small.layers) == 4 - (last - first)
+    assert small.layers[first].activation.name == "linear"
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"rule": "sgd", "decorrelation": "local"},
+        {"rule": "adam", "decorrelation": None},
+        {"loss": "cross_entropy"},
+        {"error_signal": "fa"},
+        {"error_signal": "dtp"},
+        {"activation": ["tanh", "relu", "linear", "leaky_relu"]},
+    ],
+)
+def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
+    """With the settings of the network, but for its error signal; weights are its own."""
+    network, y0 = network_of(**options)
+    before = network.predict(y0)
+    small = compress(network, y0, 1, 2)
+    assert small.config["sizes"] == [6, 5, 3, 2]
+    assert small.config["error_signal"] == "bp"
+    kept = {"rule", "decorrelation", "loss", "dtype", "output_activation"}
+    assert all(small.config[name] == network.config[name] for name in kept)
+    assert [layer.activation.name for layer in small.layers] == [
+        network.layers[0].activation.name,
+        "linear",
+        network.layers[3].activation.name,
+    ]
+    save_network(tmp_path / "small.npz", small)
+    loaded, _ = load_network(tmp_path / "small.npz")
+    assert loaded.config == small.config
+    assert np.array_equal(loaded.predict(y0), small.predict(y0))
+    small.step(y0, np.ones((len(y0), 2)), eta_W=0.01)
+    assert not np.array_equal(loaded.predict(y0), small.predict(y0))
+    assert np.array_equal(network.predict(y0), before)
+
+
+def test_layers_without_lateral_weights_are_compressed_without():
+    network = Network([4, 3, 3, 2], rng=np.random.default_rng(0), decorrelation=None, dtype="float64")
+    small = compress(network, np.random.default_rng(1).normal(size=(9, 4)), 1, 2)
+    assert not any(layer.has_lateral_weights for layer in small.layers)
+
+
+@pytest.mark.parametrize("use", [stack_map, compress])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"first": 2, "last": 1}, "last layer must be at least 2, got 1"),
+        ({"first": -1}, "first layer must be at least 0, got -1"),
+        ({"first": 1.0}, "first layer must be an integer, got 1.0"),
+        ({"last": 4}, "last layer must be at most 3 in this network, got 4"),
+        ({"last": "3"}, "last layer must be an integer, got '3'"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"y0": np.ones((5, 4))}, r"inputs must have shape \(B, 6\) for this network, got \(5, 4\)"),
+        ({"y0": np.ones(6)}, "do not fit 'BI'"),
+        ({"y0": np.ones((0, 6))}, "an array is empty"),
+        ({"y0": [[1.0] * 6]}, "need arrays of one library"),
+        ({"y0": np.ones((5, 6), dtype=np.float32)}, "inputs must be float64 like the weights"),
+        ({"y0": np.full((5, 6), np.nan)}, "inputs hold NaN or infinite values"),
+    ],
+)
+def test_stacks_that_are_none_are_refused(use, arguments, message):
+    network, y0 = network_of()
+    with pytest.raises(InputError, match=message) as error:
+        use(network, **({"y0": y0, "first": 1, "last": 2} | arguments))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("layer", [-1, 4, 1.5, None])
+def test_fields_of_layers_that_are_not_there_are_refused(layer):
+    network, y0 = network_of()
+    with pytest.raises(InputError, match=r"last layer must be .*, got"):
+        receptive_fields(network, y0, layer)

@@ -33,7 +33,7 @@ from copi_np import (
     whitening,
 )
 from copi_np.activations import ACTIVATIONS
-from copi_np.analysis import alignment_angles, decorrelation_path
+from copi_np.analysis import alignment_angles, compress, decorrelation_path, receptive_fields
 from copi_np.arrays import common_namespace
 from copi_np.backend import why_no_gpu
 from copi_np.error_signals import reconstruction_update
@@ -295,6 +295,23 @@ def test_alignment_angles_agree_on_every_backend(kind, backend):
 
 
 @dtypes
+def test_fields_and_compression_agree_on_every_backend(backend, dtype):
+    """In three chunks, the last one smaller, and one input always zero."""
+    y0 = host_batch()[0] * (np.arange(5) != 2)
+    host, network = make_network("numpy", sizes=(5, 4, 4, 3)), make_network(backend, dtype, sizes=(5, 4, 4, 3))
+    moved = backend.asarray(y0, dtype)
+    for standardized in (False, True):
+        fields = receptive_fields(network, moved, 1, standardized=standardized, batch_size=4)
+        assert backend.owns(fields)
+        assert fields.dtype == moved.dtype
+        expected = receptive_fields(host, y0, 1, standardized=standardized)
+        assert_equal_to(10 * PRECISION[dtype], backend.to_host(fields), expected)
+    small = compress(network, moved, 1, 2, batch_size=4)
+    assert backend.owns(small.layers[1].W)
+    assert_equal_to(10 * PRECISION[dtype], backend.to_host(small.predict(moved)), compress(host, y0, 1, 2).predict(y0))
+
+
+@dtypes
 def test_read_only_batches_are_enough(dtype):
     """A memory-mapped data set cannot be written to, and need not be."""
     y0, targets = (values.astype(dtype) for values in host_batch())
@@ -326,7 +343,8 @@ def test_host_batches_are_refused_by_a_network_on_a_device(device_backend):
     network = make_network(device_backend)
     y0, targets = host_batch()
     moved = device_backend.asarray(y0), device_backend.asarray(targets)
-    for use in (network.forward, network.predict, lambda y0: network.step(y0, moved[1], eta_W=0.1)):
+    uses = [network.forward, network.predict, lambda y0: network.step(y0, moved[1], eta_W=0.1)]
+    for use in (*uses, lambda y0: receptive_fields(network, y0, 0)):
         with pytest.raises(InputError, match=r"inputs must be an array of backend '.*', got ndarray: convert with"):
             use(y0)
     with pytest.raises(InputError, match=r"targets must be an array of backend '.*', got ndarray: convert with"):

@@ -54,7 +54,8 @@ def assert_same(one, other):
             ("adam", "bp", None),
         ]
     ]
-    + [{"dtype": "float64"}, {"loss": "cross_entropy", "activation": "tanh"}, {"output_activation": "linear"}],
+    + [{"dtype": "float64"}, {"loss": "cross_entropy", "activation": "tanh"}, {"output_activation": "linear"}]
+    + [{"activation": ["tanh", "linear", "leaky_relu"]}],
 )
 def test_a_loaded_network_is_the_saved_one(tmp_path, options):
     network = trained(**options)

@@ -114,6 +114,19 @@ def test_the_output_activation_is_that_of_the_last_layer_only():
     assert_follows(network, *regression_batch(), 3, 1e-10, eta_W=0.02)
 
 
+def test_every_layer_may_have_an_activation_of_its_own():
+    network = make_network([5, 4, 4, 3], activation=["tanh", "linear", "relu"])
+    assert [layer.activation.name for layer in network.layers] == ["tanh", "linear", "relu"]
+    assert network.config["activation"] == ["tanh", "linear", "relu"]
+    assert network.config["output_activation"] == "relu"
+
+
+def test_the_output_activation_goes_before_a_list():
+    for options in ({"output_activation": "linear"}, {"loss": "cross_entropy"}):
+        network = make_network([5, 4, 3], activation=("tanh", "relu"), **options)
+        assert [layer.activation.name for layer in network.layers] == ["tanh", "linear"]
+
+
 @pytest.mark.parametrize("decorrelation", FORMS)
 def test_assigned_weights_are_those_that_learn(decorrelation):
     """W, R and feedback assigned before and between steps; without decorrelation R stays what it was set to."""
@@ -292,6 +305,9 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"rule": None}, "unknown rule None"),
         ({"error_signal": "BP"}, "unknown error signal 'BP': did you mean 'bp'"),
         ({"activation": "leakyrelu"}, "unknown activation 'leakyrelu': did you mean 'leaky_relu'"),
+        ({"activation": None}, "unknown activation None"),
+        ({"activation": ["tanh"]}, r"activation must be one name, or one a layer, 2: got \['tanh'\]"),
+        ({"activation": ["tanh", "rel"]}, "unknown activation 'rel': did you mean 'relu'"),
         ({"output_activation": "softmax"}, "unknown activation 'softmax'"),
         ({"loss": "mse"}, "unknown loss 'mse'.*known: quadratic, cross_entropy"),
         ({"backend": "torch"}, "unknown backend 'torch'.*known: auto, numpy, cupy"),

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from copi_np import InputError
-from copi_np.plotting import COLOURS, as_picture, image_rows, learning_curves
+from copi_np.plotting import COLOURS, as_picture, compression_curves, image_rows, learning_curves
 from copi_np.training import EpochRecord
 
 
@@ -80,7 +80,7 @@ def saved_size(figure):
 
 def test_figures_are_figures_and_leave_no_state():
     before = dict(mpl.rcParams)
-    figures = [learning_curves(HISTORIES), image_rows({"raw": np.eye(4)}, (2, 2))]
+    figures = [learning_curves(HISTORIES), image_rows({"raw": np.eye(4)}, (2, 2)), compression_curves({"a": [1, 0.9]})]
     assert dict(mpl.rcParams) == before
     for figure in figures:
         assert isinstance(figure, Figure)
@@ -91,6 +91,23 @@ def test_figures_are_figures_and_leave_no_state():
 
 def test_a_single_epoch_can_be_drawn():
     assert saved_size(learning_curves({"a": history(0, n=1)}))[0] > 300
+
+
+def test_compression_is_shown_from_no_layer_saved_on():
+    """In per cent; the mean of several seeds, with their standard deviation as bars, or one network without bars."""
+    several = np.array([[0.9, 0.8, 0.4], [0.7, 0.8, 0.6]])
+    (axes,) = compression_curves({"train": [0.99, 0.9, 0.8], "test": several}).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("layers saved", "accuracy (%)")
+    one, other = axes.containers
+    assert [text.get_text() for text in axes.get_legend().texts] == ["train", "test"]
+    for container, percent in ((one, [99, 90, 80]), (other, [80, 80, 50])):
+        line, _, bars = container
+        assert line.get_xdata().tolist() == [0, 1, 2]
+        assert np.allclose(line.get_ydata(), percent)
+        if container is other:
+            assert np.allclose([segment[:, 1] for segment in bars[0].get_segments()], [[70, 90], [80, 80], [40, 60]])
+    assert not one.has_yerr
+    assert one[0].get_color() != other[0].get_color()
 
 
 def test_images_stand_in_labelled_rows():

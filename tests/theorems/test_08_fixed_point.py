@@ -5,7 +5,8 @@ least-squares map is W_ls = <z x^T> C^-1, and C = diag<x^2> on decorrelated inpu
 
 So (a) with fixed targets every column converges to it on its own, for 0 < eta < 2 / max_j <x_j^2>: column j of W - W*
 is multiplied by 1 - eta <x_j^2> a step; (b) the linear map of Appendix B equals least squares, without inverting a
-matrix; (c) on correlated inputs it misses in general: W* = W_ls (I + off(C) diag<x^2>^-1).  Section 2.3, Appendix B.
+matrix, and so does what takes the place of several layers in a compressed network; (c) on correlated inputs it misses
+in general: W* = W_ls (I + off(C) diag<x^2>^-1).  Section 2.3, Appendix B.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from hypothesis import strategies as st
 from oracles import assert_near, least_squares, off, second_moment
 from strategies import SEEDS, arrays, correlated_batches, decorrelated_batches
 
+from copi_np import Network
+from copi_np.analysis import compress, stack_map
 from copi_np.rules import copi_update, linear_map, mean_square
+from copi_np.whitening import pca
 
 
 def targets_and_weights(x, seed, n_outputs=3):
@@ -54,6 +58,44 @@ def test_b_it_is_least_squares_on_decorrelated_inputs(x, seed):
     """Z X^T D = Z X^+, where X X^T is diagonal."""
     z, _ = targets_and_weights(x, seed)
     assert_near(linear_map(x, z), least_squares(x, z), size=100)
+
+
+@st.composite
+def decorrelated_networks(draw, sizes=(4, 5, 4, 3, 2)):
+    """A network with inputs (B, I) for which every layer's x is decorrelated up to rounding, of any variances."""
+    rng = np.random.default_rng(draw(SEEDS))
+    network = Network(list(sizes), rng=rng, activation="tanh", dtype="float64")
+    y = y0 = rng.normal(size=(40, sizes[0]))
+    for layer in network.layers:
+        layer.R = rng.uniform(0.3, 3, (layer.n_inputs, 1)) * pca(y.T @ y / len(y))
+        y = layer.forward(y)[2]
+    return network, y0
+
+
+STACKS = st.sampled_from([(0, 3), (1, 2), (1, 3), (2, 2)])
+
+
+@given(decorrelated_networks(), STACKS)
+def test_b_a_compressed_stack_of_layers_is_least_squares(case, stack):
+    """No linear map leads from its decorrelated inputs nearer to its outputs, and no chunk is counted twice."""
+    network, y0 = case
+    first, last = stack
+    trace = network.forward(y0)
+    best = least_squares(trace.x[first], trace.y[last])
+    assert_near(stack_map(network, y0, first, last, batch_size=7), best, size=100, ulps=1e5)
+    small = compress(network, y0, first, last, batch_size=7)
+    assert_near(small.forward(y0).y[first], trace.x[first] @ best.T, size=100, ulps=1e5)
+
+
+@given(decorrelated_networks(), st.sampled_from([(0, 1), (1, 2), (1, 3)]))
+def test_b_a_map_to_pre_activations_is_that_of_one_layer_fewer(case, stack):
+    """Decorrelated or not: a = W R y is linear in y, and so is the map in its target."""
+    network, y0 = case
+    first, last = stack
+    y0 = y0 + 1
+    trace = network.forward(y0)
+    to_outputs = stack_map(network, y0, first, last - 1)
+    assert_near(linear_map(trace.x[first], trace.a[last]), network.layers[last].folded() @ to_outputs, size=1000)
 
 
 @given(correlated_batches(st.integers(2, 5)), SEEDS)
