@@ -126,11 +126,14 @@ def call(answer: object, *arguments: Any) -> Any:
 
 
 def as_array(answer: Any, shape: tuple[int, ...]) -> Array:
-    """The answer as a float array of a shape; a `Hint` where it is none."""
+    """The answer as a float array of a shape, () for a number; a `Hint` where it is none."""
+    wanted = f"an array of shape {shape}" if shape else "a number"
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise Hint(f"Expected an array of shape {shape}, and got {type(answer).__name__}.") from None
+        raise Hint(f"Expected {wanted}, and got {type(answer).__name__}.") from None
+    if array.shape != shape and not shape:
+        raise Hint(f"Expected a number, and got an array of shape {array.shape}.")
     if array.shape != shape:
         raise Hint(f"Expected shape {shape}, and got {array.shape}.")
     if not np.isfinite(array).all():

@@ -146,4 +146,4 @@ def test_nonsense_is_answered_with_a_hint(number, answer):
 def test_who_has_not_begun_gets_a_first_hint(number):
     verdict = check(number, ...)
     assert verdict.message == f"{number}: not done yet. {exercises(number[:2])[number].first_hint}"
-    assert verdict.message[-1] in ".?"
+    assert verdict.message[-1] in ".?)"

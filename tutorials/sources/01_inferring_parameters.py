@@ -1,0 +1,702 @@
+# %% [markdown]
+# # 01 · From gradient descent to inferring parameters
+#
+# **What you will be able to do**
+#
+# - derive the update of gradient descent for one linear layer, as a loop and as a matrix product;
+# - derive the paper's other idea, inferring the desired weights (Eqs. 1 and 2), and explain
+#   what the inverse in it is for;
+# - implement the COPI rule (Eq. 3) and say what one synapse needs to know for it;
+# - prove that COPI is gradient descent plus a term of correlation;
+# - break the rule in two ways, and predict by how much it fails.
+#
+# **Time** 35 minutes to read and run, 30 minutes for the exercises.
+#
+# **Before this** Gradient descent, matrix products, inverses and eigenvectors, as in a first course.
+# Nothing about neural networks.
+#
+# **In the paper** Sections 2.2, 2.3, 2.6 and 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import rules
+from copi_np.backend import get_backend
+from copi_np.course import check
+from copi_np.errors import InputError
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.whitening import off_diagonal, second_moment
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, host = backend.asarray, backend.to_host  # to the device and back
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## 1. One layer, and something to learn
+#
+# A linear layer turns inputs $x$ into outputs $a$, with one weight, or *synapse*, for each pair of an output $i$ and
+# an input $j$:
+#
+# $$a_i = \sum_j w_{ij}\, x_j, \qquad a = W x .$$
+#
+# We have $B$ samples at once, a *batch*. The paper writes a sample as a column. In code a sample is a **row**, so
+# `x` has shape $(B, I)$, `a` has shape $(B, O)$, and the product $Wx$ reads `x @ W.T`.
+#
+# Here are 200 samples of four inputs. All four are driven by one common cause, so they go up and down
+# together: they are *correlated*. The outputs that we wish for, $z$, come from weights $D$ that the layer shall find.
+
+# %%
+B, n_inputs, n_outputs = 200, 4, 3  # B samples in a batch
+rng = np.random.default_rng(14)
+cause = rng.normal(size=(B, 1))
+x = asarray((cause + rng.normal(size=(B, n_inputs))) * [0.6, 0.8, 1.0, 1.2])
+D = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the desired weights
+W = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the weights that we have
+z = x @ D.T  # the desired outputs
+
+# %% [markdown]
+# The sum above as a loop, and the same as one product. The last line calls the package: `rules.transform` is that
+# product with a name and a check of the shapes. (Loops run on NumPy arrays: `host` brings them from the GPU, if
+# you use one.)
+
+
+# %%
+def transform_loop(W, x):
+    a = np.zeros((len(x), len(W)))
+    for b in range(len(x)):  # samples
+        for i in range(len(W)):  # outputs
+            for j in range(W.shape[1]):  # inputs
+                a[b, i] += W[i, j] * x[b, j]
+    return a
+
+
+a = rules.transform(W, x)
+assert np.allclose(transform_loop(host(W), host(x)), host(x @ W.T))
+assert np.allclose(host(a), host(x @ W.T))
+print("x", x.shape, " W", W.shape, " a", a.shape)
+
+# %% [markdown]
+# ## 2. Gradient descent, the way you know it
+#
+# How far is the layer from what we wish? Take half the squared distance as the loss of a sample,
+#
+# $$\ell = \tfrac12 \sum_i (z_i - a_i)^2 .$$
+#
+# A weight $w_{ij}$ acts on the loss through its own output only, and $\partial a_i / \partial w_{ij} = x_j$. The chain
+# rule gives
+#
+# $$-\frac{\partial \ell}{\partial w_{ij}} = (z_i - a_i)\, x_j = \delta_i\, x_j,
+# \qquad \delta = -\frac{\partial \ell}{\partial a} = z - a .$$
+#
+# $\delta$ is the **error signal**: how the output would have to move. Gradient descent moves each weight by the mean
+# of $\delta_i x_j$ over the samples, written $\langle \delta_i x_j \rangle$, times a step size $\eta$.
+
+
+# %%
+def mean_outer_loop(u, v):
+    """The mean over samples of u_i v_j, for every pair i, j."""
+    mean = np.zeros((u.shape[1], v.shape[1]))
+    for b in range(len(u)):
+        for i in range(u.shape[1]):
+            for j in range(v.shape[1]):
+                mean[i, j] += u[b, i] * v[b, j] / len(u)
+    return mean
+
+
+delta = z - a
+dW_loop = mean_outer_loop(host(delta), host(x))
+
+# %% [markdown]
+# A derivative is worth a check. Move one weight up and down a little, and look at the mean loss.
+
+
+# %%
+def loss(W):
+    return float(((z - rules.transform(W, x)) ** 2).sum()) / (2 * B)
+
+
+move = np.zeros((n_outputs, n_inputs))
+move[2, 1] = 1e-4  # only w_21 (counted from 0)
+slope = (loss(W + asarray(move)) - loss(W - asarray(move))) / 2e-4
+print(f"slope of the loss {slope:.6f}, minus the update {-dW_loop[2, 1]:.6f}")
+assert np.isclose(slope, -dW_loop[2, 1])
+
+# %% [markdown]
+# All weights at once are a matrix, $\langle \delta x^\top \rangle$: entry $ij$ of the product $\delta x^\top$ is
+# $\delta_i x_j$. So
+#
+# $$\Delta W_{\mathrm{sgd}} = \langle \delta x^\top \rangle, \qquad W \leftarrow W + \eta\, \Delta W .$$
+#
+# With samples as rows, the sum over samples is a product too: `delta.T @ x / B`.
+
+# %%
+dW_matrix = host(delta.T @ x / B)
+dW = rules.sgd_update(x, delta)
+assert np.allclose(dW_loop, dW_matrix)
+assert np.allclose(dW_loop, host(dW))
+
+# %%
+dW = host(dW)
+pictures = {"three loops": dW_loop, "sgd_update": dW, "difference": dW - dW_loop}
+fig, axes = plt.subplots(1, 3, figsize=(7, 1.8), layout="constrained")
+top = np.abs(dW_loop).max()
+for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
+    image = ax.imshow(picture, cmap="RdBu_r", vmin=-top, vmax=top)
+    ax.set(title=name, xlabel="input $j$")
+    ax.set(xticks=range(n_inputs), yticks=range(n_outputs))
+    ax.grid(visible=False)
+axes[0].set_ylabel("output $i$")
+fig.colorbar(image, ax=axes, label=r"$\Delta w_{ij}$")
+plt.show()
+
+# %% [markdown]
+# The same picture twice, and a blank one. So much for gradient descent. It asks at each step: *in which direction is
+# downhill?* It does not ask where the goal is.
+#
+# ## 3. The other idea: infer the weights
+#
+# The paper starts from the goal. Suppose somebody told us the desired weights $D$. Then no gradient is needed; the
+# weights may simply decay towards them (Eq. 1):
+#
+# $$\Delta W = D - W .$$
+#
+# Each step with $\eta$ leaves a share $1 - \eta$ of the distance, whatever the inputs are.
+
+# %%
+V, eta = W, 0.1
+for _ in range(20):
+    V = V + eta * rules.decay_towards(V, D)
+left = np.linalg.norm(host(V - D)) / np.linalg.norm(host(W - D))
+print(f"left after 20 steps: {left:.4f};  0.9 to the power of 20: {0.9**20:.4f}")
+assert np.isclose(left, 0.9**20)
+
+# %% [markdown]
+# Nobody tells us $D$. But we see inputs $x$ and desired outputs $z = D x$, and those carry the trace of $D$. What can
+# we read from them? A first guess: if input $j$ and output $i$ go together, the weight between them should be large.
+# That is what $\langle z_i x_j \rangle$ measures.
+#
+# **Question.** Try the guess on the smallest example. One output that copies the first input and ignores the
+# second: $D = (1, 0)$. The two inputs have mean square 1, and $\langle x_1 x_2 \rangle = 0.8$. What is
+# $\langle z\, x_2 \rangle$?
+
+
+# %%
+def batch_with(C, n_samples=100):
+    """A batch whose second moments, the means of x_j x_k, are exactly C."""
+    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
+    white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
+    return asarray(white @ np.linalg.cholesky(C).T)
+
+
+x_two = batch_with(np.array([[1, 0.8], [0.8, 1]]))
+z_two = x_two @ asarray(np.array([[1.0, 0.0]])).T
+print("<z x_1>, <z x_2> =", host(rules.mean_outer(z_two, x_two)).round(3))
+assert np.allclose(host(rules.mean_outer(z_two, x_two)), [[1, 0.8]])
+
+# %% [markdown]
+# **Answer.** 0.8, although the second input does nothing at all. It gets the credit of the first, because it goes
+# along with it. (`rules.mean_outer` is the mean $\langle z x^\top\rangle$ of section 2; you check that in the next
+# cell.)
+#
+# How do we take that credit away? Multiply $z = D x$ by $x^\top$ from the right, and take the mean over samples:
+#
+# $$\langle z x^\top \rangle = \langle D x\, x^\top \rangle = D\, \langle x x^\top \rangle .$$
+#
+# Read entry $ij$ of it: $\langle z_i x_j \rangle = \sum_k d_{ik} \langle x_k x_j \rangle$. What output $i$ and input
+# $j$ share is the sum of what *every* input $k$ passes on, as far as it goes along with $j$. The matrix
+#
+# $$C = \langle x x^\top \rangle$$
+#
+# of the second moments does the mixing. (The paper calls it the correlation matrix. No mean is subtracted, here or
+# anywhere in this course.) If it can be inverted, the mixing can be undone:
+#
+# $$D = \langle z x^\top \rangle\, \langle x x^\top \rangle^{-1} .$$
+#
+# That is what the inverse is for.
+
+# %%
+zx, C = mean_outer_loop(host(z), host(x)), mean_outer_loop(host(x), host(x))
+assert np.allclose(zx, host(rules.mean_outer(z, x)))
+assert np.allclose(C, host(rules.mean_outer(x, x)))
+D_inferred = zx @ np.linalg.inv(C)
+print(f"largest error of a weight: {np.abs(D_inferred - host(D)).max():.0e}")
+assert np.allclose(D_inferred, host(D))
+
+# %% [markdown]
+# The desired weights, found without being told. Put them in place of $D$ in Eq. 1, and you have Eq. 2:
+#
+# $$\Delta W = \langle z x^\top \rangle\, \langle x x^\top \rangle^{-1} - W .$$
+
+# %%
+dW_matrix = zx @ np.linalg.inv(C) - host(W)
+dW = rules.inference_update(W, x, z)
+assert np.allclose(dW_matrix, host(dW))
+assert np.allclose(host(dW), host(rules.decay_towards(W, D)))
+
+# %% [markdown]
+# **Question.** Real targets are never exactly $D x$. Add noise to $z$. Which weights does Eq. 2 find now: anything
+# you know a name for?
+
+# %%
+z_noisy = z + asarray(np.random.default_rng(2).normal(size=(B, n_outputs)))
+found = host(W + rules.inference_update(W, x, z_noisy))  # one step with eta = 1
+fit = np.linalg.lstsq(host(x), host(z_noisy), rcond=None)[0].T
+print(f"distance to D {np.linalg.norm(found - host(D)):.2f}")
+print(f"distance to the least-squares fit {np.linalg.norm(found - fit):.0e}")
+assert np.allclose(found, fit)
+
+# %% [markdown]
+# **Answer.** Linear regression: the *least-squares* map, which makes $\langle \lvert z - W x \rvert^2 \rangle$ as small
+# as it can be. ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that its gradient is zero.) This is
+# [claim C3](../docs/claims.md).
+#
+# ## 4. Getting rid of the inverse
+#
+# A matrix inverse is a strange thing to ask of a synapse: every entry of $C^{-1}$ depends on *all* inputs. The paper's
+# move is to change the inputs instead, until the inverse is trivial.
+#
+# **Whitened inputs.** If $\langle x x^\top\rangle$ is the identity, Eq. 2 is
+#
+# $$\Delta W = \langle z x^\top \rangle - W .$$
+#
+# To see it we need whitened inputs. Along its own axes, the eigenvectors of $C$, a cloud of data has no correlation;
+# divide by the root of the variance along each, and the second moments are the identity. (How a *network* gets rid of
+# correlations is the matter of notebook 02.)
+
+# %%
+variances, directions = np.linalg.eigh(C)
+x_dec = x @ asarray(directions)  # decorrelated: C is diagonal
+x_white = x_dec / asarray(np.sqrt(variances))  # whitened: C is the identity
+with np.printoptions(precision=2, suppress=True):
+    print("correlated", host(rules.mean_outer(x, x)), sep="\n")
+    print("decorrelated", host(rules.mean_outer(x_dec, x_dec)).round(2) + 0, sep="\n")
+assert np.allclose(host(rules.mean_outer(x_white, x_white)), np.eye(n_inputs))
+
+# %%
+dW_matrix = host(rules.mean_outer(z, x_white) - W)
+dW = rules.whitened_update(W, x_white, z)
+assert np.allclose(dW_matrix, host(dW))
+assert np.allclose(host(dW), host(rules.inference_update(W, x_white, z)))
+
+# %% [markdown]
+# **Decorrelated inputs.** Whitening asks for more than we need. Let the inputs be *decorrelated*: no correlation
+# between different inputs, any mean square of each. Then $C$ is diagonal, with the mean squares
+# $\langle x_j^2 \rangle$ on the diagonal. The inverse of a diagonal matrix is one division for each input, so Eq. 2
+# reads, synapse by synapse,
+#
+# $$\Delta w_{ij} = \frac{\langle z_i x_j \rangle}{\langle x_j^2 \rangle} - w_{ij} .$$
+#
+# The division can go as well. Multiply by $\langle x_j^2 \rangle$, which is only a step size of input $j$'s own:
+#
+# $$\Delta w_{ij} = \langle z_i x_j \rangle - w_{ij} \langle x_j^2 \rangle . $$
+#
+# This is the COPI rule. Here it is as a loop that visits one synapse at a time.
+
+
+# %%
+def copi_loop(W, x, z):
+    dW = np.zeros_like(W)
+    for i in range(W.shape[0]):
+        for j in range(W.shape[1]):
+            hebbian = np.mean(z[:, i] * x[:, j])
+            decay = W[i, j] * np.mean(x[:, j] ** 2)
+            dW[i, j] = hebbian - decay
+    return dW
+
+
+dW_loop = copi_loop(host(W), host(x_dec), host(z))
+
+# %% [markdown]
+# In matrix form this is Eq. 3,
+#
+# $$\Delta W_{\mathrm{copi}} = \langle z x^\top \rangle - W\,\mathrm{diag}\langle x^2 \rangle ,$$
+#
+# where $\mathrm{diag}\langle x^2\rangle$ is the diagonal matrix of the mean squares. In code, `W * mean_square(x)`
+# multiplies column $j$ of `W` by number $j$.
+
+# %%
+dW_matrix = host(z.T @ x_dec / B - W * rules.mean_square(x_dec))
+dW = rules.copi_update(W, x_dec, z)
+assert np.allclose(dW_loop, dW_matrix)
+assert np.allclose(dW_loop, host(dW))
+
+# %% [markdown]
+# **Question.** The paper writes below Eq. 3 that it is Eq. 2 with the *rows* of $\Delta W$ rescaled. We multiplied by
+# $\langle x_j^2\rangle$, from the right. Divide one update by the other, entry by entry: along which direction will
+# the ratio be constant?
+
+# %%
+ratio = host(dW) / host(rules.inference_update(W, x_dec, z))
+power = host(rules.mean_square(x_dec))
+with np.printoptions(precision=3):
+    print("Eq. 3 / Eq. 2", ratio, "mean squares", power, sep="\n")
+assert np.allclose(ratio, power)
+
+# %% [markdown]
+# **Answer.** Down each *column*. A row of $W$ belongs to an output, a column to an input, and it is the inputs whose
+# mean squares differ. The paper's "rows" should read "columns"; its equation is right
+# ([claim C6](../docs/claims.md)). The price of leaving out the division: weak inputs learn slowly.
+#
+# There is a gain too. The division failed for an input that is always zero, and so did the inverse. Eq. 3 does not
+# mind:
+
+# %%
+dead = asarray(np.array([1.0, 1, 0, 1]))  # the third input is silent
+try:
+    rules.inference_update(W, x_dec * dead, z)
+except InputError as error:
+    print(error)
+dW = host(rules.copi_update(W, x_dec * dead, z))
+print("update of the silent input's column:", dW[:, 2])
+assert np.all(dW[:, 2] == 0)
+
+# %% [markdown]
+# ## 5. Why this is called local
+#
+# Look at the two terms again, now for one sample (Eq. 5):
+#
+# $$\Delta w_{ij} = \underbrace{z_i\, x_j}_{\text{Hebbian}} - \underbrace{w_{ij}\, x_j^2}_{\text{decay}} .$$
+#
+# The first is the rule of Hebb: a synapse grows when the units at its two ends are active together. The second
+# lets the weight decay, the faster the more active the unit in front of it, the *pre-synaptic* unit, is. All it takes
+# is $x_j$ at one end, $z_i$ at the other, and the synapse's own $w_{ij}$.
+#
+# Eq. 2 needs more. We can measure that: disturb one input, leave everything else as it was, and see which synapses
+# change their minds.
+#
+# **Question.** Noise is added to input 0, in every sample, and the targets $z$ stay. Which entries of $\Delta W$ change
+# under Eq. 3, which under Eq. 2?
+
+# %%
+noise = np.zeros((B, n_inputs))
+noise[:, 0] = np.random.default_rng(3).normal(size=B)
+x_disturbed = x_dec + asarray(noise)
+pair = {"Eq. 3, COPI": rules.copi_update, "Eq. 2": rules.inference_update}
+changes = {}
+for name, rule in pair.items():
+    changes[name] = np.abs(host(rule(W, x_disturbed, z) - rule(W, x_dec, z)))
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.2), layout="constrained")
+for ax, (name, change) in zip(axes, changes.items(), strict=True):
+    ax.imshow(change > 1e-12, cmap="Greys", vmin=0, vmax=2)
+    for (i, j), value in np.ndenumerate(change):
+        ax.text(j, i, f"{value:.1g}", ha="center", va="center")
+    ax.set(title=f"change of the update, {name}", xlabel="input $j$")
+    ax.set(xticks=range(n_inputs), yticks=range(n_outputs))
+    ax.grid(visible=False)
+assert np.all(changes["Eq. 3, COPI"][:, 1:] == 0)
+assert np.all(changes["Eq. 2"] > 1e-12)
+
+# %% [markdown]
+# **Answer.** Under COPI, the synapses of input 0 alone. Under Eq. 2 all of them: no synapse could compute that update
+# from what reaches it.
+#
+# ## 6. Where do targets come from?
+#
+# So far somebody gave us the desired output $z$. In a network nobody does, least of all in its inner layers. What
+# there is, in one way or another, is an error signal $\delta$ that says how the output should move. The paper
+# takes as target (Section 2.5)
+#
+# $$z = a + \delta :$$
+#
+# what the unit does, shifted a little in the right direction. Note that the synapse sees the sum only. It never has
+# to tell $a$ and $\delta$ apart.
+#
+# For our loss, $\delta = -\partial\ell/\partial a = t - a$ with the desired output $t$, so $z = a + \delta$ is $t$
+# itself. (For the paper's loss, $\lvert t - a\rvert^2$ without the half, $z = 2t - a$: as far beyond $t$ as $a$ falls
+# short of it. On decorrelated inputs COPI comes to rest at the same weights.)
+#
+# Now COPI and gradient descent speak of the same things, and we can compare them. Put $z = Wx + \delta$ into Eq. 3:
+#
+# $$\Delta W_{\mathrm{copi}} = \langle (W x + \delta)\, x^\top \rangle - W\,\mathrm{diag}\langle x^2\rangle =
+# \underbrace{\langle\delta x^\top\rangle}_{\Delta W_{\mathrm{sgd}}} +
+# W\,\bigl(\underbrace{C - \mathrm{diag}(C)}_{\mathrm{off}(C)}\bigr) .$$
+#
+# The mean squares are the diagonal of $C$; what is left is $\mathrm{off}(C)$, the correlations between *different*
+# inputs. This holds on any batch: [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation).
+#
+# We look at the same layer along the old axes and along the new ones: since $x_{\mathrm{dec}}$ is $x$ turned by the
+# matrix of directions, the same outputs come from $W$ turned by the same matrix.
+
+# %%
+W_dec = W @ asarray(directions)
+layers = {"correlated": (W, x), "decorrelated": (W_dec, x_dec)}
+for name, (V, inputs) in layers.items():
+    a = rules.transform(V, inputs)
+    delta = z - a
+    copi, sgd = rules.copi_update(V, inputs, a + delta), rules.sgd_update(inputs, delta)
+    extra = V @ off_diagonal(second_moment(inputs))
+    assert np.allclose(host(copi), host(sgd + extra))
+    size, more = np.linalg.norm(host(sgd)), np.linalg.norm(host(extra))
+    print(f"{name:12s}  size of the SGD update {size:.2f}, of W off(C) {more:.2f}")
+
+# %% [markdown]
+# On decorrelated inputs the two rules are one. The paper says "approximately equivalent" (Section 2.7); on inputs that
+# are exactly decorrelated they are exactly so. On the correlated inputs the additional term is nearly as large as the
+# update of gradient descent.
+#
+# **Question.** Let there be no error at all, $\delta = 0$. Gradient descent rests. Does COPI?
+
+# %%
+for name, (V, inputs) in layers.items():
+    a = rules.transform(V, inputs)  # and z = a + 0
+    size = np.linalg.norm(host(rules.copi_update(V, inputs, a)))
+    print(f"{name:12s}  size of COPI's update without an error: {size:.2f}")
+    assert (size < 1e-12) == (name == "decorrelated")
+
+# %% [markdown]
+# **Answer.** Only where inputs are decorrelated. Elsewhere the term $W\,\mathrm{off}(C)$ keeps pushing, although there
+# is nothing to correct. What does that do to learning?
+#
+# ## 7. Break it: correlated inputs
+#
+# Three rules, two kinds of inputs, the same targets. (Along the new axes they ask for $D$ turned by the
+# matrix of directions.) We start from zero weights and follow the distance from the desired weights.
+
+
+# %%
+def sgd(W, x, z):
+    return rules.sgd_update(x, z - rules.transform(W, x))
+
+
+RULES = {"SGD": sgd, "Eq. 2": rules.inference_update, "COPI, Eq. 3": rules.copi_update}
+
+
+def learn(rule, x, z, eta, n_steps):
+    """All weights on the way, (n_steps + 1, O, I), starting from zero."""
+    path = [asarray(np.zeros((z.shape[1], x.shape[1])))]
+    for _ in range(n_steps):
+        path.append(path[-1] + eta * rule(path[-1], x, z))
+    return np.array([host(W) for W in path])
+
+
+# %% [markdown]
+# **Question.** Which of the six curves will not go down to zero? Which two will be the same?
+
+
+# %%
+def distance(path, D):
+    """Distance from the desired weights, relative to their size."""
+    return np.linalg.norm(path - D, axis=(1, 2)) / np.linalg.norm(D)
+
+
+N_STEPS = 400
+tasks = {"correlated": (x, host(D)), "decorrelated": (x_dec, host(D) @ directions)}
+curves = {}
+for task, (inputs, goal) in tasks.items():
+    for name, rule in RULES.items():
+        curves[task, name] = distance(learn(rule, inputs, z, 0.05, N_STEPS), goal)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained", sharey=True)
+looks = dict(zip(RULES, zip(COLOURS, ("-", "-.", "--"), strict=False), strict=True))
+for ax, task in zip(axes, tasks, strict=True):
+    for name, (colour, line) in looks.items():
+        ax.plot(curves[task, name], line, color=colour, label=name, lw=2)
+    ax.set(title=f"{task} inputs", xlabel="steps", yscale="log", ylim=(1e-6, 5))
+axes[0].set_ylabel("distance from $D$, relative")
+axes[1].legend()
+plt.show()
+
+# %%
+for (task, name), curve in curves.items():
+    print(f"{task:12s}  {name:11s}  left at the end: {100 * curve[-1]:8.4f} %")
+assert np.allclose(curves["decorrelated", "SGD"], curves["decorrelated", "COPI, Eq. 3"])
+assert curves["correlated", "COPI, Eq. 3"][-1] > 0.5
+assert curves["correlated", "SGD"][-1] < 0.01
+
+# %% [markdown]
+# **Answer.** COPI on correlated inputs comes nearer at first, then turns away, and stops almost as far from the goal
+# as it started. On decorrelated inputs COPI and SGD are one curve. (SGD does the same on both kinds of inputs, because
+# turning the axes changes neither its loss nor its steps. Eq. 2 is fast on both: every step leaves the same share of
+# the distance.)
+#
+# **The diagnosis.** Is the step too small, is it oscillating, or is it at rest? Measure the update at the end of the
+# path, and compare the place with the one where Eq. 3 is zero,
+#
+# $$W^* = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1} ,$$
+#
+# which the package calls `linear_map` (Appendix B).
+
+# %%
+W_end = learn(rules.copi_update, x, z, 0.05, N_STEPS)[-1]
+update = np.linalg.norm(host(rules.copi_update(asarray(W_end), x, z)))
+print(f"size of the last update: {update:.0e}")
+W_rest = host(rules.linear_map(x, z))
+print(f"distance from the place predicted: {np.linalg.norm(W_end - W_rest):.0e}")
+assert np.allclose(W_end, W_rest, atol=1e-4)
+
+# %% [markdown]
+# It is at rest, at $w^*_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. You may know this formula from
+# statistics: it is the regression (through the origin) of output $i$ on input $j$ *alone*, as if there were no other
+# input. Every input
+# takes the credit of those it goes along with; it is the first guess of section 3 all over again. With
+# $\langle z x^\top \rangle = D\,C$ we can say by how much it misses:
+#
+# $$W^* = D\,C\,\mathrm{diag}\langle x^2\rangle^{-1} =
+# D\,\bigl(I + \mathrm{off}(C)\,\mathrm{diag}\langle x^2\rangle^{-1}\bigr) .$$
+#
+# This is [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares). The miss is proportional to the
+# correlations.
+
+# %%
+C = host(second_moment(x))
+miss = host(D) @ host(off_diagonal(second_moment(x))) / np.diag(C)
+assert np.allclose(W_rest, host(D) + miss)
+relative = np.linalg.norm(miss) / np.linalg.norm(host(D))
+measured = curves["correlated", "COPI, Eq. 3"][-1]
+print(f"miss: predicted {100 * relative:.1f} %, measured {100 * measured:.1f} %")
+assert np.isclose(relative, measured, atol=1e-4)
+
+# %% [markdown]
+# In two dimensions we can see it. One output, two inputs, so $W$ is a point in the plane; the grey lines are
+# contours of the loss, with the desired weights $D = (1.5, -0.5)$ at the bottom.
+
+# %%
+D_plane = np.array([[1.5, -0.5]])
+moments = {"correlated": [[1, 0.8], [0.8, 1]], "decorrelated": [[1, 0], [0, 0.4]]}
+w1, w2 = np.meshgrid(np.linspace(-0.3, 2, 80), np.linspace(-0.9, 1.1, 80))
+
+
+def plot_loss(ax, C):
+    away = np.stack([w1, w2], axis=-1) - D_plane[0]
+    ax.contour(w1, w2, np.sum(away @ C * away, axis=-1) / 2, 10, colors="silver")
+
+
+# %%
+def plot_paths(ax, C):
+    x = batch_with(C)
+    for name, (colour, line) in looks.items():
+        path = learn(RULES[name], x, x @ asarray(D_plane).T, 0.05, 600)[:, 0]
+        ax.plot(*path.T, line, color=colour, lw=2, label=name)
+        ax.plot(*path[-1], "o", color=colour)
+
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained", sharey=True)
+for ax, (name, C) in zip(axes, moments.items(), strict=True):
+    plot_loss(ax, C)
+    plot_paths(ax, C)
+    ax.plot(*D_plane[0], "*", color="black", ms=12, label="$D$", zorder=0)
+    ax.set(title=f"{name} inputs", xlabel="weight of input 1")
+axes[0].set_ylabel("weight of input 2")
+axes[1].legend()
+plt.show()
+
+# %% [markdown]
+# Left: COPI comes to rest at about $(1.1, 0.7)$. The second input *lowers* the output, and COPI gives it a positive
+# weight, because it goes along with the first, which raises it. The place is nothing special in the landscape of the
+# loss; COPI does not descend that landscape. Right: without correlations it does, on the path of gradient descent.
+#
+# **The repair** is in the name of the method: the inputs have to be *constrained* to be decorrelated. A network can
+# do this by itself, with a second set of weights. That is notebook 02.
+#
+# ## 8. Break it: a step too large
+#
+# The fixed point is right on decorrelated inputs. Does COPI always get there? Subtract $W^*$ on both sides of
+# $W \leftarrow W + \eta\,\Delta W$. Since $\langle z_i x_j \rangle = w^*_{ij} \langle x_j^2\rangle$,
+#
+# $$w_{ij} - w^*_{ij} \;\leftarrow\; \bigl(1 - \eta\,\langle x_j^2\rangle\bigr)\,(w_{ij} - w^*_{ij}) .$$
+#
+# Every column has a factor of its own. It shrinks as long as the factor is between $-1$ and $1$, so
+# $0 < \eta < 2 / \max_j \langle x_j^2 \rangle$.
+#
+# **Question.** We take $\eta$ five per cent above the bound. What do the columns of the *weaker* inputs do?
+
+# %%
+bound = 2 / power.max()
+goal = host(D) @ directions
+print(f"mean squares {power.round(2)}, bound {bound:.3f}")
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained", sharey=True)
+for ax, share in zip(axes, (0.95, 1.05), strict=True):
+    path = learn(rules.copi_update, x_dec, z, share * bound, 60)
+    for j in range(n_inputs):
+        column = np.linalg.norm(path[:, :, j] - goal[:, j], axis=1)
+        ax.plot(column, color=COLOURS[j], label=f"{power[j]:.2f}")
+    ax.set(title=rf"$\eta$ = {share} $\times$ bound", xlabel="steps")
+    ax.set(yscale="log", ylim=(1e-4, 1e3))
+axes[0].set_ylabel("distance of a column")
+axes[0].legend(title=r"$\langle x_j^2\rangle$")
+plt.show()
+
+# %% [markdown]
+# **Answer.** They converge as if nothing were wrong. Only the column of the strongest input grows, without end.
+# The diagnosis is to measure the factors:
+
+# %%
+left = path - goal
+measured = left[6] / left[5]  # one factor for every synapse
+print("measured factors ", measured.mean(axis=0).round(3))
+print("1 - eta <x_j^2>  ", (1 - 1.05 * bound * power).round(3))
+assert np.allclose(measured, 1 - 1.05 * bound * power)
+assert np.abs(left[-1, :, -1]).max() > np.abs(left[0, :, -1]).max()
+
+# %% [markdown]
+# The last one is below $-1$: the weights of that input jump across the goal, each time a little further. **The
+# repair:** a smaller $\eta$, or weaker inputs. That is why networks like inputs of about unit size, and one reason why
+# the paper can raise its step size once decorrelation has made the units less active.
+#
+# ## Exercises
+#
+# ### Exercise 01.1 · Undo the rescaling
+#
+# Eq. 3 is Eq. 2 with each column multiplied by $\langle x_j^2\rangle$. Undo that: write a rule that equals Eq. 2 on
+# decorrelated inputs, but inverts no matrix. `W` is $(O, I)$, `x` is $(B, I)$, `z` is $(B, O)$; no input is silent.
+
+
+# %%
+def my_rule(W, x, z):
+    return ...  # your code
+
+
+check("01.1", my_rule)
+
+# %% [markdown]
+# ### Exercise 01.2 · One sample at a time
+#
+# Section 2.6 of the paper replaces the means by single samples. Write a function that goes once through the samples,
+# in their order, and updates the weights after *each* of them by $\eta$ times Eq. 5,
+# $\Delta W = z\,x^\top - W\,\mathrm{diag}(x^2)$. It returns the new weights.
+
+
+# %%
+def my_epoch(W, x, z, eta):
+    return ...  # your code
+
+
+check("01.2", my_epoch)
+
+# %% [markdown]
+# ### Exercise 01.3 · How decorrelated is enough?
+#
+# Three inputs of mean square 1, every two of them with the same correlation $t$, and the desired weights
+# $D = (1, 2, 3)$. Up to which $t \ge 0$ does COPI come to rest within 10 % of $D$ (relative distance, as above)?
+# First guess, then find out by experiment, to 5 % of the right number. The cell helps you to begin.
+
+# %%
+t = 0.5
+x_shared = batch_with((1 - t) * np.eye(3) + t * np.ones((3, 3)))
+largest_t = ...  # your answer
+
+check("01.3", largest_t)
+
+# %% [markdown]
+# Solutions: [solutions/01_inferring_parameters.ipynb](solutions/01_inferring_parameters.ipynb).
+#
+# ## What you have seen
+#
+# - Gradient descent asks for the way down, COPI infers where to go: $D = \langle z x^\top\rangle\,C^{-1}$. On
+#   decorrelated inputs the inverse is one number for each input, and the rule becomes local (Eq. 3).
+# - COPI is SGD plus $W\,\mathrm{off}(C)$: the same on decorrelated inputs
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation), held by
+#   `tests/theorems/test_01_copi_versus_sgd.py`), and at rest in the wrong place on correlated ones
+#   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), held by
+#   `tests/theorems/test_08_fixed_point.py`).
+# - What of the paper's Sections 2.1 to 2.4 holds, line by line: [claims C1 to C11](../docs/claims.md).
+#
+# Next: [02_decorrelation.ipynb](02_decorrelation.ipynb), how a layer decorrelates its own inputs.

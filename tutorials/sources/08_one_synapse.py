@@ -1,0 +1,590 @@
+# %% [markdown]
+# # 08 · One synapse: Hebb, Oja, COPI
+#
+# **What you will be able to do**
+#
+# - write the rules of Hebb, Oja and COPI for one synapse, and say what each needs to know there;
+# - derive where Oja's rule comes to rest, and why its weights have length 1;
+# - explain what COPI's decay does differently, and why its weights may have any size;
+# - break each of the three rules, and say which measurement gives the reason away;
+# - tell the local form of decorrelation from the one that is not.
+#
+# **Time** 35 minutes to read and run, 30 minutes for the exercises.
+#
+# **Before this** Notebooks [01](01_inferring_parameters.ipynb) (the COPI rule) and [02](02_decorrelation.ipynb)
+# (lateral weights). Eigenvectors of a symmetric matrix.
+#
+# **In the paper** Appendix C; Equations 3 to 6.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import rules
+from copi_np.backend import get_backend
+from copi_np.course import check
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.whitening import second_moment
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, host = backend.asarray, backend.to_host  # to the device and back
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## 1. What reaches a synapse
+#
+# Unit $i$ adds up its inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift it, $z_i = a_i + \delta_i$. Look
+# at the one synapse from input $j$ to unit $i$:
+
+# %%
+PRE, POST, OWN, AWAY = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
+UNITS = {"$x_j$": (0, 0, PRE), "$z_i$": (3, 0, POST)}
+UNITS |= {"$x_k$": (0, -0.8, AWAY), "$z_m$": (3, 0.8, AWAY)}
+
+
+def draw_synapse(ax):
+    for start, end, colour in ((-0.8, 0, AWAY), (0, 0.8, AWAY), (0, 0, OWN)):
+        ax.plot([0, 3], [start, end], color=colour, lw=4 if colour == OWN else 1.5)
+    for name, (across, up, colour) in UNITS.items():
+        ax.plot(across, up, "o", color=colour, ms=34)
+        ax.text(across, up, name, color="white", ha="center", va="center", size=13)
+    ax.text(1.5, 0.08, "the synapse's own $w_{ij}$", color=OWN, ha="center")
+    ax.text(-0.45, 0, "pre-synaptic", color=PRE, ha="right", va="center")
+    ax.text(3.45, 0, "post-synaptic", color=POST, va="center")
+
+
+# %%
+fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
+draw_synapse(ax)
+ax.text(-0.45, -0.8, "another input", color="#555555", ha="right", va="center")
+ax.text(3.45, 0.8, "another unit", color="#555555", va="center")
+ax.set(xlim=(-2, 5), ylim=(-1.15, 1.15))
+ax.axis("off")
+plt.show()
+
+# %% [markdown]
+# Three numbers are at hand: the activity *pre* of the unit in front ($x_j$), the activity *post* of the unit behind
+# ($z_i$, or $a_i$ where there is no error), and the synapse's own weight. What is grey is out of reach: other inputs,
+# other units, and their weights. A rule that needs no more than the three is **local**. So a local rule is a function
+# of three numbers, and here are three of them:
+
+
+# %%
+def hebb(w, pre, post):
+    return post * pre
+
+
+def oja(w, pre, post):
+    return post * pre - w * post**2
+
+
+def copi(w, pre, post):
+    return post * pre - w * pre**2
+
+
+# %% [markdown]
+# All three begin with Hebb's term: what is active together is wired together. Hebb has nothing else. Oja (1982) and
+# COPI let the weight decay, and differ in one word. Oja's decay goes by the *post*-synaptic activity, COPI's by the
+# *pre*-synaptic one. That word is what this notebook is about.
+#
+# **Question.** For one sample the input is silent, $x_j = 0$, while its unit is active, driven by others. Which of the
+# rules moves the weight?
+
+# %%
+w, post = 0.5, 2.0
+for rule in (hebb, oja, copi):
+    silent, active = rule(w, 0.0, post), rule(w, 1.0, post)
+    print(f"{rule.__name__}:  silent input {silent:+.1f}, input of 1 {active:+.1f}")
+assert hebb(w, 0, post) == copi(w, 0, post) == 0
+assert oja(w, 0, post) < 0
+
+# %% [markdown]
+# **Answer.** Oja's alone: the weight of a silent input shrinks, in favour of those that drove the unit. Synapses
+# compete there. Under COPI, a synapse that saw nothing learns nothing.
+#
+# ## 2. From one synapse to a matrix
+#
+# A layer is many synapses, a batch many samples. The loop visits them one by one and hands each its three numbers.
+
+
+# %%
+def by_synapses(rule, W, x, post):
+    """The mean over samples of a rule, synapse by synapse."""
+    dW = np.zeros_like(W)
+    for b in range(len(x)):
+        for i in range(W.shape[0]):
+            for j in range(W.shape[1]):
+                dW[i, j] += rule(W[i, j], x[b, j], post[b, i]) / len(x)
+    return dW
+
+
+# %% [markdown]
+# In the equations, post is a row index and pre a column index. So Oja's decay scales the *rows* of the
+# weights, one row for each unit, and COPI's the *columns*, one for each input:
+#
+# $$\begin{aligned}
+# \Delta W_{\mathrm{hebb}} &= \langle a x^\top\rangle \\
+# \Delta W_{\mathrm{oja}} &= \langle a x^\top\rangle - \mathrm{diag}\langle a^2\rangle\, W \\
+# \Delta W_{\mathrm{copi}} &= \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle
+# \end{aligned}$$
+
+# %%
+rng = np.random.default_rng(0)
+x, W = asarray(rng.normal(size=(50, 4))), asarray(rng.normal(size=(3, 4)))
+delta = asarray(rng.normal(size=(50, 3)))
+a = rules.transform(W, x)
+z = rules.target_state(a, delta)
+matrices = {
+    hebb: (rules.mean_outer(a, x), a),
+    oja: (rules.oja_update(W, x), a),
+    copi: (rules.copi_update(W, x, z), z),
+}
+for rule, (dW, post) in matrices.items():
+    assert np.allclose(host(dW), by_synapses(rule, host(W), host(x), host(post)))
+
+# %% [markdown]
+# Every matrix rule is its scalar rule, entry by entry. (With the paper in hand: Appendix C writes $y = M x$ for our
+# $a = W x$ in Oja's rule, and $\bigl(\sum_j w_{ij} x_j\bigr)\,x_j$ for Hebb's term. The $j$ of the sum runs over all
+# inputs, and is not the $j$ behind it.)
+#
+# ## 3. Break it: Hebb alone
+#
+# One unit with two inputs is enough to see what the rules do: its weights are an arrow in the plane of the inputs. We
+# make two clouds of inputs, one correlated, one not, whose second moments $C = \langle x x^\top\rangle$ are exactly
+# what we want.
+
+
+# %%
+def batch_with(C, n_samples=150):
+    """A batch whose second moments, the means of x_j x_k, are exactly C."""
+    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
+    white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
+    return asarray(white @ np.linalg.cholesky(C).T)
+
+
+clouds = {
+    "correlated": batch_with(np.array([[1.5, 0.9], [0.9, 1.0]])),
+    "decorrelated": batch_with(np.array([[1.5, 0.0], [0.0, 0.7]])),
+}
+
+# %% [markdown]
+# The unit has no error signal for now, so post is its own output $a = w^\top x$ under every rule. Hebb's mean update is
+# then
+#
+# $$\langle a\,x \rangle = \langle x\,x^\top \rangle\, w = C\,w .$$
+#
+# **Question.** Start from a small arrow and apply Hebb's rule 200 times with $\eta = 0.02$. Where does the arrow point
+# in the end, and how fast does it grow?
+
+# %%
+NO_ERROR = {
+    "Hebb": lambda W, x: rules.mean_outer(rules.transform(W, x), x),
+    "Oja": rules.oja_update,
+    "COPI, z = a": lambda W, x: rules.copi_update(W, x, rules.transform(W, x)),
+}
+
+
+def follow(rule, x, start, n_steps=200, eta=0.02):
+    """The arrow on its way, (n_steps + 1, 2)."""
+    path = [asarray(np.array([start], dtype="float64"))]
+    for _ in range(n_steps):
+        path.append(path[-1] + eta * rule(path[-1], x))
+    return np.array([host(W)[0] for W in path])
+
+
+# %%
+path = follow(NO_ERROR["Hebb"], clouds["correlated"], [0.3, -0.6])
+length = np.linalg.norm(path, axis=1)
+values, vectors = np.linalg.eigh(host(second_moment(clouds["correlated"])))
+print(f"length {length[0]:.2f} at the start, {length[-1]:.0f} after 200 steps")
+print(f"growth in the last step {length[-1] / length[-2]:.4f}")
+print(f"1 + eta * largest eigenvalue {1 + 0.02 * values[-1]:.4f}")
+print(f"direction {path[-1] / length[-1]}, eigenvector {vectors[:, -1]}")
+assert np.isclose(length[-1] / length[-2], 1 + 0.02 * values[-1], rtol=1e-3)
+assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
+
+# %% [markdown]
+# **Answer.** The arrow turns to the long axis of the cloud, the eigenvector of $C$ with the largest eigenvalue
+# $\lambda_1$: its *first principal component*. (The sign of an eigenvector is arbitrary.) That is a useful direction.
+# But the length grows by the factor $1 + \eta\lambda_1$ a step, without end: what is strong drives the unit more, and
+# gets stronger. The **diagnosis** is the growth factor; it is above 1 in every direction, because every eigenvalue
+# of $C$ is positive. Hebb's rule cannot shrink anything, on no cloud and with no step size.
+#
+# ## 4. Oja's repair
+#
+# Oja's decay takes away $w\,\langle a^2\rangle$. Where does this come to rest? Where
+#
+# $$C\,w = \langle a^2\rangle\, w , \qquad \langle a^2\rangle = w^\top C\, w .$$
+#
+# The first says that $w$ is an eigenvector of $C$, with eigenvalue $\langle a^2\rangle$. Multiply it by $w^\top$ from
+# the left: $w^\top C\,w = \langle a^2\rangle\,\lvert w\rvert^2$. With the second, $\lvert w\rvert^2 = 1$, unless
+# the unit sees nothing at all.
+#
+# **Question.** So every unit eigenvector is a place of rest, the short axis of the cloud too. Start close to the short
+# axis. Will the arrow stay there?
+
+# %%
+cloud, short_axis = clouds["correlated"], vectors[:, 0]
+starts = {"on the short axis": short_axis, "0.001 beside it": short_axis + 0.001}
+starts |= {"length 0.2": [0.2, 0.0], "length 2": [0.0, 2.0]}
+paths = {name: follow(rules.oja_update, cloud, w, 600) for name, w in starts.items()}
+lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
+long_axis = vectors[:, -1]
+cosines = {name: abs(paths[name] @ long_axis) / lengths[name] for name in starts}
+for name in starts:
+    print(f"{name:18s} ends with length {lengths[name][-1]:.4f}, ", end="")
+    print(f"cosine to the long axis {cosines[name][-1]:.4f}")
+    assert np.isclose(lengths[name][-1], 1)
+    turned = name != "on the short axis"
+    assert np.isclose(cosines[name][-1], turned, atol=1e-4)
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+for name, colour in zip(starts, COLOURS, strict=False):
+    axes[0].plot(lengths[name], color=colour)
+    axes[1].plot(cosines[name], color=colour, label=name)
+axes[0].set(xlabel="steps", ylabel=r"length $\vert w\vert$")
+axes[1].set(xlabel="steps", ylabel="cosine to the long axis")
+fig.legend(loc="outside lower center", ncols=4, frameon=False)
+plt.show()
+
+# %% [markdown]
+# **Answer.** Exactly on the short axis it stays. A hair beside it, the arrow seems to rest for a while, then turns:
+# that rest is not stable. All lengths become 1, whatever they were, and the arrows that are free to turn end on the
+# long axis. Oja's decay **sets the size** of a unit's weights.
+#
+# ## 5. COPI keeps any size
+#
+# Now COPI's decay, still without an error, $z = a$. For a synapse of one unit, on average,
+#
+# $$\langle a\,x_j \rangle - w_j \langle x_j^2\rangle =
+# \sum_k w_k \langle x_k x_j\rangle - w_j \langle x_j^2\rangle = \sum_{k \ne j} w_k \langle x_k x_j\rangle .$$
+#
+# The decay takes away the synapse's *own* part in Hebb's term, and exactly that. What is left is what other inputs
+# contribute that go along with it: the term $W\,\mathrm{off}(C)$ of notebook 01.
+#
+# **Question.** Three rules, two clouds, three arrows each. Sketch all six panels before you look.
+
+# %%
+STARTS = ([0.4, -0.8], [-0.6, 0.3], [1.2, 1.0])
+
+
+def plot_panel(ax, rule, x):
+    ax.plot(*host(x).T, ".", color="silver", ms=3, zorder=0)
+    ax.add_patch(plt.Circle((0, 0), 1, fill=False, ls=":", color="dimgray"))
+    for start, colour in zip(STARTS, COLOURS, strict=False):
+        path = follow(rule, x, start)
+        ax.plot(*path.T, color=colour, lw=2)
+        ax.plot(*path[0], "o", color=colour, ms=6)
+        ax.plot(*path[-1], "*", color=colour, ms=14)
+    ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+    ax.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+
+
+# %%
+fig, axes = plt.subplots(2, 3, figsize=(7, 5), layout="constrained")
+for row, (kind, x) in zip(axes, clouds.items(), strict=True):
+    for ax, (name, rule) in zip(row, NO_ERROR.items(), strict=True):
+        plot_panel(ax, rule, x)
+        ax.set_title(name)
+    row[0].set_ylabel(f"{kind}\nweight, input 2")
+for ax in axes[1]:
+    ax.set_xlabel("weight, input 1")
+plt.show()
+
+# %% [markdown]
+# (Dots: the start. Stars: after 200 steps, where they are still in the picture. The dotted circle has radius 1.)
+#
+# **Answer.** Hebb's arrows leave the picture on both clouds. Oja's end on the circle, on the long axis of either
+# cloud. COPI's stay where they are on decorrelated inputs, whatever their size: there is nothing to correct, and
+# nothing is corrected. On *correlated* inputs COPI runs away as well, though more slowly than Hebb. The measurement:
+
+# %%
+for kind, x in clouds.items():
+    for name, rule in NO_ERROR.items():
+        length = np.linalg.norm(follow(rule, x, STARTS[0]), axis=1)
+        print(f"{kind:12s}  {name:13s}  length {length[0]:.2f} -> {length[-1]:.2f}")
+path = follow(NO_ERROR["COPI, z = a"], clouds["correlated"], STARTS[2])
+factor = np.linalg.norm(path[-1]) / np.linalg.norm(path[-2])
+print(f"growth of COPI, correlated: {factor:.4f}; predicted: {1 + 0.02 * 0.9:.4f}")
+assert np.isclose(factor, 1 + 0.02 * 0.9)
+assert np.isclose(length[0], length[-1])
+
+# %% [markdown]
+# What runs away is the term of correlation: two inputs with $\langle x_1 x_2\rangle = 0.9$ feed each other's weights,
+# by $1 + \eta \cdot 0.9$ a step ($0.9$ is the largest eigenvalue of $\mathrm{off}(C)$). So COPI's decay is no repair of
+# Hebb's explosion for *any* input. It is the right decay for decorrelated ones, which is where the lateral weights
+# come in.
+#
+# "Stays where it is" is a statement about the mean. The $x x^\top$ of a *single* sample is never diagonal.
+#
+# **Question.** Apply COPI, $z = a$, after each single sample (Eq. 5) of the decorrelated cloud. Does the arrow rest?
+
+
+# %%
+def wander(eta, n_samples=3000):
+    """The length of the arrow, sample by sample."""
+    x, order = host(clouds["decorrelated"]), np.random.default_rng(1)
+    w, lengths = np.array([0.4, -0.8]), []
+    for b in order.integers(len(x), size=n_samples):
+        w = w + eta * copi(w, x[b], post=w @ x[b])  # both synapses at once
+        lengths.append(np.linalg.norm(w))
+    return np.array(lengths)
+
+
+# %%
+spread = []
+for eta in (0.02, 0.002):
+    lengths = wander(eta)
+    spread.append(np.ptp(lengths))
+    print(f"eta {eta}: length between {lengths.min():.2f} and {lengths.max():.2f}")
+assert spread[1] < spread[0] / 3
+
+# %% [markdown]
+# **Answer.** It wanders. With the smaller step, it stays closer to where it started, at 0.89. The rest is one of the
+# mean, and nothing pulls the arrow back to a size, because no size is preferred. With an error signal there is
+# something that pulls, to which we come now.
+#
+# ## 6. Break it: Oja's decay in COPI's place
+#
+# COPI has a target: $z = D x$ for weights $D$ that the unit shall find. (In a network, $z = a + \delta$ with an error
+# signal that vanishes there.) On decorrelated inputs it rests at
+#
+# $$w_j = \frac{\langle z\,x_j\rangle}{\langle x_j^2\rangle} = d_j .$$
+#
+# What if we take Oja's decay instead, $\Delta w_j = z\,x_j - w_j\,z^2$?
+#
+# **Question.** The targets become four times as large. What happens to the length of the weights under each rule?
+
+# %%
+x = clouds["decorrelated"]
+direction = np.array([[0.8, -0.6]])  # of length 1
+sizes = np.array([0.5, 1.0, 2.0, 4.0])
+
+
+def learn(decay, z, n_steps=2000, eta=0.02):
+    """Hebb's term with a target, and COPI's decay (by columns) or Oja's (by rows)."""
+    W = asarray(np.zeros((1, 2)))
+    power = rules.mean_square(x if decay == "COPI" else z)  # of 2 inputs or 1 unit
+    for _ in range(n_steps):
+        W = W + eta * (rules.mean_outer(z, x) - W * power)
+    return host(W)
+
+
+# %%
+found = {}
+for decay in ("COPI", "Oja"):
+    found[decay] = [learn(decay, x @ asarray(s * direction).T) for s in sizes]
+lengths = {decay: np.linalg.norm(W, axis=(1, 2)) for decay, W in found.items()}
+
+# %%
+fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
+ax.plot(sizes, lengths["COPI"], "o-", color=COLOURS[2], label="COPI's decay")
+ax.plot(sizes, lengths["Oja"], "s--", color=COLOURS[0], label="Oja's decay")
+ax.set(xlabel="length of the desired weights", ylabel="length found")
+ax.set(xscale="log", yscale="log", xticks=sizes, xticklabels=sizes)
+ax.set(yticks=(0.25, 0.5, 1, 2, 4), yticklabels=(0.25, 0.5, 1, 2, 4))
+ax.minorticks_off()
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **Answer.** COPI finds every length. With Oja's decay, *larger* targets lead to *smaller* weights. The diagnosis is
+# the place where the rule rests: $w = \langle z\,x\rangle / \langle z^2\rangle$. With targets $s$ times as large, the
+# numerator grows by $s$ and the denominator by $s^2$. The direction is wrong as well, since $\langle z\,x_j\rangle =
+# d_j \langle x_j^2\rangle$ favours the stronger input, and nothing divides by $\langle x_j^2\rangle$.
+
+# %%
+for decay, weights in found.items():
+    w = weights[0][0]
+    length = np.linalg.norm(w)
+    print(f"{decay:5s} length {length:.3f}, direction {(w / length).round(3)}")
+z = x @ asarray(sizes[0] * direction).T
+predicted = host(rules.mean_outer(z, x)) / host(rules.mean_square(z))
+assert np.allclose(found["Oja"][0], predicted)
+assert np.allclose(found["COPI"], sizes[:, None, None] * direction)
+assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
+
+# %% [markdown]
+# (Desired: length 0.5, direction $(0.8, -0.6)$.) The **repair** is to put the pre-synaptic square back: the synapse has
+# to compare what its unit does with what *it* passes on. In the words of Appendix C, COPI's decay infers the scale that
+# the weights should take, where Oja's normalises it. Neither is the better rule: without targets, Oja's finds the
+# principal component, and COPI finds nothing at all. They answer different questions.
+#
+# ## 7. Lateral synapses
+#
+# The lateral weights $R$ of notebook 02 turn the inputs $y$ of a layer into decorrelated ones, $x = R y$. For one
+# lateral synapse and sample, Appendix C gives
+#
+# $$\Delta r_{ij} = -(q_i\, x_j - r_{ij}\, x_j^2), \qquad q = R x .$$
+#
+# That is the function `copi` from above, with its sign reversed: post is $q_i$, what unit $i$ receives if
+# the lateral weights pass on the activities $x$.
+
+# %%
+rng = np.random.default_rng(2)
+R = asarray(np.eye(4) + 0.3 * rng.normal(size=(4, 4)))
+x = rules.decorrelate(R, asarray(rng.normal(size=(50, 4))))
+q = rules.transform(R, x)
+local = rules.local_decorrelation_update(R, x)
+assert np.allclose(host(local), -by_synapses(copi, host(R), host(x), host(q)))
+assert np.allclose(host(local), host(-rules.copi_update(R, x, q)))
+
+# %% [markdown]
+# In matrix form this is $-R\,\mathrm{off}(C)$, Eq. 4 in its second line. But the update that the paper derives first,
+# above Eq. 4, is $-\mathrm{off}(C)\,R$. Written for one synapse and sample, it is
+#
+# $$\Delta r_{ij} = -\sum_{k \ne i} x_i\, x_k\, r_{kj} .$$
+#
+# **Question.** Can it be written as a function of `(r, pre, post)`? What does it need that the synapse does not have?
+
+
+# %%
+def matrix_form_loop(R, x):
+    dR = np.zeros_like(R)
+    for b in range(len(x)):
+        for i, j in np.ndindex(R.shape):
+            for k in range(len(R)):
+                if k != i:
+                    dR[i, j] -= x[b, i] * x[b, k] * R[k, j] / len(x)
+    return dR
+
+
+matrix = rules.decorrelation_update(R, x)
+assert np.allclose(host(matrix), matrix_form_loop(host(R), host(x)))
+
+# %% [markdown]
+# **Answer.** It cannot. It needs $x_k$ and $r_{kj}$: the activities of all other units, and the weights of *their*
+# synapses. We can measure that, too.
+#
+# **Question.** Change the lateral weights of unit 0 (the first row of $R$), and keep all activities $x$ as they are.
+# Which rows of $\Delta R$ change in the local form, which in the matrix form?
+
+# %%
+row = np.zeros((4, 4))
+row[0] = np.random.default_rng(3).normal(size=4)
+forms = {"local form": rules.local_decorrelation_update}
+forms["matrix form"] = rules.decorrelation_update
+changes = {}
+for name, form in forms.items():
+    change = np.abs(host(form(R + asarray(row), x) - form(R, x)))
+    changes[name] = np.where(change < 1e-12, 0, change)  # without rounding errors
+
+# %%
+fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), layout="constrained")
+for ax, (name, change) in zip(axes, changes.items(), strict=True):
+    ax.imshow(change > 0, cmap="Greys", vmin=0, vmax=2)
+    for (i, j), value in np.ndenumerate(change):
+        ax.text(j, i, f"{value:.1g}", ha="center", va="center")
+    ax.set(title=f"change of the update, {name}", xlabel="from unit $j$")
+    ax.set(xticks=range(4), yticks=range(4), ylabel="to unit $i$")
+    ax.grid(visible=False)
+plt.show()
+assert np.all((changes["local form"] > 0) == [[True], [False], [False], [False]])
+assert np.all((changes["matrix form"] > 0) == [[False], [True], [True], [True]])
+
+# %% [markdown]
+# **Answer.** In the local form, row 0 alone. In the matrix form, every row *but* row 0! All the other units would
+# have to know the weights of unit 0, and unit 0 does not look at its own.
+#
+# The paper takes the two to be equal because $R$ stays symmetric. Let $R$ decorrelate a batch, from the identity, and
+# compare the two updates on the way.
+
+# %%
+y = asarray(rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)))
+R = asarray(np.eye(4))
+for step in range(101):
+    x = rules.decorrelate(R, y)
+    dR = rules.decorrelation_update(R, x)
+    difference = host(rules.local_decorrelation_update(R, x) - dR)
+    relative = np.linalg.norm(difference) / np.linalg.norm(host(dR))
+    if step in (0, 1, 10, 100):
+        print(f"after {step:3d} steps the two differ by {100 * relative:.1f} %")
+    assert (relative < 1e-12) == (step == 0)
+    R = R + 0.01 * dR
+
+# %% [markdown]
+# They are equal at the first step, and at none later: $R$ does not stay symmetric, and symmetry would not be enough
+# ([Theorem 3](../docs/theory.md#3-r-does-not-stay-symmetric)). So the statement that COPI works from local activity
+# holds for Eqs. 5 and 6, and does not hold for the update above Eq. 4 ([claim C1](../docs/claims.md)). Both forms
+# decorrelate; notebook 02 compares them.
+#
+# ## 8. What each rule needs to know
+#
+# | rule | update of one synapse, one sample | decay | pre | post | own weight | others |
+# |---|---|---|---|---|---|---|
+# | Hebb | $a_i x_j$ | none | $x_j$ | $a_i$ | | |
+# | Oja | $a_i x_j - w_{ij}\,a_i^2$ | post-synaptic | $x_j$ | $a_i$ | $w_{ij}$ | |
+# | COPI, forward | $z_i x_j - w_{ij}\,x_j^2$ | pre-synaptic | $x_j$ | $z_i$ | $w_{ij}$ | |
+# | COPI, lateral, local form | $-(q_i x_j - r_{ij}\,x_j^2)$ | pre-synaptic | $x_j$ | $q_i$ | $r_{ij}$ | |
+# | decorrelation, matrix form | $-\sum_{k\ne i} x_i x_k r_{kj}$ | | | $x_i$ | | all $x_k$, $r_{kj}$ |
+#
+# | rule | rests, on average, where | size of the weights |
+# |---|---|---|
+# | Hebb | nowhere | grows without end |
+# | Oja | a unit's weights are a unit eigenvector of $C$, stable on the first | 1 |
+# | COPI, forward | $W = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1}$ | any, set by the targets |
+# | decorrelation, both forms | inputs are decorrelated (for invertible $R$) | see notebook 02 |
+#
+# ## Exercises
+#
+# ### Exercise 08.1 · Louder inputs
+#
+# All inputs become twice as large, $x \to 2x$. The targets $z$ of COPI stay as they are. What happens to the length of
+# the weights, once both rules have come to rest (decorrelated inputs)? Predict, then try it.
+#
+# - **a** Both halve.
+# - **b** COPI's halves, Oja's stays.
+# - **c** COPI's stays, Oja's halves.
+# - **d** Both stay.
+
+# %%
+answer = ...  # a letter, such as "a"
+
+check("08.1", answer)
+
+# %% [markdown]
+# ### Exercise 08.2 · How fast does it run away?
+#
+# COPI without an error, $z = a$, on three correlated inputs with the second moments below. By which factor does the
+# length of a unit's weights grow in each step with $\eta = 0.1$, once it grows steadily? Find it by experiment, to
+# $\pm 0.002$, and then say which eigenvalue it is.
+
+# %%
+x_three = batch_with(np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]))
+growth = ...  # your answer
+
+check("08.2", growth)
+
+# %% [markdown]
+# ### Exercise 08.3 · Where Oja's decay comes from
+#
+# The plain way to stop Hebb's explosion is to take a step of Hebb, $W + \eta\,\langle a x^\top\rangle$, and then to
+# scale the weights of every unit back to length 1. Write that: `W` is $(O, I)$, `x` is $(B, I)$, and the new weights
+# are returned. Then compare a step of yours with one of Oja's rule, for a small $\eta$.
+
+
+# %%
+def my_step(W, x, eta):
+    return ...  # your code
+
+
+check("08.3", my_step)
+
+# %% [markdown]
+# Solutions: [solutions/08_one_synapse.ipynb](solutions/08_one_synapse.ipynb).
+#
+# ## What you have seen
+#
+# - Hebb, Oja and COPI share Hebb's term, and differ in the decay: none, post-synaptic, pre-synaptic. Oja's sets the
+#   size of the weights to 1; COPI's keeps any size, and with a target finds the right one.
+# - COPI's decay takes away a synapse's own part in Hebb's term. On decorrelated inputs nothing else is left; on
+#   correlated ones the rest runs away.
+# - The forward rule and the local form of decorrelation are the same function of three numbers, up to a sign; the
+#   matrix form is not local.
+#
+# Proofs and tests: [Theorem 10](../docs/theory.md#10-a-single-synapse), held by
+# `tests/theorems/test_10_single_synapse.py`; [claims C1, C10, C39 and C40](../docs/claims.md).
+#
+# Next: [09_two_devices.ipynb](09_two_devices.ipynb), how the same code runs on a CPU and a GPU.

@@ -1,0 +1,128 @@
+# %% [markdown]
+# # 08 · Solutions
+#
+# To the exercises of [08 · One synapse: Hebb, Oja, COPI](../08_one_synapse.ipynb). Try them first; the hints of `check`
+# go a long way.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import rules
+from copi_np.backend import get_backend
+from copi_np.course import check
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.whitening import off_diagonal, second_moment
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, host = backend.asarray, backend.to_host
+plt.rcParams.update(STYLE)
+
+
+# %%
+def batch_with(C, n_samples=150):
+    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
+    white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)
+    return asarray(white @ np.linalg.cholesky(C).T)
+
+
+# %% [markdown]
+# ## Exercise 08.1 · Louder inputs
+#
+# All inputs become twice as large, the targets of COPI stay. What happens to the lengths at rest?
+
+# %%
+x = batch_with(np.diag([1.5, 0.7]))
+z = x @ asarray(np.array([[0.8, -0.6]])).T
+for factor in (1, 2):
+    W = V = asarray(np.array([[0.3, 0.2]]))
+    for _ in range(2000):
+        W = W + 0.02 * rules.copi_update(W, factor * x, z)
+        V = V + 0.02 * rules.oja_update(V, factor * x)
+    print(f"inputs times {factor}: COPI {np.linalg.norm(host(W)):.3f}, ", end="")
+    print(f"Oja {np.linalg.norm(host(V)):.3f}")
+
+check("08.1", "b")
+
+# %% [markdown]
+# **Why.** COPI rests at $w_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. With $2x$ the numerator doubles and
+# the denominator becomes four times as large: the weights halve, so that $W x$ is what it was. Oja's rule rests at a
+# unit eigenvector of $C$; $4\,C$ has the same ones.
+#
+# **Usual mistakes.** Looking at the speed for the place of rest (both rules move faster with louder inputs). Taking
+# Oja's $\langle a^2\rangle = 1$ for the condition of rest: it is $\lvert w\rvert = 1$.
+#
+# ## Exercise 08.2 · How fast does it run away?
+#
+# The growth factor of COPI with $z = a$ on three correlated inputs, $\eta = 0.1$.
+
+# %%
+x = batch_with(np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]))
+W, length = asarray(np.array([[0.01, -0.02, 0.01]])), []
+for _ in range(300):
+    W = W + 0.1 * rules.copi_update(W, x, rules.transform(W, x))
+    length.append(np.linalg.norm(host(W)))
+growth = length[-1] / length[-2]
+off = host(off_diagonal(second_moment(x)))
+print(f"growth {growth:.4f}, predicted {1 + 0.1 * np.linalg.eigvalsh(off)[-1]:.4f}")
+check("08.2", growth)
+
+# %% [markdown]
+# **Why.** Without an error, COPI's mean update is $W\,\mathrm{off}(C)$. Along an eigenvector of $\mathrm{off}(C)$ with
+# eigenvalue $\mu$, a step multiplies by $1 + \eta\mu$, and in the end the direction with the largest factor has
+# overgrown all others: $1 + 0.1 \cdot 0.764 \approx 1.076$.
+#
+# **Usual mistakes.** The eigenvalue of $C$ instead of $\mathrm{off}(C)$, which is Hebb's growth. Measuring at the
+# start, where the arrow still turns and may even shrink.
+#
+# ## Exercise 08.3 · Where Oja's decay comes from
+#
+# A step of Hebb, then the weights of every unit scaled to length 1.
+
+
+# %%
+def my_step(W, x, eta):
+    a = x @ W.T
+    new = W + eta * a.T @ x / len(x)
+    return new / np.linalg.norm(new, axis=1, keepdims=True)
+
+
+check("08.3", my_step)
+
+# %% [markdown]
+# **Why.** The weights of a unit are a row of $W$, so lengths are taken along `axis=1`, and `keepdims=True` keeps them a
+# column of shape $(O, 1)$, which divides row by row.
+#
+# Now the comparison with Oja's rule. For $\lvert w\rvert = 1$, the length after Hebb's step is
+# $1 + \eta\,\langle a^2\rangle + O(\eta^2)$. Divide by it:
+#
+# $$\frac{w + \eta\,C w}{1 + \eta\,\langle a^2\rangle} =
+# w + \eta\,\bigl(C w - \langle a^2\rangle\,w\bigr) + O(\eta^2) ,$$
+#
+# and the bracket is Oja's rule. So the difference between the two should fall with the square of $\eta$.
+
+# %%
+rng = np.random.default_rng(0)
+x, W = rng.normal(size=(50, 4)), rng.normal(size=(3, 4))
+W /= np.linalg.norm(W, axis=1, keepdims=True)
+oja = host(rules.oja_update(asarray(W), asarray(x)))
+etas = np.array([0.1, 0.03, 0.01, 0.003, 0.001])
+gaps = [np.linalg.norm(my_step(W, x, eta) - (W + eta * oja)) for eta in etas]
+order = np.polyfit(np.log(etas), np.log(gaps), 1)[0]
+print(f"the gap falls with eta to the power of {order:.2f}")
+assert 1.9 < order < 2.1
+
+# %%
+fig, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
+ax.loglog(etas, gaps, "o-", color=COLOURS[0], label="gap")
+square = gaps[0] * (etas / etas[0]) ** 2
+ax.loglog(etas, square, ":", color="black", label=r"slope of $\eta^2$")
+ax.set(xlabel=r"step size $\eta$", ylabel="gap to Oja's step")
+ax.legend()
+plt.show()
+
+# %% [markdown]
+# **Usual mistakes.** Scaling the columns, or the whole matrix. Forgetting the root. Scaling the step instead of the
+# weights. And, as a rule for a synapse: to divide, the unit has to add up the squares of all its weights. Oja's decay
+# does without; that is its point.
