@@ -1,0 +1,628 @@
+# %% [markdown]
+# # 09 · One code, two devices
+#
+# Every equation of this package stands once, and runs on a CPU with NumPy and on a GPU
+# with CuPy. This notebook shows how that is done, what goes wrong when one forgets
+# about it, and how it is checked on machines that have no GPU. It needs none itself.
+#
+# **What you will be able to do**
+#
+# - write a function that runs unchanged on any array library;
+# - move arrays between host and device on purpose, and read the message when one
+#   forgot to;
+# - time a computation on a GPU without fooling yourself;
+# - explain what can be checked without a GPU, and what cannot.
+#
+# **Time.** 40 minutes to read and run (the cells compute for about ten seconds); 30
+# minutes for the exercises.
+#
+# **Before this.** Notebook 00, and the COPI rule of notebook 01. No mathematics.
+#
+# **In the paper.** Nothing: this is craft. Appendix D says that the authors computed on
+# GPUs.
+
+# %%
+import time
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+
+import matplotlib.pyplot as plt
+import numpy as np
+from array_api_compat import array_namespace
+
+from copi_np import Backend, BackendError, InputError, Network, get_backend, rules
+from copi_np.course import check
+from copi_np.datasets import Dataset, Split, load_dataset
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.training import Schedule, fit
+
+# %%
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+plt.rcParams.update(STYLE)
+print(backend)
+
+# %% [markdown]
+# ## 1. Two memories
+#
+# A GPU is a second computer with a memory of its own. Your Python program runs on the
+# **host**. It can ask the **device** to compute, but only with arrays that lie in the
+# device's memory. The road between the two is slow, compared with what either does by
+# itself. So the first rule of the trade: *cross it rarely, and on purpose.*
+
+# %%
+figure, axes = plt.subplots(figsize=(7, 2.2))
+for x, name, library in [(0, "host", "NumPy arrays"), (6, "device", "CuPy arrays")]:
+    axes.add_patch(plt.Rectangle((x, 0), 3, 2, fill=False, edgecolor="gray", lw=2))
+    axes.text(x + 1.5, 1.4, name, ha="center", weight="bold")
+    axes.text(x + 1.5, 0.6, library, ha="center")
+arrow = {"arrowstyle": "-|>", "lw": 2, "color": COLOURS[0]}
+roads = [(3, 6, 1.45, "asarray"), (6, 3, 0.55, "to_host, scalar")]
+for start, end, height, text in roads:
+    axes.annotate("", (end, height), (start, height), arrowprops=arrow)
+    axes.text(4.5, height + 0.12, text, ha="center", family="monospace", size=9)
+axes.set(xlim=(-0.2, 9.2), ylim=(-0.1, 2.1))
+_ = axes.axis("off")
+# %% [markdown]
+# A `Backend` is this picture as an object: an array library (`xp`), a device, and the
+# roads between. It is chosen once, and passed on explicitly: `Network(...,
+# backend="cupy")`. There is no global switch. A switch would be changed in one place
+# and trusted in another, and arrays of two libraries would meet in the middle.
+#
+# **Question.** What should `get_backend("cupy")` do on a machine without a GPU: fall
+# back to NumPy, or refuse?
+
+# %%
+for name in ("numpy", "auto", "cupy", "gpu"):
+    try:
+        print(f"{name!r}: {get_backend(name)}")
+    except (BackendError, InputError) as error:
+        print(f"{name!r}: {type(error).__name__}: {error}")
+
+# %% [markdown]
+# **Answer.** Whoever says "cupy" means it: a silent fallback would be noticed hours
+# later, by its slowness. So it refuses, says what is missing, and how to get it.
+# Whoever does not mind says "auto", which is CuPy where a GPU *works*, else NumPy. To
+# find out, a small product is computed on the device: `import cupy` alone succeeds on
+# machines without a GPU.
+#
+# In a terminal, `copi-np doctor` tells the same, with all versions and data sets. Here
+# are two of its lines:
+
+# %%
+from copi_np.doctor import report
+
+wanted = ("GPU", "backend")
+print(*(line for line in report().splitlines() if line.startswith(wanted)), sep="\n")
+
+# %% [markdown]
+# ## 2. There and back
+#
+# `asarray` copies from the host to the device, `to_host` back. Both *copy*, also on
+# NumPy, where they need not. So the same program behaves in the same way everywhere.
+
+# %%
+host = np.arange(6.0).reshape(2, 3)
+there = backend.asarray(host, "float32")  # a dtype may be given
+host[0, 0] = 100  # the copy does not notice
+back = backend.to_host(there)
+assert back[0, 0] == 0
+print(type(there).__name__, there.dtype, "->", type(back).__name__, back.dtype)
+
+# %% [markdown]
+# ## 3. The library is found from the data
+#
+# How can one function serve two libraries? Take the mean square of every input,
+# $\langle x_j^2\rangle$, the diagonal in the COPI rule. First as a loop, then with
+# NumPy's functions:
+
+# %%
+x_host = np.random.default_rng(0).normal(size=(50, 4))
+
+by_loop = np.zeros(4)
+for sample in x_host:
+    for j in range(4):
+        by_loop[j] += sample[j] ** 2 / len(x_host)
+
+by_numpy = np.mean(x_host * x_host, axis=0)
+assert np.allclose(by_loop, by_numpy)
+
+# %% [markdown]
+# The second form names NumPy, and so it works for NumPy only. But NumPy, CuPy and
+# others agree on a common set of functions with the same names and meanings: the
+# [array API standard](https://data-apis.org/array-api/latest/). So we ask the *array*
+# for its library, and call that `xp`:
+
+
+# %%
+def mean_square(x):
+    xp = array_namespace(x)  # NumPy's functions for a NumPy array, CuPy's for CuPy's
+    return xp.mean(x * x, axis=0)
+
+
+assert np.allclose(mean_square(x_host), by_loop)
+x = backend.asarray(x_host)
+assert np.allclose(backend.to_host(mean_square(x)), by_loop)
+assert np.allclose(backend.to_host(rules.mean_square(x)), by_loop)
+print(array_namespace(x).__name__)
+
+# %% [markdown]
+# Nothing else is needed: operators (`+`, `*`, `@`, `x.T`) belong to the arrays
+# themselves, and functions come from `xp`. All of `rules.py` is written like this.
+#
+# ### A second device for everybody
+#
+# You may have no GPU. But there is a library made for this purpose:
+# [array-api-strict](https://data-apis.org/array-api-strict/) offers what the standard
+# names and *nothing else*. It has several pretended devices, and refuses to mix them.
+# Its arrays are computed by NumPy underneath, so it is no faster; it is strict. To use
+# it we need a backend for it, which is a few lines: `Backend` works with any library
+# that follows the standard.
+
+# %%
+HAVE_STRICT = find_spec("array_api_strict") is not None
+if HAVE_STRICT:
+    import array_api_strict as library
+
+    HERE, THERE = library.Device("CPU_DEVICE"), library.Device("device1")
+else:
+    print("pip install array-api-strict, and begin again: below, nothing is refused")
+
+
+# %%
+class StrictBackend(Backend):
+    """array-api-strict, on a device that is not its default one."""
+
+    def __init__(self):
+        super().__init__("strict", library, THERE)
+
+    def to_host(self, array):
+        return np.array(library.asarray(array, device=HERE))
+
+
+strict = StrictBackend() if HAVE_STRICT else get_backend("numpy")
+print(strict)
+
+# %% [markdown]
+# **Question.** The COPI rule was written without a thought of this library. Will
+# `rules.copi_update` run on it? Will it give the same numbers?
+
+# %%
+rng = np.random.default_rng(1)
+W, z = rng.normal(size=(3, 4)), rng.normal(size=(50, 3))
+expected = z.T @ x_host / 50 - W * by_loop
+
+for there in (get_backend("numpy"), backend, strict):
+    dW = rules.copi_update(*(there.asarray(array) for array in (W, x_host, z)))
+    assert there.owns(dW)  # the result stays on the device of the arguments
+    assert np.allclose(there.to_host(dW), expected)
+    print(f"{there.name:7} {type(dW).__module__}.{type(dW).__name__}")
+
+# %% [markdown]
+# **Answer.** It runs, the numbers agree, and the result lies where the arguments lay.
+# (The second line repeats the first, unless you have changed `BACKEND`.)
+
+# %% [markdown]
+# ## 4. Break it: arrays that meet where they should not
+#
+# Four slips that everybody makes. `x` below lies on the strict device, `x_host` on the
+# host.
+#
+# **Question.** Which of the four would work without complaint if both were NumPy
+# arrays?
+
+
+# %%
+def attempt(action):
+    """Run it; print and return the name of what it raises, or None."""
+    try:
+        action()
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+        return type(error).__name__
+    print("accepted")
+    return None
+
+
+# %%
+x, W_there, z_there = (strict.asarray(array) for array in (x_host, W, z))
+order = np.array([3, 1, 2])
+
+raised = [
+    attempt(lambda: np.mean(x)),  # a function of NumPy, for an array of another library
+    attempt(lambda: x - x_host),  # an operand that stayed on the host
+    attempt(lambda: x[order]),  # so did the index
+    attempt(lambda: rules.copi_update(W, x, z_there)),  # W was never moved
+]
+assert all(raised) == HAVE_STRICT
+
+# %% [markdown]
+# **Answer.** All four. That is the trouble with NumPy as a test: it accepts what a GPU
+# cannot. How to read the messages:
+#
+# 1. *Can't convert array .. to a NumPy array*: a function called `np.` got an array of
+#    the device. Write `xp.` instead.
+# 2. *Expected Array or Python scalar, got ndarray*: one operand was made by NumPy. Find
+#    where, and add `backend.asarray`.
+# 3. *Index arrays .. must be*: indices are data too. Move them (as `fit` moves the
+#    order of the samples, once an epoch), or take a slice.
+# 4. *need arrays of one library*: this one is ours. Each function of `rules.py` begins
+#    with `common_namespace("OI BI BO", W, x, z)`, which compares library, device,
+#    dtype and shapes before anything is computed.
+#
+# CuPy's own messages differ in wording. For the second it says `Unsupported type <class
+# 'numpy.ndarray'>`; `np.asarray` of its arrays gives `Implicit conversion to a NumPy
+# array is not allowed`. The cause is the same, and so is the repair.
+#
+# ### A slip that raises nothing
+#
+# We train in float32, which takes half the memory of float64.
+#
+# **Question.** `x32` is a float32 array. Which dtype has `np.float64(0.5) * x32`, and
+# which `0.5 * x32`?
+
+# %%
+x32 = backend.asarray(x_host, "float32")
+step_sizes = np.logspace(-3, -1, 3)  # an array of NumPy: its items are np.float64
+print("float:     ", (0.5 * x32).dtype)
+print("np.float64:", (step_sizes[0] * x32).dtype)
+assert (step_sizes[0] * x32).dtype == backend.xp.float64
+assert (float(step_sizes[0]) * x32).dtype == backend.xp.float32
+
+# %% [markdown]
+# **Answer.** A Python float adapts to the array. A number of NumPy's has a dtype of its
+# own, and the wider one wins: from here on everything is float64, silently, at twice
+# the memory. `Network.step` therefore turns its step sizes into Python floats, and the
+# rules refuse mixtures:
+
+# %%
+W64 = backend.asarray(W, "float64")
+message = attempt(lambda: rules.copi_update(W64, x32, backend.asarray(z, "float32")))
+assert message == "InputError"
+
+# %% [markdown]
+# ## 5. What the standard lacks: one fused product
+#
+# A step of learning adds a product to the weights, in place: $W \leftarrow W +
+# \frac{\eta}{B}\, z^\top x$ (samples as rows). Written plainly, `W += eta / B * z.T @ x`
+# first builds the product, an array as large as $W$, and then adds it: one more pass
+# over the memory. cuBLAS, the library of matrix products on NVIDIA's GPUs, can
+# accumulate inside the product. The standard has no name for this, so the backend has:
+# `matmul_add`.
+
+# %%
+W_loop, eta = W.copy(), 0.1
+for b in range(50):
+    for i in range(3):
+        for j in range(4):
+            W_loop[i, j] += eta / 50 * z[b, i] * x_host[b, j]
+
+W_moved = backend.asarray(W)
+z_moved, x_moved = backend.asarray(z), backend.asarray(x_host)
+backend.matmul_add(W_moved, z_moved.T, x_moved, eta / 50)
+assert np.allclose(W_loop, W + eta / 50 * z.T @ x_host)
+assert np.allclose(backend.to_host(W_moved), W_loop)
+
+# %% [markdown]
+# That is all of the boundary: `asarray`, `to_host`, `scalar`, `synchronize` (next) and
+# `matmul_add`. What can be said in `xp` does not belong there.
+
+# %% [markdown]
+# ## 6. The device works while you do not look
+#
+# When Python asks a GPU for a product, it does not wait for the answer. It puts the
+# request into a queue and goes on. Only when a *value* is needed on the host does it
+# wait. We can build a model of that with a second thread that works through a queue,
+# one product after the other:
+
+# %%
+A = np.random.default_rng(0).normal(size=(1000, 1000))
+queue = ThreadPoolExecutor(max_workers=1)  # our model of a device
+
+start = time.perf_counter()
+products = [queue.submit(np.matmul, A, A) for _ in range(5)]
+asked = time.perf_counter() - start
+last = products[-1].result()  # waits for the value
+finished = time.perf_counter() - start
+queue.shutdown()
+
+# %% [markdown]
+# **Question.** What does a stopwatch show that is stopped after the line with `submit`?
+
+# %%
+print(f"asked after {1000 * asked:.1f} ms, finished after {1000 * finished:.0f} ms")
+assert asked < finished / 5
+
+# %% [markdown]
+# **Answer.** Next to nothing: how long it takes to *ask*. Whoever times a GPU like this
+# measures the speed of Python, and publishes wonders. An honest stopwatch waits for the
+# device before it is stopped, by `synchronize`. It also asks once before, since on a
+# GPU the first call of a function compiles it.
+
+
+# %%
+def seconds(backend, action, repeats=10):
+    """Time that an action takes on a backend, with the device idle before and after."""
+    action()  # the first call may compile
+    backend.synchronize()
+    start = time.perf_counter()
+    for _ in range(repeats):
+        action()
+    backend.synchronize()
+    return (time.perf_counter() - start) / repeats
+
+
+arguments = [backend.asarray(array) for array in (W, x_host, z)]
+assert seconds(backend, lambda: rules.copi_update(*arguments)) > 0
+
+# %% [markdown]
+# On NumPy `synchronize` does nothing, and nothing is needed.
+#
+# ### Every value that you look at is a wait
+#
+# A reduction such as `xp.mean` does not give a number there, but an array without axes,
+# which stays on the device.
+# `float(...)` of it, `if` with it, `print` of it: each waits until the queue is empty,
+# and only then does Python go on to ask for more.
+
+# %%
+net = Network([4, 3], rng=np.random.default_rng(0), backend=strict, dtype="float64")
+loss = net.step(strict.asarray(x_host), strict.asarray(np.ones((50, 3))), eta_W=0.01)
+print(type(loss).__name__, loss.shape, "->", type(strict.scalar(loss)).__name__)
+assert loss.shape == ()
+
+# %% [markdown]
+# Suppose that for each batch the host needs 3 ms to ask, and the device 4 ms to
+# compute. (Made-up numbers: this is a sketch, not a measurement.) What does it cost to
+# read the loss after every batch?
+
+
+# %%
+def timeline(reads_every_loss, batches=5, ask=3, compute=4):
+    """Intervals (start, length) in which the host asks, and the device computes."""
+    host_free, device_free, host, device = 0, 0, [], []
+    for _ in range(batches):
+        host.append((host_free, ask))
+        host_free += ask
+        device.append((max(host_free, device_free), compute))
+        device_free = sum(device[-1])
+        host_free = device_free if reads_every_loss else host_free
+    return host, device
+
+
+# %%
+figure, rows = plt.subplots(2, 1, figsize=(7, 2.8), sharex=True, layout="constrained")
+for axes, reads in zip(rows, (True, False), strict=True):
+    for height, bars in enumerate(timeline(reads)):
+        at, colour = (height - 0.35, 0.7), COLOURS[height]
+        axes.broken_barh(bars, at, facecolor=colour, edgecolor="white")
+    title = "every loss is read at once" if reads else "losses are read at the end"
+    axes.set(yticks=[0, 1], yticklabels=["host", "device"], title=title)
+rows[1].set(xlabel="time (ms)")
+assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
+
+# %% [markdown]
+# When every loss is read, host and device take turns, and each idles while the other
+# works: 35 ms. When losses are left on the device, it is busy without a gap: 23 ms. So
+# `Network.step` returns the loss unread, and `fit` collects the losses of an epoch and
+# moves them together.
+#
+# It is easy to check that it does. Here is a backend that computes on NumPy, but counts
+# how often a value is asked for:
+
+
+# %%
+class CountingBackend(Backend):
+    """NumPy as if it were a device, with a count of the values that are asked for."""
+
+    def __init__(self):
+        super().__init__("counting", get_backend("numpy").xp)
+        self.asked = 0
+
+    def scalar(self, array):
+        self.asked += 1
+        return super().scalar(array)
+
+    def to_host(self, array):
+        self.asked += 1
+        return super().to_host(array)
+
+
+# %%
+def count_asked(n_epochs, sizes, batch_size):
+    """How often `fit` asks for values, with 12 samples to train on."""
+    labels = np.arange(18) % 3
+    split = Split(np.eye(3)[labels[:12]], labels[:12])
+    data = Dataset("tiny", split, Split(np.eye(3)[labels[12:]], labels[12:]), 3)
+    counting, rng = CountingBackend(), np.random.default_rng(0)
+    net = Network(sizes, rng=rng, backend=counting)
+    options = {"schedule": Schedule(0.01, 0.01), "rng": rng, "batch_size": batch_size}
+    fit(net, data, epochs=n_epochs, **options)
+    return counting.asked
+
+
+print("one epoch, two layers, 3 batches:", count_asked(1, [3, 4, 3], batch_size=4))
+
+# %% [markdown]
+# ## 7. The same start on every device
+#
+# Random numbers would be the end of all comparison: each library draws its own, and the
+# standard has none. So this package draws *everything* on the host, from one explicit
+# `numpy.random.Generator`, and then moves it: weights, feedback, the order of samples.
+#
+# **Question.** Two networks with the same seed, one on NumPy and one on another device.
+# After two epochs of training on digits, how much will their weights differ?
+
+# %%
+data = load_dataset("mnist-5k")
+schedule = Schedule(
+    eta_W=1e-3,
+    eta_R=1e-3,
+    first_epochs=1,  # R alone in the first epoch
+    first_eta_R=1e-3,
+    delta_scale=500,
+)
+
+
+def trained(there):
+    net = Network([784, 50, 10], rng=np.random.default_rng(0), backend=there)
+    history = fit(net, data, epochs=2, schedule=schedule, rng=np.random.default_rng(1))
+    W, R = net.layers[0].W, net.layers[0].R
+    return history[-1].test_accuracy, there.to_host(W), there.to_host(R)
+
+
+# %%
+on_numpy = trained(get_backend("numpy"))
+for there in (backend, strict):
+    accuracy, W_after, R_after = trained(there)
+    weights = zip((W_after, R_after), on_numpy[1:], strict=True)
+    most = max(np.abs(one - other).max() for one, other in weights)
+    print(f"{there.name:7} test accuracy {100 * accuracy:.1f} %, differs by {most:.1g}")
+    assert most < 0.01
+    assert abs(accuracy - on_numpy[0]) < 0.02
+
+# %% [markdown]
+# **Answer.** On the strict device not at all: NumPy computes underneath, the same sums
+# in the same order. A GPU adds in another order, and float32 keeps about seven digits.
+# So there the weights would agree to some digits, fewer as training goes on, and never
+# to the last one.
+
+# %% [markdown]
+# ## 8. How it is checked without a GPU
+#
+# The machines on which this package was written and is tested have no GPU. **Nothing of
+# it has run on a real one so far.** What can be done instead, and what does it find?
+#
+# - **A strict library.** Every public function, and whole steps of training, run on
+#   array-api-strict, on a device that is not its default one. This finds names outside
+#   the standard, host data among device data, arrays made on the wrong device, mixed
+#   dtypes. It does not find what CuPy lacks although the standard has it.
+# - **A record of the real CuPy**: its names and the parameters of each, as a file
+#   ([`cupy_surface.json`](../tests/cupy_surface.json)). A test reads the source of the
+#   package and compares ([`test_cupy.py`](../tests/test_cupy.py)). This finds a function
+#   or a keyword that CuPy does not have, not what the functions do.
+# - **A double of CuPy** ([`cupy_double.py`](../tests/cupy_double.py)): the recorded names
+#   and no others, host arrays refused, computed by NumPy. The whole package runs on it,
+#   its own CuPy code included. This finds copies to the host that nobody asked for. It
+#   does not find a wrong answer of the real one, and knows nothing of speed or waiting.
+# - **The tests marked `gpu`** do the same on a real CuPy. They are skipped wherever no
+#   GPU works: so far, everywhere.
+#
+# The double has found one fault already: a singular matrix makes NumPy raise an error,
+# and CuPy go on with NaN. `inference_update` looks for that now.
+#
+# **Question.** Somebody writes `xp.sum(x, axis=0, where=alive)`. NumPy has the
+# parameter `where`. Which of the first two checks find it?
+
+# %%
+if HAVE_STRICT:
+    attempt(lambda: library.sum(x, axis=0, where=True))
+
+# %% [markdown]
+# **Answer.** Both. The standard does not know `where` for sums, so that the strict
+# library refuses it; and in the record of CuPy the parameters of `sum` end before it.
+#
+# If you have a GPU, you can do what we could not:
+#
+#     pip install '.[test,gpu12]'     # or gpu13, for CUDA 13
+#     copi-np doctor
+#     python -m pytest -m gpu
+#
+# Please tell us what came of it.
+
+# %% [markdown]
+# ## 9. What to write, and what not
+#
+# | write | not | because |
+# |---|---|---|
+# | `xp = array_namespace(x)` | `np.` in the function | the data know their library |
+# | `x.T @ x`, `x * x` | `np.einsum`, `np.dot` | operators are standard |
+# | `xp.mean(x, axis=0)` | `x.mean(axis=0)` | functions, hardly any methods |
+# | `x.shape[0]` | `len(x)` | not all arrays have a length |
+# | `xp.eye(n, dtype=.., device=..)` | `xp.eye(n)` | defaults are the wrong ones |
+# | `xp.where(a > 0, a, 0.1 * a)` | `if a[0] > 0:` | an `if` on a value waits |
+# | `C * (1 - xp.eye(..))` | `np.fill_diagonal(C, 0)` | NumPy's alone, and in place |
+# | `rng.normal(..)`, then `asarray` | `xp.random` | not standard, other numbers |
+# | one `to_host` at the end | `float(loss)` every batch | each is a wait |
+# | `asarray(v, "float32")` | float64 among float32 | refused, or wider |
+#
+# For a new array, `dtype=x.dtype, device=device(x)`, where `device` is that of
+# `array_api_compat`. CONTRIBUTING.md says it all in one sentence:
+# arithmetic is written in the array API standard, and only `backend.py` knows NumPy and
+# CuPy by name.
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 09.1 · Predict
+#
+# `x` lies on a GPU, `labels` and `weights` are NumPy arrays on the host. Which is the
+# first line that *waits* for the device, and which is the first that *raises* an error?
+#
+#     A    n = x.shape[0]
+#     B    C = x.T @ x / n
+#     C    weights = np.where(labels == 3, 1.0, 0.5)
+#     D    largest = xp.max(xp.abs(C))
+#     E    print("large" if largest > 10 else "small")
+#     F    C = C / largest
+#     G    x = x * weights[:, None]
+#
+# Give the two letters as one string.
+
+# %%
+answer = ...  # such as "AB": A waits, B raises
+check("09.1", answer)
+
+# %% [markdown]
+# ### Exercise 09.2 · Make it portable
+#
+# The function below works with NumPy. Write it so that it works with any array library
+# and on any device, and returns an array without axes that *stays* there. (The check
+# uses array-api-strict if it is installed.)
+
+
+# %%
+def mean_covariance_of_numpy(x):
+    """Mean absolute value of <x_i x_j> over all pairs i != j, for x (B, I)."""
+    C = np.einsum("bi,bj->ij", x, x) / len(x)
+    n = C.shape[0]
+    np.fill_diagonal(C, 0)
+    return float(np.abs(C).sum() / (n * (n - 1)))
+
+
+def mean_covariance(x):
+    # your code
+    ...
+
+
+check("09.2", mean_covariance)
+
+# %% [markdown]
+# ### Exercise 09.3 · How often does `fit` look?
+#
+# Experiment with `count_asked` of Section 6: vary the number of epochs, of layers
+# (`sizes`) and of batches (`batch_size`; there are 12 samples). Find the law, and write
+# it as a function.
+
+
+# %%
+def values_asked(n_epochs, n_layers, n_batches):
+    # your code
+    ...
+
+
+check("09.3", values_asked)
+
+# %% [markdown]
+# ## What you have seen
+#
+# - The library is found from the data (`array_namespace`), so that an equation stands
+#   once; a `Backend` adds the roads between host and device, and is passed explicitly.
+# - Mixing host and device raises, and each message says what was forgotten. A
+#   `np.float64` among float32 raises nothing.
+# - A device works while the host goes on. Reading a value waits; timing takes
+#   `synchronize`.
+# - A strict library and a double of CuPy find much without a GPU, and do not replace
+#   one. What holds the equality: [`test_backends.py`](../tests/test_backends.py).
+#
+# Next: [10, reproducing the paper](10_reproducing_the_paper.ipynb).

@@ -1,0 +1,119 @@
+# %% [markdown]
+# # 03 · Solutions
+#
+# The exercises of [03, error signals](../03_error_signals.ipynb), with what goes wrong
+# most often.
+
+# %%
+import numpy as np
+
+from copi_np import Network
+from copi_np.course import check
+from copi_np.course.lesson_03 import suspects
+
+# %% [markdown]
+# ## Exercise 03.1 · Another loss
+#
+# Derive $\delta_L$ for the cross-entropy of a softmax behind a linear output layer.
+
+
+# %%
+def output_signal(y, targets):
+    growth = np.exp(y)
+    p = growth / growth.sum(axis=1, keepdims=True)
+    return targets - p
+
+
+check("03.1", output_signal)
+
+# %% [markdown]
+# With $\log p_i = y_i - \log\sum_j e^{y_j}$ the loss is $\ell = -\sum_i y^*_i y_i +
+# \log\sum_j e^{y_j}$, since the targets sum to 1. Its slope in $y_k$ is $-y^*_k + p_k$,
+# and the signal is minus that: $\delta_L = y^* - p$. The output layer is linear, so that
+# $a_L = y_L$ and $f' = 1$.
+#
+# Usual mistakes: the gradient instead of its negative; a division by $B$, which belongs
+# to the mean in the update; a softmax that sums over the samples (`axis=0`); `sum`
+# without `keepdims=True`, whose shape does not fit. For large logits one subtracts the
+# largest of each row first, so that `exp` cannot overflow: `copi_np.losses.log_softmax`.
+
+# %% [markdown]
+# ## Exercise 03.2 · Direct feedback alignment
+#
+# All signals, the first layer's first, from `a`, `B` and `delta_L`.
+
+
+# %%
+def df(a):
+    return np.where(a > 0, 1.0, 0.1)
+
+
+def direct_feedback(a, B, delta_L):
+    hidden = [df(a_k) * (delta_L @ B_k.T) for a_k, B_k in zip(a[:-1], B, strict=True)]
+    return [*hidden, delta_L]
+
+
+check("03.2", direct_feedback)
+
+# %% [markdown]
+# $B \delta_L$ with samples as rows is `delta_L @ B.T`; each hidden unit multiplies by
+# its own slope. `delta_L` has the slope of the output units in it already.
+#
+# Usual mistakes: to pass the signal on from layer to layer, which is feedback
+# alignment; to forget $f'$, or to multiply by $f$; to leave out the output layer. With
+# layers of equal widths a missing transpose raises no error.
+
+# %% [markdown]
+# ## Exercise 03.3 · Four suspects
+#
+# One backward pass is right, one forgets $R$, one leaves out $f'$, one does not
+# transpose $W R$. Each experiment makes one fault harmless.
+
+# %%
+rng = np.random.default_rng(0)
+y0 = rng.normal(size=(8, 5)) @ rng.normal(size=(5, 5))
+targets = np.eye(3)[rng.integers(0, 3, 8)]
+
+
+# %%
+def line_up(prepare=lambda net: None, **options):
+    rng = np.random.default_rng(1)
+    net = Network([5, 4, 4, 3], rng=rng, dtype="float64", **options)
+    for _ in range(100):
+        net.step(y0, targets, eta_W=0.0, eta_R=0.02)
+    prepare(net)
+    trace = net.forward(y0)
+    _, _, last = right = net.error_signals(trace, targets)
+    for name, send in suspects.items():
+        wrong = zip(send(net.layers, trace, net.feedback, last), right, strict=True)
+        print(name, [f"{np.abs(one - other).max():.1e}" for one, other in wrong])
+
+
+# %%
+def symmetric_middle(net):
+    net.layers[1].W = net.layers[1].W + net.layers[1].W.T
+
+
+print("as it is")
+line_up()
+print("R is the identity")
+line_up(decorrelation=None)
+print("f' is one")
+line_up(activation="linear")
+print("R is the identity, and the middle W symmetric")
+line_up(symmetric_middle, decorrelation=None)
+
+# %%
+answer = "CDBA"
+check("03.3", answer)
+
+# %% [markdown]
+# C is right from the start. With $R = I$, D becomes right: it forgot $R$. With linear
+# units, B does: it left out $f'$. With $W R$ of the middle layer symmetric, A does (and
+# D, since $R = I$ there too): it did not transpose.
+#
+# A detail that also tells: A is right in the layer below the output even in the first
+# line-up. There the widths are 4 and 3, and $W R$ does not fit untransposed.
+#
+# The usual mistake is to change two things at once, and then not to know which of them
+# mattered.
