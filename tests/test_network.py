@@ -125,6 +125,7 @@ def test_the_output_activation_goes_before_a_list():
     for options in ({"output_activation": "linear"}, {"loss": "cross_entropy"}):
         network = make_network([5, 4, 3], activation=("tanh", "relu"), **options)
         assert [layer.activation.name for layer in network.layers] == ["tanh", "linear"]
+        assert network.config["activation"] == ["tanh", "relu"]  # a list, as it comes back from a file
 
 
 @pytest.mark.parametrize("decorrelation", FORMS)

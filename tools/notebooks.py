@@ -73,9 +73,8 @@ def repository() -> str | None:
     return match[1].removesuffix(".git") if match else None
 
 
-def setup_cell() -> str:
-    """The code of the cell that makes the package available."""
-    public = repository()
+def setup_cell(public: str | None) -> str:
+    """The code of the cell that makes the package available, from the public repository if there is one."""
     if public:
         return SETUP.format(does="installs it", then=f"%pip install --quiet git+https://github.com/{public}")
     message = "copi_np is not installed: run `pip install .` in the folder of the repository"
@@ -92,7 +91,7 @@ def from_source(source: Path, public: str | None) -> NotebookNode:
         path = notebook_path(source).relative_to(ROOT).as_posix()
         heading, _, rest = title.source.partition("\n")
         title.source = f"{heading}\n\n{BADGES.format(repository=public, path=path)}\n{rest}"
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(), metadata={"tags": ["setup"]}))
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(public), metadata={"tags": ["setup"]}))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
     notebook.metadata = nbformat.from_dict(
@@ -140,6 +139,7 @@ def executed(source: Path, fast: bool = False, double: bool = False) -> Notebook
         timeout=TIME_LIMIT,
         kernel_name="python3",
         resources={"metadata": {"path": str(folder)}},
+        coalesce_streams=True,
         extra_arguments=["--log-level=ERROR"],
     )
     try:

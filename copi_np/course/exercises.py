@@ -144,7 +144,7 @@ def as_array(answer: Any, shape: tuple[int, ...]) -> Array:
 def has_shape(answer: Any, shape: tuple[int, ...]) -> bool:
     """Whether an answer is an array, or a list of lists, of a shape."""
     try:
-        return np.shape(answer) == shape
+        return bool(np.shape(answer) == shape)
     except ValueError:  # rows of different lengths
         return False
 

@@ -1,0 +1,265 @@
+"""Pictures with settings to play with: decorrelation of two inputs, and the learning rates of one layer.
+
+Each comes three times: as a function from settings to a figure, such as `decorrelation_figure`; as a grid of a few
+settings, for print and for pages without a kernel; and as sliders, for a running notebook with ipywidgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from importlib import import_module
+from inspect import signature
+from io import BytesIO
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from copi_np import DivergenceError, Network
+from copi_np.analysis import decorrelation_path
+from copi_np.course.animation import draw_cloud, draw_lateral_weights, extent
+from copi_np.errors import choose
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
+from copi_np.whitening import mean_absolute_correlation, second_moment
+
+Array = npt.NDArray[Any]
+
+FORMS: Final = {"matrix": decorrelation_update, "local": local_decorrelation_update}
+EXPLODED: Final = 100.0
+"""Lateral weights above this size count as blown up: for the inputs here, those that survive stay below 4."""
+
+
+def batch_with(sigma: Array, n_samples: int) -> Array:
+    """Random samples (n_samples, I) whose second moments are exactly sigma (I, I)."""
+    noise = np.random.default_rng(0).normal(size=(n_samples, len(sigma)))
+    orthogonal, _ = np.linalg.qr(noise)
+    return np.asarray(np.sqrt(n_samples) * orthogonal @ np.linalg.cholesky(sigma).T)
+
+
+# ---------------------------------------------------------------------------------- decorrelation of two inputs
+
+
+def two_inputs(correlation: float) -> Array:
+    """Eighty samples of two inputs, (80, 2), with variances 1.5 and 0.75."""
+    covariance = correlation * np.sqrt(1.5 * 0.75)
+    return batch_with(np.array([[1.5, covariance], [covariance, 0.75]]), 80)
+
+
+def surviving_path(y: Array, eta_R: float, n_steps: int, form: str) -> Iterator[Array]:
+    """The lateral weights step by step, as far as they stay finite."""
+    for R in decorrelation_path(y, eta_R, n_steps, choose("form", form, FORMS)):
+        if not np.max(np.abs(R)) < EXPLODED:
+            return
+        yield R
+
+
+def draw_decorrelated(axes: Axes, y: Array, path: Sequence[Array]) -> None:
+    """The cloud at the two ends of a path: before, in grey, and after."""
+    draw_cloud(axes, y, extent(y), COLOURS[7])
+    draw_cloud(axes, decorrelate(path[-1], y), extent(y))
+    draw_lateral_weights(axes, path[-1])
+
+
+def outcome(path: Sequence[Array], n_steps: int) -> str:
+    """In words, whether R blew up."""
+    return f"after {n_steps} steps" if len(path) > n_steps else f"R blows up at step {len(path)}"
+
+
+def decorrelation_figure(
+    correlation: float = 0.9, eta_R: float = 0.1, n_steps: int = 20, form: str = "matrix"
+) -> Figure:
+    """Two inputs before and after some steps of decorrelation, and their second moments on the way.
+
+    Parameters
+    ----------
+    correlation : float     of the inputs, between -1 and 1
+    eta_R : float           step size
+    n_steps : int
+    form : {"matrix", "local"}
+
+    Returns
+    -------
+    figure : Figure         of R, only what came before it blew up
+    """
+    y = two_inputs(correlation)
+    path = list(surviving_path(y, eta_R, n_steps, form))
+    moments = np.array([second_moment(decorrelate(R, y)) for R in path])
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.6), layout="constrained")
+        cloud, curves = figure.subplots(1, 2)
+        draw_decorrelated(cloud, y, path)
+        cloud.set(ylabel="$x_2$", title=outcome(path, n_steps))
+        for (i, j), colour in zip(((0, 0), (1, 1), (0, 1)), COLOURS, strict=False):
+            curves.plot(moments[:, i, j], "o-", markersize=3, color=colour, label=f"$C_{{{i + 1}{j + 1}}}$")
+        curves.axhline(0, color="gray", linewidth=1)
+        bound = 2 / np.linalg.eigvalsh(moments[0])[-1]
+        curves.set(xlabel="step", ylabel="second moment", title=rf"$\eta$ = {eta_R:g}, $2/\lambda$ = {bound:.2f}")
+        curves.set(xlim=(-0.5, n_steps + 0.5), ylim=(-1.6, 1.6))
+        curves.legend(frameon=False, ncols=3, loc="lower right")
+    return figure
+
+
+def decorrelation_grid(
+    correlations: Sequence[float] = (0.5, 0.95), rates: Sequence[float] = (0.03, 0.3, 2.0), n_steps: int = 20
+) -> Figure:
+    """What `decorrelation_slider` shows, for a few settings: a row a correlation, a column a step size."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(2.2 * len(rates), 2.5 * len(correlations)), layout="constrained")
+        panels = figure.subplots(len(correlations), len(rates), sharex=True, sharey=True, squeeze=False)
+        for row, correlation in zip(panels, correlations, strict=True):
+            y = two_inputs(correlation)
+            for axes, eta_R in zip(row, rates, strict=True):
+                path = list(surviving_path(y, eta_R, n_steps, "matrix"))
+                draw_decorrelated(axes, y, path)
+                axes.set_title(f"$\\eta$ = {eta_R:g}\n{outcome(path, n_steps)}", fontsize=10)
+            row[0].set_ylabel(f"correlation {correlation:g}\n$x_2$")
+        for axes in panels[:-1].flat:
+            axes.set_xlabel("")
+    return figure
+
+
+# ------------------------------------------------------------------------------ the learning rates of one layer
+
+
+class Run(NamedTuple):
+    """How one layer learned."""
+
+    losses: list[float]
+    """Before each step, as far as it went."""
+    correlations: list[float]
+    """Mean absolute correlation of its inputs x, before each step."""
+    error: str
+    """Why it stopped early, or nothing."""
+
+
+def learn(eta_W: float, eta_R: float, correlation: float, rule: str, n_steps: int) -> Run:
+    """Train a linear layer of five inputs, of one variance and one correlation, and three outputs on one batch.
+
+    The targets are a random linear map of the inputs, so that a loss of 0 is within reach.
+    """
+    y = batch_with((1 - correlation) * np.eye(5) + correlation, 100)
+    targets = y @ np.random.default_rng(1).normal(size=(3, 5)).T
+    network = Network([5, 3], rng=np.random.default_rng(2), rule=rule, activation="linear", dtype="float64")
+    losses: list[float] = []
+    correlations: list[float] = []
+    for step in range(n_steps + 1):
+        x = decorrelate(network.layers[0].R, y)
+        try:
+            # the error signal of the quadratic loss is twice the error; halved, the target state z is the target
+            losses.append(float(network.step(y, targets, eta_W=eta_W, eta_R=eta_R, delta_scale=0.5)))
+        except DivergenceError:
+            return Run(losses, correlations, f"diverges at step {step}")
+        correlations.append(mean_absolute_correlation(second_moment(x)))
+    return Run(losses, correlations, "")
+
+
+def learning_rate_figure(
+    eta_W: float = 0.1, eta_R: float = 0.1, correlation: float = 0.8, rule: str = "copi", n_steps: int = 150
+) -> Figure:
+    """Loss of one linear layer while W and R learn, and the correlation of its inputs.
+
+    Parameters
+    ----------
+    eta_W, eta_R : float        step sizes of the forward and of the lateral weights
+    correlation : float         of every two inputs, from 0 to below 1
+    rule : {"copi", "sgd"}      of the forward weights
+    n_steps : int
+
+    Returns
+    -------
+    figure : Figure             up to where it diverges, if it does
+    """
+    run = learn(eta_W, eta_R, correlation, rule, n_steps)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(8, 3.4), layout="constrained")
+        loss, inputs = figure.subplots(1, 2)
+        loss.semilogy(run.losses, color=COLOURS[0])
+        inputs.plot(run.correlations, color=COLOURS[2])
+        loss.set(xlabel="step", ylabel="loss", ylim=(1e-6, 1e4), title=run.error or f"loss {run.losses[-1]:.2g}")
+        inputs.set(xlabel="step", ylabel="mean absolute correlation of x", ylim=(-0.02, 1))
+        for axes in (loss, inputs):
+            axes.set_xlim(0, n_steps)
+    return figure
+
+
+def learning_rate_grid(
+    rates_W: Sequence[float] = (0.01, 0.1, 1.0),
+    rates_R: Sequence[float] = (0.0, 0.01, 0.1),
+    correlation: float = 0.8,
+    n_steps: int = 150,
+) -> Figure:
+    """What `learning_rate_slider` shows of COPI, for a few settings: a panel for each eta_R, a curve for each eta_W."""
+    with rc_context(STYLE):
+        figure = Figure(figsize=(2.8 * len(rates_R), 3.4), layout="constrained")
+        panels = figure.subplots(1, len(rates_R), sharey=True, squeeze=False)[0]
+        for axes, eta_R in zip(panels, rates_R, strict=True):
+            for eta_W, colour in zip(rates_W, COLOURS, strict=False):
+                run = learn(eta_W, eta_R, correlation, "copi", n_steps)
+                axes.semilogy(run.losses, color=colour, label=rf"$\eta_W$ = {eta_W:g}")
+            axes.set(xlabel="step", title=rf"$\eta_R$ = {eta_R:g}", ylim=(1e-6, 1e4))
+        panels[0].set_ylabel("loss")
+        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    return figure
+
+
+# ----------------------------------------------------------------------------------------------------- sliders
+
+NO_SLIDERS: Final = (
+    "Sliders need ipywidgets: run `pip install ipywidgets`, and start the notebook again. "
+    "The figure above shows the same for a few settings."
+)
+
+
+def decorrelation_slider() -> Any:
+    """Sliders for `decorrelation_figure`; where ipywidgets is missing, a line that says so."""
+    return _sliders(
+        decorrelation_figure,
+        correlation=[round(0.05 * k, 2) for k in range(-19, 20)],
+        eta_R=[0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 1.2, 1.5, 2.0],
+        n_steps=list(range(1, 41)),
+        form=list(FORMS),
+    )
+
+
+def learning_rate_slider() -> Any:
+    """Sliders for `learning_rate_figure`; where ipywidgets is missing, a line that says so."""
+    rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
+    return _sliders(
+        learning_rate_figure,
+        eta_W=rates,
+        eta_R=[0.0, *rates],
+        correlation=[0.0, 0.2, 0.4, 0.6, 0.8, 0.9],
+        rule=["copi", "sgd"],
+        n_steps=[50, 150, 500],
+    )
+
+
+def _sliders(draw: Callable[..., Figure], **choices: Sequence[Any]) -> Any:
+    """A slider for each setting of `draw`, over these choices and from its own default, and the picture below."""
+    try:
+        widgets = import_module("ipywidgets")
+    except ImportError:
+        print(NO_SLIDERS)
+        return None
+    defaults = signature(draw).parameters
+    sliders = {
+        name: widgets.SelectionSlider(
+            options=values, value=defaults[name].default, description=name, continuous_update=False
+        )
+        for name, values in choices.items()
+    }
+    picture = widgets.Image(format="png")
+
+    def redraw(*_: object) -> None:
+        file = BytesIO()
+        draw(**{name: slider.value for name, slider in sliders.items()}).savefig(file, dpi=90)
+        picture.value = file.getvalue()
+
+    for slider in sliders.values():
+        slider.observe(redraw, "value")
+    redraw()
+    return widgets.VBox([*sliders.values(), picture])

@@ -1,0 +1,513 @@
+# %% [markdown]
+# # 07 · Compression
+#
+# **What you will be able to do**
+#
+# - derive the linear map that stands for several layers, and check it against least squares;
+# - replace the layers of a trained network by one matrix, without training it again;
+# - break this on correlated inputs, and find two faults, one of which the accuracy hides;
+# - repair it, with a theorem from notebook 05.
+#
+# **Time** 25 minutes to read and run, 20 minutes for the exercises.
+#
+# **Before this** Notebook 05 for the cancellation of Theorem 2; notebook 06 for the linear map. Least squares.
+#
+# **In the paper** Section 3.2, Appendix B and Figure 3C.
+
+# %%
+# %matplotlib inline
+from itertools import pairwise
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import Network, Schedule, fit, get_backend, load_dataset
+from copi_np.analysis import compress, stack_map
+from copi_np.course import check
+from copi_np.datasets import as_float, one_hot
+from copi_np.plotting import COLOURS, STYLE, compression_curves
+from copi_np.rules import linear_map
+from copi_np.training import evaluate
+from copi_np.whitening import mean_absolute_correlation, second_moment
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, host = backend.asarray, backend.to_host  # to the device and back
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## 1. Where COPI comes to rest
+#
+# The forward weights of COPI move by $\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle$. If the
+# targets $z$ stay what they are, the weights come to rest where $\Delta W = 0$, that is at
+#
+# $$W = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1},
+# \qquad w_{ij} = \frac{\langle z_i x_j\rangle}{\langle x_j^2\rangle} .$$
+#
+# Appendix B turns this around: we need not wait for the weights to come to rest. Given any inputs $x$ and any targets
+# $z$ we can *write down* where they would. On decorrelated inputs that is the best linear map from $x$ to $z$, the one
+# of least squares. It takes no inverse of a matrix, and no training.
+#
+# Let us check this on small data: three inputs, exactly decorrelated, and two targets that are *not* linear in them.
+# First as a loop.
+
+# %%
+rng = np.random.default_rng(0)
+x = np.linalg.qr(rng.normal(size=(20, 3)))[0] * [1, 2, 3]  # orthogonal columns
+z = np.stack([np.tanh(x[:, 0] - x[:, 1]), np.abs(x[:, 2])], axis=1)
+
+W = np.zeros((2, 3))
+for i in range(2):
+    for j in range(3):
+        W[i, j] = sum(z[:, i] * x[:, j]) / sum(x[:, j] ** 2)
+print(W.round(3))
+
+# %% [markdown]
+# **Question.** `numpy.linalg.lstsq` solves for the weights together, all at once. The loop looks at one pair of input
+# and target at a time. Will they agree, although $z$ is not linear in $x$?
+
+# %%
+least_squares = np.linalg.lstsq(x, z, rcond=None)[0].T
+assert np.allclose(W, least_squares)
+assert np.allclose(linear_map(x, z), least_squares)  # the library call
+
+mixed = x @ rng.normal(size=(3, 3))  # the same numbers, mixed: correlated
+error = linear_map(mixed, z) - np.linalg.lstsq(mixed, z, rcond=None)[0].T
+print(f"decorrelated {np.abs(W - least_squares).max():.1e}", end=", ")
+print(f"correlated {np.abs(error).max():.1e}")
+assert np.abs(error).max() > 0.01
+
+# %% [markdown]
+# **Answer.** They agree to rounding, whatever the targets are: without correlations, no input can do the work of
+# another. On correlated inputs the formula and least squares part. Keep this in mind. ($x$ and $z$ are not centred
+# here, nor anywhere in this course.)
+#
+# ## 2. A network to compress
+#
+# A network of four layers, as in notebook 06. (The paper counts layers from 1, and Python from 0: the paper's layer 2
+# is `net.layers[1]`. Text says "layer 2", code says `1`.)
+
+# %%
+EPOCHS = 6  # fast: 4
+SIZES = [784, 200, 200, 200, 10]
+data = load_dataset("mnist-5k")
+splits = {}
+for name, split in (("train", data.train), ("test", data.test)):
+    inputs = as_float(split.inputs, "float32")
+    splits[name] = asarray(inputs), asarray(one_hot(split.labels, 10, "float32"))
+images = splits["train"][0]
+
+
+# %%
+def trained(schedule, **options):
+    """A network after EPOCHS epochs."""
+    network = Network(SIZES, rng=np.random.default_rng(0), backend=BACKEND, **options)
+    rng = np.random.default_rng(1)
+    fit(network, data, epochs=EPOCHS, schedule=schedule, rng=rng)
+    return network
+
+
+def accuracy(network, split="test"):
+    """Share of digits that are classified correctly."""
+    return evaluate(network, *splits[split])[0]
+
+
+# %%
+net = trained(Schedule(1e-3, 1e-3, first_epochs=1, first_eta_R=1e-3, delta_scale=500))
+print(f"accuracy: train {accuracy(net, 'train'):.3f}, test {accuracy(net):.3f}")
+assert accuracy(net) > 0.91
+
+# %% [markdown]
+# ## 3. Two layers become one
+#
+# Between the decorrelated input $x_2$ of layer 2 and the output $y_3$ of layer 3 lie two forward weights, one more
+# lateral one, and two leaky ReLUs. We take all of that as one unknown function, $y_3 = F(x_2)$, and put the best linear
+# map in its place. One pass over the training set gives what we need. `stack_map` does the same in chunks, for as many
+# images as you like.
+
+# %%
+trace = net.forward(images)
+x_2, y_3 = host(trace.x[1]), host(trace.y[2])
+W = linear_map(x_2, y_3)
+
+by_call = host(stack_map(net, images, first=1, last=2))
+assert np.allclose(by_call, W, rtol=1e-3, atol=1e-4 * np.abs(W).max())
+print("one matrix", W.shape, "for layers 2 and 3")
+
+# %% [markdown]
+# What remains is a network of three layers: layer 1 as it was; then $R_2$, and the new matrix, and *no* activation
+# function, since the map leads to outputs that have been through one; then layer 4 as it was.
+#
+# **Question.** The network has had no chance to adapt to the change. Which accuracy do you expect, between 10 %
+# (guessing) and what it had?
+
+# %%
+test_images, test_labels = host(splits["test"][0]), data.test.labels
+layer_1, layer_2, _, layer_4 = net.layers
+y = host(layer_1.forward(asarray(test_images))[2])  # 2: the output, of (x, a, y)
+x = y @ host(layer_2.R).T
+y = x @ W.T  # in place of layers 2 and 3
+outputs = host(layer_4.forward(asarray(y))[2])
+print(f"test accuracy {np.mean(outputs.argmax(axis=1) == test_labels):.3f}")
+
+# %% [markdown]
+# `compress` builds this network for you. It can be evaluated, saved, and trained like any other.
+
+# %%
+small = compress(net, images, first=1, last=2)
+assert np.allclose(host(small.predict(splits["test"][0])), outputs, atol=1e-2)
+print("sizes", small.config["sizes"], " activations", small.config["activation"])
+print(f"test accuracy {accuracy(small):.3f}")
+assert 0.8 < accuracy(small) < accuracy(net) - 0.03
+
+# %% [markdown]
+# **Answer.** About 86 %, from nearly 94 %. That is not a small price for one layer. We come back to it in section 6.
+#
+# ## 4. Layer by layer
+#
+# Let us replace layers 2 to $k$ by one matrix, for $k = 2$, 3 and 4. That *saves* $k - 2$ layers: with $k = 2$ only the
+# leaky ReLU of layer 2 goes. And we want to know what was possible. So we do it a second time, with the matrix of least
+# squares in place of the formula. It takes what the formula avoids: solving a system of 200 equations.
+#
+# **Question.** Which costs more accuracy: that a stack of layers is not linear, or that its inputs are not perfectly
+# decorrelated? The first shows in least squares too, the second in the formula alone.
+
+
+# %%
+def compress_exactly(network, first, last):
+    """The same with the map of least squares."""
+    small = compress(network, images, first, last)
+    trace = network.forward(images)
+    x, y = host(trace.x[first]), host(trace.y[last])
+    best = np.linalg.lstsq(x, y, rcond=1e-5)[0].T
+    small.layers[first].W = asarray(np.ascontiguousarray(best))
+    return small
+
+
+def curves(network):
+    """Test accuracies with layers 2 to k replaced, by the formula and exactly."""
+    formula = [accuracy(compress(network, images, 1, k)) for k in (1, 2, 3)]
+    exact = [accuracy(compress_exactly(network, 1, k)) for k in (1, 2, 3)]
+    return {"formula": formula, "least squares": exact}
+
+
+# %%
+before = curves(net)
+for label, accuracies in before.items():
+    print(f"{label:14s}", " ".join(f"{value:.3f}" for value in accuracies))
+lost_to_linearity = accuracy(net) - np.array(before["least squares"])
+lost_to_correlation = np.array(before["least squares"]) - before["formula"]
+print("lost to linearity  ", lost_to_linearity.round(3))
+print("lost to correlation", lost_to_correlation.round(3))
+assert np.all(lost_to_correlation > lost_to_linearity)
+compression_curves(before)
+
+# %% [markdown]
+# **Answer.** Correlation, by far. Six points of accuracy are lost because the inputs of the layers are not decorrelated
+# well enough, and only one to three because the stack is not linear. That is good news: the first can be mended.
+#
+# What is saved? For use, $W R$ of a layer is folded into one matrix, as `predict` does. Then a network of these sizes
+# holds the following numbers of weights.
+
+# %%
+for sizes in (SIZES, [784, 200, 200, 10], [784, 200, 10]):
+    n_weights = sum(a * b for a, b in pairwise(sizes))
+    print(f"{len(sizes) - 1} layers: {n_weights:7,d} weights")
+
+# %% [markdown]
+# Two thirds of the weights are in layer 1, which stays.
+#
+# ## 5. Break it: correlated inputs
+#
+# If small correlations cost six points, what do large ones cost? We break the method in two ways:
+#
+# - We forget $R$. The map is fitted to the raw outputs $y_1$ of layer 1, not to $x_2 = R_2 y_1$.
+# - We compress a network that never had any $R$, because it learned by backpropagation with Adam.
+#
+# **Question.** Which accuracies do you expect? The same as above, lower by some points, or useless?
+
+
+# %%
+def forget_R(network, first, last):
+    """The map from the raw outputs of the layer below."""
+    small = compress(network, images, first, last)
+    trace = network.forward(images)
+    W = linear_map(host(trace.y[first - 1]), host(trace.y[last]))
+    small.layers[first].W = asarray(np.ascontiguousarray(W))
+    small.layers[first].R = asarray(np.eye(W.shape[1], dtype="float32"))
+    return small
+
+
+# %%
+adam = trained(Schedule(1e-4, 0), rule="adam", decorrelation=None)
+broken = {
+    "COPI": before["formula"],
+    "COPI, R forgotten": [accuracy(forget_R(net, 1, k)) for k in (1, 2, 3)],
+    "Adam": curves(adam)["formula"],
+    "Adam, least squares": curves(adam)["least squares"],
+}
+compression_curves(broken)
+
+# %%
+for label, values in broken.items():
+    print(f"{label:20s}", " ".join(f"{value:.3f}" for value in values))
+print(f"Adam, not compressed: {accuracy(adam):.3f}")
+assert np.all(np.array(broken["COPI, R forgotten"]) < broken["COPI"])
+assert max(broken["Adam"]) < min(broken["COPI"]) - 0.05
+assert min(broken["Adam, least squares"]) > 0.8
+
+# %% [markdown]
+# **Answer.** Useless, for Adam's network. And yet nothing is wrong with the networks. Least squares compresses Adam's about as well as COPI's: it loses
+# one to three points, too. It is the formula that fails, and it fails where inputs are correlated. (With $R$ forgotten,
+# it fails for layer 2 alone, and hardly for all three layers.) Let us measure the correlations.
+
+# %%
+adam_trace = adam.forward(images)
+inputs = {
+    "COPI, $x_2$": host(trace.x[1]),
+    "COPI, $y_1$": host(trace.y[0]),  # R forgotten
+    "Adam, $y_1$": host(adam_trace.y[0]),
+}
+for label, x in inputs.items():
+    print(f"{label:12s} {mean_absolute_correlation(second_moment(x)):.3f}")
+
+# %% [markdown]
+# Theorem 8 says what correlations do. Let $K$ be the matrix of correlations between the inputs,
+# $K_{jk} = \langle x_j x_k\rangle / \sqrt{\langle x_j^2\rangle \langle x_k^2\rangle}$. In units of the inputs' root
+# mean squares,
+#
+# $$W_{\mathrm{formula}} = W_{\mathrm{least\ squares}}\,K .$$
+#
+# Each eigenvector of $K$ is a pattern of inputs that go together, and its eigenvalue says how strongly. The formula
+# answers such a pattern with the right answer, *times the eigenvalue*. If the inputs are decorrelated, $K = I$, all
+# eigenvalues are 1, and the answer is right. Otherwise some patterns are shouted and others are muted, for the
+# eigenvalues add up to the number of inputs.
+
+
+# %%
+def correlations(x):
+    """The matrix K."""
+    C = host(second_moment(asarray(x.astype("float64"))))
+    rms = np.sqrt(np.diag(C))
+    return C / np.outer(rms, rms)
+
+
+x, y = x_2.astype("float64"), y_3.astype("float64")
+rms = np.sqrt(np.mean(x**2, axis=0))
+best = np.linalg.lstsq(x, y, rcond=None)[0].T
+assert np.allclose(linear_map(x, y) * rms, best * rms @ correlations(x))
+
+# %%
+figure, axes = plt.subplots(figsize=(6, 3.4), layout="constrained")
+for (label, x), colour in zip(inputs.items(), COLOURS, strict=False):
+    spectrum = np.linalg.eigvalsh(correlations(x))[::-1]
+    axes.plot(range(1, 201), spectrum, color=colour, label=label)
+    print(f"{label}: the largest eigenvalue is {spectrum[0]:.0f}")
+axes.axhline(1, color="gray", linestyle=":", label="decorrelated")
+axes.set(xscale="log", yscale="log", ylim=(1e-3, 200))
+axes.set(xlabel="pattern, strongest first", ylabel="eigenvalue of $K$")
+axes.legend(frameon=False)
+plt.show()
+
+# %% [markdown]
+# Adam's units respond together so strongly that one pattern is shouted about seventy times too loud. COPI's $x_2$ is
+# far better, but not perfect: its strongest pattern is still thirteen times too loud.
+#
+# ## 6. The fault that accuracy hides
+#
+# If so, the outputs of our compressed network should be far too large.
+#
+# **Question.** Why does the accuracy not show it?
+
+# %%
+small = compress(net, images, 1, 3)
+outputs, wanted = (host(n.predict(images)) for n in (small, net))
+share = np.sum(outputs * wanted) / np.sum(wanted**2)
+print(f"outputs are {share:.1f} times as large as before")
+for label, network in (("before", net), ("compressed", small)):
+    print(f"{label}: loss {evaluate(network, *splits['test'])[1]:.3f}")
+assert share > 3
+
+# %% [markdown]
+# **Answer.** Because the class is the *largest* output, and five times too large is still the largest. Where layers
+# follow after the matrix, they hand the factor on: if $a$ is five times as large, so is its leaky ReLU.
+#
+# The loss shows it at once. So take care when you read the accuracies of compressed networks, as in the paper's
+# Figure 3C: a network compressed by the formula may classify well, and still give numbers that are of no other use.
+#
+# ## 7. Repair: decorrelate further, without learning
+#
+# The remedy is better decorrelation. More training would decorrelate further, but it would also change the network that
+# we wanted to compress. Can $R$ go on without changing what the network computes?
+#
+# It can, by Theorem 2 of notebook 05: with $\eta_W = \eta_R$, the COPI rule cancels the motion of $R$. The map $W R$
+# of each layer then moves by the error signal alone, up to the second order in the step size. So we switch the error
+# signal off, `delta_scale=0`, and go on.
+#
+# **Question.** With $\delta = 0$, which updates do $R$ and $W$ get?
+
+# %%
+ROUNDS = 3  # fast: 2
+still = Schedule(0.03, 0.03, delta_scale=0)
+was = host(net.predict(splits["test"][0]))
+for n in range(ROUNDS):
+    fit(net, data, epochs=5, schedule=still, rng=np.random.default_rng(2 + n))
+    x_2 = host(net.forward(images).x[1])
+    correlation = mean_absolute_correlation(second_moment(x_2))
+    now = host(net.predict(splits["test"][0]))
+    moved = np.linalg.norm(now - was) / np.linalg.norm(was)
+    print(f"correlation of x_2 {correlation:.3f}", end=", ")
+    print(f"accuracy {accuracy(net):.3f}, outputs moved by {100 * moved:.1f} %")
+assert moved < 0.1
+assert correlation < 0.025
+
+# %% [markdown]
+# **Answer.** $R$ gets its usual update. $W$ gets $\langle a x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle
+# = W\,\mathrm{off}(C)$, where $C = \langle x x^\top\rangle$: just what takes back the change of $R$.
+#
+# The outputs moved by about 5 %, since the step size is not infinitely small, and the accuracy is the same. But the
+# inputs of layer 2 are about nine times less correlated than before.
+
+# %%
+after = curves(net)
+curve = {f"{label}, before": values for label, values in before.items()}
+curve |= {f"{label}, after": values for label, values in after.items()}
+for label, values in curve.items():
+    print(f"{label:22s}", " ".join(f"{value:.3f}" for value in values))
+assert np.all(np.array(after["formula"]) > np.array(before["formula"]) + 0.02)
+compression_curves(curve)
+
+# %%
+small = compress(net, images, 1, 3)
+outputs, wanted = (host(n.predict(images)) for n in (small, net))
+share = np.sum(outputs * wanted) / np.sum(wanted**2)
+largest = np.linalg.eigvalsh(correlations(x_2))[-1]
+print(f"largest eigenvalue {largest:.1f}, outputs {share:.2f} times as large as before")
+exactly = compress_exactly(net, 1, 3)
+for label, network in (("formula", small), ("least squares", exactly)):
+    print(f"loss, {label}: {evaluate(network, *splits['test'])[1]:.3f}")
+assert share < 2
+
+# %% [markdown]
+# The formula is now as good as least squares, to within a point, and the outputs have the right size. From about
+# 94 % the accuracy goes to 92, 91 and 91 %, where it went to 87, 86 and 85 % before. What is lost now is what
+# the best linear map loses, too: the price of taking the bends out.
+#
+# (The paper does nothing of this kind. It compresses its networks as they are after training.)
+#
+# ## 8. Break it: from the first layer
+#
+# Why stop at layer 2? The best compression of all would be a single matrix from the pixels to the classes. The paper
+# never removes layer 1, because of "many input pixels with a consistently zero activation across all data samples".
+#
+# **Question.** What will the formula of the paper, without any guard, make of those pixels? How many *digits* will the
+# compressed network get right?
+
+# %%
+trace = net.forward(images)
+x_1, y_4 = host(trace.x[0]), host(trace.y[3])
+with np.errstate(invalid="ignore"):
+    W = y_4.T @ x_1 / np.sum(x_1**2, axis=0)  # W = Z X^T D, as printed
+outputs = host(net.forward(splits["test"][0]).x[0]) @ W.T
+print("weights that are NaN:", np.isnan(W).sum(), "of", W.size)
+print("digits with an output that is a number:", np.sum(~np.isnan(outputs).all(axis=1)))
+assert np.isnan(outputs).all()
+
+# %% [markdown]
+# **Answer.** None. A weight of 0/0 is NaN, "not a number", and NaN times the pixel's zero is NaN again, as is every
+# sum that it enters. **Diagnosis:** count the NaN by column, as above: whole columns of $W$, those of the pixels that
+# are always zero. **Repair:** such a pixel says nothing, so give it no weight. `linear_map`, `stack_map` and `compress`
+# do that, so that the first layer *can* be taken out.
+#
+# **Question.** With this repair, will one matrix from pixels to classes be nearly as good as one from $x_2$?
+
+# %%
+one_layer = compress(net, images, 0, 3), compress_exactly(net, 0, 3)
+two_layers = compress(net, images, 1, 3), compress_exactly(net, 1, 3)
+print("                      train   test")
+for title, networks in (("from the pixels", one_layer), ("from layer 2", two_layers)):
+    for label, network in zip(("formula", "exactly"), networks, strict=True):
+        shares = [accuracy(network, split) for split in ("train", "test")]
+        print(f"{title:15s} {label}", "".join(f"{share:7.3f}" for share in shares))
+assert accuracy(one_layer[0]) < accuracy(two_layers[0]) - 0.05
+assert accuracy(one_layer[1]) < accuracy(two_layers[1]) - 0.05
+
+# %% [markdown]
+# **Answer.** No, it loses ten points. But the dead pixels are not to blame, for least squares loses them too. A single
+# matrix from pixels to classes is a linear classifier, and digits are not linear in their pixels. The features that
+# make them so are computed by layer 1. That is the better reason to keep it.
+#
+# ## 9. Figure 3C, and this notebook
+#
+# The paper compresses five-layer networks (it counts the input as a layer), 784-500-500-500-10, trained on all of
+# MNIST, five seeds, and finds that "the network performance stays relatively high". Here we had 4,000 of its 60,000
+# digits, narrower layers, another schedule and one seed. So do not compare the numbers. What we found at full size
+# stands in the [claims](../docs/claims.md), under C34.
+#
+# The paper says that "up to 3 hidden layers" are replaced, and also that the first layer never is. With layer 1 kept,
+# three *layers of weights* can become one, 2 to 4, which saves two of the three hidden layers. We count that way.
+#
+# ## Exercises
+#
+# ### Exercise 07.1 · What a network has to learn
+#
+# While it learns, a network holds $R$ and $W$ of each layer. Write a function of `sizes`, such as
+# `[784, 200, 200, 200, 10]`, that counts them all.
+
+
+# %%
+def n_learned(sizes):
+    return ...  # your code
+
+
+check("07.1", n_learned)
+
+# %% [markdown]
+# ### Exercise 07.2 · One matrix, from outputs to outputs
+#
+# For use, we would like to fold the lateral weights into the map. You are given `y_in` (B, I), the outputs of the layer
+# below, the lateral weights `R` (I, I), and `y_out` (B, O), the outputs at the top of the stack. Return the single
+# matrix `M` (O, I) with $y_{\mathrm{out}} \approx M y_{\mathrm{in}}$ for which COPI's formula is right: on the
+# decorrelated inputs $x = R y_{\mathrm{in}}$. An input may be zero in all samples.
+
+
+# %%
+def my_matrix(y_in, R, y_out):
+    return ...  # your code
+
+
+check("07.2", my_matrix)
+
+# %% [markdown]
+# ### Exercise 07.3 · To the output, or to the pre-activation?
+#
+# We mapped $x_2$ to the *output* $y_3$, and left out the activation function. One could also map to the
+# *pre-activation* $a_3$ and keep the function, $y_3 \approx f(W x_2)$, in the hope to save at least one bend. Compare
+# the network that you get for layers 2 and 3 with the networks of section 4. Which statement is true?
+#
+# - a: it is better than mapping to $y_3$, and different from all networks of section 4
+# - b: it is worse than mapping to $y_3$, since the map was not made for $f$
+# - c: it computes exactly what you get if you replace layer 2 alone, and keep layer 3 as it was
+#
+# Think about $a_3 = W_3 R_3 y_2$ first. Then try it: `linear_map(x_2, a_3)`, and the accuracy with and without.
+
+# %%
+answer = ...  # "a", "b" or "c"
+check("07.3", answer)
+
+# %% [markdown]
+# ## What you have seen
+#
+# - COPI's fixed point can be written down for any targets: a linear map, without an inverse, that equals least squares
+#   on decorrelated inputs. It can stand for whole layers (C34 to C37 of the [claims](../docs/claims.md)).
+# - On correlated inputs it is least squares times the matrix of correlations. Accuracy hides a part of the damage. The
+#   loss shows it.
+# - With the error signal off, COPI goes on decorrelating and nearly leaves the function of the network alone
+#   (Theorem 2). After that, the formula compressed our network as well as least squares.
+#
+# The proofs stand at [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares) and
+# [Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r). Of the tests,
+# `tests/theorems/test_08_fixed_point.py` holds that a compressed network is least squares, `tests/test_analysis.py` the
+# functions used here.
+#
+# **Next:** [08 · One synapse](08_one_synapse.ipynb) looks at a single weight.

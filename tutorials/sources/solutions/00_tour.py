@@ -1,0 +1,93 @@
+# %% [markdown]
+# # 00 · Solutions
+#
+# Try each exercise before you read on. The hints of `check` are meant to be enough.
+
+# %%
+from itertools import pairwise
+
+import numpy as np
+
+from copi_np import DivergenceError, Network, Schedule, fit, load_dataset
+from copi_np.backend import get_backend
+from copi_np.course import check
+from copi_np.datasets import as_float
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+data = load_dataset("mnist-5k")
+
+# %% [markdown]
+# ## Exercise 00.1 · Shapes
+#
+# The shapes of $R$, $W$, $x$ and $a$ in the second layer of `Network([784, 300, 100, 10])`, for 50 digits.
+
+# %%
+net = Network([784, 300, 100, 10], rng=np.random.default_rng(0), backend=BACKEND)
+trace = net.forward(backend.asarray(as_float(data.train.inputs[:50], "float32")))
+layer = net.layers[1]
+print(layer.R.shape, layer.W.shape, trace.x[1].shape, trace.a[1].shape)
+
+answer = [(300, 300), (100, 300), (50, 300), (50, 100)]
+
+check("00.1", answer)
+
+# %% [markdown]
+# $R$ mixes the 300 inputs of this layer among themselves. $W$ has a row for each of the 100 outputs and a column for
+# each of the 300 inputs. In $x$ and $a$ every sample has a row.
+#
+# *Usual mistakes.* An $R$ as wide as the outputs: decorrelation happens before $W$, not behind it. A transposed $W$,
+# since the code computes `x @ W.T`: the weights themselves are stored as in the paper. Samples in columns: that is
+# the paper's way to write a single sample, not the code's.
+
+# %% [markdown]
+# ## Exercise 00.2 · The price of R
+#
+# The numbers of lateral and of forward weights of a network with given sizes.
+
+
+# %%
+def count_weights(sizes):
+    n_lateral = sum(n_inputs**2 for n_inputs in sizes[:-1])
+    n_forward = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(sizes))
+    return n_lateral, n_forward
+
+
+print(count_weights([784, 200, 10]))
+
+check("00.2", count_weights)
+
+# %% [markdown]
+# Every layer has an $R$ with as many rows and columns as it has inputs. The sizes without the last one are the
+# numbers of inputs. Neighbours in the list are the inputs and outputs of a layer.
+#
+# *Usual mistakes.* An $R$ for the output units, which no layer takes in. Biases: this network has none. Only one layer.
+
+# %% [markdown]
+# ## Exercise 00.3 · How far can you go?
+#
+# The largest of six step sizes with which a network still trains.
+
+# %%
+EPOCHS = 2  # fast: 1
+for eta in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3):
+    network = Network([784, 200, 10], rng=np.random.default_rng(0), backend=BACKEND)
+    schedule, rng = Schedule(eta_W=eta, eta_R=eta), np.random.default_rng(1)
+    try:
+        history = fit(network, data, epochs=EPOCHS, schedule=schedule, rng=rng)
+        print(f"{eta}: test accuracy {100 * history[-1].test_accuracy:.0f} %")
+    except DivergenceError as error:
+        print(f"{eta}: {str(error)[:60]} ...")
+
+answer = 0.03
+
+check("00.3", answer)
+
+# %% [markdown]
+# With 0.03 the network trains, with 0.1 it diverges in the third batch: the border lies near
+# $2/\lambda \approx 0.05$, as measured in the notebook. The message may name $W$ rather than $R$, since both learn
+# here and the one that grows the most is named. Within two epochs 0.001 hardly leaves chance. Too large a step is
+# loud, too small a step is silent: you find it only by trying a larger one.
+#
+# *Usual mistakes.* The same network in every round: then each step size starts from what the last one left behind.
+# Stopping at the first step size that works instead of the last.

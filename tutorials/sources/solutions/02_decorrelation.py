@@ -1,0 +1,146 @@
+# ---
+# jupyter:
+#   jupytext:
+#     text_representation:
+#       extension: .py
+#       format_name: percent
+# ---
+
+# %% [markdown]
+# # 02 · Solutions
+#
+# To the exercises of [02 · Decorrelation](../02_decorrelation.ipynb).
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import get_backend
+from copi_np.analysis import decorrelation_path
+from copi_np.course import check
+from copi_np.plotting import COLOURS, STYLE
+from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np.whitening import asymmetry, zca
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, to_host = backend.asarray, backend.to_host
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## 02.1 · From decorrelating to whitening
+#
+# Write $\Delta R = -(C - I)\,R$ with samples as rows, without building $C$.
+
+
+# %%
+def whitening_update(R, x):
+    return R - x.T @ (x @ R) / len(x)
+
+
+check("02.1", whitening_update)
+
+# %% [markdown]
+# **Why.** $-(C - I) R = R - C R$, and $C R = \langle x x^\top\rangle R = \langle x\,(x^\top R)\rangle$, which is
+# `x.T @ (x @ R) / B`. The decorrelating update has $\mathrm{diag}\langle x^2\rangle R$ where this has $I R$.
+#
+# **Usual mistakes.** `-x.T @ (x @ R) / B` alone, which lets everything shrink to zero; the identity instead of $R$ as
+# the other term; `x @ R.T`, which is $q$ of the local form; no division by $B$.
+#
+# What it is good for: with the same inputs at every step, every factor is a polynomial in $\Sigma$, so the factors
+# commute, $R$ stays symmetric and ends in ZCA. Compare with decorrelation, on the matrix of Section 6:
+
+# %%
+sigma = np.array([[2.0, 1, 0], [1, 3, 1], [0, 1, 5]])
+y = np.sqrt(3) * np.linalg.cholesky(sigma).T
+for update in (whitening_update, decorrelation_update):
+    R = to_host(list(decorrelation_path(asarray(y), 0.05, 1000, update))[-1])
+    distance = np.linalg.norm(R - zca(sigma))
+    print(f"{update.__name__}: asymmetry {asymmetry(R):.4f}, from ZCA {distance:.4f}")
+
+# %% [markdown]
+# ## 02.2 · Twins
+#
+# Two inputs are always equal. What becomes of $x_1$ and $x_2$ when $R$ learns for very long?
+
+# %%
+y = np.random.default_rng(0).normal(size=(100, 1)) @ np.ones((1, 2))
+path = [to_host(R) for R in decorrelation_path(asarray(y), eta_R=0.05, n_steps=4000)]
+variances = np.array([np.mean((y @ R.T) ** 2, axis=0) for R in path])
+R = path[-1]
+print("variances", variances[-1].round(4), " det R", np.linalg.det(R).round(2))
+print(R.round(1))
+
+# %%
+figure, axes = plt.subplots(figsize=(6.5, 3))
+axes.loglog(1 + np.arange(len(variances)), variances[:, 0], color=COLOURS[0])
+_ = axes.set(xlabel="1 + step", ylabel="variance of $x_1$ and of $x_2$")
+# %%
+answer = "b"
+
+check("02.2", answer)
+
+# %% [markdown]
+# **Why.** The rule treats the two alike, so $x_1 = x_2$ at every step, and $C_{12} = C_{11}$. Where
+# $\mathrm{off}(C) = 0$, both must be zero. They fade slowly, like one over the number of steps, since the
+# covariance that drives them fades as well.
+#
+# Section 4 said that $R$ cannot collapse, and it does not: $\det R$ hardly moves. $R$ shrinks along $(1, 1)$, where
+# the data are, and grows along $(1, -1)$, where there are none. The missing assumption is that $\Sigma$ is
+# invertible: here $\det C = 0$, and the Hadamard defect is infinite from the start.
+#
+# **Usual mistakes.** *a*: something would have to tell the two apart. Gram and Schmidt's method, and Cholesky
+# whitening with it, does so, by their order. *c*: half of the variance each is still perfectly correlated. *d*: the
+# determinant.
+
+# %% [markdown]
+# ## 02.3 · A variance that rises
+#
+# Find second moments of three inputs for which the local form raises a variance by 1 % or more above its lowest
+# value.
+
+
+# %%
+def variances_on_the_way(sigma, update=local_decorrelation_update):
+    y = np.sqrt(3) * np.linalg.cholesky(sigma).T
+    path = decorrelation_path(asarray(y), 0.1 / np.trace(sigma), 1000, update)
+    return np.array([np.diag(R @ sigma @ R.T) for R in map(to_host, path)])
+
+
+def largest_rise(sigma):
+    variances = variances_on_the_way(sigma)
+    return np.max(variances / np.minimum.accumulate(variances)) - 1
+
+
+# %%
+for seed in range(100):
+    A = np.random.default_rng(seed).normal(size=(3, 5))
+    sigma = A @ A.T / 5
+    if largest_rise(sigma) > 0.01:
+        break
+print(f"seed {seed}: {largest_rise(sigma):.1%}")
+print(sigma.round(2))
+
+check("02.3", sigma)
+
+# %%
+figure, axes = plt.subplots(figsize=(6.5, 3))
+for update, style in ((decorrelation_update, "-"), (local_decorrelation_update, "--")):
+    shares = variances_on_the_way(sigma, update) / np.diag(sigma)
+    for i in range(3):
+        label = update.__name__ if i == 0 else None
+        steps = 1 + np.arange(len(shares))
+        axes.semilogx(steps, shares[:, i], style, color=COLOURS[i], label=label)
+axes.set(xlabel="1 + step", ylabel="variances, in shares of their start")
+_ = axes.legend(frameon=False)
+
+# %% [markdown]
+# **Why.** With the local form, $x$ changes by $-\eta R\,\mathrm{off}(C)\,y$, which is not
+# $-\eta\,\mathrm{off}(C)\,x$ once $R$ and $\mathrm{off}(C)$ do not commute; so the loss of variance is no longer a
+# sum of squares. In the matrix form (solid) no variance rises. Of 300 random $\Sigma$ of 3 to 11 inputs, some
+# variance rose by 0.1 % or more in 255 with the local form, and in none with the matrix form
+# ([Theorem 4](../../docs/theory.md#4-decorrelation-converges)).
+#
+# **Usual mistakes.** A matrix with one variance and one covariance: the two forms are the same there. A
+# matrix that is nearly diagonal: $R$ hardly leaves the identity. A matrix that is not positive definite: no data
+# have such second moments.

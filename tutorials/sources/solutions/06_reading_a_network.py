@@ -1,0 +1,82 @@
+# %% [markdown]
+# # 06 · Solutions
+#
+# To the exercises of [06 · Reading a trained network](../06_reading_a_network.ipynb). Try them first; the hints of
+# `check` go a long way.
+
+# %%
+import numpy as np
+
+from copi_np import get_backend
+from copi_np.course import check
+from copi_np.rules import linear_map
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+
+# %% [markdown]
+# ## Exercise 06.1 · A field without a division by zero
+#
+# The standardized fields $\langle y_i x_j\rangle / \sqrt{\langle x_j^2\rangle}$ of all units, (O, I), and 0 for inputs
+# that are always zero.
+
+
+# %%
+def my_fields(x, y):
+    rms = np.sqrt(np.mean(x**2, axis=0))
+    return y.T @ x / len(x) / np.where(rms > 0, rms, 1)
+
+
+check("06.1", my_fields)
+
+# %% [markdown]
+# **Why.** `y.T @ x / len(x)` is $\langle y x^\top\rangle$, with a row for each unit. NumPy divides it column by column
+# by the array `rms` of shape (I,). If an input is always zero, so is its column of $\langle y x^\top\rangle$, and any
+# number but 0 may stand below: 0 / 1 is 0, and no warning is raised.
+#
+# **Usual mistakes.** Repairing the NaN afterwards: it works, but hides other NaN as well. `np.std` instead of the root
+# mean square: nothing is centred here. Adding a small number to all mean squares: that changes every field, most of
+# all at the pixels that are rarely lit.
+#
+# ## Exercise 06.2 · More data than memory
+#
+# The fields of all samples in a list of chunks `(x, y)`, without joining the chunks.
+
+
+# %%
+def my_fields_in_chunks(chunks):
+    products = sum(y.T @ x for x, y in chunks)
+    squares = sum(np.sum(x**2, axis=0) for x, _ in chunks)
+    return products / np.where(squares > 0, squares, 1)
+
+
+check("06.2", my_fields_in_chunks)
+
+# %% [markdown]
+# **Why.** Numerator and denominator are means over all samples, and the number of samples cancels, so that two sums are
+# enough. Each sample counts the same, in whichever chunk it is.
+#
+# **Usual mistakes.** Taking the mean of the chunks' own fields: a ratio of sums is no mean of ratios. Taking means per
+# chunk and adding them up: the smaller chunk at the end then counts too much. Testing for dead inputs in each chunk: a
+# pixel may be silent in one chunk and not in the next.
+#
+# ## Exercise 06.3 · The same pixel twice
+#
+# The input has $x_1$ twice, and $y = w x_1$. Which weights does the formula give the two copies?
+
+# %%
+rng = np.random.default_rng(0)
+x1, x2 = rng.normal(size=(2, 1000))
+x, y = np.stack([x1, x1, x2], axis=1), 3 * x1[:, None]  # w = 3
+print("formula      ", linear_map(x, y).round(2))
+print("least squares", np.linalg.lstsq(x, y, rcond=None)[0].T.round(2))
+answer = "b"
+check("06.3", answer)
+
+# %% [markdown]
+# **Why.** $\langle y x_1\rangle / \langle x_1^2\rangle = w$, for the first copy as for the second. The formula looks at
+# each input alone. Their sum then gives $2 w x_1$, twice the output. (`numpy.linalg.lstsq` finds one of the many pairs
+# that add up to $w$: the one with the smallest weights.)
+#
+# **Usual mistakes.** To think of least squares, which shares. This is the difference that correlation makes, in its
+# smallest form.

@@ -1,0 +1,106 @@
+# %% [markdown]
+# # 07 · Solutions
+#
+# To the exercises of [07 · Compression](../07_compression.ipynb). Try them first; the hints of `check` go a long way.
+
+# %%
+from itertools import pairwise
+
+import numpy as np
+
+from copi_np import Network, Schedule, fit, get_backend, load_dataset
+from copi_np.analysis import compress
+from copi_np.course import check
+from copi_np.datasets import as_float
+from copi_np.rules import linear_map
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+asarray, host = backend.asarray, backend.to_host
+
+# %% [markdown]
+# ## Exercise 07.1 · What a network has to learn
+#
+# The number of lateral and forward weights of a network with these sizes.
+
+
+# %%
+def n_learned(sizes):
+    return sum(n * n + n * m for n, m in pairwise(sizes))
+
+
+print(f"{n_learned([784, 200, 200, 200, 10]):,d}")
+check("07.1", n_learned)
+
+# %% [markdown]
+# **Why.** A layer of $I$ inputs and $O$ outputs has $R$ of shape $(I, I)$ and $W$ of shape $(O, I)$. `pairwise` gives
+# the pairs (784, 200), (200, 200) and so on.
+#
+# **Usual mistakes.** To give the outputs of the last layer an $R$, or the pixels none. To count biases: these networks
+# have none.
+#
+# ## Exercise 07.2 · One matrix, from outputs to outputs
+#
+# The matrix `M` with $y_{\mathrm{out}} \approx M y_{\mathrm{in}}$, by COPI's formula on $x = R y_{\mathrm{in}}$.
+
+
+# %%
+def my_matrix(y_in, R, y_out):
+    x = y_in @ R.T  # x = R y, with samples in rows
+    squares = np.sum(x**2, axis=0)
+    W = y_out.T @ x / np.where(squares > 0, squares, 1)
+    return W @ R
+
+
+check("07.2", my_matrix)
+
+# %% [markdown]
+# **Why.** The formula is right on decorrelated inputs, so the map $W$ has to be fitted to $x = R y_{\mathrm{in}}$. Then
+# $y_{\mathrm{out}} \approx W x = W R\,y_{\mathrm{in}}$, and $M = W R$.
+#
+# **Usual mistakes.** To fit the map to $y_{\mathrm{in}}$, whose entries are correlated: `linear_map(y_in, y_out)` runs
+# and is wrong. To return $W$, which still waits for $R$. `y_in @ R` for `y_in @ R.T`: with samples in rows, $R y$ reads
+# `y @ R.T`, and this shows only where $R$ is not symmetric.
+#
+# ## Exercise 07.3 · To the output, or to the pre-activation?
+#
+# We map $x_2$ to $a_3$, keep $f$, and compare with the network in which layer 2 alone is replaced.
+
+# %%
+EPOCHS = 3  # fast: 2
+data = load_dataset("mnist-5k")
+images = asarray(as_float(data.train.inputs, "float32"))
+test = asarray(as_float(data.test.inputs, "float32"))
+sizes = [784, 200, 200, 200, 10]
+net = Network(sizes, rng=np.random.default_rng(0), backend=BACKEND)
+schedule = Schedule(1e-3, 1e-3, first_epochs=1, first_eta_R=1e-3, delta_scale=500)
+history = fit(net, data, epochs=EPOCHS, schedule=schedule, rng=np.random.default_rng(1))
+print(f"test accuracy {history[-1].test_accuracy:.3f}")
+
+# %%
+trace = net.forward(images)
+W = linear_map(trace.x[1], trace.a[2])  # to a_3
+x_2 = net.forward(test).x[1]
+y_3 = net.layers[2].activation.f(x_2 @ W.T)
+outputs = host(net.layers[3].forward(y_3)[2])
+
+layer_2_alone = host(compress(net, images, 1, 1).predict(test))
+layers_2_and_3 = host(compress(net, images, 1, 2).predict(test))
+size = np.abs(outputs).max()
+print(f"from layer 2 alone {np.abs(outputs - layer_2_alone).max() / size:.1e}")
+print(f"from layers 2 and 3 {np.abs(outputs - layers_2_and_3).max() / size:.1e}")
+assert np.allclose(outputs, layer_2_alone, atol=1e-4 * size)
+answer = "c"
+check("07.3", answer)
+
+# %% [markdown]
+# **Why.** $a_3 = W_3 R_3\,y_2$, and a mean of a sum is a sum of means:
+#
+# $$\langle a_3 x_2^\top\rangle\,\mathrm{diag}\langle x_2^2\rangle^{-1}
+# = W_3 R_3\;\langle y_2 x_2^\top\rangle\,\mathrm{diag}\langle x_2^2\rangle^{-1} .$$
+#
+# On the right stands the map to $y_2$, followed by layer 3 as it was. The only bend that it skips is that of layer 2.
+# This is why `compress` maps to outputs: mapping to pre-activations is the same thing, counted differently.
+#
+# **Usual mistakes.** To see the better accuracy and to stop there (answer a). It *is* better than mapping to $y_3$,
+# because it replaces less.
