@@ -1,0 +1,145 @@
+"""Notebook 05: right answers pass; typical wrong ones get the hint that fits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from copi_np.course import check
+from copi_np.course.lesson_05 import suspects
+from copi_np.rules import copi_update, sgd_update
+
+
+def off(C):
+    return C - np.diag(np.diag(C))
+
+
+def moments(x):
+    return x.T @ x / len(x)
+
+
+def extra_term(W, x):
+    return W @ off(moments(x))
+
+
+def extra_term_as_a_difference(W, x):
+    delta = np.ones((len(x), len(W)))
+    return copi_update(W, x, x @ W.T + delta) - sgd_update(x, delta)
+
+
+def extra_term_by_einsum(W, x):
+    C = np.einsum("bi,bj->ij", x, x) / x.shape[0]
+    return np.einsum("oi,ij->oj", W, np.where(np.eye(len(C)), 0, C))
+
+
+def extra_term_by_loops(W, x):
+    result = np.zeros(W.shape)
+    for i, j in np.ndindex(*W.shape):
+        result[i, j] = sum(W[i, k] * np.mean(x[:, k] * x[:, j]) for k in range(x.shape[1]) if k != j)
+    return result.tolist()
+
+
+def extra_term_in_place(W, x):
+    x /= np.sqrt(len(x))
+    return W @ off(x.T @ x)
+
+
+def motion(gradient="W", sign_W=1, sign_R=-1, lateral=True, second=False, size=1.0, new=False):
+    """The first order with unequal steps, or a typical mistake."""
+
+    def first_order(W, R, x, delta, eta_W, eta_R):
+        G, A = delta.T @ x / len(x), off(moments(x))
+        right = R if lateral else np.eye(len(R))
+        eta = eta_W if gradient == "W" else eta_R
+        result = eta * G @ right + (sign_W * eta_W + sign_R * eta_R) * W @ A @ right
+        if second:
+            result = result - eta_W * eta_R * (G + W @ A) @ A @ R
+        return (len(x) if size == "B" else size) * result + (W @ R if new else 0)
+
+    return first_order
+
+
+RIGHT = [
+    ("05.1", extra_term),
+    ("05.1", extra_term_as_a_difference),
+    ("05.1", extra_term_by_einsum),
+    ("05.1", extra_term_by_loops),
+    ("05.2", motion()),
+    ("05.3", ("B", "C")),
+    ("05.3", ["b", " c "]),
+    ("05.3", "BC"),
+]
+
+WRONG = [
+    ("05.1", ..., "not done yet"),
+    ("05.1", lambda W, x: None, "not done yet"),
+    ("05.1", 1.0, "asks for a function"),
+    ("05.1", lambda W, x: W @ moments(x), "diagonal of C has to go"),
+    ("05.1", lambda W, x: W * np.mean(x**2, axis=0), "the decay takes away"),
+    ("05.1", lambda W, x: -extra_term(W, x), "sign is reversed"),
+    ("05.1", lambda W, x: W @ off(x.T @ x), "divide by B"),
+    ("05.1", lambda W, x: W @ off(x.T @ x) / x.shape[1], "number of inputs"),
+    ("05.1", lambda W, x: W @ off(np.cov(x.T, bias=True)), "not centred"),
+    ("05.1", lambda W, x: off(moments(x)), "multiply by W"),
+    ("05.1", lambda W, x: W @ off(moments(x / np.sqrt(np.mean(x**2, axis=0)))), "These are correlations"),
+    ("05.1", lambda W, x: extra_term(W, x).T, "transposed"),
+    ("05.1", lambda W, x: W @ (moments(x) - np.diag(moments(x))), "returns a vector"),
+    ("05.1", lambda W, x: extra_term(W, x) + 1, "values are not"),
+    ("05.1", lambda W, x: extra_term(W, x)[0], "Expected shape"),
+    ("05.1", lambda W, x: np.nan * W, "NaN"),
+    ("05.1", lambda W, x: x @ W, "raised ValueError"),
+    ("05.1", extra_term_in_place, "in place"),
+    ("05.2", ..., "not done yet"),
+    ("05.2", motion(sign_W=0, sign_R=0), "step sizes are equal"),
+    ("05.2", motion(sign_R=0), "term of R"),
+    ("05.2", motion(sign_W=0), "this is SGD"),
+    ("05.2", motion(sign_W=-1, sign_R=1), "sign between the two"),
+    ("05.2", motion(sign_R=1), "have a plus"),
+    ("05.2", motion(lateral=False), "factor R on the right"),
+    ("05.2", motion(gradient="R"), "not eta_R"),
+    ("05.2", motion(second=True), "second order as well"),
+    ("05.2", motion(new=True), "new M"),
+    ("05.2", motion(size="B"), "divided by B"),
+    ("05.2", motion(size=2), "multiply W' R' out"),
+    ("05.2", lambda W, R, x, delta, eta_W, eta_R: 0.0, "Expected shape"),
+    ("05.3", ..., "not done yet"),
+    ("05.3", "B", "two letters"),
+    ("05.3", 2, "two letters"),
+    ("05.3", (1, 2), "two letters"),
+    ("05.3", ("B", "D"), "The suspects are"),
+    ("05.3", ("C", "B"), "wrong order"),
+    ("05.3", ("C", "A"), "from the random R"),
+    ("05.3", ("A", "C"), "order 1 from anywhere"),
+    ("05.3", ("B", "A"), "The first is right"),
+    ("05.3", ("B", "B"), "cannot be the second"),
+]
+
+
+@pytest.mark.parametrize(("number", "answer"), RIGHT)
+def test_right_answers_pass(number, answer):
+    verdict = check(number, answer)
+    assert verdict.passed, verdict.message
+
+
+@pytest.mark.parametrize(("number", "answer", "phrase"), WRONG)
+def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
+    verdict = check(number, answer)
+    assert not verdict.passed
+    assert phrase in verdict.message
+
+
+def test_each_suspect_is_what_the_exercise_says():
+    """The order of what is left over, from a random R and from the identity."""
+    rng = np.random.default_rng(0)
+    y, delta, W = rng.normal(size=(6, 4)), rng.normal(size=(6, 3)), rng.normal(size=(3, 4))
+
+    def order(step, R):
+        left_over = []
+        for eta in (1e-4, 5e-5):
+            new_W, new_R = step(W, R, y, delta, eta)
+            left_over.append(np.linalg.norm(new_W @ new_R - W @ R - eta * sgd_update(y @ R.T, delta) @ R))
+        return np.log2(left_over[0] / left_over[1])
+
+    starts = np.eye(4) + 0.3 * rng.normal(size=(4, 4)), np.eye(4)
+    orders = {letter: [round(order(step, R), 1) for R in starts] for letter, step in suspects.items()}
+    assert orders == {"A": [1, 1], "B": [2, 2], "C": [1, 2]}

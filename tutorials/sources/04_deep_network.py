@@ -1,0 +1,794 @@
+# %% [markdown]
+# # 04 · A deep network
+#
+# **What you will be able to do**
+#
+# - implement Algorithm 1 of the paper for any number of layers, and show that
+#   `Network.step` computes the same, to twelve digits;
+# - explain why all error signals must come before all updates;
+# - choose a schedule: when the lateral weights should learn alone, and what
+#   `delta_scale` does;
+# - break a network in three ways, and find out by measuring what went wrong.
+#
+# **Time** 45 minutes to read and run, 45 for the exercises.
+#
+# **Before this** Notebooks 01 (the rule for $W$), 02 (the rule for $R$) and 03 (error
+# signals).
+#
+# **In the paper** Appendix A (Algorithm 1), Sections 2.4 to 2.6 and 3.1, Figures 1 and
+# 2A.
+
+# %%
+import matplotlib.pyplot as plt
+import numpy as np
+
+from copi_np import DivergenceError, Network, Schedule, fit, get_backend, load_dataset
+from copi_np.course import check
+from copi_np.datasets import as_float, one_hot
+from copi_np.plotting import COLOURS, STYLE
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+backend = get_backend(BACKEND)
+plt.rcParams.update(STYLE)
+
+# %% [markdown]
+# ## 1. The algorithm
+#
+# You know all the parts. A layer decorrelates its input with $R$ and transforms it with
+# $W$; an error signal $\delta$ perturbs what comes out; both matrices learn. Algorithm
+# 1 in the paper's Appendix A puts the parts together. Here it is for one batch, with
+# its own line numbers:
+#
+# | lines | what happens, for each layer $l$ | from |
+# |---|---|---|
+# | 4-8 | $x_l = R_l\, y_{l-1}$, then $a_l = W_l\, x_l$, then $y_l = f(a_l)$ | $1$ to $L$ |
+# | 9 | the loss, $\ell = \lVert y_L - y^*\rVert^2$ | |
+# | 10-12 | the error signals $\delta_l$ | $L$ to $1$ |
+# | 13-16 | both updates, below | $L$ to $1$ |
+#
+# $$W_l \leftarrow W_l + \eta_W \bigl((a_l + \delta_l)\,x_l^\top -
+# W_l\,\mathrm{diag}(x_l^2)\bigr) \qquad \text{(line 14)}$$
+#
+# $$R_l \leftarrow R_l - \eta_R \bigl((R_l x_l)\,x_l^\top -
+# R_l\,\mathrm{diag}(x_l^2)\bigr) \qquad \text{(line 15)}$$
+#
+# The network that it trains has
+#
+# - leaky rectifiers in every layer, the output layer too: $f(a) = a$ for $a > 0$, else
+#   $a / 10$ (the paper names no slope; 0.1 is our choice);
+# - no biases;
+# - forward weights that start as random numbers of variance $2 / (\text{inputs} +
+#   \text{outputs})$ (Glorot), and lateral weights that start as the identity.
+#
+# We build it by hand for a network so small that one could print all of it: 6 inputs,
+# hidden layers of 5 and 4 units, 3 outputs. The library makes the weights, in `float64`
+# because we are going to compare digits. Its lateral weights learn alone for a few
+# steps, so that they are no longer the identity: a bug that forgets them must show.
+#
+# The paper counts layers from 1 and Python from 0: what is $W_1$ there is `W[0]` here.
+
+# %%
+rng = np.random.default_rng(0)
+y0 = rng.normal(size=(8, 6)) @ rng.normal(size=(6, 6)) / 2
+targets = one_hot(rng.integers(3, size=8), 3, "float64")
+batch = backend.asarray(y0), backend.asarray(targets)
+
+settings = {"decorrelation": "local", "dtype": "float64", "backend": BACKEND}
+net = Network([6, 5, 4, 3], rng=rng, **settings)
+for _ in range(20):
+    net.step(*batch, eta_W=0.0, eta_R=0.05)
+
+# %%
+W = [backend.to_host(layer.W) for layer in net.layers]
+R = [backend.to_host(layer.R) for layer in net.layers]
+for k in range(3):
+    row = R[k][0].round(2)
+    print(f"layer {k + 1}: R {R[k].shape}, W {W[k].shape}; first row of R: {row}")
+
+# %% [markdown]
+# ## 2. Lines 4 to 8: forward
+#
+# The algorithm speaks of one sample, a column vector. So does the naive version. What a
+# layer computes is kept: the updates will need it.
+
+
+# %%
+def f(a):
+    return np.where(a > 0, a, 0.1 * a)
+
+
+def forward_one_sample(W, R, y):
+    x, a = [], []
+    for k in range(len(W)):  # line 4
+        x.append(R[k] @ y)  # line 5
+        a.append(W[k] @ x[k])  # line 6
+        y = f(a[k])  # line 7
+    return x, a, y
+
+
+# %% [markdown]
+# A batch holds one sample in each row. Transposing $x = R\,y$ gives $x^\top = y^\top
+# R^\top$, so rows are multiplied from the right, by the transposed matrix: `y @ R.T`.
+
+
+# %%
+def forward(W, R, y):
+    x, a = [], []
+    for k in range(len(W)):  # line 4
+        x.append(y @ R[k].T)  # line 5
+        a.append(x[k] @ W[k].T)  # line 6
+        y = f(a[k])  # line 7
+    return x, a, y
+
+
+x, a, y = forward(W, R, y0)
+assert np.allclose(y, [forward_one_sample(W, R, sample)[2] for sample in y0])
+
+# %% [markdown]
+# The library does this in `Network.forward`, and calls what it keeps a *trace*: lists
+# `x`, `a` and `y`, one item a layer.
+
+# %%
+trace = net.forward(batch[0])
+for k in range(3):
+    assert np.allclose(backend.to_host(trace.x[k]), x[k])
+    assert np.allclose(backend.to_host(trace.a[k]), a[k])
+print("outputs of the first sample:", y[0].round(3))
+
+# %% [markdown]
+# ## 3. Lines 9 to 12: loss and error signals
+#
+# Squares are summed over the outputs of a sample, and averaged over the batch. So the
+# gradient of one sample's loss in $y_L$ is $2\,(y_L - y^*)$, and $\delta_L = -f'(a_L)
+# \circ 2\,(y_L - y^*)$. Keep the factor 2 in mind: it comes back when we compare step
+# sizes with those of the paper.
+#
+# Line 11 sends the signal down through $\mathrm{d}a_{l+1} / \mathrm{d}a_l$. On its way
+# up, $a_l$ goes through $f$, then $R_{l+1}$, then $W_{l+1}$.
+#
+# **Question.** On its way down the signal meets the same three. In which order, which
+# of them transposed, and how does the product read in code, where samples are rows?
+
+# %% [markdown]
+# **Answer** (notebook 03 derives it). $\delta_l = f'(a_l) \circ R_{l+1}^\top
+# W_{l+1}^\top\, \delta_{l+1}$: first through $W_{l+1}^\top$, then through
+# $R_{l+1}^\top$. With samples in rows the transposes go away:
+# `delta @ W[k + 1] @ R[k + 1]`.
+
+# %%
+loss = np.mean(np.sum((y - targets) ** 2, axis=1))  # line 9
+print(f"loss: {loss:.4f}")
+
+
+def df(a):
+    return np.where(a > 0, 1.0, 0.1).astype(a.dtype)  # float32 stays float32
+
+
+def error_signals(W, R, a, y, targets):
+    delta = [-df(a[-1]) * 2 * (y - targets)]  # line 11, l = L
+    for k in reversed(range(len(W) - 1)):  # line 10
+        carried = delta[0] @ W[k + 1] @ R[k + 1]
+        delta.insert(0, df(a[k]) * carried)  # line 11, l < L
+    return delta
+
+
+# %%
+delta = error_signals(W, R, a, y, targets)
+for mine, theirs in zip(delta, net.error_signals(trace, batch[1]), strict=True):
+    assert np.allclose(mine, backend.to_host(theirs))
+print("shapes, first layer first:", [signal.shape for signal in delta])
+
+# %% [markdown]
+# These are signals of single samples: nothing is divided by the batch size yet.
+#
+# ## 4. Lines 13 to 16: updates
+#
+# Algorithm 1 prints the update of one sample; for a mini-batch, "stochastic updates ...
+# are averaged" (Section 3.1). The naive version is just that, an average over samples:
+
+
+# %%
+def averaged_updates(W, R, x, z):
+    """dW and dR of one layer; x and z hold one sample a row."""
+    dW, dR = np.zeros_like(W), np.zeros_like(R)
+    for x_n, z_n in zip(x, z, strict=True):
+        dW += np.outer(z_n, x_n) - W @ np.diag(x_n**2)  # line 14
+        dR -= np.outer(R @ x_n, x_n) - R @ np.diag(x_n**2)  # line 15
+    return dW / len(x), dR / len(x)
+
+
+# %% [markdown]
+# With brackets for the mean over the batch, and $z = a + \delta$, $q = R\,x$:
+#
+# $$\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle, \qquad
+# \Delta R = -\bigl(\langle q x^\top\rangle -
+# R\,\mathrm{diag}\langle x^2\rangle\bigr).$$
+#
+# In matrix form `W @ np.diag(power)` is `W * power`: a diagonal matrix on the right
+# scales columns.
+
+
+# %%
+def updates(W, R, x, z):
+    power, q = np.mean(x**2, axis=0), x @ R.T
+    dW = z.T @ x / len(x) - W * power  # line 14
+    dR = -(q.T @ x / len(x) - R * power)  # line 15
+    return dW, dR
+
+
+# %%
+from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
+
+for k in range(3):
+    z = a[k] + delta[k]
+    library = copi_update(W[k], x[k], z), local_decorrelation_update(R[k], x[k])
+    for mine in (averaged_updates(W[k], R[k], x[k], z), updates(W[k], R[k], x[k], z)):
+        assert np.allclose(mine[0], library[0])
+        assert np.allclose(mine[1], library[1])
+
+# %% [markdown]
+# ## 5. One step, by hand and by the library
+#
+# Three stages: forward, error signals, updates. The rule for $R$ is an argument, for a
+# reason that comes right after.
+
+
+# %%
+def step_by_hand(W, R, y0, targets, eta, lateral_update):
+    x, a, y = forward(W, R, y0)  # lines 4 to 8
+    delta = error_signals(W, R, a, y, targets)  # lines 9 to 12
+    for k in reversed(range(len(W))):  # line 13
+        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta[k])  # line 14
+        R[k] = R[k] + eta * lateral_update(R[k], x[k])  # line 15
+
+
+def difference(W, R, net):
+    pairs = [*zip(W, [layer.W for layer in net.layers], strict=True)]
+    pairs += [*zip(R, [layer.R for layer in net.layers], strict=True)]
+    return max(np.max(np.abs(mine - backend.to_host(theirs))) for mine, theirs in pairs)
+
+
+# %%
+before = [matrix.copy() for matrix in W]
+step_by_hand(W, R, y0, targets, 0.1, local_decorrelation_update)
+net.step(*batch, eta_W=0.1)  # eta_R is the same unless given
+moved = max(np.max(np.abs(new - old)) for new, old in zip(W, before, strict=True))
+print(f"largest change of a weight: {moved:.2f}")
+print(f"largest difference between the two ways: {difference(W, R, net):.0e}")
+assert difference(W, R, net) < 1e-12 < moved
+
+# %% [markdown]
+# The same, but for rounding. So `Network.step` *is* Algorithm 1, line for line, with
+# one remark. Line 15 is the *local* form of decorrelation. The paper derives another,
+# the *matrix* form above its Eq. 4, and takes the two to be equal; notebook 02 showed
+# that they are not. The library has both, and its default is the matrix form, since the
+# theorems hold for it. From here on we take the default.
+#
+# Now a whole epoch, on digits, with a fresh network: 10 batches of 50, in `float64`.
+
+# %%
+data = load_dataset("mnist-5k")
+digits = as_float(data.train.inputs[:500], "float64")
+labels = one_hot(data.train.labels[:500], 10, "float64")
+net = Network([784, 30, 20, 10], rng=rng, dtype="float64", backend=BACKEND)
+W = [backend.to_host(layer.W) for layer in net.layers]
+R = [backend.to_host(layer.R) for layer in net.layers]
+
+# %%
+for rows in np.split(np.arange(500), 10):
+    step_by_hand(W, R, digits[rows], labels[rows], 0.01, decorrelation_update)
+    net.step(backend.asarray(digits[rows]), backend.asarray(labels[rows]), eta_W=0.01)
+print(f"after an epoch, the two ways differ by {difference(W, R, net):.0e}")
+assert difference(W, R, net) < 1e-12
+
+# %% [markdown]
+# ## 6. Break it: one loop instead of two
+#
+# Lines 10-12 and 13-16 both go from the top layer to the bottom. It is tempting to make
+# one loop of the two: update a layer, send the signal on, go to the next. It would save
+# the list of signals.
+#
+# **Question.** (a) Line 13 runs from $L$ to $1$. What would change if it ran from $1$
+# to $L$? (b) What does the single loop below change? Try to spot it before you read on.
+
+
+# %%
+def one_loop(W, R, x, a, delta, eta):
+    """Update every layer from the signal of the output layer: with a mistake."""
+    for k in reversed(range(len(W))):
+        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta)
+        R[k] = R[k] + eta * decorrelation_update(R[k], x[k])
+        if k > 0:
+            delta = df(a[k - 1]) * (delta @ W[k] @ R[k])
+
+
+# %% [markdown]
+# **Answer.** (a) Nothing. Every update uses its own layer's $x_l$, $a_l$ and
+# $\delta_l$, and all of these were computed before any weight moved. (b) The signal
+# passes through weights that have already learned from it. It is no longer the
+# gradient. How much it is off depends on the step size:
+
+# %%
+x, a, y = forward(W, R, digits[:50])
+delta = error_signals(W, R, a, y, labels[:50])
+errors = []
+for eta in (0.001, 0.01, 0.1):
+    W_new = W[2] + eta * copi_update(W[2], x[2], a[2] + delta[2])
+    R_new = R[2] + eta * decorrelation_update(R[2], x[2])
+    stale = df(a[1]) * (delta[2] @ W_new @ R_new)
+    errors.append(np.linalg.norm(stale - delta[1]) / np.linalg.norm(delta[1]))
+    print(f"eta = {eta}: the signal of layer 2 is off by {errors[-1]:.2%}")
+assert np.isclose(errors[1] / errors[0], 10, rtol=0.1)
+
+# %% [markdown]
+# An error in proportion to $\eta$: ten times the step, ten times the error.
+#
+# **Question.** Would you notice it in the accuracy? We train a network (784-100-100-10)
+# both ways, after an epoch in which $R$ learned alone, with error signals multiplied by
+# $s = 100$ and by $s = 500$. The next section says why one would multiply them.
+
+# %%
+EPOCHS_BY_HAND = 2  # fast: 1
+train_x, test_x = (as_float(part.inputs, "float32") for part in (data.train, data.test))
+train_y = one_hot(data.train.labels, 10, "float32")
+
+
+def epoch_by_hand(W, R, order, s, correct):
+    for rows in np.split(order, 80):
+        x, a, y = forward(W, R, train_x[rows])
+        delta = [s * signal for signal in error_signals(W, R, a, y, train_y[rows])]
+        if not correct:
+            one_loop(W, R, x, a, delta[-1], 1e-3)
+            continue
+        for k in range(3):
+            W[k] = W[k] + 1e-3 * copi_update(W[k], x[k], a[k] + delta[k])
+            R[k] = R[k] + 1e-3 * decorrelation_update(R[k], x[k])
+
+
+# %%
+start = Network([784, 100, 100, 10], rng=np.random.default_rng(0), backend=BACKEND)
+R_alone = Schedule(eta_W=0, eta_R=1e-3)
+fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
+
+
+def accuracy_by_hand(s, correct):
+    W = [backend.to_host(layer.W) for layer in start.layers]
+    R = [backend.to_host(layer.R) for layer in start.layers]
+    rng = np.random.default_rng(2)
+    with np.errstate(all="ignore"):  # what overflows shows in the accuracy
+        for _ in range(EPOCHS_BY_HAND):
+            epoch_by_hand(W, R, rng.permutation(4000), s, correct)
+        guesses = forward(W, R, test_x)[2].argmax(axis=1)
+    return np.mean(guesses == data.test.labels)
+
+
+# %%
+for s in (100, 500):
+    right, wrong = accuracy_by_hand(s, True), accuracy_by_hand(s, False)
+    print(f"s = {s}: test accuracy {right:.1%} with two loops, {wrong:.1%} with one")
+    assert right > 0.8
+    assert abs(right - wrong) < 0.02 if s == 100 else wrong < 0.2
+
+# %% [markdown]
+# **Answer.** With $s = 100$ you would not: the two differ by less than another seed
+# would make. With $s = 500$ the correct algorithm learns, and the wrong one blows up.
+# You would lower a step size and never know why. **Accuracy does not tell whether an
+# algorithm is right.** What tells is a comparison, to twelve digits, with something
+# known to be right; so the steps of these notebooks end in an `assert`. In exercise
+# 04.2 you repair the single loop.
+#
+# ## 7. Training
+#
+# Now the library, and all of mnist-5k: 4,000 digits to learn from, 1,000 to test on,
+# 200 units in each hidden layer. Three choices make the schedule.
+#
+# - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what is
+#   lost when they differ.
+# - **`delta_scale`** multiplies all error signals. The COPI update is
+#   $\Delta W = s\,G + W\,\mathrm{off}(C)$ ([Theorem
+#   1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$ is
+#   `delta_scale`, $G = \langle\delta x^\top\rangle$ is the gradient's part, and
+#   $\mathrm{off}(C)$ holds the covariances of the inputs. So $s$ sets how fast a layer
+#   learns *from errors*, and leaves the balance between $W$ and $R$ alone. We take
+#   $\eta = 0.001$ and $s = 500$, as the published journal version of the paper does (a
+#   factor of 1000 there, on signals without the factor 2 of line 9).
+# - **A first epoch in which $R$ learns alone**, `first_eta_W=0`.
+#
+# **Question.** Why should $R$ learn alone at first? What do you expect of a network
+# that learns everything at once, with the same numbers?
+
+# %%
+EPOCHS = 6  # fast: 3
+SIZES = [784, 200, 200, 10]
+RATES = {"eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 500}
+
+
+def train(schedule, epochs=EPOCHS, **settings):
+    rng = np.random.default_rng(0)
+    net = Network(SIZES, rng=rng, backend=BACKEND, **settings)
+    return net, fit(net, data, epochs=epochs, schedule=schedule, rng=rng)
+
+
+# %%
+try:
+    train(Schedule(**RATES), epochs=1)
+    raise AssertionError("this was expected to diverge")
+except DivergenceError as error:
+    print(error)
+
+# %%
+R_first = Schedule(**RATES, first_epochs=1, first_eta_W=0, first_eta_R=1e-3)
+net, history = train(R_first)
+for epoch in history:
+    print(f"epoch {epoch.epoch}: train {epoch.train_accuracy:.1%}, ", end="")
+    print(f"test {epoch.test_accuracy:.1%}")
+assert history[0].test_accuracy < 0.2 < 0.88 < history[-1].test_accuracy
+
+# %% [markdown]
+# **Answer.** At once, the network is gone within the first dozen batches. With $R$
+# first, an epoch at chance and one of learning bring it to about 90 % of digits that it
+# has not seen.
+#
+# There are two reasons. Raw digits have one very large second moment, an eigenvalue of
+# 38 (section 10), so that steps overshoot in that direction, for $W$ as well as $R$.
+# And the COPI rule takes for granted that its inputs are decorrelated (section 9). How
+# much an epoch of $R$ alone is worth can be measured, with smaller error signals:
+
+# %%
+GENTLE = {**RATES, "delta_scale": 100}
+gentle_R_first = Schedule(**GENTLE, first_epochs=1, first_eta_W=0, first_eta_R=1e-3)
+gentle, gentle_at_once = train(gentle_R_first)[1], train(Schedule(**GENTLE))[1]
+runs = {"500, R first": history, "100, R first": gentle}
+runs["100, at once"] = gentle_at_once
+
+figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
+for (name, records), colour in zip(runs.items(), COLOURS, strict=False):
+    epochs = [record.epoch for record in records]
+    for split, line in (("train", "--"), ("test", "-")):
+        values = [100 * getattr(record, f"{split}_accuracy") for record in records]
+        axes.plot(epochs, values, line, color=colour, label=f"s = {name}, {split}")
+axes.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(80, 100.5), xticks=epochs)
+_ = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9)
+assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
+
+# %% [markdown]
+# (The first epoch of the networks in which $R$ goes first, at chance, is below the
+# panel.) With $s = 100$ one can do without: the network that learns all at once is even
+# ahead, by the epoch that the other spent on $R$. What this epoch buys is the larger
+# signal, which in the same time comes further. Train and test part soon in all three:
+# 4,000 digits are few for a network with 200,000 forward weights.
+#
+# ## 8. What the layers see
+#
+# Layer $l$ gets $y_{l-1}$ and works on $x_l = R_l\,y_{l-1}$. We look at both with two
+# measures of notebook 02: the mean absolute correlation between two units, and the
+# decorrelation loss, the mean square of the covariances.
+
+# %%
+from copi_np.training import to_device
+from copi_np.whitening import decorrelation_loss, second_moment
+from copi_np.whitening import mean_absolute_correlation as mean_correlation
+
+images, answers = to_device(net, data.train, 10)
+trace = net.forward(images)
+pairs = zip(trace.y_in, trace.x, strict=True)
+moments = [[second_moment(v) for v in pair] for pair in pairs]
+correlation = [[mean_correlation(C) for C in pair] for pair in moments]
+covariance = [[decorrelation_loss(C) for C in pair] for pair in moments]
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
+names = ["before R, $y_{l-1}$", "behind R, $x_l$"]
+for axes, values in zip(panels, (correlation, covariance), strict=True):
+    for i in range(2):
+        heights = [pair[i] for pair in values]
+        axes.bar(np.arange(3) + 0.36 * i, heights, 0.34, color=COLOURS[2 - 2 * i])
+    axes.set(xlabel="layer", xticks=np.arange(3) + 0.18, xticklabels=["1", "2", "3"])
+panels[0].set_ylabel("mean absolute correlation")
+panels[1].set(ylabel="decorrelation loss", yscale="log")
+_ = figure.legend(names, loc="outside upper center", ncols=2, frameon=False)
+
+# %%
+for k in range(3):
+    (loss_before, loss_behind), (before, behind) = covariance[k], correlation[k]
+    print(f"layer {k + 1}: correlation {before:.2f} -> {behind:.2f}, ", end="")
+    print(f"decorrelation loss {loss_before:.1e} -> {loss_behind:.1e}")
+    assert behind < before
+    assert loss_behind < loss_before / (50 if k == 0 else 1)
+
+# %% [markdown]
+# The first layer gains most: its decorrelation loss falls by more than a hundred, that
+# of the hidden layers by two to four. There the outputs keep changing while $W$
+# learns, and $R$ has to follow. Correlations fall by less than covariances, since
+# decorrelation shrinks the variances as well, and a correlation is a covariance divided
+# by them.
+#
+# ## 9. Break it: R frozen
+#
+# What if we keep the COPI rule and leave the lateral weights out, $x_l = y_{l-1}$?
+# Gradient descent does not mind correlated inputs; most networks are trained on them.
+# We take a smaller step and $s = 100$, so that nothing explodes at once, and three
+# networks: COPI and SGD without lateral weights, and COPI with them.
+#
+# **Question.** The COPI rule decays each weight by $\langle x_j^2\rangle$ alone, as if
+# the other inputs had nothing to do with input $j$. If they do, will the network learn
+# more slowly, learn nothing, or something else?
+
+# %%
+from copi_np import Callback
+
+
+class Watch(Callback):
+    """The accuracy after every epoch, and what the first layer computes, W R."""
+
+    def __init__(self):
+        self.accuracy, self.maps = [], []
+
+    def on_start(self, network):
+        self.maps.append(backend.to_host(network.layers[0].folded()))
+
+    def on_epoch(self, network, record):
+        self.accuracy.append(100 * record.test_accuracy)
+        self.maps.append(backend.to_host(network.layers[0].folded()))
+
+
+# %%
+def watch(rule, decorrelation, s, epochs=5):
+    rng, watched = np.random.default_rng(0), Watch()
+    settings = {"rule": rule, "decorrelation": decorrelation, "backend": BACKEND}
+    net = Network(SIZES, rng=rng, **settings)
+    slow = Schedule(eta_W=3e-4, eta_R=3e-4, delta_scale=s)
+    try:
+        fit(net, data, epochs=epochs, schedule=slow, rng=rng, callbacks=[watched])
+    except DivergenceError as error:
+        print(error)
+    return watched
+
+
+# %%
+frozen = watch("copi", None, 100)
+sgd = watch("sgd", None, 100)
+learning = watch("copi", "matrix", 100)
+print("test accuracy after each epoch, in per cent")
+print("COPI, R frozen:", np.round(frozen.accuracy, 1))
+print("SGD,  R frozen:", np.round(sgd.accuracy, 1))
+print("COPI, R learns:", np.round(learning.accuracy, 1))
+assert min(sgd.accuracy[-1], learning.accuracy[-1]) > 85
+assert len(frozen.accuracy) < 5 or frozen.accuracy[-1] < 60
+
+# %% [markdown]
+# **Answer.** Something else. The network begins to learn, and then forgets all of it.
+# The two others learn.
+#
+# **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. With $R$
+# frozen only the first term is the gradient's. How large is the other, before learning?
+
+# %%
+from copi_np.whitening import off_diagonal
+
+fresh = Network(SIZES, rng=np.random.default_rng(0), decorrelation=None, backend=BACKEND)
+off_C = backend.to_host(off_diagonal(second_moment(images)))
+signals = fresh.error_signals(fresh.forward(images), answers, delta_scale=100)
+G = backend.to_host(signals[0].T @ images) / 4000
+extra = backend.to_host(fresh.layers[0].W) @ off_C
+share = np.linalg.norm(extra) / np.linalg.norm(G)
+print(f"W off(C) of the first layer has {share:.0%} of the size of s G")
+assert share < 0.5
+
+# %% [markdown]
+# Small. But the gradient falls as the errors do, and turns with them; the other term
+# pushes the same way in every step. Without any error, $s = 0$, the second
+# is left, and each step multiplies $W$ by $I + \eta\,\mathrm{off}(C)$. Now
+# $\mathrm{off}(C)$ is symmetric and its trace is 0. So it has a positive eigenvalue
+# $\lambda$, unless it is zero altogether. Along that eigenvector $v$, the direction in
+# which all pixels are bright together, $W$ grows by $1 + \eta\lambda$ in each step: by
+# $e^{80\,\eta\lambda}$ in an epoch of 80 batches. That is a prediction. We switch the
+# error signal off and measure.
+
+# %%
+eigenvalues, eigenvectors = np.linalg.eigh(off_C)
+growth, v = float(eigenvalues[-1]), eigenvectors[:, -1]
+predicted = np.exp(80 * 3e-4 * growth)
+
+
+def sizes(watched):
+    """||W R v|| at the start and after every epoch, in units of the start."""
+    lengths = np.array([np.linalg.norm(M @ v) for M in watched.maps])
+    return lengths / lengths[0]
+
+
+# %%
+alone = sizes(watch("copi", None, 0, epochs=1))[1]
+with_R = sizes(watch("copi", "matrix", 0, epochs=1))[1]
+print(f"largest eigenvalue of off(C): {growth:.1f}")
+print(f"predicted growth along v in an epoch: {predicted:.2f}")
+print(f"measured, without error signal, R frozen: {alone:.2f}")
+print(f"measured, without error signal, R learns: {with_R:.2f}")
+assert np.isclose(alone, predicted, rtol=0.03)
+assert abs(with_R - 1) < 0.02
+
+# %%
+figure, panels = plt.subplots(1, 2, figsize=(8, 3.4), layout="constrained")
+FROZEN_COLOURS = [COLOURS[2], COLOURS[3], COLOURS[0]]
+runs = {"COPI, R frozen": frozen, "SGD, R frozen": sgd, "COPI, R learns": learning}
+for (name, run), colour in zip(runs.items(), FROZEN_COLOURS, strict=True):
+    epochs = np.arange(1, len(run.accuracy) + 1)
+    line = "s--" if name.startswith("SGD") else "o-"
+    panels[0].plot(epochs, run.accuracy, line, color=colour, label=name)
+    panels[1].semilogy(sizes(run), line, color=colour)
+exponent = np.arange(5)
+panels[1].semilogy(predicted**exponent, ":", color="gray", label="predicted, no errors")
+panels[0].set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(0, 100))
+panels[0].set_xticks(range(6))
+panels[1].set(xlabel="epoch", ylabel=r"$\|W R v\|$ of layer 1, from 1", xticks=range(6))
+_ = [axes.legend(frameon=False) for axes in panels]
+
+# %% [markdown]
+# The prediction fits: with $R$ frozen and no errors, $W$ grows along $v$ by about 2.5
+# in an epoch. With error signals (right, top line) it is hardly slower, epoch after
+# epoch, until the network is ruined: the gradient cannot hold against it. With $R$ at
+# work the layer's response to $v$ stays near where it was. SGD, which has no such term,
+# is safe.
+#
+# So smaller steps would not repair this: they slow the growth and the learning down
+# together. The assumption is what fails. A weight is told to infer what its *own* input
+# contributes, as if the others were unrelated to it. Where they are related, each of
+# them claims what they explain together, and the layer counts it many times over. The
+# repair is the other half of COPI: let $R$ learn, as fast as $W$.
+#
+# ## 10. Break it: a step too large
+#
+# The paper trains MNIST with steps of 0.01 in the first epoch and 0.1 later. What if we
+# are impatient?
+
+# %%
+try:
+    train(Schedule(eta_W=0.1, eta_R=0.1), epochs=1)
+    raise AssertionError("this was expected to diverge")
+except DivergenceError as error:
+    print(error)
+
+# %% [markdown]
+# The library stops as soon as the loss is a million times that of a silent network. The
+# message says *when* (epoch and batch), *where* (layer 0 is the first one: the library
+# counts from 0) and *what to lower*. It names the weights behind which activity grows
+# the most.
+#
+# **Question.** It blames $W$ of the first layer. Would it help to set $\eta_W = 0$?
+
+# %%
+try:
+    train(Schedule(eta_W=0.0, eta_R=0.1), epochs=1)
+    raise AssertionError("this was expected to diverge")
+except DivergenceError as error:
+    print(error)
+
+# %% [markdown]
+# **Answer.** No: then it is $R$ of the same layer. The message is a lead, not a
+# verdict; change one thing at a time.
+#
+# **Diagnosis.** One step of decorrelation takes $x$ to $(I -
+# \eta\,\mathrm{off}(C))\,x$. Raw digits have one direction with a second moment of
+# $\lambda = 38$, and nearly all of it is off the diagonal. Along that direction $x$ is
+# multiplied by about $1 - \eta\lambda$. With $\eta = 0.1$ that is $-2.8$: the step
+# overshoots, $\lambda$ becomes eight times larger, and the next step overshoots by
+# more. It takes $\eta < 2 / \lambda = 0.05$ ([Theorem
+# 5](../docs/theory.md#5-the-step-size-of-decorrelation)). We watch the largest
+# eigenvalue of $\langle x x^\top\rangle$, batch by batch:
+
+
+# %%
+def largest_eigenvalues(eta_R, n_batches=5):
+    R, found = np.eye(784), []
+    for rows in np.split(np.arange(50 * n_batches), n_batches):
+        x = train_x[rows].astype("float64") @ R.T
+        found.append(np.linalg.eigvalsh(x @ x.T / 50)[-1])  # the same as of x.T @ x
+        R = R + eta_R * decorrelation_update(R, x)
+    return np.array(found)
+
+
+# %%
+figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
+for eta, colour in ((0.1, COLOURS[2]), (0.03, COLOURS[0])):
+    label = rf"$\eta_R = {eta}$"
+    values = largest_eigenvalues(eta)
+    axes.semilogy(range(1, 6), values, "o-", color=colour, label=label)
+    label = rf"$2 / \eta_R = {2 / eta:.0f}$"
+    axes.axhline(2 / eta, color=colour, linestyle=":", label=label)
+axes.set(xlabel="batch", ylabel=r"largest eigenvalue of $C$", ylim=(0.3, 1e6))
+axes.set_xticks(range(1, 6))
+_ = axes.legend(frameon=False)
+
+# %% [markdown]
+# With $\eta = 0.1$ the first batch lies above its bound (dotted, same colour), and the
+# growth gets faster with every batch. With 0.03 a single batch takes the eigenvalue
+# down to about 5, below the bound of $\eta = 0.1$ as well.
+#
+# **Repair.** Small steps first, large ones later, as the paper does it:
+
+# %%
+small_first = {"first_epochs": 1, "first_eta_W": 0.01, "first_eta_R": 0.01}
+paper = Schedule(eta_W=0.1, eta_R=0.1, **small_first)
+_, records = train(paper, epochs=3)
+print("test accuracy:", ", ".join(f"{record.test_accuracy:.1%}" for record in records))
+assert records[-1].test_accuracy > 0.8
+
+# %% [markdown]
+# ## Exercises
+#
+# ### Exercise 04.1 · The whole network
+#
+# Write the forward pass of a network of any depth, lines 4 to 8 in a loop. `R` and `W`
+# are lists of matrices, the first layer first; `y0` holds one sample a row. Return the
+# output $y_L$ alone. Leaky rectifiers of slope 0.1 in every layer.
+
+
+# %%
+def my_output(R, W, y0): ...  # your code
+
+
+check("04.1", my_output)
+
+# %% [markdown]
+# ### Exercise 04.2 · Repair the single loop
+#
+# Section 6 showed a loop that updates and sends the signal down in one go, and gets it
+# wrong. Write it so that it is exact, and still holds one error signal at a time, not a
+# list of them. `W`, `R`, `x` and `a` are lists, the first layer first; `delta` is the
+# signal of the output layer. Use `copi_update`, `decorrelation_update` and `df`, and
+# return both lists of new weights.
+
+
+# %%
+def my_one_loop(W, R, x, a, delta, eta):
+    ...  # your code
+    # return W, R
+
+
+check("04.2", my_one_loop)
+
+# %% [markdown]
+# ### Exercise 04.3 · How large a step?
+#
+# `survives(0.01)` tells whether $R$ can learn alone for an epoch with that step, in a
+# fresh network; `survives(0.01, 0.1)` whether it can for one epoch with the first step,
+# and another with the second. First predict, then measure:
+#
+# - which is the largest *first* step of 0.01, 0.03, 0.1 and 0.3 that survives?
+# - after an epoch with that one, which is the largest *second* step of 0.1, 0.3, 1 and
+#   3?
+
+
+# %%
+def survives(*steps):
+    rng = np.random.default_rng(0)
+    net = Network(SIZES, rng=rng, backend=BACKEND)
+    try:
+        for eta_R in steps:
+            fit(net, data, epochs=1, schedule=Schedule(eta_W=0, eta_R=eta_R), rng=rng)
+    except DivergenceError:
+        return False
+    return True
+
+
+answer = ...  # (first, second), such as (0.3, 3)
+check("04.3", answer)
+
+# %% [markdown]
+# ## What you have seen
+#
+# - `Network.step` is Algorithm 1: forward, error signals, then all updates from the
+#   same trace. You have both to twelve digits.
+# - Signals that pass through weights already updated are no longer the gradient. An
+#   accuracy may not show it.
+# - COPI without decorrelation is unstable: $W\,\mathrm{off}(C)$ makes $W$ grow
+#   exponentially, at a rate that one can predict. With $R$ at work it does not.
+# - The first steps are limited by the largest eigenvalue of the raw inputs. Once they
+#   are decorrelated, steps can be larger.
+#
+# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is the term good for? That
+# is notebook 05. The paper's need for a small first step is claim C28 of
+# [claims.md](../docs/claims.md); `test_a_large_step_from_the_start_blows_up` and
+# `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in `tests/test_claims.py`
+# hold it, and `tests/test_network.py` compares `Network.step` with the algorithm
+# written out.

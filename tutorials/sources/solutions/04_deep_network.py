@@ -1,0 +1,138 @@
+# %% [markdown]
+# # 04 · Solutions
+#
+# The exercises of notebook 04, a deep network.
+
+# %%
+import numpy as np
+
+from copi_np import DivergenceError, Network, Schedule, fit, load_dataset
+from copi_np.course import check
+from copi_np.rules import copi_update, decorrelation_update
+
+BACKEND = "numpy"  # or "cupy" on a machine with a GPU
+
+
+def f(a):
+    return np.where(a > 0, a, 0.1 * a)
+
+
+def df(a):
+    return np.where(a > 0, 1.0, 0.1)
+
+
+# %% [markdown]
+# ## Exercise 04.1 · The whole network
+#
+# Write the forward pass of a network of any depth, and return its output.
+
+
+# %%
+def my_output(R, W, y0):
+    y = y0
+    for R_k, W_k in zip(R, W, strict=True):
+        x = y @ R_k.T  # line 5
+        a = x @ W_k.T  # line 6
+        y = f(a)  # line 7
+    return y
+
+
+check("04.1", my_output)
+
+# %% [markdown]
+# **Why it is right.** Each sample is a row, so a matrix that acts on a column from the
+# left acts on a row from the right, transposed. The output of one layer is the input of
+# the next.
+#
+# **Usual mistakes.** `y @ R_k` without the transpose: both have the same shape, so
+# nothing complains, and where $R$ is still symmetric even the numbers agree. No
+# activation function at the output: the paper's network has one there too.
+#
+# ## Exercise 04.2 · Repair the single loop
+#
+# One loop from the top layer to the bottom that updates and sends the signal down, and
+# gives the same weights as two loops.
+
+
+# %%
+def my_one_loop(W, R, x, a, delta, eta):
+    for k in reversed(range(len(W))):
+        below = delta @ W[k] @ R[k]  # before W and R learn
+        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta)
+        R[k] = R[k] + eta * decorrelation_update(R[k], x[k])
+        if k > 0:
+            delta = df(a[k - 1]) * below
+    return W, R
+
+
+check("04.2", my_one_loop)
+
+# %% [markdown]
+# **Why it is right.** $\delta_l$ depends on $W_{l+1}$ and $R_{l+1}$ as they were in the
+# forward pass. Computed before they learn, it is the same number as in lines 10 to 12.
+# What happens to layer $l + 1$ afterwards does not matter to layer $l$, whose update
+# reads only its own $x_l$, $a_l$ and $\delta_l$.
+#
+# **Usual mistakes.** To save `W[k]` but not `R[k]`. To update first and take the old
+# matrices from a list that was changed in place (`W[k] += ...` changes the array
+# itself, so that `old = W[k]` before it saves nothing). To forget `df(a[k - 1])`.
+#
+# ## Exercise 04.3 · How large a step?
+#
+# The largest first step of $R$ that survives an epoch, and the largest one after that.
+
+# %%
+data = load_dataset("mnist-5k")
+
+
+def survives(*steps):
+    rng = np.random.default_rng(0)
+    net = Network([784, 200, 200, 10], rng=rng, backend=BACKEND)
+    try:
+        for eta_R in steps:
+            fit(net, data, epochs=1, schedule=Schedule(eta_W=0, eta_R=eta_R), rng=rng)
+    except DivergenceError:
+        return False
+    return True
+
+
+# %%
+first = max(step for step in (0.01, 0.03, 0.1, 0.3) if survives(step))
+second = max(step for step in (0.1, 0.3, 1, 3) if survives(first, step))
+answer = first, second
+print(answer)
+check("04.3", answer)
+
+# %% [markdown]
+# **Why it is right.** Far from decorrelation the largest eigenvalue $\lambda$ of $C$
+# decides: $\eta < 2 / \lambda$, which is 0.05 for raw digits. We measure what an epoch
+# with 0.03 makes of it:
+
+# %%
+from copi_np.training import to_device
+from copi_np.whitening import second_moment
+
+net = Network([784, 200, 200, 10], rng=np.random.default_rng(0), backend=BACKEND)
+images, _ = to_device(net, data.train, 10)
+alone = Schedule(eta_W=0, eta_R=first)
+
+
+def bound(digits):
+    C = net.backend.to_host(second_moment(net.forward(digits).x[0]))
+    return 2 / np.linalg.eigvalsh(C)[-1]
+
+
+for epochs in (0, 1):
+    batches = [bound(images[i : i + 50]) for i in range(0, 4000, 400)]
+    print(f"2 / (largest eigenvalue) after {epochs} epochs: ", end="")
+    print(f"{bound(images):.2f} for all digits, {min(batches):.2f} for a batch")
+    fit(net, data, epochs=1, schedule=alone, rng=np.random.default_rng(1))
+
+# %% [markdown]
+# An epoch raises the bound more than a hundredfold. That of a *batch* rises less: 50
+# digits are never decorrelated, however well all digits are, and $R$ learns from
+# batches. So the steps that survive are smaller than the bound for all digits says.
+#
+# **Usual mistakes.** To trust the bound near decorrelated inputs, 2 over the sum of the
+# two largest *variances*: for raw digits it would allow a step of 2, and is off by a
+# factor of 40.
