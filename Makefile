@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint mutants
+.PHONY: demo test lint notebooks site mutants
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -16,6 +16,15 @@ lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# executes every source in tutorials/sources and writes the notebooks: a few minutes
+notebooks: $(VENV)/installed-test
+	$(BIN)/python tools/notebooks.py build
+
+# a web site of static pages, to be opened as site/index.html or served from anywhere
+site: $(VENV)/installed-site
+	rm -rf site
+	$(BIN)/python -m sphinx -b html -c docs -W --keep-going -q -E -d $(VENV)/site-doctrees . site
 
 # not for CI: it takes a quarter of an hour, and judges the tests, not a change
 mutants: export OPENBLAS_NUM_THREADS = 1
@@ -36,6 +45,10 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-site: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[site]'
 	@touch $@
 
 $(VENV)/installed-mutants: setup.cfg pyproject.toml | $(BIN)/python

@@ -40,11 +40,20 @@ BADGES = """\
 [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repository}/blob/main/{path})
 [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{repository}/main?labpath={path})"""
 SETUP = """\
-# On a machine without copi_np, such as a new Colab session, this {does}; elsewhere nothing happens.
+# The package, if this machine does not have it (as in a new session of Colab).
 import importlib.util
 
 if importlib.util.find_spec("copi_np") is None:
-    {then}"""
+    {install}
+
+# One thread for matrix products: small ones are no faster with more, and the
+# last digits of what follows depend on their number.
+from copi_np.environment import blas_threads
+
+%matplotlib inline
+blas_threads(1);"""
+INSTALL = "%pip install --quiet git+https://github.com/{public}"
+ADVICE = 'raise ModuleNotFoundError("in the folder of the repository, run: pip install .")'
 
 
 class CourseError(Exception):
@@ -75,10 +84,7 @@ def repository() -> str | None:
 
 def setup_cell(public: str | None) -> str:
     """The code of the cell that makes the package available, from the public repository if there is one."""
-    if public:
-        return SETUP.format(does="installs it", then=f"%pip install --quiet git+https://github.com/{public}")
-    message = "copi_np is not installed: run `pip install .` in the folder of the repository"
-    return SETUP.format(does="says how to install it", then=f'raise ModuleNotFoundError("{message}")')
+    return SETUP.format(install=INSTALL.format(public=public) if public else ADVICE)
 
 
 def from_source(source: Path, public: str | None) -> NotebookNode:
@@ -91,7 +97,8 @@ def from_source(source: Path, public: str | None) -> NotebookNode:
         path = notebook_path(source).relative_to(ROOT).as_posix()
         heading, _, rest = title.source.partition("\n")
         title.source = f"{heading}\n\n{BADGES.format(repository=public, path=path)}\n{rest}"
-    notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(public), metadata={"tags": ["setup"]}))
+    # the web site leaves it out: it has no kernel
+    notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(public), metadata={"tags": ["remove-cell"]}))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
     notebook.metadata = nbformat.from_dict(

@@ -1,0 +1,192 @@
+"""How the web site is made: ``make site``.
+
+The pages are the repository's own: its top folder is Sphinx's source folder, so that a link between README, docs,
+results and tutorials works on the site as it does where the code is hosted. The site needs no network, neither to be
+built nor to be read.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+sys.path[:0] = [str(ROOT), str(HERE / "_ext")]  # the package of this folder, whichever is installed
+
+project = "copi_np"
+release = version = importlib.import_module("copi_np").__version__
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.linkcode",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
+    # our own, in _ext
+    "docstrings",
+    "source_pages",
+]
+root_doc = "docs/index"
+include_patterns = [
+    "docs/*.md",
+    "docs/api/*.md",
+    "tutorials/README.md",
+    "tutorials/*.ipynb",
+    "tutorials/solutions/*.ipynb",
+    "results/README.md",
+    "data/README.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+]
+exclude_patterns = [".*", "build", "site", "mutants", "runs"]  # where there is nothing to look for
+templates_path = ["_templates"]
+highlight_language = "text"
+
+# ------------------------------------------------------------------------------------------------- Markdown, notebooks
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath"]
+myst_heading_anchors = 4
+nb_execution_mode = "off"  # the notebooks are committed with their outputs
+nb_render_markdown_format = "myst"
+nb_ipywidgets_js = {}  # sliders need a kernel, and their scripts would come from the network
+
+# --------------------------------------------------------------------------------------------------------- equations
+
+# One file that draws with its own outlines: no fonts to load. The PyPI package brings MathJax 3.2.2; of its files only
+# this one is copied, and the menu, which would load others, is off.
+spec = find_spec("sphinx-mathjax-offline")
+if spec is None or spec.origin is None:
+    sys.exit("sphinx-mathjax-offline is missing: pip install '.[site]'")
+MATHJAX = Path(spec.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
+mathjax_path = f"mathjax/{MATHJAX.name}"
+mathjax3_config = {
+    "options": {"enableMenu": False},
+    "tex": {"packages": {"[-]": ["noerrors", "noundefined"]}},  # a formula that cannot be read says so
+}
+
+# ------------------------------------------------------------------------------------------------ API, from docstrings
+
+default_role = "py:obj"
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+autodoc_default_options = {"members": True, "member-order": "bysource"}
+autodoc_typehints = "none"  # the docstrings say more: shapes
+autosummary_generate = False
+numpydoc_show_class_members = False
+
+
+def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
+    """The line of the source page on which an object begins; API pages all stand in docs/api."""
+    found: Any = importlib.import_module(info["module"])
+    try:
+        for name in info["fullname"].split("."):
+            found = getattr(found, name)
+        found = inspect.unwrap(found.fget if isinstance(found, property) else found)
+        file, (_, line) = inspect.getsourcefile(found), inspect.getsourcelines(found)
+    except (AttributeError, OSError, TypeError):  # constants have no source of their own
+        return None
+    path = Path(file or "").resolve()
+    return f"../../source/{path.relative_to(ROOT).as_posix()}.html#L-{line}" if path.is_relative_to(ROOT) else None
+
+
+# ------------------------------------------------------------------------------------------------------------ the look
+
+html_theme = "pydata_sphinx_theme"
+html_title = "copi_np"
+html_static_path = ["_static"]
+html_extra_path = ["_extra"]
+html_css_files = ["site.css"]
+html_favicon = "_static/favicon.svg"
+# pages without chapters need no list of them
+html_sidebars = {f"docs/{page}": [] for page in ("index", "use", "theory", "claims", "performance")} | {
+    "results/README": [],
+    "source/**": [],
+}
+html_context = {"default_mode": "auto"}
+html_use_index = False  # search finds more
+html_domain_indices = False
+html_show_sphinx = False
+html_show_copyright = False
+html_theme_options = {
+    "logo": {"text": "copi_np"},
+    "header_links_before_dropdown": 8,
+    "navbar_align": "left",
+    "show_toc_level": 2,
+    "footer_start": [],
+    "footer_end": [],
+    "secondary_sidebar_items": ["page-toc", "download-notebook"],
+    "pygments_light_style": "a11y-high-contrast-light",
+    "pygments_dark_style": "a11y-high-contrast-dark",
+}
+
+# -------------------------------------------------------------------------------------- what pages take from elsewhere
+
+
+def from_readme(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
+    """The README, included in a page of docs: its links start from the top folder."""
+    if path.name == "README.md":
+        content[0] = re.sub(r"\]\((?!https?:|#)", "](../", content[0])
+
+
+def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
+    """The notebooks, as the chapters of the lesson plan."""
+    if page == "tutorials/README":
+        for title, pattern in (("Notebooks", "[0-9]*"), ("Solutions", "solutions/[0-9]*")):
+            content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
+
+
+def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
+    """Citations for docs/cite.md, from CITATION.cff."""
+    if page != "docs/cite":
+        return
+    software = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    paper = software["preferred-citation"]
+    authors = " and ".join(f"{author['family-names']}, {author['given-names']}" for author in paper["authors"])
+    entries = {
+        "PAPER": ("article", "copi", paper, authors, ("year", "journal", "doi", "url")),
+        "SOFTWARE": ("software", "copi_np", software, software["authors"][0]["name"], ("version", "license")),
+    }
+    for place, (kind, key, record, author, fields) in entries.items():
+        lines = [("author", f"{{{author}}}" if kind == "software" else author), ("title", f"{{{record['title']}}}")]
+        lines += [(field, record[field]) for field in fields]
+        entry = "\n".join([f"@{kind}{{{key},", *(f"  {name} = {{{value}}}," for name, value in lines), "}"])
+        content[0] = content[0].replace(f"{place}\n", f"{entry}\n")
+
+
+def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
+    """No line begins with the comma that belongs to a formula."""
+    for math in list(doctree.findall(nodes.math)):
+        text = math.next_node(descend=False, siblings=True)
+        mark = re.match(r"[^\w\s(\[]+", text.astext()) if isinstance(text, nodes.Text) else None
+        if mark:
+            text.parent.replace(text, nodes.Text(text.astext()[mark.end() :]))
+            math.replace_self(nodes.inline("", "", math.deepcopy(), nodes.Text(mark[0]), classes=["formula"]))
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Beside the theme's own files."""
+    if error is None:
+        target = Path(app.outdir) / "_static" / mathjax_path
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(MATHJAX.read_bytes())
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the functions above."""
+    app.connect("include-read", from_readme)
+    app.connect("source-read", contents_of_the_course)
+    app.connect("source-read", bibtex)
+    app.connect("doctree-read", keep_punctuation)
+    app.connect("build-finished", copy_mathjax)
