@@ -50,6 +50,8 @@ def draw_layer() -> Figure:
 @exercise("00.1", "R is as wide as the layer has inputs; W has a row for each output and a column for each input.")
 def shapes_of_the_second_layer(answer: Any) -> str:
     R, W, x, a = (300, 300), (100, 300), (50, 300), (50, 100)
+    if isinstance(answer, list | tuple) and len(answer) == 4 and not has_shape(answer, (4, 2)):
+        raise Hint("Each of the four is a matrix, with two numbers to its shape: a batch has one row for each sample.")
     expect(
         np.array(answer, dtype=object) if has_shape(answer, (4, 2)) else answer,
         np.array([R, W, x, a], dtype=float),
@@ -65,6 +67,11 @@ def shapes_of_the_second_layer(answer: Any) -> str:
             ),
             "In the paper a sample is a column; in the code it is a row, so x and a have 50 rows.": np.array(
                 [R, W, x[::-1], a[::-1]], dtype=float
+            ),
+            "Both W and the samples are the other way round: W has a row for each output, x and a one for each "
+            "sample.": np.array([R, W[::-1], x[::-1], a[::-1]], dtype=float),
+            "Those are the shapes of the third layer: the layers are counted from 1 here.": np.array(
+                [(100, 100), (10, 100), (50, 100), (50, 10)], dtype=float
             ),
             "x and a hold the states of every sample of the batch: one row for each of the 50.": np.array(
                 [R, W, (1, 300), (1, 100)], dtype=float
@@ -99,6 +106,8 @@ def the_price_of_R(answer: Any) -> str:
         everything = np.array([sum(n * n for n in sizes), right[1]], dtype=float)
         as_vectors = np.array([sum(sizes[:-1]), right[1]], dtype=float)
         biases = np.array([right[0], right[1] + sum(sizes[1:])], dtype=float)
+        hidden = np.array([sum(n * n for n in sizes[1:-1]), right[1]], dtype=float)
+        halved = np.array([sum(n * (n + 1) // 2 for n in sizes[:-1]), right[1]], dtype=float)
         expect(
             result,
             right,
@@ -111,6 +120,8 @@ def the_price_of_R(answer: Any) -> str:
                 "The output units have no R: count one R for each layer, as wide as its inputs.": everything,
                 "R is a matrix: it has a weight from every input to every input.": as_vectors,
                 "There are no biases here: f(a) with a = W x, and nothing is added.": biases,
+                "The first layer has an R as well: it decorrelates the pixels.": hidden,
+                "R is a full matrix: r_ij and r_ji are two weights.": halved,
             },
             f"For sizes {sizes} something is missing or counted twice. Draw the layers: each has one R and one W.",
         )

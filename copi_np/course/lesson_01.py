@@ -7,22 +7,32 @@ from typing import Any
 import numpy as np
 
 from copi_np import rules
-from copi_np.course.exercises import Array, Hint, as_array, call, exercise, expect
+from copi_np.course.exercises import Array, Hint, as_array, call, close, exercise, expect
 
 B, I, O = 12, 4, 3  # noqa: E741
 
 
-def decorrelated_task(seed: int) -> tuple[Array, Array, Array]:
+def decorrelated_task(seed: int, n_outputs: int) -> tuple[Array, Array, Array]:
     """W (O, I), exactly decorrelated x (B, I) of unequal mean squares, and z (B, O)."""
     rng = np.random.default_rng(seed)
     x = np.linalg.qr(rng.normal(size=(B, I)))[0] * np.sqrt(B) * rng.uniform(0.5, 2, I)
-    return rng.normal(size=(O, I)), x, rng.normal(size=(B, O))
+    return rng.normal(size=(n_outputs, I)), x, rng.normal(size=(B, n_outputs))
+
+
+def mistakes_with_rows(W: Array, zx: Array, power: Array) -> dict[str, Array]:
+    """What comes of mistaking rows for columns, which shows in numbers where W is square."""
+    return {
+        "This divides the rows; <x_j^2> belongs to input j, and that is column j.": (zx - W * power) / power[:, None],
+        "This divides the rows of <z x^T>; <x_j^2> belongs to input j, and that is column j.": zx / power[:, None] - W,
+        "x.T @ z has inputs in its rows: <z x^T> is z.T @ x / B.": zx.T / power - W,
+        "x.T @ z has inputs in its rows: <z x^T> is z.T @ x / B, and input j is column j.": zx.T / power[:, None] - W,
+    }
 
 
 @exercise("01.1", "Eq. 3 divided by what? A row of W belongs to an output, a column to an input.")
 def undo_the_rescaling(answer: Any) -> str:
-    for seed in (0, 1):
-        W, x, z = decorrelated_task(seed)
+    for seed, n_outputs in enumerate((I, O)):  # a square W first: there a mistake shows in numbers, not shapes
+        W, x, z = decorrelated_task(seed, n_outputs)
         zx, power, outputs = z.T @ x / B, np.mean(x**2, axis=0), np.mean(z**2, axis=0)[:, None]
         D = zx / power
         copi = zx - W * power
@@ -45,10 +55,18 @@ def undo_the_rescaling(answer: Any) -> str:
                 "<z x^T> is a mean over the samples: divide by B.": B * D - W,
                 "<x^2> is a mean over the samples: divide by B.": D / B - W,
                 "Rows of dW belong to outputs, columns to inputs: yours is transposed.": (D - W).T,
+                "np.var subtracts the mean first: <x^2> is the mean of the squares as they are.": zx / np.var(x, axis=0)
+                - W,
+                "np.mean(x**2) is one number for all inputs: each has its own, axis=0.": zx / np.mean(x**2) - W,
+                **(mistakes_with_rows(W, zx, power) if n_outputs == I else {}),
             },
             "On decorrelated inputs it should equal rules.inference_update(W, x, z). Write down Eq. 2 for one synapse, "
             "where the inverse of the diagonal C is a division.",
         )
+    rng = np.random.default_rng(3)
+    W, x, z = rng.normal(size=(O, I)), rng.normal(size=(B, I)), rng.normal(size=(B, O))  # correlated
+    if close(as_array(call(answer, W, x, z), W.shape), rules.inference_update(W, x, z)):
+        raise Hint("The numbers are right, but this is Eq. 2 with its inverse. Do it with a division for each input.")
     return (
         "Without correlations, inverting <x x^T> is one division for each input. COPI leaves even that out, and pays "
         "with a slow start for weak inputs; what it gains is that a silent input does not divide by zero."
@@ -57,8 +75,18 @@ def undo_the_rescaling(answer: Any) -> str:
 
 @exercise("01.2", "Begin with a copy, W = W.copy(), and a loop over the samples: for b in range(len(x)).")
 def one_sample_at_a_time(answer: Any) -> str:
+    for n_outputs in (I, O):  # a square W first
+        _expect_one_sample_at_a_time(answer, n_outputs)
+    return (
+        "Eq. 5: no sample needs to wait for the others, so a synapse can learn on line. On average over the samples "
+        "the direction is that of Eq. 3; what single samples add is noise, in proportion to eta."
+    )
+
+
+def _expect_one_sample_at_a_time(answer: Any, n_outputs: int) -> None:
     rng = np.random.default_rng(2)
-    W, x, z, eta = rng.normal(size=(O, I)), rng.normal(size=(B, I)), rng.normal(size=(B, O)), 0.1
+    W, x, z = rng.normal(size=(n_outputs, I)), rng.normal(size=(B, I)), rng.normal(size=(B, n_outputs))
+    eta = 0.1
 
     def epoch(update: Any, order: Any = range(B)) -> Array:
         V = W.copy()
@@ -80,6 +108,9 @@ def one_sample_at_a_time(answer: Any) -> str:
             "Every sample is a step of its own, with the full eta: do not divide by B.": epoch(
                 lambda V, u, t: (np.outer(t, u) - V * u**2) / B
             ),
+            "eta multiplies the whole update, decay included: mind the brackets.": epoch(
+                lambda V, u, t: np.outer(t, u) - V * u**2 / eta
+            ),
             "eta is missing.": epoch(lambda V, u, t: (np.outer(t, u) - V * u**2) / eta),
             "The decay has the square of the input x_j, column by column, not that of the target.": epoch(
                 lambda V, u, t: np.outer(t, u) - V * (t**2)[:, None]
@@ -92,6 +123,18 @@ def one_sample_at_a_time(answer: Any) -> str:
             "This decays with the whole x x^T, which makes it gradient descent: COPI keeps its diagonal only.": epoch(
                 lambda V, u, t: np.outer(t - V @ u, u)
             ),
+            **(
+                {
+                    "np.outer(x, z) has inputs in its rows: z comes first.": epoch(
+                        lambda V, u, t: np.outer(u, t) - V * u**2
+                    ),
+                    "The decay belongs to columns: multiply W by x ** 2 as a row.": epoch(
+                        lambda V, u, t: np.outer(t, u) - V * (u**2)[:, None]
+                    ),
+                }
+                if n_outputs == I
+                else {}
+            ),
             "z is the target state already: there is no a to be added.": epoch(
                 lambda V, u, t: np.outer(t + V @ u, u) - V * u**2
             ),
@@ -101,10 +144,6 @@ def one_sample_at_a_time(answer: Any) -> str:
         },
         "Check one sample first: with b = 0 alone, entry ij of W changes by eta * (z[0, i] * x[0, j] - W[i, j] * "
         "x[0, j] ** 2).",
-    )
-    return (
-        "Eq. 5: no sample needs to wait for the others, so a synapse can learn on line. On average over the samples "
-        "the direction is that of Eq. 3; what single samples add is noise, in proportion to eta."
     )
 
 

@@ -36,6 +36,9 @@ def whitening(answer: Any) -> str:
             "Nearly. The term of the identity is multiplied by R as well: -(C - I) R = R - C R.": identity - C @ R,
             "This is -(C - I). What is missing is R, by which it is multiplied.": identity - C,
             "Only the change is asked for, not R plus the change.": 2 * R - C @ R,
+            "C is not centred (Section 1), and np.cov subtracts the mean: use x.T @ x / B.": R
+            - np.cov(x.T, bias=True) @ R,
+            "C is not centred (Section 1), and np.cov subtracts the mean, and divides by B - 1.": R - np.cov(x.T) @ R,
             "x @ x.T compares samples, and is (B, B). Second moments of inputs are x.T @ x / B.": x @ x.T / n_samples,
         }
         otherwise = "The numbers are not those of -(C - I) R. Compare with C = x.T @ x / len(x) on a small example."

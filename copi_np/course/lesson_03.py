@@ -19,7 +19,7 @@ from copi_np.losses import cross_entropy_gradient
 @exercise("03.1", "Write log p_i as y_i - log(sum_j exp(y_j)), and differentiate that in y_k.")
 def another_loss(answer: Any) -> str:
     rng = np.random.default_rng(0)
-    for n_samples, n_classes in ((6, 4), (5, 3)):
+    for n_samples, n_classes in ((4, 4), (6, 4), (5, 3)):  # square first: a wrong sum shows in numbers, not shapes
         y = rng.normal(size=(n_samples, n_classes))
         targets = np.eye(n_classes)[rng.integers(0, n_classes, n_samples)]
         right = -cross_entropy_gradient(y, targets)
@@ -39,6 +39,14 @@ def another_loss(answer: Any) -> str:
                 - growth / growth.sum(axis=0),
                 "The softmax sums over the classes of one sample (axis=1, keepdims=True), not over everything.": targets
                 - growth / growth.sum(),
+                **(
+                    {
+                        "The sums must stand below each other, to divide rows: keepdims=True.": targets
+                        - growth / growth.sum(axis=1)
+                    }
+                    if n_samples == n_classes
+                    else {}
+                ),
                 "This differentiates the logarithm in the right class only: every y_k also stands in the sum inside "
                 "p_i.": targets * (1 - p),
                 "This is -dl/dp, the slope in the probabilities: carry it on through p to the logits.": targets / p,

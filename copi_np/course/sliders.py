@@ -108,7 +108,7 @@ def decorrelation_grid(
 ) -> Figure:
     """What `decorrelation_slider` shows, for a few settings: a row a correlation, a column a step size."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(2.2 * len(rates), 2.5 * len(correlations)), layout="constrained")
+        figure = Figure(figsize=(2.2 * len(rates), 2.4 * len(correlations) + 0.4), layout="constrained")
         panels = figure.subplots(len(correlations), len(rates), sharex=True, sharey=True, squeeze=False)
         for row, correlation in zip(panels, correlations, strict=True):
             y = two_inputs(correlation)

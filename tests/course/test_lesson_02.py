@@ -90,6 +90,8 @@ WRONG = [
     ("02.1", lambda R, x: np.eye(len(R)) - x.T @ (x @ R) / len(x), "multiplied by R as well"),
     ("02.1", lambda R, x: np.eye(len(R)) - x.T @ x / len(x), "What is missing is R"),
     ("02.1", lambda R, x: R + in_one_line(R, x), "Only the change"),
+    ("02.1", lambda R, x: R - np.cov(x.T) @ R, "divides by B - 1"),
+    ("02.1", lambda R, x: R - np.cov(x.T, bias=True) @ R, "C is not centred"),
     ("02.1", lambda R, x: x @ x.T / len(x), "compares samples"),
     ("02.1", lambda R, x: R - x.T @ (x @ R) / x.shape[1], "numbers are not those"),
     ("02.1", lambda R, x: R - x.T @ (x @ R) / 7, "numbers are not those"),

@@ -75,6 +75,7 @@ WRONG = [
     ("03.1", lambda y, targets: targets - np.exp(y), "not yet a probability"),
     ("03.1", lambda y, targets: targets - softmax(y, axis=0), "not over samples"),
     ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(), "not over everything"),
+    ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(axis=1), "to divide rows: keepdims=True"),
     ("03.1", lambda y, targets: targets * (1 - softmax(y)), "in the right class only"),
     ("03.1", lambda y, targets: targets / softmax(y), "-dl/dp"),
     ("03.1", lambda y, targets: -targets / softmax(y), "mind the sign"),

@@ -9,7 +9,7 @@
 # - break the training, and read from the error what went wrong;
 # - choose the notebook that answers your next question.
 #
-# **Time** 20 minutes to read and run, 20 minutes for the exercises.
+# **Time** 25 minutes to read and run, 20 minutes for the exercises.
 #
 # **Before this** You have seen a neural network that learns by gradient descent, and matrix products.
 # Nothing about COPI.
@@ -18,7 +18,6 @@
 # Figure 3A for the digits.
 
 # %%
-# %matplotlib inline
 from tempfile import TemporaryDirectory
 
 import matplotlib.pyplot as plt
@@ -179,8 +178,8 @@ assert loss_after < loss
 
 # %% [markdown]
 # **Answer.** They are negative, or zero where two pixels were never lit together: with $R = I$, the update is
-# $-\langle y_i y_j\rangle$. Pixels that carry ink together now inhibit each other, which is where the name *lateral*
-# weights comes from. The loss fell, by a little.
+# $-\langle y_i y_j\rangle$. Pixels that carry ink together now inhibit each other. (*Lateral* weights act sideways,
+# between units of one layer.) The loss fell, by a little.
 
 # %% [markdown]
 # ## 5. A few epochs
@@ -244,14 +243,14 @@ image_rows({"raw $y$": raw[:8], "behind $R$": behind[:8]}, (28, 28))
 
 # %%
 window = [28 * row + column for row in range(9, 19) for column in range(9, 19)]
-fig, axes = plt.subplots(1, 2, figsize=(8, 3.6), layout="constrained")
-means = []
+fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained")
+means, colours = [], plt.get_cmap("RdBu_r", 21)
 shown = {"raw $y$": raw, "behind $R$": behind}
 for ax, (name, values) in zip(axes, shown.items(), strict=True):
     C = second_moment(values[:, window].astype("float64"))
     correlation = C / np.sqrt(np.outer(np.diag(C), np.diag(C)))
     means.append(mean_absolute_correlation(C))
-    picture = ax.imshow(correlation, cmap="RdBu_r", vmin=-1, vmax=1)
+    picture = ax.imshow(correlation, colours, vmin=-1, vmax=1, interpolation="nearest")
     ax.set(title=f"{name}, mean size {means[-1]:.2f}", xlabel="pixel", ylabel="pixel")
     ax.grid(visible=False)
 fig.colorbar(picture, ax=axes, label="correlation")
@@ -305,8 +304,8 @@ print(f"last picture: centre {weights[row, column]:.2f}, above and below {beside
 # **Answer.** Plus in the centre, minus around it. (The pictures show 13 by 13 weights of the 784.) The centre, a
 # little above 1, is far beyond the colour scale; its neighbours are at about $-0.05$ each. A few weights further out
 # are positive: lateral weights are not strictly inhibitory, as the paper says. Filters with such a *centre and
-# surround* are found on the way from the eye to the cortex as well, and the paper points to them as a form of
-# whitening (Section 4).
+# surround* are found on the way from the eye to the cortex as well; there, says the paper, they appear to produce a
+# form of whitening, which is decorrelation to inputs of equal size (Section 4).
 
 # %% [markdown]
 # ## 8. What the network gets wrong
@@ -376,8 +375,8 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# Read the message from left to right: *when* it happened (on the CPU, within a few batches), *what* was seen (a loss
-# that exploded), *where* (at $R$ of layer 0, the one that sees the pixels), and *what to do* (lower `eta_R`).
+# Read the message from left to right: *when* it happened (within a few batches), *what* was seen (a loss that
+# exploded), *where* (at $R$ of layer 0, the one that sees the pixels), and *what to do* (lower `eta_R`).
 #
 # Why this size? Measure. The update changes $x$ into $x - \eta_R\,(\langle x x^\top\rangle -
 # \mathrm{diag}\langle x^2\rangle)\,x$. Along the direction in which the inputs vary most, with largest eigenvalue
@@ -407,8 +406,8 @@ legend = ax.legend()
 # %% [markdown]
 # **Answer.** 0.01 and 0.03, which are below $2/\lambda \approx 0.05$: there the inputs shrink. With 0.1 they grow by
 # many orders of magnitude within three steps. The repair is the one that the message names. Once the strongest
-# correlations are gone, $\lambda$ is smaller and larger steps become possible; this is why the paper begins with a
-# small one and raises it later.
+# correlations are gone, $\lambda$ is smaller and larger steps become possible: the paper, too, begins with a small
+# step, and raises it after the first epoch.
 
 # %% [markdown]
 # ## Break it: R switched off
@@ -487,6 +486,8 @@ answer = ...  # the largest step size that trains
 check("00.3", answer)
 
 # %% [markdown]
+# Solutions: [solutions/00_tour.ipynb](solutions/00_tour.ipynb).
+#
 # ## What you have seen
 #
 # - Lateral weights $R$ take the correlations out of the inputs of a layer; behind them, forward weights $W$ infer

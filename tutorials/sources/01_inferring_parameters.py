@@ -15,7 +15,7 @@
 # **Before this** Gradient descent, matrix products, inverses and eigenvectors, as in a first course.
 # Nothing about neural networks.
 #
-# **In the paper** Sections 2.2, 2.3, 2.6 and 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
+# **In the paper** Sections 2.2, 2.3 and 2.5 to 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
 
 # %%
 import matplotlib.pyplot as plt
@@ -137,23 +137,9 @@ dW = rules.sgd_update(x, delta)
 assert np.allclose(dW_loop, dW_matrix)
 assert np.allclose(dW_loop, host(dW))
 
-# %%
-dW = host(dW)
-pictures = {"three loops": dW_loop, "sgd_update": dW, "difference": dW - dW_loop}
-fig, axes = plt.subplots(1, 3, figsize=(7, 1.8), layout="constrained")
-top = np.abs(dW_loop).max()
-for ax, (name, picture) in zip(axes, pictures.items(), strict=True):
-    image = ax.imshow(picture, cmap="RdBu_r", vmin=-top, vmax=top)
-    ax.set(title=name, xlabel="input $j$")
-    ax.set(xticks=range(n_inputs), yticks=range(n_outputs))
-    ax.grid(visible=False)
-axes[0].set_ylabel("output $i$")
-fig.colorbar(image, ax=axes, label=r"$\Delta w_{ij}$")
-plt.show()
-
 # %% [markdown]
-# The same picture twice, and a blank one. So much for gradient descent. It asks at each step: *in which direction is
-# downhill?* It does not ask where the goal is.
+# So much for gradient descent. It asks at each step: *in which direction is downhill?* It does not ask where the goal
+# is.
 #
 # ## 3. The other idea: infer the weights
 #
@@ -323,7 +309,7 @@ assert np.allclose(dW_loop, dW_matrix)
 assert np.allclose(dW_loop, host(dW))
 
 # %% [markdown]
-# **Question.** The paper writes below Eq. 3 that it is Eq. 2 with the *rows* of $\Delta W$ rescaled. We multiplied by
+# **Question.** The paper writes just above Eq. 3 that this is a rescaling of the *rows* of $\Delta W$. We multiplied by
 # $\langle x_j^2\rangle$, from the right. Divide one update by the other, entry by entry: along which direction will
 # the ratio be constant?
 
@@ -592,7 +578,7 @@ plt.show()
 # loss; COPI does not descend that landscape. Right: without correlations it does, on the path of gradient descent.
 #
 # **The repair** is in the name of the method: the inputs have to be *constrained* to be decorrelated. A network can
-# do this by itself, with a second set of weights. That is notebook 02.
+# do this by itself, with a second set of weights. That is notebook 02, which ends by repairing this very failure.
 #
 # ## 8. Break it: a step too large
 #

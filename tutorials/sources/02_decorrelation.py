@@ -1,11 +1,3 @@
-# ---
-# jupyter:
-#   jupytext:
-#     text_representation:
-#       extension: .py
-#       format_name: percent
-# ---
-
 # %% [markdown]
 # # 02 · Decorrelation
 #
@@ -21,7 +13,8 @@
 # - say what happens on the way to the variances, to $\det R$ and to the Hadamard defect, and why this proves that
 #   decorrelation converges;
 # - break it with a step that is too large, find out why, and repair it;
-# - tell the two forms of Eq. 4 apart, and say when they agree.
+# - tell the two forms of Eq. 4 apart, and say when they agree;
+# - repair what notebook 01 broke: let $W$ learn behind $R$.
 #
 # **Time:** about 45 minutes to read and run; another 30 for the exercises.
 #
@@ -31,7 +24,6 @@
 # and what Section 4 says of the mean.
 
 # %%
-# %matplotlib inline
 from fractions import Fraction
 
 import matplotlib.pyplot as plt
@@ -71,34 +63,14 @@ animation.draw_cloud(axes, cloud, limit=animation.extent(cloud))
 _ = axes.set(xlabel="$y_1$", ylabel="$y_2$")
 
 # %% [markdown]
-# The ellipse is drawn at two standard deviations. $C$ as a loop: for every pair of inputs, the mean over the samples
-# of their product.
-
-
-# %%
-def second_moment_loop(x):
-    n_samples, n_inputs = x.shape
-    C = np.zeros((n_inputs, n_inputs))
-    for sample in x:
-        for i in range(n_inputs):
-            for j in range(n_inputs):
-                C[i, j] += sample[i] * sample[j] / n_samples
-    return C
-
-
-second_moment_loop(cloud).round(2)
-
-# %% [markdown]
-# As an equation and in matrix form (samples are rows, so the transpose stands on the left):
-#
-# $$C_{ij} = \langle x_i x_j\rangle, \qquad C = \langle x x^\top\rangle, \qquad \texttt{C = x.T @ x / B}.$$
-#
-# The library calls it `second_moment`. All three are the same.
+# The ellipse is drawn at two standard deviations. $C$ holds, for every pair of inputs, the mean over the samples of
+# their product, $C_{ij} = \langle x_i x_j\rangle$. With samples as rows this is `x.T @ x / B`, and the library calls it
+# `second_moment`. (Notebook 01 has it as a loop.)
 
 # %%
-loop = second_moment_loop(cloud)
-assert np.allclose(loop, cloud.T @ cloud / len(cloud))
-assert np.allclose(loop, to_host(second_moment(asarray(cloud))))
+C = to_host(second_moment(asarray(cloud)))
+assert np.allclose(C, cloud.T @ cloud / len(cloud))
+C.round(2)
 
 # %% [markdown]
 # Three words that are easily mixed up:
@@ -208,19 +180,19 @@ assert np.allclose(library, matrix_form)
 # The film shows the cloud $x = R y$ on the left, with its ellipse; the arrows are the columns of $R$, that is, what
 # becomes of an input $(1, 0)$ and of $(0, 1)$. On the right is the correlation of $x_1$ and $x_2$.
 #
-# **Question.** What will become of the cloud? Will it be *turned* until its long axis is horizontal? Will it end up
-# *round*? Decide before you run the next cell.
+# **Question.** What will become of the cloud? Will it be *turned*, like a rigid picture, until its long axis is
+# horizontal? Will it end up *round*? Decide before you run the next cell.
 
 # %%
 path = list(decorrelation_path(asarray(cloud), eta_R=0.1, n_steps=60))
 path = [to_host(R) for R in path]
-animation.cloud_film(cloud, path, steps=range(30))
+animation.cloud_film(cloud, path, steps=range(0, 30, 2))
 
 # %% [markdown]
 # The same as still pictures:
 
 # %%
-animation.cloud_strip(cloud, path, steps=(0, 4, 10, 20, 60))
+animation.cloud_strip(cloud, path, steps=(0, 4, 15, 60))
 
 # %%
 C = second_moment(decorrelate(path[-1], cloud))
@@ -231,8 +203,9 @@ assert C[0, 0] > 2 * C[1, 1]
 # %% [markdown]
 # **Answer.** Neither.
 #
-# - It is not turned: the arrows lean away from each other by the same amount. $R$ is symmetric here, and squeezes the
-#   cloud along one diagonal and stretches it along the other. Turning to the long axis is what PCA does.
+# - The long axis does end up horizontal, but nothing was turned: the arrows lean away from each other, by the same
+#   amount. $R$ is symmetric here. It squeezes the cloud along one diagonal, and stretches it along the other. Turning
+#   to the long axis is what PCA does.
 # - It does not become round: $C_{11}$ stays more than twice $C_{22}$. The inputs are decorrelated, not whitened. Once
 #   $\mathrm{off}(C) = 0$ there is nothing left to learn from.
 
@@ -341,10 +314,10 @@ assert np.all(falls[defect[:-1] > 1e-9] > 0)  # at every step, but for rounding
 # wherever it still can. For small steps it falls at the rate $-2\sum_i \lvert a_i\rvert^2/C_{ii}$, which is zero only
 # where $\mathrm{off}(C) = 0$.
 #
-# This proves that decorrelation converges, for fixed inputs with an invertible $\Sigma$. $H$ cannot fall below 0,
-# so the rate at which it falls must go to zero; and since the variances $C_{ii}$ stay bounded, the covariances in
-# the $a_i$ go to zero with it: $\mathrm{off}(C) \to 0$. The paper states that the update converges, without proof
-# ([claim C9](../docs/claims.md)).
+# This is why decorrelation converges, for fixed inputs with an invertible $\Sigma$. $H$ cannot fall below 0, so it
+# cannot go on falling at any fixed rate; and since the variances $C_{ii}$ stay bounded, the covariances in the $a_i$
+# fade with the rate: $\mathrm{off}(C) \to 0$. (The folded text below makes a proof of it.) The paper states that the
+# update converges, without proof ([claim C9](../docs/claims.md)).
 #
 # <details><summary>The proof for finite steps, in full</summary>
 #
@@ -395,7 +368,8 @@ print(f"2 / (sum of the two largest variances) = {2 / two_largest.sum():.1f}")
 
 # %% [markdown]
 # **Question.** In training, $R$ takes a step for every batch of 50 digits. Will it survive ten batches with
-# $\eta = 0.1$, which is about a twentieth of that bound? And with $\eta = 0.03$?
+# $\eta = 0.1$, which is about a twentieth of that bound? And with $\eta = 0.03$? (If you took the tour you know. Then
+# ask why the bound gives no warning.)
 
 
 # %%
@@ -484,16 +458,17 @@ assert after < 0.02
 # %% [markdown]
 # After one epoch at 0.01, a step of 0.1 is far below the limit, and does its work. **This is why the paper starts
 # small**: $10^{-2}$ in the first epoch, "to ensure that the decorrelation could set in", and $10^{-1}$ from then on
-# (Section 3.1).
+# (Section 3.1). It raises the step since quieter units learn more slowly; here you see why it may.
 
 # %% [markdown]
 # ### Play with it
 #
-# Two inputs again, with variances 1.5 and 0.75: raw in grey, after 20 steps in blue. Too small a step has not
-# finished. Too large a step throws the cloud out of the picture; shown is the last step before $R$ blows up.
+# Two inputs again, with variances 1.5 and 0.75 and a correlation of 0.95: raw in grey, after 20 steps in blue. Too
+# small a step has not finished. Too large a step throws the cloud out of the picture; shown is the last step before
+# $R$ blows up.
 
 # %%
-sliders.decorrelation_grid()
+sliders.decorrelation_grid(correlations=(0.95,))
 
 # %% [markdown]
 # In a running notebook (with ipywidgets), the next cell shows sliders for the same picture. On a web page or in
@@ -524,7 +499,8 @@ sliders.decorrelation_slider()
 #
 # We call this the **local form**. For one sample and one pair:
 # $\Delta r_{ij} = -(q_i x_j - r_{ij} x_j^2)$, with the activity behind the synapse, $q_i$, the activity before it,
-# $x_j$, and its own weight. It is the COPI rule for $W$ with the sign reversed and $q$ as target.
+# $x_j$, and its own weight. It is the COPI rule for $W$ with the sign reversed and $q$ as target. (Note what $q$ is:
+# the units must pass $x$ through $R$ once more.)
 
 
 # %%
@@ -555,7 +531,7 @@ print(f"largest difference between the two forms: {np.abs(difference).max():.1f}
 # **Question.** After the first step, $R_1 = I - \eta\,\mathrm{off}(C_0)$, which is symmetric. After the second,
 # $R_2 = (I - \eta\,\mathrm{off}(C_1))(I - \eta\,\mathrm{off}(C_0))$. When is a product of two symmetric matrices
 # symmetric? And what does this say for *two* inputs, where $\mathrm{off}(C)$ is a number times
-# $\begin{pmatrix}0&1\\1&0\end{pmatrix}$?
+# $\begin{pmatrix}0&1\\1&0\end{pmatrix}$? (The cell measures `asymmetry`, $\lVert R - R^\top\rVert/\lVert R\rVert$.)
 
 # %%
 paths = {}
@@ -596,19 +572,19 @@ for eta in (0.1, 0.05, 0.025):
     assert asymmetry(R) > 0.005
 
 # %% [markdown]
-# **Answer.** No. The relative asymmetry $\lVert R - R^\top\rVert/\lVert R\rVert$ settles at somewhat above 0.006
-# here, however small the step. Over 300 random $\Sigma$ it was 0.061 in the median and 0.47 at most
-# ([Theorem 3](../docs/theory.md#3-r-does-not-stay-symmetric)).
+# **Answer.** No. The asymmetry settles at somewhat above 0.006 here, however small the step. Over 300 random $\Sigma$
+# it was 0.061 in the median and 0.47 at most ([Theorem 3](../docs/theory.md#3-r-does-not-stay-symmetric)).
 #
 # Does the local form decorrelate, then? Look at its Hadamard defect, on the five inputs of Section 4.
 
 # %%
 figure, axes = plt.subplots(figsize=(6.5, 3))
-for update, style in ((decorrelation_update, "-"), (local_decorrelation_update, "--")):
+forms = {"matrix form": decorrelation_update, "local form": local_decorrelation_update}
+for (name, update), style, colour in zip(forms.items(), ("-", "--"), COLOURS, strict=False):
     steps = decorrelation_path(asarray(five), 0.1, 100, update)
     moments = [second_moment(decorrelate(to_host(R), five)) for R in steps]
     defect = [hadamard_defect(C) for C in moments]
-    axes.semilogy(defect, style, label=update.__name__)
+    axes.semilogy(defect, style, color=colour, label=name)
     assert np.all(np.diff(defect) < 0)
 axes.set(xlabel="step", ylabel="Hadamard defect $H$ (nats)")
 _ = axes.legend(frameon=False)
@@ -694,28 +670,24 @@ transforms = {"COPI": R}
 for name, whitener in whiteners.items():
     transforms[name] = whitener(raw, 1e-2)  # 0.01 is added to the eigenvalues
 
-rows = {"raw": images[:8]}
+rows = {"raw": images[:6]}
 for name, M in transforms.items():
-    rows[name] = np.zeros((8, 784))
-    rows[name][:, live] = decorrelate(M, pixels[:8])
+    rows[name] = np.zeros((6, 784))
+    rows[name][:, live] = decorrelate(M, pixels[:6])
 image_rows(rows, (28, 28))
 
 # %% [markdown]
 # To the eye, COPI's digits are ZCA's: strokes become outlines. PCA's pixels are not where they were (the first
 # holds the largest component, and so on), and Cholesky's depend on the order of the pixels. In numbers: the
-# correlation of every pixel with the same pixel of ZCA.
-
+# correlation $\langle x_i u_i\rangle/\sqrt{\langle x_i^2\rangle\langle u_i^2\rangle}$ of every pixel $x_i$ with the
+# same pixel $u_i$ of ZCA, which the library calls `feature_correlation`.
 
 # %%
-def similarity(x, u):
-    scale = np.sqrt(np.mean(x**2, axis=0) * np.mean(u**2, axis=0))
-    return np.mean(x * u, axis=0) / scale
-
-
 u = decorrelate(transforms["ZCA"], pixels)
-likeness = {"raw": similarity(pixels, u)}
+likeness = {"raw": whitening.feature_correlation(pixels, u)}
 for name in ("COPI", "PCA", "Cholesky"):
-    likeness[name] = similarity(decorrelate(transforms[name], pixels), u)
+    x_other = decorrelate(transforms[name], pixels)
+    likeness[name] = whitening.feature_correlation(x_other, u)
 
 # %%
 figure, axes = plt.subplots(figsize=(6.5, 3))
@@ -786,10 +758,41 @@ assert shares.mean() < 0.02
 # our decorrelation" (Section 4); it holds approximately, with this bound.
 
 # %% [markdown]
+# ## 9. W behind R
+#
+# Notebook 01 left COPI at rest in the wrong place, on correlated inputs. Now the layer can help itself. One linear
+# layer has five inputs, every two of them with correlation 0.8. Its targets are a linear map of the inputs, so a loss
+# of 0 is within reach. $W$ and $R$ learn together, each with a step size of its own.
+#
+# **Question.** Without $R$ ($\eta_R = 0$), with a slow one (0.01) and with a faster one (0.1): in which case does the
+# loss go to zero? Where does a larger $\eta_W$ help?
+
+# %%
+sliders.learning_rate_grid()
+
+# %%
+for eta_R in (0.0, 0.01, 0.1):
+    run = sliders.learn(eta_W=0.1, eta_R=eta_R, correlation=0.8, rule="copi", n_steps=150)
+    start, end, left = run.losses[0], run.losses[-1], run.correlations[-1]
+    print(f"eta_R = {eta_R}: loss {start:.1f} -> {end:.2g}, correlation left {left:.1g}")
+    assert (end > start) == (eta_R == 0)
+assert end < 1e-3
+
+# %% [markdown]
+# **Answer.** Left: never, at any $\eta_W$. COPI ends with a *higher* loss than it began with, the failure of
+# notebook 01. Middle: $W$ can be no better than its inputs are decorrelated, so $R$ sets the pace, and the three curves
+# come down together. Right: $R$ is soon done, and now the step of $W$ counts.
+#
+# In a running notebook the next cell shows sliders for this picture. Try `rule="sgd"`, without $R$ and with it.
+
+# %%
+sliders.learning_rate_slider()
+
+# %% [markdown]
 # ## Exercises
 #
-# Replace the `...`, run the cell, and read what `check` says. Solutions are in `solutions/02_decorrelation.ipynb`,
-# but the hints will take you far.
+# Replace the `...`, run the cell, and read what `check` says. Solutions are in
+# [solutions/02_decorrelation.ipynb](solutions/02_decorrelation.ipynb), but the hints will take you far.
 #
 # ### Exercise 02.1 · From decorrelating to whitening
 #
@@ -862,4 +865,4 @@ check("02.3", sigma)
 #   ([Theorem 6](../docs/theory.md#6-similarity-to-zca)), and the mean is nearly gone
 #   ([Theorem 12](../docs/theory.md#12-decorrelation-takes-away-the-mean)).
 #
-# Next: `03_error_signals`, on where the target states $z$ come from.
+# Next: [03_error_signals.ipynb](03_error_signals.ipynb), on where the target states $z$ come from.
