@@ -65,6 +65,19 @@ def test_a_lesson_keeps_its_form(source):
     assert max(others) <= 15
 
 
+@pytest.mark.parametrize("source", SOURCES, ids=by_name)
+def test_the_lesson_plan_knows_the_lesson(source):
+    """Its title, and the minutes that it asks for."""
+    title = cells(source, "markdown")[0]
+    name = re.match(r"# \d\d · (.*)", title)[1]
+    minutes = re.search(r"\*\*Time\W+(?:about )?(\d+) min.*?(\d+) *(?:minutes )?for the", title.replace("\n", " "))
+    plan = (ROOT / "tutorials" / "README.md").read_text()
+    row = re.search(rf"^\| {source.name[:2]} \| (.*?) \|.*?\| (\d+) \| (\d+) \|", plan, re.MULTILINE)
+    assert re.sub(r"\[(.*)\]\(.*\)", r"\1", row[1]) == name
+    assert f"({source.stem}.ipynb)" in row[1]
+    assert row.groups()[1:] == minutes.groups()
+
+
 @pytest.mark.parametrize("source", SOURCES + SOLUTIONS, ids=by_name)
 def test_links_lead_somewhere(source):
     """To a file, or to a heading of a page or of another notebook."""
