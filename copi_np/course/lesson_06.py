@@ -59,6 +59,10 @@ def standardized_fields(answer: Any) -> str:
                     products / np.sqrt(n_samples * alive)
                 ),
                 "A row for each unit, a column for each input: yours is transposed.": (products / np.sqrt(alive)).T,
+                "These are products of x.T @ y, (I, O): a row for each unit is wanted, y.T @ x.": products.T,
+                "This divides by the root mean square of the unit as well: only that of the input is asked for.": (
+                    products / np.sqrt(alive) / np.sqrt(np.mean(y**2, axis=0))[:, None]
+                ),
             },
             "Compare with linear_map(x, y) * np.sqrt(mean_square(x)) from copi_np.rules, entry by entry.",
         )
@@ -101,6 +105,7 @@ def fields_in_chunks(answer: Any) -> str:
                     np.sum(products, axis=0) / np.sqrt(total * sum(lengths))
                 ),
                 "A row for each unit, a column for each input: yours is transposed.": right.T,
+                "The summed products alone: divide by the sums of squares, once, at the end.": np.sum(products, axis=0),
             },
             "Join two small chunks with np.concatenate and compare with linear_map of the whole.",
         )

@@ -29,6 +29,15 @@ def learned_weights(answer: Any) -> str:
                 "The outputs of the last layer need no R: nothing comes after them.": (
                     np.array(sum(n * n for n in sizes) + forward)
                 ),
+                "The pixels are inputs as well: the first layer has an R, and the largest one.": (
+                    np.array(lateral - sizes[0] ** 2 + forward)
+                ),
+                "R has a diagonal too, which starts at 1 and learns like the rest: count I times I.": (
+                    np.array(lateral - sum(sizes[:-1]) + forward)
+                ),
+                "R need not stay symmetric: count all of it, not one triangle.": (
+                    np.array(sum(n * (n - 1) // 2 for n in sizes[:-1]) + forward)
+                ),
                 "There are no biases in COPI's layers.": np.array(lateral + forward + sum(sizes[1:])),
             },
             f"Take a network of one layer, such as [7, 3]: R is 7 by 7, W is 3 by 7. (Here sizes is {sizes}.)",
@@ -79,6 +88,9 @@ def folded_map(answer: Any) -> str:
                 "This is least squares. Right for any inputs, but with an inverse: COPI's formula is asked for.": (
                     np.linalg.lstsq(x, y_out, rcond=None)[0].T @ R
                 ),
+                "This is least squares from y_in: right, but with an inverse. COPI's formula is asked for, on R y.": (
+                    np.linalg.lstsq(y_in, y_out, rcond=None)[0].T
+                ),
                 "<y x> and <x^2> are both means, or both sums: yours differ by the number of samples.": B * W @ R,
                 "<x^2> is a mean, if <y x> is one: yours differ by the number of samples.": W @ R / B,
                 "This divides by the root mean square: take the mean square.": (W * np.sqrt(power)) @ R,
@@ -106,7 +118,7 @@ def pre_activation(answer: Any) -> str:
         "c",
         {
             "a": "Is it different? Compare its accuracy, to the last digit, with that of replacing layer 2 alone.",
-            "b": "Measure it: it does better than mapping to y_3, by as much as another network of section 4.",
+            "b": "Measure it: it does better than mapping to y_3, by as much as another network of `compress`.",
         },
     )
     return (

@@ -8,14 +8,13 @@
 # - break this on correlated inputs, and find two faults, one of which the accuracy hides;
 # - repair it, with a theorem from notebook 05.
 #
-# **Time** 25 minutes to read and run, 20 minutes for the exercises.
+# **Time** 30 minutes to read and run, 25 minutes for the exercises.
 #
 # **Before this** Notebook 05 for the cancellation of Theorem 2; notebook 06 for the linear map. Least squares.
 #
 # **In the paper** Section 3.2, Appendix B and Figure 3C.
 
 # %%
-# %matplotlib inline
 from itertools import pairwise
 
 import matplotlib.pyplot as plt
@@ -161,7 +160,7 @@ print(f"test accuracy {accuracy(small):.3f}")
 assert 0.8 < accuracy(small) < accuracy(net) - 0.03
 
 # %% [markdown]
-# **Answer.** About 86 %, from nearly 94 %. That is not a small price for one layer. We come back to it in section 6.
+# **Answer.** About 86 %, from nearly 94 %. That is not a small price for one layer. What do we pay it for?
 #
 # ## 4. Layer by layer
 #
@@ -203,8 +202,9 @@ assert np.all(lost_to_correlation > lost_to_linearity)
 compression_curves(before)
 
 # %% [markdown]
-# **Answer.** Correlation, by far. Six points of accuracy are lost because the inputs of the layers are not decorrelated
-# well enough, and only one to three because the stack is not linear. That is good news: the first can be mended.
+# **Answer.** Correlation, by far. Five to six points of accuracy are lost because the inputs of the layers are not
+# decorrelated well enough, and only one to three because the stack is not linear. That is good news: the first can be
+# mended.
 #
 # What is saved? For use, $W R$ of a layer is folded into one matrix, as `predict` does. Then a network of these sizes
 # holds the following numbers of weights.
@@ -257,9 +257,9 @@ assert max(broken["Adam"]) < min(broken["COPI"]) - 0.05
 assert min(broken["Adam, least squares"]) > 0.8
 
 # %% [markdown]
-# **Answer.** Useless, for Adam's network. And yet nothing is wrong with the networks. Least squares compresses Adam's about as well as COPI's: it loses
-# one to three points, too. It is the formula that fails, and it fails where inputs are correlated. (With $R$ forgotten,
-# it fails for layer 2 alone, and hardly for all three layers.) Let us measure the correlations.
+# **Answer.** Useless, for Adam's network. And yet nothing is wrong with it: least squares compresses it about as well
+# as COPI's, and loses one to three points, too. It is the formula that fails, and it fails where inputs are correlated.
+# (With $R$ forgotten, it fails for layer 2 alone, and hardly for all three layers.) Let us measure the correlations.
 
 # %%
 adam_trace = adam.forward(images)
@@ -441,8 +441,8 @@ assert accuracy(one_layer[1]) < accuracy(two_layers[1]) - 0.05
 #
 # The paper compresses five-layer networks (it counts the input as a layer), 784-500-500-500-10, trained on all of
 # MNIST, five seeds, and finds that "the network performance stays relatively high". Here we had 4,000 of its 60,000
-# digits, narrower layers, another schedule and one seed. So do not compare the numbers. What we found at full size
-# stands in the [claims](../docs/claims.md), under C34.
+# digits, narrower layers, another schedule and one seed. So do not compare the numbers. Whether it holds at full size
+# is claim C34 of the [claims](../docs/claims.md).
 #
 # The paper says that "up to 3 hidden layers" are replaced, and also that the first layer never is. With layer 1 kept,
 # three *layers of weights* can become one, 2 to 4, which saves two of the three hidden layers. We count that way.
@@ -483,9 +483,10 @@ check("07.2", my_matrix)
 #
 # We mapped $x_2$ to the *output* $y_3$, and left out the activation function. One could also map to the
 # *pre-activation* $a_3$ and keep the function, $y_3 \approx f(W x_2)$, in the hope to save at least one bend. Compare
-# the network that you get for layers 2 and 3 with the networks of section 4. Which statement is true?
+# the network that you get for layers 2 and 3 with those of `compress`. (Section 7 has changed `net`, so make them
+# anew.) Which statement is true?
 #
-# - a: it is better than mapping to $y_3$, and different from all networks of section 4
+# - a: it is better than mapping to $y_3$, and different from all networks that `compress` makes
 # - b: it is worse than mapping to $y_3$, since the map was not made for $f$
 # - c: it computes exactly what you get if you replace layer 2 alone, and keep layer 3 as it was
 #

@@ -209,7 +209,7 @@ assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
 # $\lambda_1$: its *first principal component*. (The sign of an eigenvector is arbitrary.) That is a useful direction.
 # But the length grows by the factor $1 + \eta\lambda_1$ a step, without end: what is strong drives the unit more, and
 # gets stronger. The **diagnosis** is the growth factor; it is above 1 in every direction, because every eigenvalue
-# of $C$ is positive. Hebb's rule cannot shrink anything, on no cloud and with no step size.
+# of $C$ is positive. Hebb's rule shrinks nothing, on any cloud and with any step size.
 #
 # ## 4. Oja's repair
 #
@@ -420,7 +420,7 @@ assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
 # $$\Delta r_{ij} = -(q_i\, x_j - r_{ij}\, x_j^2), \qquad q = R x .$$
 #
 # That is the function `copi` from above, with its sign reversed: post is $q_i$, what unit $i$ receives if
-# the lateral weights pass on the activities $x$.
+# the lateral weights pass on the activities $x$. (The appendix calls it $\tilde z_i$; Eq. 4 has the $q_i$.)
 
 # %%
 rng = np.random.default_rng(2)

@@ -205,11 +205,16 @@ for there in (get_backend("numpy"), backend, strict):
 # %% [markdown]
 # ## 4. Break it: arrays that meet where they should not
 #
-# Four slips that everybody makes. `x` below lies on the strict device, `x_host` on the
-# host.
+# Four slips that everybody makes. `x` and `z_there` lie on the strict device, `x_host`,
+# `W` and `order`, an array of indices, on the host.
 #
-# **Question.** Which of the four would work without complaint if both were NumPy
-# arrays?
+# 1. `np.mean(x)`
+# 2. `x - x_host`
+# 3. `x[order]`
+# 4. `rules.copi_update(W, x, z_there)`
+#
+# **Question.** Which of the four would work without complaint if all of these were
+# NumPy arrays?
 
 
 # %%
@@ -373,8 +378,10 @@ assert loss.shape == ()
 
 # %% [markdown]
 # Suppose that for each batch the host needs 3 ms to ask, and the device 4 ms to
-# compute. (Made-up numbers: this is a sketch, not a measurement.) What does it cost to
-# read the loss after every batch?
+# compute. (Made-up numbers: this is a sketch, not a measurement.)
+#
+# **Question.** How long do five batches take if the host reads the loss after every
+# batch, and how long if it reads all losses at the end?
 
 
 # %%
@@ -402,8 +409,8 @@ rows[1].set(xlabel="time (ms)")
 assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
 
 # %% [markdown]
-# When every loss is read, host and device take turns, and each idles while the other
-# works: 35 ms. When losses are left on the device, it is busy without a gap: 23 ms. So
+# **Answer.** When every loss is read, host and device take turns, and each idles while
+# the other works: 35 ms. When losses are left on the device, it is busy without a gap: 23 ms. So
 # `Network.step` returns the loss unread, and `fit` collects the losses of an epoch and
 # moves them together.
 #
