@@ -61,7 +61,7 @@ def output(case: Case, slope: float = 0.1, last: bool = True, lateral: str = "R"
 def judge_output(answer: Any) -> str:
     """The forward pass, on networks of three and four layers."""
     for case in (CASE, DEEPER):
-        y = call(answer, list(map(np.array, case.R)), list(map(np.array, case.W)), case.y0)
+        y = call(answer, list(map(np.array, case.W)), list(map(np.array, case.R)), case.y0)
         if isinstance(y, tuple):
             raise Hint("Return the output of the last layer alone, one array.")
         expect(
@@ -142,15 +142,26 @@ LOOP_MISTAKES: Final = {
 }
 
 
-@exercise("04.2", "Two lines of the loop in section 6 have to change places: what must the signal not see?")
+@exercise(
+    "04.2",
+    "Which matrices must the signal for the layer below pass through? And which signal does the update of a layer "
+    "need? To swap two lines of the loop is not enough.",
+)
 def judge_one_loop(answer: Any) -> str:
     """New weights of every layer, with one signal in memory."""
     for case in (CASE, DEEPER):
         lists = [list(map(np.array, matrices)) for matrices in (case.W, case.R, case.x, case.a)]
-        result = call(answer, *lists, case.delta, ETA)
+        try:
+            result = call(answer, *lists, case.delta, ETA)
+        except Hint as hint:  # shapes clash where a signal or a slope is that of another layer
+            if "ValueError" in str(hint):
+                raise Hint(f"{hint}. Which layer does each signal belong to, and each df(a)?") from None
+            raise
         n = len(case.W)
         if not (isinstance(result, (tuple, list)) and len(result) == 2 and all(_holds(part, n) for part in result)):
             raise Hint(f"Return both lists, W and R, with one matrix a layer: here {n} each.")
+        if all(np.shape(result[0][k]) == case.R[k].shape != case.W[k].shape for k in range(n)):
+            raise Hint("Return W first, then R.")
         new = []
         for k in reversed(range(n)):
             new += [as_array(result[0][k], case.W[k].shape), as_array(result[1][k], case.R[k].shape)]

@@ -1,4 +1,4 @@
-"""Judges of notebook 05: COPI's extra term, the motion of W R with unequal steps, and three suspects."""
+"""Judges of notebook 05: COPI's extra term, the motion of W R with local form and unequal steps, three suspects."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def off(C: Array) -> Array:
 # ------------------------------------------------------------------------------------------- 05.1 The extra term
 
 
-@exercise("05.1", "Build C = <x x^T> from the batch, set its diagonal to zero, and multiply by W from the left.")
+@exercise("05.1", "C = <x x^T> is a mean over the batch. How do you take its diagonal away?")
 def judge_extra_term(answer: Any) -> str:
     """W off(C), for two layers of different shapes."""
     for W, _, x, _ in LAYERS:
@@ -69,43 +69,52 @@ def judge_extra_term(answer: Any) -> str:
 
 @exercise("05.2", "Write W' and R', multiply them out, and keep the terms with one step size in them.")
 def judge_first_order(answer: Any) -> str:
-    """First order of the motion of W R; the step sizes are given in both orders of size."""
+    """First order of the motion of W R with the local form; the step sizes are given in both orders of size."""
     for (W, R, x, delta), (eta_W, eta_R) in zip(LAYERS, ((0.1, 0.3), (0.5, 0.2)), strict=True):
         A, G = off(x.T @ x / len(x)), delta.T @ x / len(x)
-        learning, motion = G @ R, W @ A @ R
-        right = eta_W * learning + (eta_W - eta_R) * motion
+        learning, of_W, of_R = G @ R, W @ A @ R, W @ R @ A
+        right = eta_W * (learning + of_W) - eta_R * of_R
         expect(
             call(answer, W, R, x, delta, eta_W, eta_R),
             right,
             {
-                "This is how M moves where the step sizes are equal. With unequal ones the motion of R does not "
-                "cancel.": eta_W * learning,
-                "Both factors move: the term of R, -eta_R W off(C) R, is missing.": eta_W * (learning + motion),
+                "This is for the matrix form. In the local form off(C) stands on the other side of R.": eta_W
+                * (learning + of_W)
+                - eta_R * of_W,
+                "The moves of W and R do not cancel here: neither their factors nor their steps agree.": (
+                    eta_W * learning
+                ),
+                "Both factors move: the term of R, -eta_R W R off(C), is missing.": eta_W * (learning + of_W),
                 "Both factors move: the extra term of W, +eta_W W off(C) R, is missing. Without it this is SGD.": eta_W
                 * learning
-                - eta_R * motion,
-                "The sign between the two is reversed: W off(C) R comes with +eta_W from W, and with -eta_R from R.": (
-                    eta_W * learning + (eta_R - eta_W) * motion
-                ),
-                "Both moves of W off(C) R have a plus in your formula: R moves by MINUS eta_R off(C) R.": eta_W
-                * learning
-                + (eta_W + eta_R) * motion,
-                "The factor R on the right is missing: M is W R, so that dW counts as dW R.": eta_W * G
-                + (eta_W - eta_R) * W @ A,
-                "The first term moves with W, so with eta_W, not eta_R.": eta_R * learning + (eta_W - eta_R) * motion,
+                - eta_R * of_R,
+                "The signs are reversed: the term of W comes with a plus, that of R with a minus.": eta_W
+                * (learning - of_W)
+                + eta_R * of_R,
+                "Both moves have a plus in your formula: R moves by MINUS eta_R R off(C).": eta_W * (learning + of_W)
+                + eta_R * of_R,
+                "The factor R on the right is missing: M is W R, so that dW counts as dW R.": eta_W * (G + W @ A)
+                - eta_R * of_R,
+                "W moves by W off(C), and R comes to the right of that: W off(C) R.": eta_W * (learning + of_R)
+                - eta_R * of_R,
+                "The step sizes have changed places: what moves W goes with eta_W.": eta_R * (learning + of_W)
+                - eta_W * of_R,
+                "The first term moves with W, so with eta_W, not eta_R.": eta_R * learning
+                + eta_W * of_W
+                - eta_R * of_R,
                 "This is the new M; the exercise asks for how far it moves.": W @ R + right,
                 "This holds the second order as well: leave out products of two step sizes.": (W + eta_W * (G + W @ A))
-                @ (R - eta_R * A @ R)
+                @ (R - eta_R * R @ A)
                 - W @ R,
                 "The means over the batch are missing: G and C are divided by B.": right * len(x),
             },
-            "Not yet. With W' = W + eta_W (G + W off(C)) and R' = R - eta_R off(C) R, multiply W' R' out, one term at "
-            "a time, and mind which step size belongs to which.",
+            "With W' = W + eta_W (G + W off(C)) and R' = R - eta_R R off(C), multiply W' R' out, one term at "
+            "a time, and mind the order of the factors.",
             rtol=1e-9,
         )
     return (
-        "The motion of R is cancelled in part: what remains of W off(C) R is in proportion to the difference of the "
-        "step sizes. Only where they are equal is nothing left of first order."
+        "off(C) R and R off(C) are different matrices, so that no ratio of the step sizes makes them cancel in "
+        "general. It takes the matrix form and equal steps, or an R that commutes with off(C)."
     )
 
 

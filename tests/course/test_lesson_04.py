@@ -17,21 +17,21 @@ def df(a):
     return np.where(a > 0, 1.0, 0.1)
 
 
-def output(R, W, y0):
+def output(W, R, y0):
     y = y0
     for R_k, W_k in zip(R, W, strict=True):
         y = f(y @ R_k.T @ W_k.T)
     return y
 
 
-def output_folded(R, W, y0):
+def output_folded(W, R, y0):
     y = y0.T
     for k in range(len(W)):
         y = f(W[k] @ R[k] @ y)
     return y.T
 
 
-def output_by_sample(R, W, y0):
+def output_by_sample(W, R, y0):
     outputs = []
     for y in y0:
         for k in range(len(W)):
@@ -40,14 +40,14 @@ def output_by_sample(R, W, y0):
     return outputs
 
 
-def output_without_R(R, W, y0):
+def output_without_R(W, R, y0):
     y = y0
     for W_k in W:
         y = f(y @ W_k.T)
     return y
 
 
-def output_with_R_transposed(R, W, y0):
+def output_with_R_transposed(W, R, y0):
     y = y0
     for k in range(len(W)):
         y = f(y @ R[k] @ W[k].T)
@@ -55,7 +55,7 @@ def output_with_R_transposed(R, W, y0):
 
 
 def output_with_slope(slope):
-    def wrong(R, W, y0):
+    def wrong(W, R, y0):
         y = y0
         for k in range(len(W)):
             y = f(y @ R[k].T @ W[k].T, slope)
@@ -64,18 +64,18 @@ def output_with_slope(slope):
     return wrong
 
 
-def output_linear_at_the_top(R, W, y0):
-    y = output(R[:-1], W[:-1], y0)
+def output_linear_at_the_top(W, R, y0):
+    y = output(W[:-1], R[:-1], y0)
     return y @ R[-1].T @ W[-1].T
 
 
-def output_of_three_layers(R, W, y0):
-    return output(R[:3], W[:3], y0)
+def output_of_three_layers(W, R, y0):
+    return output(W[:3], R[:3], y0)
 
 
-def output_in_place(R, W, y0):
+def output_in_place(W, R, y0):
     y0 *= 2
-    return output(R, W, y0 / 2)
+    return output(W, R, y0 / 2)
 
 
 def single_loop(W, R, x, a, delta, eta):
@@ -123,6 +123,15 @@ def loop_without_eta(W, R, x, a, delta, eta):
     return single_loop(W, R, x, a, delta, 1)
 
 
+def loop_that_updates_after_the_swap(W, R, x, a, delta, eta):
+    for k in reversed(range(len(W))):
+        if k > 0:
+            delta = df(a[k - 1]) * (delta @ W[k] @ R[k])
+        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta)
+        R[k] = R[k] + eta * decorrelation_update(R[k], x[k])
+    return W, R
+
+
 def loop_that_returns_W(*arguments):
     return single_loop(*arguments)[0]
 
@@ -141,7 +150,7 @@ RIGHT = [
 
 WRONG = [
     ("04.1", ..., "not done yet"),
-    ("04.1", lambda R, W, y0: ..., "not done yet"),
+    ("04.1", lambda W, R, y0: ..., "not done yet"),
     ("04.1", 3, "asks for a function"),
     ("04.1", output_without_R, "lateral weights are missing"),
     ("04.1", output_with_R_transposed, "transposed"),
@@ -151,11 +160,11 @@ WRONG = [
     ("04.1", output_linear_at_the_top, "output layer has an activation"),
     ("04.1", output_of_three_layers, "Expected shape (6, 2)"),
     ("04.1", output_in_place, "in place"),
-    ("04.1", lambda R, W, y0: (output(R, W, y0), y0), "output of the last layer alone"),
-    ("04.1", lambda R, W, y0: "yes", "Expected an array"),
-    ("04.1", lambda R, W, y0: np.nan * output(R, W, y0), "NaN"),
-    ("04.1", lambda R, W, y0: 2 * output(R, W, y0), "Print x, a and y"),
-    ("04.1", lambda R, W, y0: y0 @ W[0], "raised ValueError"),
+    ("04.1", lambda W, R, y0: (output(W, R, y0), y0), "output of the last layer alone"),
+    ("04.1", lambda W, R, y0: "yes", "Expected an array"),
+    ("04.1", lambda W, R, y0: np.nan * output(W, R, y0), "NaN"),
+    ("04.1", lambda W, R, y0: 2 * output(W, R, y0), "Print x, a and y"),
+    ("04.1", lambda W, R, y0: y0 @ W[0], "raised ValueError"),
     ("04.2", ..., "not done yet"),
     ("04.2", lambda *arguments: None, "not done yet"),
     ("04.2", wrong_loop(stale_W=True, stale_R=True), "already learned from it"),
@@ -173,6 +182,8 @@ WRONG = [
     ("04.2", loop_without_eta, "step size is missing"),
     ("04.2", loop_that_returns_W, "Return both lists"),
     ("04.2", lambda *arguments: (1, 2), "Return both lists"),
+    ("04.2", lambda *arguments: single_loop(*arguments)[::-1], "Return W first"),
+    ("04.2", loop_that_updates_after_the_swap, "Which layer does each signal belong to"),
     ("04.2", lambda *arguments: (*single_loop(*arguments), 1), "Return both lists"),
     ("04.2", lambda *arguments: tuple([m.T for m in part] for part in single_loop(*arguments)), "Expected shape"),
     ("04.3", ..., "not done yet"),

@@ -7,7 +7,7 @@ import pytest
 
 from copi_np.course import check
 from copi_np.course.lesson_05 import suspects
-from copi_np.rules import copi_update, sgd_update
+from copi_np.rules import copi_update, local_decorrelation_update, sgd_update
 
 
 def off(C):
@@ -44,19 +44,41 @@ def extra_term_in_place(W, x):
     return W @ off(x.T @ x)
 
 
-def motion(gradient="W", sign_W=1, sign_R=-1, lateral=True, second=False, size=1.0, new=False):
-    """The first order with unequal steps, or a typical mistake."""
+def motion(
+    gradient="W",
+    sign_W=1,
+    sign_R=-1,
+    lateral=True,
+    swap=False,
+    form="local",
+    left="W",
+    second=False,
+    size=1.0,
+    new=False,
+):
+    """The first order with the local form and unequal steps, or a typical mistake."""
 
     def first_order(W, R, x, delta, eta_W, eta_R):
+        if swap:
+            eta_W, eta_R = eta_R, eta_W
         G, A = delta.T @ x / len(x), off(moments(x))
         right = R if lateral else np.eye(len(R))
+        dW = W @ A @ right if left == "W" else W @ R @ A
+        dR = R @ A if form == "local" else A @ R
         eta = eta_W if gradient == "W" else eta_R
-        result = eta * G @ right + (sign_W * eta_W + sign_R * eta_R) * W @ A @ right
+        result = eta * G @ right + sign_W * eta_W * dW + sign_R * eta_R * W @ dR
         if second:
-            result = result - eta_W * eta_R * (G + W @ A) @ A @ R
+            result = result - eta_W * eta_R * (G + W @ A) @ dR
         return (len(x) if size == "B" else size) * result + (W @ R if new else 0)
 
     return first_order
+
+
+def motion_by_products(W, R, x, delta, eta_W, eta_R):
+    """The first order as the part of the exact motion that a tiny step leaves, from the rules themselves."""
+    tiny, z = 1e-6, x @ W.T + delta
+    dW, dR = tiny * eta_W * copi_update(W, x, z), tiny * eta_R * local_decorrelation_update(R, x)
+    return ((W + dW) @ (R + dR) - (W - dW) @ (R - dR)) / (2 * tiny)
 
 
 RIGHT = [
@@ -65,6 +87,7 @@ RIGHT = [
     ("05.1", extra_term_by_einsum),
     ("05.1", extra_term_by_loops),
     ("05.2", motion()),
+    ("05.2", motion_by_products),
     ("05.3", ("B", "C")),
     ("05.3", ["b", " c "]),
     ("05.3", "BC"),
@@ -90,10 +113,13 @@ WRONG = [
     ("05.1", lambda W, x: x @ W, "raised ValueError"),
     ("05.1", extra_term_in_place, "in place"),
     ("05.2", ..., "not done yet"),
-    ("05.2", motion(sign_W=0, sign_R=0), "step sizes are equal"),
+    ("05.2", motion(sign_W=0, sign_R=0), "do not cancel here"),
+    ("05.2", motion(form="matrix"), "for the matrix form"),
+    ("05.2", motion(left="R"), "R comes to the right"),
+    ("05.2", motion(swap=True), "changed places"),
     ("05.2", motion(sign_R=0), "term of R"),
     ("05.2", motion(sign_W=0), "this is SGD"),
-    ("05.2", motion(sign_W=-1, sign_R=1), "sign between the two"),
+    ("05.2", motion(sign_W=-1, sign_R=1), "signs are reversed"),
     ("05.2", motion(sign_R=1), "have a plus"),
     ("05.2", motion(lateral=False), "factor R on the right"),
     ("05.2", motion(gradient="R"), "not eta_R"),

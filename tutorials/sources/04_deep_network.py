@@ -10,7 +10,7 @@
 #   `delta_scale` does;
 # - break a network in three ways, and find out by measuring what went wrong.
 #
-# **Time** 45 minutes to read and run, 45 for the exercises.
+# **Time** 45 minutes to read and run, 30 for the exercises.
 #
 # **Before this** Notebooks 01 (the rule for $W$), 02 (the rule for $R$) and 03 (error
 # signals).
@@ -58,7 +58,8 @@ plt.rcParams.update(STYLE)
 #   $a / 10$ (the paper names no slope; 0.1 is our choice);
 # - no biases;
 # - forward weights that start as random numbers of variance $2 / (\text{inputs} +
-#   \text{outputs})$ (Glorot), and lateral weights that start as the identity.
+#   \text{outputs})$ (Glorot; the paper says no more than "randomly initialized"), and
+#   lateral weights that start as the identity.
 #
 # We build it by hand for a network so small that one could print all of it: 6 inputs,
 # hidden layers of 5 and 4 units, 3 outputs. The library makes the weights, in `float64`
@@ -370,8 +371,8 @@ for s in (100, 500):
     assert abs(right - wrong) < 0.02 if s == 100 else wrong < 0.2
 
 # %% [markdown]
-# **Answer.** With $s = 100$ you would not: the two differ by less than another seed
-# would make. With $s = 500$ the correct algorithm learns, and the wrong one blows up.
+# **Answer.** With $s = 100$ you would not: the two differ by a digit or so of the
+# thousand. With $s = 500$ the correct algorithm learns, and the wrong one blows up.
 # You would lower a step size and never know why. **Accuracy does not tell whether an
 # algorithm is right.** What tells is a comparison, to twelve digits, with something
 # known to be right; so the steps of these notebooks end in an `assert`. In exercise
@@ -429,10 +430,33 @@ assert history[0].test_accuracy < 0.2 < 0.88 < history[-1].test_accuracy
 # first, an epoch at chance and one of learning bring it to about 90 % of digits that it
 # has not seen.
 #
-# There are two reasons. Raw digits have one very large second moment, an eigenvalue of
-# 38 (section 10), so that steps overshoot in that direction, for $W$ as well as $R$.
-# And the COPI rule takes for granted that its inputs are decorrelated (section 9). How
-# much an epoch of $R$ alone is worth can be measured, with smaller error signals:
+# Is it that the COPI rule takes decorrelated inputs for granted? Ask SGD, which does
+# not. And look at what an epoch of $R$ alone changes:
+
+# %%
+from copi_np.whitening import decorrelation_loss, off_diagonal, second_moment
+
+try:
+    train(Schedule(**RATES), epochs=1, rule="sgd")
+    raise AssertionError("this was expected to diverge")
+except DivergenceError as error:
+    print(error)
+
+# %%
+new = Network(SIZES, rng=np.random.default_rng(0), backend=BACKEND)
+alone, _ = train(Schedule(eta_W=0, eta_R=1e-3), epochs=1)
+for name, network in (("new", new), ("after R alone", alone)):
+    moments = map(second_moment, network.forward(backend.asarray(train_x)).x)
+    largest = [np.linalg.eigvalsh(backend.to_host(C))[-1] for C in moments]
+    print(f"{name}: largest eigenvalue of C in each layer", np.round(largest, 1))
+    assert largest[0] > 30 if network is new else largest[0] < 10
+
+# %% [markdown]
+# SGD is gone as fast. So it is a matter of the step size: $W$ moves by $s\,\eta\,G$,
+# with $s\,\eta = 0.5$, and along an eigenvector of $C$ with eigenvalue $\lambda$ this
+# changes the layer's response in proportion to $s\,\eta\,\lambda$. Raw digits have one
+# very large eigenvalue, 38. Decorrelation takes it to about 5, and those of the layers
+# above to about a quarter. With smaller error signals one can do without:
 
 # %%
 GENTLE = {**RATES, "delta_scale": 100}
@@ -455,7 +479,7 @@ assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 # (The first epoch of the networks in which $R$ goes first, at chance, is below the
 # panel.) With $s = 100$ one can do without: the network that learns all at once is even
 # ahead, by the epoch that the other spent on $R$. What this epoch buys is the larger
-# signal, which in the same time comes further. Train and test part soon in all three:
+# signal, which comes further in the same time. Train and test part soon in all three:
 # 4,000 digits are few for a network with 200,000 forward weights.
 #
 # ## 8. What the layers see
@@ -463,10 +487,12 @@ assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 # Layer $l$ gets $y_{l-1}$ and works on $x_l = R_l\,y_{l-1}$. We look at both with two
 # measures of notebook 02: the mean absolute correlation between two units, and the
 # decorrelation loss, the mean square of the covariances.
+#
+# **Question.** In which layer will $R$ have achieved most? Think of what keeps changing
+# below a layer.
 
 # %%
 from copi_np.training import to_device
-from copi_np.whitening import decorrelation_loss, second_moment
 from copi_np.whitening import mean_absolute_correlation as mean_correlation
 
 images, answers = to_device(net, data.train, 10)
@@ -485,7 +511,7 @@ for axes, values in zip(panels, (correlation, covariance), strict=True):
         axes.bar(np.arange(3) + 0.36 * i, heights, 0.34, color=COLOURS[2 - 2 * i])
     axes.set(xlabel="layer", xticks=np.arange(3) + 0.18, xticklabels=["1", "2", "3"])
 panels[0].set_ylabel("mean absolute correlation")
-panels[1].set(ylabel="decorrelation loss", yscale="log")
+panels[1].set(ylabel="decorrelation loss", yscale="log", ylim=(1e-6, 1e-2))
 _ = figure.legend(names, loc="outside upper center", ncols=2, frameon=False)
 
 # %%
@@ -497,16 +523,16 @@ for k in range(3):
     assert loss_behind < loss_before / (50 if k == 0 else 1)
 
 # %% [markdown]
-# The first layer gains most: its decorrelation loss falls by more than a hundred, that
-# of the hidden layers by two to four. There the outputs keep changing while $W$
-# learns, and $R$ has to follow. Correlations fall by less than covariances, since
-# decorrelation shrinks the variances as well, and a correlation is a covariance divided
-# by them.
+# **Answer.** In the first: its decorrelation loss falls by a factor of more than a
+# hundred, that of the two others by two to four. Their inputs keep changing while the
+# layers below learn, and $R$ has to follow. Correlations fall by less than covariances,
+# since decorrelation shrinks the variances as well, and a correlation is a covariance
+# divided by them.
 #
 # ## 9. Break it: R frozen
 #
 # What if we keep the COPI rule and leave the lateral weights out, $x_l = y_{l-1}$?
-# Gradient descent does not mind correlated inputs; most networks are trained on them.
+# Gradient descent does without decorrelated inputs; most networks are trained that way.
 # We take a smaller step and $s = 100$, so that nothing explodes at once, and three
 # networks: COPI and SGD without lateral weights, and COPI with them.
 #
@@ -560,12 +586,10 @@ assert len(frozen.accuracy) < 5 or frozen.accuracy[-1] < 60
 # **Answer.** Something else. The network begins to learn, and then forgets all of it.
 # The two others learn.
 #
-# **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. With $R$
-# frozen only the first term is the gradient's. How large is the other, before learning?
+# **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. Only the
+# first term is the gradient's. How large is the other, before learning?
 
 # %%
-from copi_np.whitening import off_diagonal
-
 fresh = Network(SIZES, rng=np.random.default_rng(0), decorrelation=None, backend=BACKEND)
 off_C = backend.to_host(off_diagonal(second_moment(images)))
 signals = fresh.error_signals(fresh.forward(images), answers, delta_scale=100)
@@ -577,11 +601,11 @@ assert share < 0.5
 
 # %% [markdown]
 # Small. But the gradient falls as the errors do, and turns with them; the other term
-# pushes the same way in every step. Without any error, $s = 0$, the second
-# is left, and each step multiplies $W$ by $I + \eta\,\mathrm{off}(C)$. Now
-# $\mathrm{off}(C)$ is symmetric and its trace is 0. So it has a positive eigenvalue
-# $\lambda$, unless it is zero altogether. Along that eigenvector $v$, the direction in
-# which all pixels are bright together, $W$ grows by $1 + \eta\lambda$ in each step: by
+# pushes the same way in every step. Without any error, $s = 0$, it alone is left, and
+# each step multiplies $W$ by $I + \eta\,\mathrm{off}(C)$. Now $\mathrm{off}(C)$ is
+# symmetric and its trace is 0. So its largest eigenvalue $\lambda$ is positive, unless
+# it is zero altogether. Along that eigenvector $v$, the direction in which all pixels are
+# bright together, $W$ grows by $1 + \eta\lambda$ in each step: by
 # $e^{80\,\eta\lambda}$ in an epoch of 80 batches. That is a prediction. We switch the
 # error signal off and measure.
 
@@ -625,10 +649,10 @@ _ = [axes.legend(frameon=False) for axes in panels]
 
 # %% [markdown]
 # The prediction fits: with $R$ frozen and no errors, $W$ grows along $v$ by about 2.5
-# in an epoch. With error signals (right, top line) it is hardly slower, epoch after
-# epoch, until the network is ruined: the gradient cannot hold against it. With $R$ at
-# work the layer's response to $v$ stays near where it was. SGD, which has no such term,
-# is safe.
+# in an epoch. With error signals (right, COPI with $R$ frozen) it is not much slower,
+# epoch after epoch, until the network is ruined: the gradient cannot hold against it.
+# With $R$ at work the layer's response to $v$ stays near where it was. SGD, which has
+# no such term, is safe.
 #
 # So smaller steps would not repair this: they slow the growth and the learning down
 # together. The assumption is what fails. A weight is told to infer what its *own* input
@@ -667,42 +691,11 @@ except DivergenceError as error:
 # **Answer.** No: then it is $R$ of the same layer. The message is a lead, not a
 # verdict; change one thing at a time.
 #
-# **Diagnosis.** One step of decorrelation takes $x$ to $(I -
-# \eta\,\mathrm{off}(C))\,x$. Raw digits have one direction with a second moment of
-# $\lambda = 38$, and nearly all of it is off the diagonal. Along that direction $x$ is
-# multiplied by about $1 - \eta\lambda$. With $\eta = 0.1$ that is $-2.8$: the step
-# overshoots, $\lambda$ becomes eight times larger, and the next step overshoots by
-# more. It takes $\eta < 2 / \lambda = 0.05$ ([Theorem
-# 5](../docs/theory.md#5-the-step-size-of-decorrelation)). We watch the largest
-# eigenvalue of $\langle x x^\top\rangle$, batch by batch:
-
-
-# %%
-def largest_eigenvalues(eta_R, n_batches=5):
-    R, found = np.eye(784), []
-    for rows in np.split(np.arange(50 * n_batches), n_batches):
-        x = train_x[rows].astype("float64") @ R.T
-        found.append(np.linalg.eigvalsh(x @ x.T / 50)[-1])  # the same as of x.T @ x
-        R = R + eta_R * decorrelation_update(R, x)
-    return np.array(found)
-
-
-# %%
-figure, axes = plt.subplots(figsize=(6.5, 3.2), layout="constrained")
-for eta, colour in ((0.1, COLOURS[2]), (0.03, COLOURS[0])):
-    label = rf"$\eta_R = {eta}$"
-    values = largest_eigenvalues(eta)
-    axes.semilogy(range(1, 6), values, "o-", color=colour, label=label)
-    label = rf"$2 / \eta_R = {2 / eta:.0f}$"
-    axes.axhline(2 / eta, color=colour, linestyle=":", label=label)
-axes.set(xlabel="batch", ylabel=r"largest eigenvalue of $C$", ylim=(0.3, 1e6))
-axes.set_xticks(range(1, 6))
-_ = axes.legend(frameon=False)
-
-# %% [markdown]
-# With $\eta = 0.1$ the first batch lies above its bound (dotted, same colour), and the
-# growth gets faster with every batch. With 0.03 a single batch takes the eigenvalue
-# down to about 5, below the bound of $\eta = 0.1$ as well.
+# **Diagnosis.** You measured it in notebook 02, section 5. Raw digits have a direction
+# with $\lambda = 38$, in which a step of $R$ multiplies $x$ by about $1 - \eta\lambda$.
+# With $\eta = 0.1$ that is $-2.8$: the step overshoots, $\lambda$ becomes eight times
+# larger, and the next step overshoots by more. It takes $\eta < 2 / \lambda = 0.05$
+# ([Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation)).
 #
 # **Repair.** Small steps first, large ones later, as the paper does it:
 
@@ -718,13 +711,14 @@ assert records[-1].test_accuracy > 0.8
 #
 # ### Exercise 04.1 · The whole network
 #
-# Write the forward pass of a network of any depth, lines 4 to 8 in a loop. `R` and `W`
-# are lists of matrices, the first layer first; `y0` holds one sample a row. Return the
-# output $y_L$ alone. Leaky rectifiers of slope 0.1 in every layer.
+# Without looking at section 2: write the forward pass of a network of any depth, lines
+# 4 to 8 in a loop. `W` and `R` are lists of matrices, the first layer first; `y0` holds
+# one sample a row. Return the output $y_L$ alone. Leaky rectifiers of slope 0.1 in
+# every layer.
 
 
 # %%
-def my_output(R, W, y0): ...  # your code
+def my_output(W, R, y0): ...  # your code
 
 
 check("04.1", my_output)
@@ -778,12 +772,12 @@ check("04.3", answer)
 # ## What you have seen
 #
 # - `Network.step` is Algorithm 1: forward, error signals, then all updates from the
-#   same trace. You have both to twelve digits.
+#   same trace. Written by hand it gives the same weights, to twelve digits.
 # - Signals that pass through weights already updated are no longer the gradient. An
 #   accuracy may not show it.
 # - COPI without decorrelation is unstable: $W\,\mathrm{off}(C)$ makes $W$ grow
 #   exponentially, at a rate that one can predict. With $R$ at work it does not.
-# - The first steps are limited by the largest eigenvalue of the raw inputs. Once they
+# - The first steps are limited by the largest eigenvalue of the raw inputs. Once these
 #   are decorrelated, steps can be larger.
 #
 # Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is the term good for? That

@@ -28,7 +28,7 @@ def df(a):
 
 
 # %%
-def my_output(R, W, y0):
+def my_output(W, R, y0):
     y = y0
     for R_k, W_k in zip(R, W, strict=True):
         x = y @ R_k.T  # line 5
@@ -73,9 +73,11 @@ check("04.2", my_one_loop)
 # What happens to layer $l + 1$ afterwards does not matter to layer $l$, whose update
 # reads only its own $x_l$, $a_l$ and $\delta_l$.
 #
-# **Usual mistakes.** To save `W[k]` but not `R[k]`. To update first and take the old
-# matrices from a list that was changed in place (`W[k] += ...` changes the array
-# itself, so that `old = W[k]` before it saves nothing). To forget `df(a[k - 1])`.
+# **Usual mistakes.** Only to swap the lines, so that `delta` is already the signal of the
+# layer below when the update wants its own. To save `W[k]` but not `R[k]`. To update
+# first and take the old matrices from a list that was changed in place (`W[k] += ...`
+# changes the array itself, so that `old = W[k]` before it saves nothing). To forget
+# `df(a[k - 1])`.
 #
 # ## Exercise 04.3 · How large a step?
 #

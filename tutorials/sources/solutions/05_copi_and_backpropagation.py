@@ -31,32 +31,34 @@ check("05.1", my_extra_term)
 # **Usual mistakes.** `C - np.diag(C)` subtracts the vector from every row. `np.cov`
 # centres its data, and COPI does not.
 #
-# ## Exercise 05.2 · Unequal steps, on paper
+# ## Exercise 05.2 · Local form and unequal steps, on paper
 #
-# How far $M = W R$ moves to first order, with $\eta_W \ne \eta_R$.
+# How far $M = W R$ moves to first order, with the local form and $\eta_W \ne \eta_R$.
 #
 # $$M' = \bigl(W + \eta_W\,G + \eta_W\,W\,\mathrm{off}(C)\bigr)
-# \bigl(R - \eta_R\,\mathrm{off}(C)\,R\bigr)$$
+# \bigl(R - \eta_R\,R\,\mathrm{off}(C)\bigr)$$
 #
-# $$\phantom{M'} = W R + \eta_W\,G R + (\eta_W - \eta_R)\,W\,\mathrm{off}(C)\,R +
-# \text{products of two step sizes}.$$
+# $$\phantom{M'} = W R + \eta_W\,G R + W\,\bigl(\eta_W\,\mathrm{off}(C)\,R -
+# \eta_R\,R\,\mathrm{off}(C)\bigr) + \text{products of two step sizes}.$$
 
 
 # %%
 def my_first_order(W, R, x, delta, eta_W, eta_R):
     G = delta.T @ x / len(x)
-    return eta_W * G @ R + (eta_W - eta_R) * my_extra_term(W, x) @ R
+    of_W, of_R = my_extra_term(W, x) @ R, my_extra_term(W @ R, x)
+    return eta_W * (G @ R + of_W) - eta_R * of_R
 
 
 check("05.2", my_first_order)
 
 # %% [markdown]
 # **Why it is right.** Each factor moves while the other rests; where both move there
-# are two step sizes, which is second order. For $\eta_W = \eta_R$ the last term is
-# gone.
+# are two step sizes, which is second order. No ratio of the step sizes makes
+# $\eta_W\,\mathrm{off}(C)\,R$ and $\eta_R\,R\,\mathrm{off}(C)$ cancel in general: they
+# are different matrices. Where $R$ commutes with $\mathrm{off}(C)$, equal steps do.
 #
-# **Usual mistakes.** To forget that $\mathrm{off}(C)$ stands to the *left* of $R$ in
-# its update, so that $W$ comes next to it. To let learning, $G R$, run with $\eta_R$.
+# **Usual mistakes.** To write $\mathrm{off}(C)\,R$ twice, which is the matrix form. To
+# let learning, $G R$, run with $\eta_R$.
 #
 # ## Exercise 05.3 · Three suspects
 #
