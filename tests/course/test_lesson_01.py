@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
 from copi_np import rules
-from copi_np.course import check
 
 # ------------------------------------------------------------------------------------------------------------ right
 
@@ -53,12 +51,6 @@ RIGHT = [
     ("01.3", 0.055),
     ("01.3", np.float32(LARGEST)),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    verdict = check(number, answer)
-    assert verdict.passed, verdict.message
 
 
 # ------------------------------------------------------------------------------------------------------------ wrong
@@ -163,10 +155,3 @@ WRONG = [
     ("01.3", 0.04, "is larger"),
     ("01.3", np.nan, "NaN"),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer", "phrase"), WRONG)
-def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
-    verdict = check(number, answer)
-    assert not verdict.passed
-    assert phrase in verdict.message

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from copi_np.course import check
 from copi_np.rules import linear_map, mean_square
 
 # ------------------------------------------------------------------------------------------------------------ right
@@ -71,13 +69,6 @@ RIGHT = [
     ("06.3", "b"),
     ("06.3", " B "),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    verdict = check(number, answer)
-    assert verdict.passed, verdict.message
-    assert verdict.message.startswith(f"{number}: right. ")
 
 
 # ------------------------------------------------------------------------------------------------------------ wrong
@@ -158,10 +149,3 @@ WRONG = [
     ("06.3", 2, "one of the letters a, b, c"),
     ("06.3", ..., "not done yet"),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer", "phrase"), WRONG)
-def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
-    verdict = check(number, answer)
-    assert not verdict.passed
-    assert phrase in verdict.message

@@ -53,12 +53,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    verdict = check(number, answer)
-    assert verdict.passed, verdict.message
-
-
 def test_the_growth_factor_is_what_the_rule_shows():
     """The judge's number, by experiment."""
     x = np.linalg.qr(np.random.default_rng(0).normal(size=(20, 3)))[0] * np.sqrt(20) @ np.linalg.cholesky(MOMENTS).T
@@ -147,10 +141,3 @@ WRONG = [
     ("08.3", lambda W, x, eta: unit_rows(W), "step of Hebb is missing"),
     ("08.3", lambda W, x, eta: W + 1, "two lines"),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer", "phrase"), WRONG)
-def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
-    verdict = check(number, answer)
-    assert not verdict.passed
-    assert phrase in verdict.message

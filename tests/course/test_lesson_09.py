@@ -103,12 +103,6 @@ RIGHT = [
 ]
 
 
-@pytest.mark.parametrize(("number", "answer"), RIGHT)
-def test_right_answers_pass(number, answer):
-    verdict = check(number, answer)
-    assert verdict.passed, verdict.message
-
-
 WRONG = [
     ("09.1", ..., "not done yet. For every line"),
     ("09.1", "E", "two letters"),
@@ -161,13 +155,6 @@ WRONG = [
     ("09.3", lambda e, n, b: "many", "Expected a number"),
     ("09.3", 11, "asks for a function"),
 ]
-
-
-@pytest.mark.parametrize(("number", "answer", "phrase"), WRONG)
-def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
-    verdict = check(number, answer)
-    assert not verdict.passed
-    assert phrase in verdict.message
 
 
 def test_without_the_strict_library_names_are_looked_at(monkeypatch):
