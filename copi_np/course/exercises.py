@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
+from textwrap import fill
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -37,14 +38,14 @@ class Exercise(NamedTuple):
 
 
 class Verdict(NamedTuple):
-    """What `check` came to; a notebook shows its message."""
+    """What `check` came to; a notebook shows its message, in lines of 80 characters."""
 
     exercise: str
     passed: bool
     message: str
 
     def __repr__(self) -> str:
-        return self.message
+        return fill(self.message, 80, break_long_words=False, break_on_hyphens=False)
 
 
 def exercise(number: str, first_hint: str) -> Callable[[Judge], Judge]:

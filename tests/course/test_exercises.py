@@ -66,13 +66,19 @@ def in_place(x):
 def test_what_is_no_answer_gets_a_hint(answer, message):
     verdict = check("98.1", answer)
     assert not verdict.passed
-    assert repr(verdict).startswith(message)
+    assert verdict.message.startswith(message)
 
 
 @pytest.mark.usefixtures("lesson_98")
 @pytest.mark.parametrize("answer", [lambda x: 2 * x, lambda x: [0, 2, 4], lambda x: x + x + 1e-9])
 def test_a_right_answer_passes(answer):
     assert check("98.1", answer) == ("98.1", True, "98.1: right. Twice is twice.")
+
+
+def test_a_notebook_shows_the_message_in_short_lines():
+    shown = repr(check("01.1", "a text"))
+    assert shown.replace("\n", " ") == check("01.1", "a text").message
+    assert max(map(len, repr(check("01.1", ...)).splitlines())) <= 80
 
 
 def test_arrays_that_agree_up_to_rounding_are_close():

@@ -151,10 +151,14 @@ print("outputs of the first sample:", y[0].round(3))
 # of them transposed, and how does the product read in code, where samples are rows?
 
 # %% [markdown]
+# <details><summary>Show the answer</summary>
+#
 # **Answer** (notebook 03 derives it). $\delta_l = f'(a_l) \circ R_{l+1}^\top
 # W_{l+1}^\top\, \delta_{l+1}$: first through $W_{l+1}^\top$, then through
 # $R_{l+1}^\top$. With samples in rows the transposes go away:
 # `delta @ W[k + 1] @ R[k + 1]`.
+#
+# </details>
 
 # %%
 loss = np.mean(np.sum((y - targets) ** 2, axis=1))  # line 9

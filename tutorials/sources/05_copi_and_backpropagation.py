@@ -66,6 +66,8 @@ print(difference.round(2))
 # Write out $a_i = \sum_k w_{ik} x_k$. What is left of $a_i x_j - w_{ij} x_j^2$?
 
 # %% [markdown]
+# <details><summary>Show the answer</summary>
+#
 # **Answer.** The sum without its $k = j$ term: $\sum_{k \ne j} w_{ik}\, x_k x_j$.
 # Averaged over the batch, with $C = \langle x x^\top\rangle$ and $\mathrm{off}(C)$ for
 # $C$ with its diagonal set to zero,
@@ -74,6 +76,8 @@ print(difference.round(2))
 #
 # This is exact, for any batch, weights and error signal ([Theorem
 # 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)).
+#
+# </details>
 
 # %%
 G, off_C = rules.sgd_update(x, delta), off_diagonal(second_moment(x))
@@ -346,9 +350,13 @@ for name in SIGMAS:
 # Inputs decorrelated, mini-batches, $R$ keeps learning. (b) The same, but $R$ at rest.
 
 # %% [markdown]
+# <details><summary>Show the answer</summary>
+#
 # **Answer.** In (b). Mini-batches are as correlated as in (a), so by the first
 # explanation COPI is ahead as well. By the second, there is no motion to make up for,
 # and the extra term is only noise: SGD should be ahead.
+#
+# </details>
 #
 # We take one linear layer of 20 inputs and 5 outputs, decorrelate its inputs for 1,000
 # steps, and then learn a linear task in batches of 50. A third learner settles the
