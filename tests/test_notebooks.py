@@ -175,6 +175,11 @@ def test_a_source_without_its_title_is_refused(source):
         TOOL.from_source(source, None)
 
 
+def test_an_unknown_lesson_is_an_error():
+    with pytest.raises(TOOL.CourseError, match="there is no lesson 2, 99: give numbers such as 02"):
+        TOOL.sources(("02", "99", "2"))
+
+
 def test_badges_come_with_the_address(source):
     """From one place, and nothing is made up without it."""
     assert TOOL.repository() is None

@@ -66,6 +66,9 @@ class CourseError(Exception):
 def sources(numbers: tuple[str, ...] = ()) -> list[Path]:
     """The sources of the notebooks and of their solutions, all or those of some lessons."""
     found = sorted(SOURCES.glob("*.py")) + sorted(SOURCES.glob("solutions/*.py"))
+    unknown = set(numbers) - {path.name[:2] for path in found}
+    if unknown:
+        raise CourseError(f"there is no lesson {', '.join(sorted(unknown))}: give numbers such as 02")
     return [path for path in found if not numbers or path.name[:2] in numbers]
 
 
