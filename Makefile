@@ -25,6 +25,7 @@ notebooks: $(VENV)/installed-test
 site: $(VENV)/installed-site
 	rm -rf site
 	$(BIN)/python -m sphinx -b html -c docs -W --keep-going -q -E -d $(VENV)/site-doctrees . site
+	rm -rf jupyter_execute  # pictures of the notebooks, which the site has copied
 
 # not for CI: it takes a quarter of an hour, and judges the tests, not a change
 mutants: export OPENBLAS_NUM_THREADS = 1
