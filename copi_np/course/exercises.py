@@ -155,6 +155,11 @@ def close(found: Array, right: Array | float, rtol: float = 1e-6) -> bool:
     return bool(np.max(np.abs(found - right)) <= rtol * max(float(np.max(np.abs(right))), 1e-300))
 
 
+def equals(answer: Any, array: Array, rtol: float = 1e-6) -> bool:
+    """Whether an answer has the shape and, up to rounding, the values of an array."""
+    return has_shape(answer, np.shape(array)) and close(as_array(answer, np.shape(array)), array, rtol)
+
+
 def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: str, rtol: float = 1e-6) -> None:
     """Raise a `Hint` unless the answer is the right array or number: the hint of the mistake that it equals, if any.
 
@@ -167,7 +172,7 @@ def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: 
     rtol : float            relative to the largest entry of the right answer
     """
     for hint, wrong in mistakes.items():  # first, since a mistake may show in the shape already
-        if has_shape(answer, np.shape(wrong)) and close(as_array(answer, np.shape(wrong)), wrong, rtol):
+        if equals(answer, wrong, rtol):
             raise Hint(hint)
     if not close(as_array(answer, np.shape(right)), right, rtol):
         raise Hint(otherwise)

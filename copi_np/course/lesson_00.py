@@ -49,6 +49,7 @@ def draw_layer() -> Figure:
 
 @exercise("00.1", "R is as wide as the layer has inputs; W has a row for each output and a column for each input.")
 def shapes_of_the_second_layer(answer: Any) -> str:
+    """Four shapes."""
     R, W, x, a = (300, 300), (100, 300), (50, 300), (50, 100)
     if isinstance(answer, list | tuple) and len(answer) == 4 and not has_shape(answer, (4, 2)):
         raise Hint("Each of the four is a matrix, with two numbers to its shape: a batch has one row for each sample.")
@@ -96,6 +97,7 @@ def weights_of(sizes: list[int]) -> Array:
 
 @exercise("00.2", "Each layer has inputs I and outputs O, neighbours in the list. How many entries have R and W?")
 def the_price_of_R(answer: Any) -> str:
+    """A function that counts the weights of R and of W."""
     for sizes in ([7, 5, 3], [784, 200, 10], [20, 30, 10, 4]):
         right = weights_of(sizes)
         result = call(answer, list(sizes))
@@ -136,6 +138,7 @@ RATES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3)
 
 @exercise("00.3", "A loop over the six step sizes, with a new network in each round, and fit in a try .. except.")
 def the_largest_step_that_trains(answer: Any) -> str:
+    """A step size, found by trying."""
     given = float(as_array(answer, ()))
     eta = min(RATES, key=lambda rate: abs(rate - given))
     if not np.isclose(eta, given):  # which float32 is

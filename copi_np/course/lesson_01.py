@@ -31,6 +31,7 @@ def mistakes_with_rows(W: Array, zx: Array, power: Array) -> dict[str, Array]:
 
 @exercise("01.1", "Eq. 3 divided by what? A row of W belongs to an output, a column to an input.")
 def undo_the_rescaling(answer: Any) -> str:
+    """Eq. 2 on decorrelated inputs, without an inverse."""
     for seed, n_outputs in enumerate((I, O)):  # a square W first: there a mistake shows in numbers, not shapes
         W, x, z = decorrelated_task(seed, n_outputs)
         zx, power, outputs = z.T @ x / B, np.mean(x**2, axis=0), np.mean(z**2, axis=0)[:, None]
@@ -75,6 +76,7 @@ def undo_the_rescaling(answer: Any) -> str:
 
 @exercise("01.2", "Begin with a copy, W = W.copy(), and a loop over the samples: for b in range(len(x)).")
 def one_sample_at_a_time(answer: Any) -> str:
+    """An epoch of Eq. 5, for layers that are square and not."""
     for n_outputs in (I, O):  # a square W first
         _expect_one_sample_at_a_time(answer, n_outputs)
     return (
@@ -151,6 +153,7 @@ def _expect_one_sample_at_a_time(answer: Any, n_outputs: int) -> None:
     "01.3", "Let z = x_shared @ D.T; rules.linear_map(x, z) is where COPI comes to rest. Try several t, by bisection."
 )
 def how_decorrelated_is_enough(answer: Any) -> str:
+    """A correlation, found by experiment."""
     D = np.array([1.0, 2.0, 3.0])
 
     def miss(t: float) -> float:

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 
 from copi_np.activations import leaky_relu_derivative
-from copi_np.course.exercises import Array, Hint, as_array, call, close, exercise, expect
+from copi_np.course.exercises import Hint, call, equals, exercise, expect
 from copi_np.error_signals import Feedback, backpropagation
 from copi_np.layer import Layer, Trace
 from copi_np.losses import cross_entropy_gradient
@@ -18,6 +18,7 @@ from copi_np.losses import cross_entropy_gradient
 
 @exercise("03.1", "Write log p_i as y_i - log(sum_j exp(y_j)), and differentiate that in y_k.")
 def another_loss(answer: Any) -> str:
+    """The output signal of the cross-entropy."""
     rng = np.random.default_rng(0)
     for n_samples, n_classes in ((4, 4), (6, 4), (5, 3)):  # square first: a wrong sum shows in numbers, not shapes
         y = rng.normal(size=(n_samples, n_classes))
@@ -69,6 +70,7 @@ def another_loss(answer: Any) -> str:
 
 @exercise("03.2", "For hidden layer k, carry delta_L through B[k] (samples are rows), then multiply by df(a[k]).")
 def direct_feedback(answer: Any) -> str:
+    """The signals of all layers, where widths differ and where they agree."""
     for sizes in ((3, 3, 3, 3), (4, 5, 3), (6, 3)):  # equal widths first: there a mistake shows in numbers, not shapes
         _expect_direct_feedback(answer, sizes)
     return (
@@ -97,9 +99,9 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
         raise Hint("Return the signal of the output layer too, as the last item: it is delta_L itself.")
     if len(found) != len(a):
         raise Hint(f"There are {len(a)} layers, and your list has {len(found)} items.")
-    if close_to(found[0], delta_L) and not close_to(found[-1], delta_L):
+    if equals(found[0], delta_L) and not equals(found[-1], delta_L):
         raise Hint("The list is in reverse order: the first layer's signal comes first, the output's last.")
-    if not close_to(found[-1], delta_L):
+    if not equals(found[-1], delta_L):
         raise Hint("The last item is the output's own signal, delta_L as it was given: its f' is in it already.")
     chained = delta_L
     for k in reversed(range(len(a) - 1)):
@@ -129,11 +131,6 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
             f"Layer {k} is wrong: it should be df(a[{k}]) times what B[{k}] makes of delta_L.",
         )
         chained = slope * sent
-
-
-def close_to(found: Any, right: Array) -> bool:
-    """Whether an item of the answer is this array."""
-    return np.shape(found) == right.shape and close(as_array(found, right.shape), right)
 
 
 # ------------------------------------------------------------------------------------------------ 03.3
@@ -181,6 +178,7 @@ EXPERIMENTS: Final = (
 
 @exercise("03.3", "Begin with line_up(decorrelation=None), in which R is the identity: who becomes right?")
 def four_suspects(answer: Any) -> str:
+    """A fault for each of four backward passes."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if sorted(letters) != sorted(RIGHT):
         raise Hint("Answer with a string of the four letters A, B, C and D, each of them once.")

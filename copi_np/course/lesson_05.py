@@ -9,6 +9,7 @@ import numpy as np
 
 from copi_np.course.exercises import Array, Hint, call, exercise, expect
 from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
+from copi_np.whitening import off_diagonal as off
 
 Step = Callable[[Array, Array, Array, Array, float], tuple[Array, Array]]
 
@@ -22,11 +23,6 @@ def draw_layer(seed: int, B: int, n_inputs: int, n_outputs: int) -> tuple[Array,
 
 
 LAYERS: Final = (draw_layer(0, 9, 5, 3), draw_layer(1, 6, 4, 7))
-
-
-def off(C: Array) -> Array:
-    """C with its diagonal set to zero."""
-    return C - np.diag(np.diag(C))
 
 
 # ------------------------------------------------------------------------------------------- 05.1 The extra term

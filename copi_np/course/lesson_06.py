@@ -19,6 +19,11 @@ def samples(seed: int, n_samples: int) -> tuple[Array, Array]:
     return x, rng.normal(size=(n_samples, O))
 
 
+def or_one(power: Any) -> Array:
+    """What to divide by: 1 where an input is always zero."""
+    return np.where(power > 0, power, 1.0)
+
+
 def expect_guarded(fields: Any) -> None:
     """A `Hint` where an input that is always zero has made NaN of its column."""
     try:
@@ -31,13 +36,14 @@ def expect_guarded(fields: Any) -> None:
 
 @exercise("06.1", "The mean product is y.T @ x / len(x). What has to be done before dividing by a root that may be 0?")
 def standardized_fields(answer: Any) -> str:
+    """Receptive fields in units of the root mean square, guarded against dead inputs."""
     for seed, n_samples in ((0, 9), (1, 7)):
         x, y = samples(seed, n_samples)
         with np.errstate(all="ignore"):  # a student's division by zero is no news of this function
             fields = call(answer, x, y)
         expect_guarded(fields)
         power = np.mean(x**2, axis=0)
-        alive = np.where(power > 0, power, 1)
+        alive = or_one(power)
         deviation = np.where(power > 0, np.std(x, axis=0), 1)
         products = y.T @ x / n_samples
         expect(
@@ -71,6 +77,7 @@ def standardized_fields(answer: Any) -> str:
 
 @exercise("06.2", "Two running sums are enough: of y.T @ x and of x**2, over the samples of all chunks.")
 def fields_in_chunks(answer: Any) -> str:
+    """The fields of all samples, from chunks of unequal size."""
     for seed, lengths in ((2, (6, 6, 3)), (3, (5, 4))):
         chunks = [samples(seed + 10 * k, n_samples) for k, n_samples in enumerate(lengths)]
         chunks[0][0][:, 0] = 0  # silent in one chunk is not dead
@@ -112,13 +119,9 @@ def fields_in_chunks(answer: Any) -> str:
     return "Each sample counts the same, wherever chunks end, and 60,000 digits need no more memory than 4,000."
 
 
-def or_one(power: Any) -> Array:
-    """What to divide by: 1 where an input is always zero."""
-    return np.where(power > 0, power, 1.0)
-
-
 @exercise("06.3", "Write the formula down for the first copy alone. Does it know of the second?")
 def same_pixel_twice(answer: Any) -> str:
+    """A letter: what the formula makes of an input that comes twice."""
     expect_choice(
         answer,
         "b",

@@ -15,6 +15,7 @@ B, I, O, SILENT = 30, 5, 3, 2  # noqa: E741
 
 @exercise("07.1", "A layer with I inputs and O outputs: R mixes the inputs among themselves, W leads to the outputs.")
 def learned_weights(answer: Any) -> str:
+    """A function that counts the weights of a network."""
     for sizes in ([784, 200, 10], [5, 4, 3, 2], [7, 3]):
         lateral, forward = sum(n * n for n in sizes[:-1]), sum(n * m for n, m in pairwise(sizes))
         expect(
@@ -57,6 +58,7 @@ def stack(seed: int) -> tuple[Array, Array, Array]:
 
 @exercise("07.2", "Two steps: the map from x = R y_in to y_out, and then R folded into it. (W x = W R y_in.)")
 def folded_map(answer: Any) -> str:
+    """The linear map between outputs, with R folded in."""
     for seed in (0, 1):
         y_in, R, y_out = stack(seed)
         with np.errstate(all="ignore"):  # a student's division by zero is no news of this function
@@ -113,6 +115,7 @@ def expect_guarded(M: Any) -> None:
 
 @exercise("07.3", "The mean is linear: what is <a_3 x_2^T>, if a_3 = W_3 R_3 y_2?")
 def pre_activation(answer: Any) -> str:
+    """A letter: what a map to pre-activations comes to."""
     expect_choice(
         answer,
         "c",

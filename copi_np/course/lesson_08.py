@@ -14,6 +14,7 @@ MOMENTS: Final = np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]])
 
 @exercise("08.1", "Where does each rule rest? Write down both places, and put 2x for x.")
 def louder_inputs(answer: Any) -> str:
+    """A letter: what becomes of the weights when inputs double."""
     expect_choice(
         answer,
         "b",
@@ -32,6 +33,7 @@ def louder_inputs(answer: Any) -> str:
 
 @exercise("08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths.")
 def how_fast_does_it_run_away(answer: Any) -> str:
+    """A growth factor, found by experiment."""
     growth, eta = float(as_array(answer, ())), 0.1
 
     def largest(C: Array) -> float:
@@ -67,6 +69,7 @@ def how_fast_does_it_run_away(answer: Any) -> str:
 
 @exercise("08.3", "a = x @ W.T, one step of Hebb, then divide every row by its length.")
 def where_ojas_decay_comes_from(answer: Any) -> str:
+    """A step of Hebb, then weights of length 1."""
     for seed, eta in ((0, 0.5), (1, 0.1)):
         rng = np.random.default_rng(seed)
         W, x = rng.normal(size=(3, 4)), rng.normal(size=(12, 4))

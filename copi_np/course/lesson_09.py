@@ -40,6 +40,7 @@ RAISES: Final = {
 
 @exercise("09.1", "For every line ask: where do its operands lie? And does Python need a value to go on?")
 def predict(answer: Any) -> str:
+    """Two letters: the line that waits, and the line that raises."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if len(letters) != 2 or not set(letters) <= set("ABCDEFG"):
         raise Hint("Answer with a string of two letters from A to G: the line that waits, then the line that raises.")
@@ -74,6 +75,7 @@ class StrictBackend(Backend):
 
 @exercise("09.2", "First line: xp = array_namespace(x). Then <x x^T> with @, and a mask made of xp.eye.")
 def make_it_portable(answer: Any) -> str:
+    """A function that runs on every backend."""
     rng = np.random.default_rng(0)
     batches = [rng.normal(size=shape) @ rng.normal(size=(shape[1], shape[1])) for shape in ((9, 4), (6, 3))]
     for x in batches:
@@ -195,6 +197,7 @@ def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
 
 @exercise("09.3", "Change one number at a time: count_asked(1, ...), (2, ...), (3, ...), all else equal.")
 def how_often_does_fit_look(answer: Any) -> str:
+    """A law for how often values come to the host."""
     per_layer = _count(1, 3, 4) - _count(1, 2, 4)
     for n_epochs, n_layers, n_batches in product((1, 2, 3), (1, 2, 3), (4, 6)):
         right = _count(n_epochs, n_layers, n_batches)

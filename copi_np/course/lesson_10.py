@@ -27,6 +27,7 @@ def a_colleagues_run() -> dict[str, Any]:
 
 @exercise("10.1", "The standard deviation of the values, with n - 1, divided by the root of n.")
 def standard_error_of_the_mean(answer: Any) -> str:
+    """The standard error of the mean over seeds."""
     rng = np.random.default_rng(10)
     for n in (5, 3, 12):
         values = rng.normal(90, 2, n)
@@ -68,6 +69,8 @@ def records() -> tuple[dict[str, Any], dict[str, Any]]:
 
 @exercise("10.2", 'Compare run_a["config"][name] with run_b["config"][name] for every name but "method".')
 def what_makes_it_unfair(answer: Any) -> str:
+    """The settings in which two runs differ."""
+
     def names(run_a: dict[str, Any], run_b: dict[str, Any]) -> list[str]:
         given = deepcopy(run_a), deepcopy(run_b)
         result = call(answer, run_a, run_b)
@@ -116,6 +119,7 @@ def _judge_names(found: list[Any], right: set[str]) -> None:
 
 @exercise("10.3", "Which columns of the two histories agree, and which do not?")
 def what_is_wrong(answer: Any) -> str:
+    """A letter: the mistake behind a colleague's record."""
     expect_choice(
         answer,
         "a",
