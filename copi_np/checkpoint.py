@@ -22,7 +22,9 @@ ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
 
 def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[str, Any] | None = None) -> None:
-    """Write a network's weights, feedback and configuration to an .npz file; not the running means of Adam.
+    """Write a network to an .npz file: configuration, weights, feedback, and the running means of Adam.
+
+    The network that `load_network` makes of it goes on exactly where this one is.
 
     The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
     and never half of one.
@@ -41,6 +43,7 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
     arrays: dict[str, Any] = {}
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
+        named |= {f"step_{name}": value for name, value in layer.forward_step.state().items()}
         present = {name: array for name, array in named.items() if array is not None}
         arrays.update({f"{name}_{k}": network.backend.to_host(array) for name, array in present.items()})
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
@@ -111,4 +114,8 @@ def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Back
             layer.R = network.backend.asarray(arrays[f"R_{k}"])
         if f"feedback_{k}" in arrays:
             network.feedback[k] = network.backend.asarray(arrays[f"feedback_{k}"])
+        names = [name for name in arrays if name.startswith("step_") and name.endswith(f"_{k}")]
+        if names:
+            prefix, suffix = len("step_"), -len(f"_{k}")
+            layer.forward_step.restore({name[prefix:suffix]: network.backend.asarray(arrays[name]) for name in names})
     return network

@@ -6,15 +6,19 @@ into as few passes over the (O, I) and (I, I) matrices as possible. Tests hold t
 
 from __future__ import annotations
 
-from typing import Protocol, final
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import final
 
 from copi_np.arrays import Array
 from copi_np.backend import Backend
+from copi_np.errors import InputError
 
 
-class ForwardStep(Protocol):
+class ForwardStep(ABC):
     """Moves the forward weights of one layer, in place."""
 
+    @abstractmethod
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
         """Add eta_W times the update to W (O, I).
 
@@ -29,9 +33,18 @@ class ForwardStep(Protocol):
         eta_W : float           step size
         """
 
+    def state(self) -> dict[str, Array | int]:
+        """What the next step depends on, beside its arguments; nothing, unless a rule says otherwise."""
+        return {}
+
+    def restore(self, state: dict[str, Array | int]) -> None:
+        """Go on from what `state` returned."""
+        if state:
+            raise InputError(f"{type(self).__name__} keeps nothing between steps, got {sorted(state)} to go on from")
+
 
 @final
-class CopiStep:
+class CopiStep(ForwardStep):
     """``W += eta_W * rules.copi_update(W, x, a + delta)``."""
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
@@ -41,7 +54,7 @@ class CopiStep:
 
 
 @final
-class SgdStep:
+class SgdStep(ForwardStep):
     """``W += eta_W * rules.sgd_update(x, delta)``."""
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
@@ -50,7 +63,7 @@ class SgdStep:
 
 
 @final
-class AdamStep:
+class AdamStep(ForwardStep):
     """Adam on the SGD update of one layer (Kingma and Ba 2014; constants of Section 3.1 of the paper).
 
     Parameters
@@ -80,8 +93,16 @@ class AdamStep:
         unbiased_square = self.square / (1 - self.beta2**self.count)
         W += eta_W * unbiased_mean / (xp.sqrt(unbiased_square) + self.epsilon)
 
+    def state(self) -> dict[str, Array | int]:
+        """The running means, each (O, I), and the number of steps so far."""
+        return {"mean": self.mean, "square": self.square, "count": self.count} if self.count else {}
 
-FORWARD_STEPS: dict[str, type[ForwardStep]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
+    def restore(self, state: dict[str, Array | int]) -> None:
+        """Go on from what `state` returned."""
+        self.mean, self.square, self.count = state["mean"], state["square"], int(state["count"])
+
+
+FORWARD_STEPS: dict[str, Callable[[], ForwardStep]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
 
 
 def matrix_decorrelation_step(backend: Backend, R: Array, x: Array, power: Array, eta_R: float) -> None:

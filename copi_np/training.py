@@ -113,6 +113,7 @@ def fit(
     rng: np.random.Generator,
     batch_size: int = 50,
     callbacks: Sequence[Callback] = (),
+    history: Sequence[EpochRecord] = (),
 ) -> list[EpochRecord]:
     """Train a network.
 
@@ -120,16 +121,20 @@ def fit(
     ----------
     network : Network           changed in place
     data : Dataset              moved to the device once
-    epochs : int                passes through the training samples
+    epochs : int                passes through the training samples, those of `history` included
     schedule : Schedule         step sizes
     rng : numpy.random.Generator
                                 shuffles the training samples, on the host
     batch_size : int            the last batch of an epoch may be smaller
     callbacks : sequence of Callback
+    history : sequence of EpochRecord
+                                of the epochs that network and rng have behind them already: training goes on from
+                                there, and comes to the same as if it had never stopped
 
     Returns
     -------
     history : list of EpochRecord
+                                of all epochs
 
     Raises
     ------
@@ -137,12 +142,12 @@ def fit(
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, epochs, schedule, batch_size, rng)
+    records = _checked_history(history)
     train = to_device(network, data.train, data.n_classes)
     test = to_device(network, data.test, data.n_classes)
     for callback in callbacks:
         callback.on_start(network)
-    history = []
-    for epoch in range(1, epochs + 1):
+    for epoch in range(len(records) + 1, epochs + 1):
         start = time.perf_counter()
         rates = schedule.rates(epoch)
         order = rng.permutation(len(data.train.labels))
@@ -154,10 +159,10 @@ def fit(
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 if not max(record.train_loss, record.test_loss) <= limit:
                     raise DivergenceError(blame_weights(network.layers, rates))
-        history.append(record)
+        records.append(record)
         for callback in callbacks:
             callback.on_epoch(network, record)
-    return history
+    return records
 
 
 def _train_epoch(
@@ -242,3 +247,11 @@ def _check_fit(
             f"the network takes {have[0]} inputs and gives {have[1]} outputs, but data set {data.name!r} has "
             f"{need[0]} features and {need[1]} classes: change the first or last layer size"
         )
+
+
+def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:
+    """The records as a new list, or an InputError unless they are of the epochs 1, 2, .. without a gap."""
+    records = list(history)
+    if any(not isinstance(record, EpochRecord) or record.epoch != k for k, record in enumerate(records, start=1)):
+        raise InputError("history must hold the EpochRecords of epochs 1, 2, .. in order, as fit returned them")
+    return records

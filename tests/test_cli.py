@@ -84,7 +84,12 @@ def assert_refused(result, *words):
 def test_training_prints_the_result_and_shows_progress_apart(place):
     result = train("--epochs", 2, "--method", "bp-decor", "--batch-size", 5)
     assert result.exit_code == 0, result.output
-    assert sorted(path.name for path in (place / "run").iterdir()) == ["checkpoint.npz", "history.jsonl", "run.json"]
+    assert sorted(path.name for path in (place / "run").iterdir()) == [
+        ".lock",
+        "checkpoint.npz",
+        "history.jsonl",
+        "run.json",
+    ]
     last = json.loads((place / "run" / "history.jsonl").read_text().splitlines()[-1])
     assert result.stdout.count("\n") == 1
     for word in ("bp-decor", "tiny.npz", "epoch 2", f"train {100 * last['train_accuracy']:.2f} %", "run"):

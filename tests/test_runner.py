@@ -18,7 +18,7 @@ from copi_np.datasets import load_dataset
 from copi_np.environment import blas_threads
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.runner import RunRecorder, train, train_into
+from copi_np.experiments.runner import RunRecorder, first_state, train, train_into
 from copi_np.training import Callback
 
 # exactly what the issue asks for
@@ -31,7 +31,8 @@ HISTORY_KEYS = [
     "decorrelation_loss",
     "seconds",
 ]
-FILES = ["checkpoint.npz", "history.jsonl", "run.json"]
+SECONDS = re.compile('"seconds": [0-9.e+-]+')
+FILES = [".lock", "checkpoint.npz", "history.jsonl", "run.json"]
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def content_of(folder):
 
 
 def without_seconds(folder):
-    return re.sub(rb'"seconds": [0-9.e+-]+', b'"seconds": 0', (folder / "history.jsonl").read_bytes())
+    return SECONDS.sub("", (folder / "history.jsonl").read_text(encoding="utf-8"))
 
 
 # ---------------------------------------------------------------- records
@@ -147,14 +148,17 @@ def test_divergence_keeps_the_earlier_epochs_and_says_where_it_happened(tmp_path
     assert all(np.isfinite(layer.W).all() for layer in loaded.layers)
 
 
-def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config):
+def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config, data):
     """Both look before either writes; the second to write is the one that is refused."""
-    network = config.build_network(np.random.default_rng(0), "numpy")
-    one, other = RunRecorder(tmp_path, config), RunRecorder(tmp_path, config)
-    one.on_start(network)
-    written = (tmp_path / "run.json").read_bytes()
-    with pytest.raises(InputError, match="holds another run"):
-        other.on_start(network)
+    state = first_state(config, "numpy")
+    one, other = (RunRecorder(tmp_path, config, data, state) for _ in range(2))
+    with one:
+        one.on_start(state.network)
+        written = (tmp_path / "run.json").read_bytes()
+        with pytest.raises(InputError, match="is in use by another process: wait for it"):
+            other.on_start(state.network)
+    with pytest.raises(InputError, match="holds another run"), other:
+        other.on_start(state.network)
     assert (tmp_path / "run.json").read_bytes() == written
 
 
@@ -175,7 +179,8 @@ def test_the_same_seed_gives_the_same_bytes(tmp_path, config, data, method):
         train_into(tmp_path / name, replace(config, method=method), data, "numpy")
     assert without_seconds(tmp_path / "one") == without_seconds(tmp_path / "two")
     with np.load(tmp_path / "one" / "checkpoint.npz") as one, np.load(tmp_path / "two" / "checkpoint.npz") as two:
-        assert all(one[name].tobytes() == two[name].tobytes() for name in one.files)
+        assert all(one[name].tobytes() == two[name].tobytes() for name in one.files if name != "header")
+        assert SECONDS.sub("", str(one["header"])) == SECONDS.sub("", str(two["header"]))
     one, two = (json.loads((tmp_path / name / "run.json").read_text()) for name in ("one", "two"))
     assert one == two
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
 
@@ -90,6 +92,15 @@ class Dataset:
     def n_inputs(self) -> int:
         """The number of features I of one sample."""
         return int(self.train.inputs.shape[1])
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of all samples and labels with their shapes and dtypes, in hexadecimal; the name does not count."""
+        digest = hashlib.sha256()
+        for array in (*self.train, *self.test):
+            digest.update(f"{array.dtype.str} {array.shape}".encode())
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
 
 def check_inputs(where: str, inputs: NDArray) -> None:

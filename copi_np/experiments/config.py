@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import tomllib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
@@ -90,6 +92,20 @@ class RunConfig:
     def as_dict(self) -> dict[str, Any]:
         """The configuration as plain values, ready for JSON."""
         return asdict(self)
+
+
+def run_name(config: RunConfig, data: Dataset) -> str:
+    """The name of a run, e.g. "copi-bp_seed0_3f9c2a1b07": method, seed, and a hash of all that its numbers depend on.
+
+    That is the configuration, without its number of epochs: a longer run begins with the shorter one. Values that are
+    the defaults of `RunConfig` are left out, so that a field added later does not change the names of earlier runs.
+    The data count by their content, not by where they lie.
+    """
+    defaults = {field.name: field.default for field in fields(config)}
+    differing = {name: value for name, value in config.as_dict().items() if value != defaults[name]}
+    content = differing | {"epochs": None, "dataset": data.fingerprint}
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    return f"{config.method}_seed{config.seed}_{digest[:10]}"
 
 
 def preset_names() -> list[str]:

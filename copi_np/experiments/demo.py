@@ -19,7 +19,8 @@ from copi_np.environment import blas, versions
 from copi_np.errors import InputError, cannot_write
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.runner import DEMO_FILE, RUN_FILE, train
+from copi_np.experiments.records import RUN_FILE
+from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.network import Network
 from copi_np.plotting import image_rows, learning_curves
 from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device

@@ -1,4 +1,4 @@
-"""Train one network from a configuration, in memory or into a folder of records."""
+"""Train one network from a configuration, in memory or into a folder, where an interrupted run goes on."""
 
 from __future__ import annotations
 
@@ -6,31 +6,56 @@ import json
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
+from filelock import FileLock, Timeout
 
 from copi_np.backend import Backend
-from copi_np.checkpoint import save_network
+from copi_np.checkpoint import load_network, save_network
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import InputError, cannot_write
-from copi_np.experiments.config import RunConfig
+from copi_np.errors import DataError, InputError
+from copi_np.experiments.config import RunConfig, run_name
+from copi_np.experiments.records import (
+    CHECKPOINT_FILE,
+    FAILURE_FILE,
+    HISTORY_FILE,
+    RUN_FILE,
+    append_line,
+    read_run,
+    replace_text,
+    write_lines,
+)
 from copi_np.network import Network
 from copi_np.training import Callback, EpochRecord, fit
 
-RUN_FILE = "run.json"
-HISTORY_FILE = "history.jsonl"
-CHECKPOINT_FILE = "checkpoint.npz"
 DEMO_FILE = "demo.json"
+LOCK_FILE = ".lock"
+
+
+class State(NamedTuple):
+    """Where a run stands: all that its next epoch depends on."""
+
+    network: Network
+    shuffling: np.random.Generator
+    history: list[EpochRecord]
+
+
+def first_state(config: RunConfig, backend: str | Backend) -> State:
+    """The state before the first epoch.
+
+    Every purpose has a random generator of its own, a child of the seed, so that methods with the same seed start
+    from the same weights and see the same batches.
+    """
+    weights_rng, shuffling_rng = np.random.default_rng(config.seed).spawn(2)
+    return State(config.build_network(weights_rng, backend), shuffling_rng, [])
 
 
 def train(
     config: RunConfig, data: Dataset, backend: str | Backend = "auto", callbacks: Sequence[Callback] = ()
 ) -> tuple[Network, list[EpochRecord]]:
     """Train a network as `config` says.
-
-    Every purpose has a random generator of its own, a child of the seed, so that methods with the same seed start
-    from the same weights and see the same batches.
 
     Parameters
     ----------
@@ -44,18 +69,21 @@ def train(
     network : Network                   trained
     history : list of EpochRecord
     """
-    weights_rng, shuffling_rng = np.random.default_rng(config.seed).spawn(2)
-    network = config.build_network(weights_rng, backend)
-    history = fit(
-        network,
+    state = first_state(config, backend)
+    return state.network, _go_on(state, config, data, callbacks)
+
+
+def _go_on(state: State, config: RunConfig, data: Dataset, callbacks: Sequence[Callback]) -> list[EpochRecord]:
+    return fit(
+        state.network,
         data,
         epochs=config.epochs,
         schedule=config.schedule,
-        rng=shuffling_rng,
+        rng=state.shuffling,
         batch_size=config.batch_size,
         callbacks=callbacks,
+        history=state.history,
     )
-    return network, history
 
 
 def train_into(
@@ -64,12 +92,17 @@ def train_into(
     data: Dataset,
     backend: str | Backend = "auto",
     callbacks: Sequence[Callback] = (),
+    *,
+    resume: bool = False,
 ) -> list[EpochRecord]:
     """Train as `train` does, and keep the run in a folder: run.json, history.jsonl, checkpoint.npz.
 
     Parameters
     ----------
-    folder : path       made if need be; it must not hold another run
+    folder : path       made if need be
+    resume : bool       go on from the last finished epoch of the run that the folder holds, if it holds one, which
+                        comes to the same as never having stopped; a run that is finished is not repeated. Without
+                        this, a folder with a run in it is refused
     others              as for `train`
 
     Returns
@@ -78,52 +111,133 @@ def train_into(
 
     Raises
     ------
-    InputError          if the folder holds another run or cannot be written
+    InputError          if the folder holds another run, or cannot be written
+    DataError           if the run that it holds cannot go on: no checkpoint, or a damaged one
     """
-    return train(config, data, backend, [RunRecorder(folder, config), *callbacks])[1]
+    folder = Path(folder)
+    state = saved_state(folder, config, data, backend) if resume else None
+    if state is None:
+        state = first_state(config, backend)
+    elif len(state.history) >= config.epochs:
+        return state.history
+    with RunRecorder(folder, config, data, state, resume=resume) as recorder:
+        return _go_on(state, config, data, [recorder, *callbacks])
+
+
+def saved_state(folder: Path, config: RunConfig, data: Dataset, backend: str | Backend) -> State | None:
+    """The state after the last finished epoch of the run in a folder, or None where no epoch was finished.
+
+    Raises
+    ------
+    InputError          if the folder holds another run
+    DataError           if its checkpoint is missing or damaged
+    """
+    if not (folder / RUN_FILE).is_file():
+        if _holds_a_run(folder):
+            raise another_run(folder)
+        return None
+    record = read_run(folder)
+    if record.description.get("name") != run_name(config, data):
+        raise another_run(folder)
+    if not (folder / CHECKPOINT_FILE).is_file():
+        if record.history:
+            raise DataError(
+                f"{folder} has epochs on record, but no {CHECKPOINT_FILE} to go on from: move that folder away"
+            )
+        return None
+    network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
+    try:
+        shuffling = np.random.default_rng()
+        shuffling.bit_generator.state = metadata["shuffling"]
+        return State(network, shuffling, [EpochRecord(**values) for values in metadata["history"]])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{folder / CHECKPOINT_FILE} is not of a run that can go on: move that folder away") from error
 
 
 class RunRecorder(Callback):
-    """Writes a run to its folder as it goes, so that whatever happens, the finished epochs stay readable."""
+    """Writes a run to its folder as it goes; use it in a ``with`` statement.
 
-    def __init__(self, folder: str | Path, config: RunConfig) -> None:
+    Whatever happens, the folder holds all finished epochs, and a run can go on from the last of them.
+
+    Parameters
+    ----------
+    folder : path
+    config : RunConfig
+    data : Dataset
+    state : State       where the run starts
+    resume : bool       whether the folder may hold a run: this one, as far as `state`
+    """
+
+    def __init__(
+        self, folder: str | Path, config: RunConfig, data: Dataset, state: State, *, resume: bool = False
+    ) -> None:
         self.folder = Path(folder)
         self.config = config
-        if any((self.folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE)):
-            raise another_run(self.folder)
+        self.data = data
+        self.state = state
+        self.resume = resume
+        self.history = list(state.history)
+        self._lock: FileLock | None = None
+        self._refuse_another_run()
+
+    def __enter__(self) -> RunRecorder:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._lock is not None:
+            self._lock.release()
 
     def on_start(self, network: Network) -> None:
-        """Make the folder, and say in it what is run on what."""
-        description = {
-            "config": self.config.as_dict(),
+        """Make the folder, take it, and say in it what is run on what."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            # the system releases the lock of a process that dies, however it dies
+            self._lock = FileLock(self.folder / LOCK_FILE, blocking=False)
+            self._lock.acquire()
+        except Timeout as error:
+            raise InputError(f"{self.folder} is in use by another process: wait for it, or stop it") from error
+        except OSError as error:
+            raise InputError(f"cannot write to {self.folder} ({error.strerror}): choose another folder") from error
+        self._refuse_another_run()  # of two that started at the same time, the other may have been here before
+        replace_text(self.folder / RUN_FILE, json.dumps(self._description(network), indent=2) + "\n")
+        (self.folder / FAILURE_FILE).unlink(missing_ok=True)
+        # a process killed between its two writes leaves a history one epoch short of the checkpoint
+        write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in self.history])
+
+    def _refuse_another_run(self) -> None:
+        if not self.resume and _holds_a_run(self.folder):
+            raise another_run(self.folder)
+
+    def _description(self, network: Network) -> dict[str, Any]:
+        """What run.json says: of the first start, and of every later one."""
+        environment = {
             "backend": network.backend.name,
             "device": network.backend.describe(),
             "blas": blas(),
             "cores": n_cores(),
             "versions": versions(),
         }
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"cannot write to {self.folder} ({error.strerror}): choose another folder") from error
-        try:
-            # mode "x": of two runs that start at the same time, one is refused
-            with (self.folder / RUN_FILE).open("x", encoding="utf-8") as file:
-                file.write(json.dumps(description, indent=2) + "\n")
-        except FileExistsError as error:
-            raise another_run(self.folder) from error
-        except OSError as error:
-            raise cannot_write(self.folder / RUN_FILE, error) from error
+        head = {
+            "name": run_name(self.config, self.data),
+            "config": self.config.as_dict(),
+            "data_sha256": self.data.fingerprint,
+        }
+        if not self.history:
+            return head | environment
+        earlier = read_run(self.folder).description
+        continued = [*earlier.get("continued", []), {"after_epoch": len(self.history), **environment}]
+        return earlier | head | {"continued": continued}
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Append the epoch to the history, then replace the checkpoint."""
-        path = self.folder / HISTORY_FILE
-        try:
-            with path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(record.as_dict()) + "\n")
-        except OSError as error:
-            raise cannot_write(path, error) from error
-        save_network(self.folder / CHECKPOINT_FILE, network, {"epoch": record.epoch})
+        """Replace the checkpoint, then append the epoch to the history: a full history has its last checkpoint."""
+        self.history.append(record)
+        metadata = {
+            "epoch": record.epoch,
+            "history": [each.as_dict() for each in self.history],
+            "shuffling": self.state.shuffling.bit_generator.state,
+        }
+        save_network(self.folder / CHECKPOINT_FILE, network, metadata)
+        append_line(self.folder / HISTORY_FILE, record.as_dict())
 
 
 def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
@@ -131,6 +245,10 @@ def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
     name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
     return next(folder for folder in candidates if not folder.exists())
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return any((folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
 
 
 def another_run(folder: Path) -> InputError:

@@ -1,0 +1,121 @@
+"""Many runs: the grid of their configurations, and what carries them out, each in a folder of its own.
+
+Nothing is done twice. A run is found again by its name, the hash of its configuration: if it is finished it is left
+alone, if it was interrupted it goes on from its last finished epoch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from copi_np.backend import Backend
+from copi_np.datasets import Dataset
+from copi_np.errors import CopiError, DivergenceError, StoppedError
+from copi_np.experiments.config import RunConfig, config_from_options, run_name
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.records import FAILURE_FILE, read_run, replace_text
+from copi_np.experiments.runner import train_into
+from copi_np.training import Callback, EpochRecord
+
+RUNS: Final = "runs"
+"""The folder of all runs, inside the folder of a campaign."""
+
+
+LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
+"""Fields of `RunConfig` that do nothing where the lateral weights do not learn."""
+
+
+class Outcome(NamedTuple):
+    """What became of a run, after the epochs of `history`; `failure` says in one line why it stopped, if it did."""
+
+    config: RunConfig
+    folder: Path
+    history: list[EpochRecord]
+    failure: str | None
+
+
+def grid(
+    options: Mapping[str, Any],
+    methods: Sequence[str],
+    seeds: Iterable[int],
+    load: Callable[[str], Dataset],
+    variations: Mapping[str, Sequence[Any]] | None = None,
+) -> tuple[list[RunConfig], Dataset]:
+    """All configurations of a campaign: seed by seed, so that what is finished early can be compared.
+
+    Parameters
+    ----------
+    options : mapping       as for `config_from_options`, without method and seed
+    methods : sequence      names of `METHODS`
+    seeds : iterable of int
+    load : callable         loads a data set by its name
+    variations : mapping    from a field of `RunConfig` to the values it takes, in every combination; those of the
+                            lateral weights do not concern methods that have none
+
+    Returns
+    -------
+    configs : list of RunConfig
+    data : Dataset          the same for all
+
+    Raises
+    ------
+    InputError, DataError   if a value cannot be used, or the data set cannot be had
+    """
+    bases = {method: config_from_options({**options, "method": method, "seed": 0}, load) for method in methods}
+    variations = variations or {}
+    configs = []
+    for seed, *values in product(seeds, *variations.values()):
+        changes = dict(zip(variations, values, strict=True))
+        for method in methods:
+            concerned = {k: v for k, v in changes.items() if METHODS[method].decorrelates or k not in LATERAL}
+            configs.append(replace(bases[method][0], seed=seed, **concerned))
+    return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
+
+
+def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
+    """The folder of a run in a campaign at `root`."""
+    return Path(root) / RUNS / run_name(config, data)
+
+
+def perform(
+    root: str | Path,
+    config: RunConfig,
+    data: Dataset,
+    backend: str | Backend = "auto",
+    callbacks: Sequence[Callback] = (),
+) -> Outcome:
+    """Carry out one run, or what is left of it.
+
+    A failure that this package knows the reason of is part of the outcome; a run that diverged says so in its folder.
+
+    Parameters
+    ----------
+    root : path             the campaign's folder
+    config : RunConfig
+    data : Dataset          that of ``config.dataset``
+    backend : str or Backend
+    callbacks : sequence of Callback
+
+    Returns
+    -------
+    outcome : Outcome
+
+    Raises
+    ------
+    StoppedError            if a signal asked to stop; what is finished is on record
+    """
+    folder = run_folder(root, config, data)
+    try:
+        return Outcome(config, folder, train_into(folder, config, data, backend, callbacks, resume=True), None)
+    except StoppedError:
+        raise
+    except DivergenceError as error:
+        history = read_run(folder).history
+        replace_text(folder / FAILURE_FILE, f"{error}\n")
+        return Outcome(config, folder, history, str(error))
+    except CopiError as error:  # of this machine or this folder, not of the run: another try may do better
+        return Outcome(config, folder, [], str(error))

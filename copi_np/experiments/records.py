@@ -1,0 +1,146 @@
+"""The folder of a run and what stands in it: run.json, history.jsonl, checkpoint.npz.
+
+At any moment, also when the process is killed, the files are whole, or end in half a line that is ignored.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from copi_np.errors import DataError, cannot_write
+from copi_np.experiments.config import RunConfig
+from copi_np.training import EpochRecord
+
+RUN_FILE: Final = "run.json"
+HISTORY_FILE: Final = "history.jsonl"
+CHECKPOINT_FILE: Final = "checkpoint.npz"
+FAILURE_FILE: Final = "failure.txt"
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """What a run's folder says.
+
+    Attributes
+    ----------
+    folder : Path
+    config : RunConfig
+    description : dict              all of run.json: name, configuration, versions, device
+    history : list of EpochRecord   the finished epochs
+    failure : str or None           one line that says why the run stopped, if it did
+    """
+
+    folder: Path
+    config: RunConfig
+    description: dict[str, Any]
+    history: list[EpochRecord]
+    failure: str | None
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs of its configuration are recorded."""
+        return len(self.history) >= self.config.epochs
+
+
+def read_run(folder: str | Path) -> RunRecord:
+    """Read the records of one run.
+
+    Raises
+    ------
+    DataError       if the folder holds no run, or its records cannot be read
+    """
+    folder = Path(folder)
+    try:
+        description = json.loads(_read(folder / RUN_FILE))
+        values = description["config"]
+        config = RunConfig(**values | {"layers": tuple(values["layers"])})
+        history = [EpochRecord(**line) for line in read_lines(folder / HISTORY_FILE)]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"the records in {folder} are damaged ({error}): move that folder away") from error
+    if [record.epoch for record in history] != list(range(1, len(history) + 1)):
+        raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: move that folder away")
+    failure = folder / FAILURE_FILE
+    return RunRecord(folder, config, description, history, _read(failure).strip() if failure.is_file() else None)
+
+
+def find_runs(root: str | Path) -> list[RunRecord]:
+    """All runs in a folder and the folders below it, by name of folder.
+
+    Raises
+    ------
+    DataError       if there are none, or one of them cannot be read
+    """
+    root = Path(root)
+    folders = sorted(path.parent for path in root.rglob(RUN_FILE))
+    if not folders:
+        raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")
+    return [read_run(folder) for folder in folders]
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a JSONL file; none if there is no file. Half a last line, of a killed process, is left out.
+
+    Raises
+    ------
+    DataError       if another line cannot be read
+    """
+    if not path.is_file():
+        return []
+    lines = _read(path).split("\n")
+    whole = lines[:-1]  # what stands behind the last line break was never finished
+    try:
+        return [json.loads(line) for line in whole]
+    except ValueError as error:
+        raise DataError(f"{path} is damaged ({error}): move that folder away") from error
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read {path} ({error}): correct the path, or move that folder away") from error
+
+
+def append_line(path: Path, values: dict[str, Any]) -> None:
+    """Append an object to a JSONL file, and see it on the disk.
+
+    Raises
+    ------
+    DataError       if the file cannot be written
+    """
+    try:
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(values) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
+def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    """Replace a JSONL file as a whole, or leave it as it was."""
+    replace_text(path, "".join(json.dumps(values) + "\n" for values in lines))
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Replace a text file as a whole, or leave it as it was.
+
+    Raises
+    ------
+    DataError       if the file cannot be written
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        with temporary.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise cannot_write(path, error) from error

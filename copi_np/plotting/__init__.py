@@ -1,0 +1,10 @@
+"""The figures of the paper in matplotlib, in one style.
+
+Functions return a `matplotlib.figure.Figure` that is shown nowhere and belongs to no global state.
+"""
+
+from copi_np.plotting.curves import learning_curves
+from copi_np.plotting.representations import as_picture, compression_curves, image_rows
+from copi_np.plotting.style import COLOURS, STYLE
+
+__all__ = ["COLOURS", "STYLE", "as_picture", "compression_curves", "image_rows", "learning_curves"]
