@@ -1,53 +1,90 @@
-"""A progress bar for training, on standard error."""
+"""Progress bars for training, on standard error."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import Any, Self
 
 from copi_np.network import Network
 from copi_np.training import Callback, EpochRecord
 
 
-class ProgressBar(Callback):
-    """One bar a run, over all batches of all epochs, with the latest accuracy; use it in a ``with`` statement.
+class Bar(Callback):
+    """A bar over epochs, with the time left; use it in a ``with`` statement. It appears with the first batch."""
 
-    Parameters
-    ----------
-    label : str     stands before the bar
-    epochs : int    number of epochs of the run
-    """
-
-    def __init__(self, label: str, epochs: int) -> None:
+    def __init__(self, label: str, n_epochs: float) -> None:
         self.label = label
-        self.epochs = epochs
+        self.n_epochs = n_epochs
         self._bar: Any = None
 
-    def __enter__(self) -> ProgressBar:
+    def __enter__(self) -> Self:
         return self
-
-    def on_start(self, network: Network) -> None:
-        """Draw the bar."""
-        from tqdm import tqdm
-
-        self._bar = tqdm(
-            desc=f"{self.label:20}",
-            bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
-            mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
-        )
 
     def __exit__(self, *exception: object) -> None:
         if self._bar is not None:
             self._bar.close()
 
+    def advance(self, n_epochs: float) -> None:
+        """Move the bar on, by a part of an epoch or more."""
+        if self._bar is None:
+            from tqdm import tqdm
+
+            self._bar = tqdm(
+                total=self.n_epochs,
+                bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
+                mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
+            )
+        self._bar.set_description_str(self.label, refresh=False)
+        self._bar.total = self.n_epochs
+        self._bar.update(n_epochs)
+
+    def note(self, text: str) -> None:
+        """Show `text` behind the bar."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(text)
+
     def on_batch(self, batch: int, n_batches: int) -> None:
-        """Move the bar on."""
-        self._bar.total = self.epochs * n_batches
-        self._bar.update()
+        """Move the bar on by a batch."""
+        self.advance(1 / n_batches)
+
+
+class ProgressBar(Bar):
+    """The bar of one run, with its latest accuracy."""
+
+    def __init__(self, label: str, epochs: int) -> None:
+        super().__init__(f"{label:20}", epochs)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""
-        self._bar.set_postfix_str(
-            f"{record.epoch}/{self.epochs}: "
+        self.note(
+            f"{record.epoch}/{self.n_epochs}: "
             f"train {100 * record.train_accuracy:.1f} test {100 * record.test_accuracy:.1f} %"
         )
+
+
+class CampaignBar(Bar):
+    """One bar for many runs, and which of them is at work.
+
+    Parameters
+    ----------
+    n_runs : int
+    n_epochs : int      of all runs together, without those that are on record already
+    """
+
+    def __init__(self, n_runs: int, n_epochs: int) -> None:
+        super().__init__("", n_epochs)
+        self.n_runs = n_runs
+        self.n_begun = 0
+
+    def begin(self, label: str) -> None:
+        """Say which run comes next."""
+        self.n_begun += 1
+        self.label = f"{self.n_begun}/{self.n_runs} {label:28}"
+
+    def drop(self, n_epochs: float) -> None:
+        """Take epochs off the total: those of a run that failed."""
+        self.n_epochs -= n_epochs
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Show the accuracy."""
+        self.note(f"test {100 * record.test_accuracy:.1f} %")

@@ -17,7 +17,7 @@ from copi_np.datasets import Dataset
 from copi_np.errors import CopiError, DivergenceError, StoppedError
 from copi_np.experiments.config import RunConfig, config_from_options, run_name
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.records import FAILURE_FILE, read_run, replace_text
+from copi_np.experiments.records import FAILURE_FILE, HISTORY_FILE, read_lines, read_run, replace_text
 from copi_np.experiments.runner import train_into
 from copi_np.training import Callback, EpochRecord
 
@@ -81,12 +81,19 @@ def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
     return Path(root) / RUNS / run_name(config, data)
 
 
+def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
+    """Epochs that a run of the campaign at `root` still has to do."""
+    return max(0, config.epochs - len(read_lines(run_folder(root, config, data) / HISTORY_FILE)))
+
+
 def perform(
     root: str | Path,
     config: RunConfig,
     data: Dataset,
     backend: str | Backend = "auto",
     callbacks: Sequence[Callback] = (),
+    *,
+    diagnostics: bool = False,
 ) -> Outcome:
     """Carry out one run, or what is left of it.
 

@@ -206,14 +206,47 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
     return sizes
 
 
+VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
+
+
+def parse_variation(text: str) -> tuple[str, list[Any]]:
+    """Read a field of `RunConfig` and the values that it takes in a sweep, such as "eta_W=1e-3,1e-2".
+
+    Numbers of units are joined by hyphens: "layers=784-500-10,784-100-10".
+
+    Raises
+    ------
+    InputError          if there is no such field, or a value is none of its kind
+    """
+    name, _, values = text.partition("=")
+    kinds = {field.name: field.type for field in fields(RunConfig)}
+    if name in VARIED_OTHERWISE:
+        raise InputError(f"{name!r} is not for --vary: say it with {VARIED_OTHERWISE[name]}")
+    if name not in kinds:
+        raise unknown("hyper-parameter", name, kinds.keys() - VARIED_OTHERWISE)
+    read = {"int": int, "float": float, "str": str}.get(str(kinds[name]), parse_layers)
+    try:
+        return name, [read(value.strip()) for value in values.split(",")]
+    except ValueError as error:
+        raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
+
+
+EXAMPLES = {
+    "int": "batch_size=20,50",
+    "float": "eta_W=1e-3,1e-2",
+    "str": "decorrelation=matrix,local",
+    "tuple[int, ...]": "layers=784-500-10,784-100-10",
+}
+
+
 def parse_layers(text: str) -> tuple[int, ...]:
-    """Read numbers of units such as "784,500,10".
+    """Read numbers of units such as "784,500,10", or "784-500-10" as in the paper.
 
     Raises
     ------
     InputError          if they are not two or more positive integers
     """
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part.strip() for part in text.replace("-", ",").split(",")]
     if not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise bad_sizes("layers", text[:80])
     return check_sizes("layers", [int(part) for part in parts])

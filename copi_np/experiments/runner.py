@@ -22,6 +22,7 @@ from copi_np.experiments.records import (
     FAILURE_FILE,
     HISTORY_FILE,
     RUN_FILE,
+    RunRecord,
     append_line,
     read_run,
     replace_text,
@@ -115,22 +116,20 @@ def train_into(
     DataError           if the run that it holds cannot go on: no checkpoint, or a damaged one
     """
     folder = Path(folder)
-    state = saved_state(folder, config, data, backend) if resume else None
-    if state is None:
-        state = first_state(config, backend)
-    elif len(state.history) >= config.epochs:
-        return state.history
+    record = own_run(folder, config, data) if resume else None
+    if record is not None and len(record.history) >= config.epochs:
+        return record.history
+    state = first_state(config, backend) if record is None else saved_state(record, config, backend)
     with RunRecorder(folder, config, data, state, resume=resume) as recorder:
         return _go_on(state, config, data, [recorder, *callbacks])
 
 
-def saved_state(folder: Path, config: RunConfig, data: Dataset, backend: str | Backend) -> State | None:
-    """The state after the last finished epoch of the run in a folder, or None where no epoch was finished.
+def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
+    """The records of this very run in a folder, or None if there are none.
 
     Raises
     ------
     InputError          if the folder holds another run
-    DataError           if its checkpoint is missing or damaged
     """
     if not (folder / RUN_FILE).is_file():
         if _holds_a_run(folder):
@@ -139,19 +138,28 @@ def saved_state(folder: Path, config: RunConfig, data: Dataset, backend: str | B
     record = read_run(folder)
     if record.description.get("name") != run_name(config, data):
         raise another_run(folder)
-    if not (folder / CHECKPOINT_FILE).is_file():
+    return record
+
+
+def saved_state(record: RunRecord, config: RunConfig, backend: str | Backend) -> State:
+    """The state after the last finished epoch of a run.
+
+    Raises
+    ------
+    DataError           if its checkpoint is missing or damaged
+    """
+    path = record.folder / CHECKPOINT_FILE
+    if not path.is_file():
         if record.history:
-            raise DataError(
-                f"{folder} has epochs on record, but no {CHECKPOINT_FILE} to go on from: move that folder away"
-            )
-        return None
-    network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
+            raise DataError(f"there is no {path} to go on from: move that folder away, to start the run anew")
+        return first_state(config, backend)
+    network, metadata = load_network(path, backend)
     try:
         shuffling = np.random.default_rng()
         shuffling.bit_generator.state = metadata["shuffling"]
         return State(network, shuffling, [EpochRecord(**values) for values in metadata["history"]])
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / CHECKPOINT_FILE} is not of a run that can go on: move that folder away") from error
+        raise DataError(f"{path} is not of a run that can go on: move that folder away") from error
 
 
 class RunRecorder(Callback):

@@ -3,43 +3,68 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
+import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.plotting.style import STYLE, colours
 from copi_np.training import EpochRecord
 
+History = Sequence[EpochRecord]
 
-def learning_curves(histories: Mapping[str, Sequence[EpochRecord]]) -> Figure:
+
+def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:
     """Accuracy and loss by epoch, train dashed and test solid (Figure 2); accuracy from the second epoch on in full.
 
     Parameters
     ----------
-    histories : mapping         from a method's label to its history
+    histories : mapping         from a method's label to its history, or to those of several seeds, of which the mean
+                                and, as an envelope, the standard deviation are shown, over the epochs that all have
+    title : str, optional       stands above both panels
 
     Returns
     -------
     figure : Figure
     """
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.8), layout="constrained")
+        figure = Figure(figsize=(9, 3.8 if title is None else 4.1), layout="constrained")
+        if title is not None:
+            figure.suptitle(title)
         accuracy, loss = figure.subplots(1, 2)
+        lowest = 100.0
         for (label, history), colour in zip(histories.items(), colours(len(histories)), strict=True):
-            epochs = [record.epoch for record in history]
+            runs = _runs(history)
             for split, line in (("train", "--"), ("test", "-")):
-                percent = [100 * getattr(record, f"{split}_accuracy") for record in history]
-                losses = [getattr(record, f"{split}_loss") for record in history]
+                _draw(loss, runs, f"{split}_loss", 1, linestyle=line, color=colour)
                 name = label if split == "test" else None
-                accuracy.plot(epochs, percent, line, color=colour, label=name)
-                loss.plot(epochs, losses, line, color=colour)
+                mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, color=colour, label=name)
+            # the first epoch, at chance where only R learns, would leave no room for the rest
+            lowest = min([lowest, *mean[1:]]) if len(mean) > 1 else 2.0
         accuracy.plot([], [], "-", color="gray", label="test")
         accuracy.plot([], [], "--", color="gray", label="train")
-        # the first epoch, at chance where only R learns, would leave no room for the rest
-        later = [100 * record.test_accuracy for history in histories.values() for record in history[1:]]
-        accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(min(later) - 2, 100.5) if later else (0, 100.5))
+        accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
         figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
     return figure
+
+
+def _runs(history: Any) -> list[History]:
+    """The histories of all seeds, over the epochs that all have."""
+    runs = [history] if not history or isinstance(history[0], EpochRecord) else history
+    n_epochs = min(len(run) for run in runs)
+    return [run[:n_epochs] for run in runs]
+
+
+def _draw(axes: Any, runs: list[History], name: str, unit: float, **line: Any) -> list[float]:
+    """Draw the mean over seeds, and an envelope if there are several; returns the mean by epoch."""
+    values = np.array([[unit * getattr(record, name) for record in run] for run in runs])
+    epochs, mean = np.arange(1, values.shape[1] + 1), values.mean(axis=0)
+    axes.plot(epochs, mean, **line)
+    if len(runs) > 1:
+        deviation = values.std(axis=0, ddof=1)
+        axes.fill_between(epochs, mean - deviation, mean + deviation, color=line["color"], alpha=0.2, linewidth=0)
+    return [float(value) for value in mean]

@@ -1,0 +1,85 @@
+"""The commands of a single run: demo and train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from copi_np.backend import get_backend
+from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
+from copi_np.datasets import load_dataset
+from copi_np.environment import blas_threads
+from copi_np.errors import list_names
+from copi_np.experiments.config import config_from_options, preset_names
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.runner import free_folder, train_into
+from copi_np.interrupts import StopOnSignal
+from copi_np.progress import ProgressBar
+
+ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=Folder(),
+    default=Path("demo"),
+    show_default=True,
+    help="Folder for table and figures; an earlier demo in it is replaced.",
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs per method.  [default: 12]")
+@backend_option
+@threads_option
+def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
+    """Watch four methods learn handwritten digits."""
+    from copi_np.experiments.demo import demo_table, run_demo  # brings matplotlib, which the others need not wait for
+
+    with blas_threads(threads), StopOnSignal() as stop:
+        results = run_demo(out, epochs, ProgressBar, backend, [stop])
+    click.echo(demo_table(results))
+    if epochs == 1:
+        click.echo(ONLY_R, err=True)
+    click.echo(f"\nFigures and records: {out / 'learning-curves.png'}, {out / 'digits.png'}, {out / 'demo.json'}")
+
+
+@click.command()
+@click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
+@click.option("--method", default="copi-bp", show_default=True, help=f"{list_names(METHODS)}.")
+@click.option("--preset", help=f"Hyper-parameters to start from: {list_names(preset_names())}.  [default: by data set]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and shuffling.")
+@click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
+@click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
+@click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
+@click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
+@click.option("--r-only-epochs", type=click.IntRange(min=0), help="First epochs: lateral weights learn alone.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
+@click.option("--decorrelation", help="Form of the rule of the lateral weights: matrix or local.")
+@click.option("--dtype", help="float32 or float64.")
+@backend_option
+@threads_option
+@data_dir_option
+@click.option(
+    "--out", type=Folder(), help="Folder for the records of this run.  [default: runs/METHOD_DATASET_seedSEED]"
+)
+def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, **options: Any) -> None:
+    """Train one network and keep its records.
+
+    Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
+    DIR/checkpoint.npz. What an option leaves open comes from the preset.
+    """
+
+    chosen_backend = get_backend(backend)
+    config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
+    out = free_folder(config) if out is None else out
+    with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar, StopOnSignal() as stop:
+        history = train_into(out, config, data, chosen_backend, [bar, stop])
+    last = history[-1]
+    click.echo(
+        f"{config.method} on {config.dataset}, epoch {last.epoch}: "
+        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % (records in {out})"
+    )
+    if config.schedule.rates(last.epoch)["eta_W"] == 0:
+        click.echo(ONLY_R, err=True)

@@ -1,0 +1,192 @@
+"""Tables and figures of a folder of runs, made from its records alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from copi_np.errors import DataError, cannot_write, list_names
+from copi_np.experiments.records import RunRecord, find_runs, replace_text
+from copi_np.experiments.summary import Group, Statistic, compare, group_runs
+
+TABLE: Final = "table.md"
+SUMMARY: Final = "summary.json"
+CURVES: Final = "fig2.png"
+MOST_CURVES: Final = 8
+"""More colours than that cannot be told apart."""
+
+HEADER: Final = ("method", "runs", "train %", "test %", "best test %", "99 % at")
+WIDTHS: Final = (6, 14, 14, 14, 11)
+"""Of the columns behind the first; with a label of 20 characters a line has 79."""
+
+EXPLANATION: Final = (
+    "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
+    "best test accuracy is chosen on the test set, for each seed at its own epoch, so it is optimistic. The column "
+    "behind it is the epoch that first reaches 99 % of the highest training accuracy."
+)
+
+
+def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[Path]]:
+    """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
+
+    Parameters
+    ----------
+    root : path             holds runs, in whatever folders below it
+    title : str, optional   of table and figures; default: data set and layers
+
+    Returns
+    -------
+    table : str             of at most 80 columns, where labels are short
+    files : list of Path    what was written
+
+    Raises
+    ------
+    DataError               if there are no runs, or nothing in them, or a file cannot be written
+    """
+    root = Path(root)
+    runs = find_runs(root)
+    groups = group_runs(runs)
+    if not groups:
+        raise DataError(f"no run in {root} has finished an epoch: go on with the command that started them")
+    title = title or default_title(groups)
+    replace_text(root / TABLE, markdown(title, groups, runs))
+    replace_text(root / SUMMARY, json.dumps([group.as_dict() for group in groups], indent=1) + "\n")
+    return text_table(groups, runs), [root / TABLE, root / SUMMARY, *draw(root, title, groups)]
+
+
+def default_title(groups: Sequence[Group]) -> str:
+    """Data sets and layers, e.g. "mnist, 784-500-500-500-10"."""
+    names = (f"{Path(group.config.dataset).stem}, {'-'.join(map(str, group.config.layers))}" for group in groups)
+    return "; ".join(dict.fromkeys(names))
+
+
+# ------------------------------------------------------------------------------------------------------- tables
+
+
+def text_table(groups: Sequence[Group], runs: Iterable[RunRecord]) -> str:
+    """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
+    first = max(20, *(len(group.label) for group in groups))
+    lines = [HEADER[0].ljust(first) + "".join(name.rjust(w) for name, w in zip(HEADER[1:], WIDTHS, strict=True))]
+    lines += [
+        group.label.ljust(first) + "".join(cell.rjust(w) for cell, w in zip(_cells(group), WIDTHS, strict=True))
+        for group in groups
+    ]
+    lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
+    return "\n".join([*lines, *remarks(groups, runs)])
+
+
+def _cells(group: Group) -> list[str]:
+    """The columns of both tables behind the label."""
+    accuracies = (group.statistic(name) for name in ("train_accuracy", "test_accuracy", "peak_test_accuracy"))
+    return [
+        f"{len(group.runs)}x{group.n_epochs}",
+        *(percent(accuracy) for accuracy in accuracies),
+        plus_minus(group.statistic("epochs_to_peak"), 1),
+    ]
+
+
+def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> str:
+    """The tables for a document: results, comparisons with the first group, what is missing, and what it ran on."""
+    results = [
+        [
+            group.label,
+            *_cells(group),
+            plus_minus(group.statistic("train_loss"), 4),
+            plus_minus(group.statistic("test_loss"), 4),
+        ]
+        for group in groups
+    ]
+    parts = [
+        f"# {title}",
+        EXPLANATION,
+        rows_of(["method", "seeds x epochs", *HEADER[2:], "train loss", "test loss"], results),
+    ]
+    comparisons = [compare(groups[0], other) for other in groups[1:]]
+    rows = [
+        [c.other, str(c.epoch), percent(c.difference, sign=True), f"{c.n_ahead} of {c.n_seeds}"]
+        for c in comparisons
+        if c is not None
+    ]
+    if rows:
+        parts.append(f"{groups[0].label} on the test set, less each of the others with the same seed, in points:")
+        parts.append(rows_of(["less", "epoch", "difference", "ahead in"], rows))
+    parts += remarks(groups, runs)
+    parts += [f"Ran on {environment}." for environment in environments(runs)]
+    return "\n\n".join(parts) + "\n"
+
+
+def rows_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def remarks(groups: Sequence[Group], runs: Iterable[RunRecord]) -> list[str]:
+    """One line for each run that the statistics leave out, or that stopped early."""
+    full = {run.folder for group in groups for run in group.runs}
+    lines = []
+    for run in runs:
+        if run.failure:
+            state = f"failed: {run.failure}"
+        elif not run.finished:
+            state = "not finished" if run.folder in full else "not finished, left out"
+        elif run.folder not in full:
+            state = "shorter than others, left out"
+        else:
+            continue
+        lines.append(f"{run.folder.name}: {len(run.history)} of {run.config.epochs} epochs, {state}")
+    return lines
+
+
+def environments(runs: Iterable[RunRecord]) -> list[str]:
+    """What the runs ran on, each environment once."""
+    descriptions: list[dict[str, Any]] = [
+        part for run in runs for part in (run.description, *run.description.get("continued", []))
+    ]
+    texts = []
+    for description in descriptions:
+        packages = list_names(f"{name} {version}" for name, version in description["versions"].items())
+        texts.append(f"{description['device']}, {description['cores']} cores, {description['blas']}; {packages}")
+    return list(dict.fromkeys(texts))
+
+
+def percent(value: Statistic, *, sign: bool = False) -> str:
+    """An accuracy, or a difference of accuracies, in per cent."""
+    deviation = None if value.deviation is None else 100 * value.deviation
+    return plus_minus(Statistic(100 * value.mean, deviation), 2, sign=sign)
+
+
+def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
+    """Mean and standard deviation, e.g. "97.61 ± 0.08"; the mean alone for a single seed."""
+    mean = f"{value.mean:{'+' if sign else ''}.{digits}f}"
+    return mean if value.deviation is None else f"{mean} ± {value.deviation:.{digits}f}"
+
+
+# ------------------------------------------------------------------------------------------------------ figures
+
+
+def draw(root: Path, title: str, groups: Sequence[Group]) -> list[Path]:
+    """Draw the learning curves; of more than eight groups, the best on the test set."""
+    from copi_np.plotting import learning_curves  # brings matplotlib, which tables need not wait for
+
+    best = sorted(groups, key=lambda group: -group.statistic("test_accuracy").mean)[:MOST_CURVES]
+    shown = {group.label: group.histories for group in groups if group in best}
+    if len(shown) < len(groups):
+        title += f" (the best {len(shown)} of {len(groups)})"
+    return [save_figure(learning_curves(shown, title), root / CURVES)]
+
+
+def save_figure(figure: Any, path: Path) -> Path:
+    """Write a figure, and return its path.
+
+    Raises
+    ------
+    DataError       if the file cannot be written
+    """
+    try:
+        figure.savefig(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    return path

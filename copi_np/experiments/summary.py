@@ -1,0 +1,154 @@
+"""What many runs come to: groups of seeds, their means and standard deviations, and comparisons seed by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.records import RunRecord
+from copi_np.training import EpochRecord
+
+SHARE_OF_PEAK: Final = 0.99
+
+
+def epochs_to_peak(history: Sequence[EpochRecord]) -> int:
+    """Epochs until the accuracy on the training set first reaches 99 % of its highest value in this history."""
+    peak = max(record.train_accuracy for record in history)
+    return next(record.epoch for record in history if record.train_accuracy >= SHARE_OF_PEAK * peak)
+
+
+QUANTITIES: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
+    "train_accuracy": lambda history: history[-1].train_accuracy,
+    "test_accuracy": lambda history: history[-1].test_accuracy,
+    "train_loss": lambda history: history[-1].train_loss,
+    "test_loss": lambda history: history[-1].test_loss,
+    "peak_train_accuracy": lambda history: max(record.train_accuracy for record in history),
+    "peak_test_accuracy": lambda history: max(record.test_accuracy for record in history),
+    "epochs_to_peak": epochs_to_peak,
+    "seconds_per_epoch": lambda history: float(np.median([record.seconds for record in history])),
+}
+"""What a history comes to: the last epoch, the best epochs of each split (chosen on that very split, so the best on the
+test set is optimistic), the epochs to 99 % of the peak on the training set, and time."""
+
+
+class Statistic(NamedTuple):
+    """Mean over seeds, and standard deviation between them (n - 1 in the denominator; None for a single seed)."""
+
+    mean: float
+    deviation: float | None
+
+
+def statistic(values: Iterable[float]) -> Statistic:
+    """Mean and standard deviation of one value a seed."""
+    array = np.array(list(values), dtype=np.float64)
+    return Statistic(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ in nothing but their seed.
+
+    Attributes
+    ----------
+    label : str                 the method, and what else tells it from other groups
+    config : RunConfig          of the first run
+    runs : tuple of RunRecord   those with as many epochs as the longest, by seed: what statistics are about
+    shorter : tuple of RunRecord
+                                the others: interrupted, or failed
+    """
+
+    label: str
+    config: RunConfig
+    runs: tuple[RunRecord, ...]
+    shorter: tuple[RunRecord, ...]
+
+    @property
+    def n_epochs(self) -> int:
+        """Epochs on record, of each of `runs`."""
+        return len(self.runs[0].history)
+
+    @property
+    def histories(self) -> list[list[EpochRecord]]:
+        """One history a seed."""
+        return [run.history for run in self.runs]
+
+    def statistic(self, quantity: str) -> Statistic:
+        """A quantity of `QUANTITIES`, over seeds."""
+        return statistic(QUANTITIES[quantity](history) for history in self.histories)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values, ready for JSON: the configuration, the seeds, and every quantity with its value for each."""
+        quantities = {}
+        for name, quantity in QUANTITIES.items():
+            by_seed = [quantity(history) for history in self.histories]
+            quantities[name] = statistic(by_seed)._asdict() | {"by_seed": by_seed}
+        config = {name: value for name, value in self.config.as_dict().items() if name not in ("seed", "epochs")}
+        seeds = [run.config.seed for run in self.runs]
+        return {"label": self.label, "config": config, "seeds": seeds, "epochs": self.n_epochs, **quantities}
+
+
+def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
+    """Sort runs into groups, in the order of `METHODS`; those without a single finished epoch are left out."""
+    families: dict[Any, list[RunRecord]] = {}
+    for run in runs:
+        if run.history:
+            kind = replace(run.config, seed=0, epochs=1, dataset=Path(run.config.dataset).stem)
+            families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
+    order = list(METHODS)
+    kinds = sorted(families, key=lambda key: (order.index(key[0].method), str(key)))
+    labels = _labels([kind for kind, _ in kinds])
+    groups = []
+    for key, label in zip(kinds, labels, strict=True):
+        members = sorted(families[key], key=lambda run: run.config.seed)
+        longest = max(len(run.history) for run in members)
+        full = tuple(run for run in members if len(run.history) == longest)
+        shorter = tuple(run for run in members if len(run.history) < longest)
+        groups.append(Group(label, full[0].config, full, shorter))
+    return groups
+
+
+def _labels(kinds: Sequence[RunConfig]) -> list[str]:
+    """The name of each method, followed by whatever differs between groups of the same method."""
+    labels = []
+    for kind in kinds:
+        same = [other for other in kinds if other.method == kind.method]
+        names = [field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other in same}) > 1]
+        parts = [f"{name}={_short(getattr(kind, name))}" for name in names]
+        labels.append(", ".join([METHODS[kind.method].label, *parts]))
+    return labels
+
+
+def _short(value: Any) -> str:
+    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+class Comparison(NamedTuple):
+    """How far one group is ahead of another at their last common epoch, seed by seed; accuracies on the test set."""
+
+    label: str
+    other: str
+    epoch: int
+    difference: Statistic
+    n_ahead: int
+    n_seeds: int
+
+
+def compare(group: Group, other: Group) -> Comparison | None:
+    """Compare two groups over the seeds that both have, or None where there are none."""
+    epoch = min(group.n_epochs, other.n_epochs)
+    theirs = {run.config.seed: run.history[epoch - 1].test_accuracy for run in other.runs}
+    differences = [
+        run.history[epoch - 1].test_accuracy - theirs[run.config.seed]
+        for run in group.runs
+        if run.config.seed in theirs
+    ]
+    if not differences:
+        return None
+    n_ahead = sum(difference > 0 for difference in differences)
+    return Comparison(group.label, other.label, epoch, statistic(differences), n_ahead, len(differences))

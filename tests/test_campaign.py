@@ -1,0 +1,333 @@
+"""Campaigns: the grid of configurations, runs found again by name, and nothing done twice, also after SIGKILL."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import fields, replace
+
+import numpy as np
+import pytest
+
+from copi_np import DataError, DivergenceError, InputError
+from copi_np.checkpoint import load_network, save_network
+from copi_np.datasets import Dataset, Split, load_dataset
+from copi_np.errors import StoppedError
+from copi_np.experiments.campaign import epochs_left, grid, perform, run_folder
+from copi_np.experiments.config import RunConfig, run_name
+from copi_np.experiments.records import find_runs, read_run
+from copi_np.experiments.runner import train_into
+from copi_np.training import Callback
+
+SECONDS = re.compile('"seconds": [0-9.e+-]+')
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(11)
+    arrays = {}
+    for part, n in (("train", 23), ("test", 9)):
+        labels = rng.permutation(np.arange(n) % 3)
+        arrays |= {f"x_{part}": np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6)), f"y_{part}": labels}
+    np.savez(tmp_path / "tiny.npz", **arrays)
+    return load_dataset(tmp_path / "tiny.npz")
+
+
+@pytest.fixture
+def config(data):
+    return RunConfig("copi-bp", data.name, (6, 5, 3), 4, 0.05, 0.05, batch_size=4, seed=3)
+
+
+def options(data, **others):
+    return {"preset": "own-data", "dataset": data.name, "layers": "6,5,3", **others}
+
+
+def record_of(folder):
+    """History without times, and final weights."""
+    history = SECONDS.sub("", (folder / "history.jsonl").read_text())
+    network, metadata = load_network(folder / "checkpoint.npz")
+    arrays = [array for layer in network.layers for array in (layer.W, layer.R)] + network.feedback
+    return history, metadata["epoch"], [None if array is None else array.tobytes() for array in arrays]
+
+
+def content_of(folder):
+    return {path.name: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()}
+
+
+# ------------------------------------------------------------------------------------------------------ names
+
+
+def test_a_name_says_method_and_seed_and_hashes_the_rest(config, data):
+    assert re.fullmatch(r"copi-bp_seed3_[0-9a-f]{10}", run_name(config, data))
+
+
+@pytest.mark.parametrize(
+    "field", [field.name for field in fields(RunConfig) if field.name not in ("epochs", "dataset")]
+)
+def test_every_hyper_parameter_changes_the_name(config, data, field):
+    other = {
+        "method": "copi-fa", "layers": (6, 4, 3), "decorrelation": "local", "dtype": "float64", "batch_size": 5,
+        "seed": 4, "first_epochs": 1,
+    }.get(field, 0.25)  # fmt: skip
+    assert run_name(replace(config, **{field: other}), data) != run_name(config, data)
+
+
+def test_length_and_place_do_not_change_the_name_but_the_data_do(config, data, tmp_path):
+    """A longer run begins with the shorter one, and a file may be moved."""
+    name = run_name(config, data)
+    moved = Dataset("elsewhere.npz", data.train, data.test, data.n_classes)
+    assert run_name(replace(config, epochs=9, dataset="elsewhere.npz"), moved) == name
+    labels = data.train.labels.copy()
+    labels[0] = (labels[0] + 1) % 3
+    assert run_name(config, Dataset(data.name, Split(data.train.inputs, labels), data.test, 3)) != name
+    swapped = Dataset(data.name, data.train, Split(-data.test.inputs, data.test.labels), 3)
+    assert run_name(config, swapped) != name
+
+
+def test_a_name_stays_when_fields_are_added(config, data):
+    """Values that are defaults are not hashed: this very name is what folders of version 0.1 have."""
+    fixed = Dataset("fixed", *[Split(np.eye(3, 2), np.arange(3))] * 2, 3)
+    assert run_name(RunConfig("copi-bp", "fixed", (2, 3), 1, 0.1, 0.1), fixed) == "copi-bp_seed0_b3159cc1f5"
+
+
+# ------------------------------------------------------------------------------------------------------- grid
+
+
+def test_a_grid_goes_seed_by_seed_over_all_combinations(data):
+    variations = {"eta_W": [0.1, 0.2], "batch_size": [4, 8, 16]}
+    configs, found = grid(options(data), ["copi-bp", "bp"], range(2), lambda _: data, variations)
+    assert found is data
+    keys = [(c.seed, c.eta_W, c.batch_size, c.method) for c in configs]
+    assert keys == [(s, e, b, m) for s in (0, 1) for e in (0.1, 0.2) for b in (4, 8, 16) for m in ("copi-bp", "bp")]
+
+
+def test_rates_of_lateral_weights_do_not_repeat_methods_without_them(data):
+    configs, _ = grid(options(data), ["copi-bp", "bp"], [0], lambda _: data, {"eta_R": [0.1, 0.2, 0.3]})
+    assert [(c.method, c.eta_R) for c in configs if c.method == "copi-bp"] == [("copi-bp", e) for e in (0.1, 0.2, 0.3)]
+    assert sum(c.method == "bp" for c in configs) == 1
+
+
+def test_a_grid_refuses_what_a_configuration_refuses(data):
+    with pytest.raises(InputError, match="unknown method 'copi-pb': did you mean 'copi-bp'"):
+        grid(options(data), ["copi-pb"], [0], lambda _: data)
+    with pytest.raises(InputError, match="eta_W must be"):
+        grid(options(data), ["copi-bp"], [0], lambda _: data, {"eta_W": [-1.0]})
+
+
+# ------------------------------------------------------------------------------------------------- going on
+
+
+class StopAfter(Callback):
+    """Stops at a batch of an epoch, or between the two writes at its end."""
+
+    def __init__(self, epoch, batch=3):
+        self.epoch, self.batch, self.now = epoch, batch, None
+
+    def on_batch(self, batch, n_batches):
+        self.now = 1 if self.now is None else self.now + (batch == 1)
+        if (self.now, batch) == (self.epoch, self.batch):
+            raise StoppedError(signal.SIGINT)
+
+
+@pytest.mark.parametrize("method", ["copi-bp", "copi-fa", "copi-dtp", "bp-adam"])
+def test_an_interrupted_run_comes_to_the_same(tmp_path, config, data, method):
+    config = replace(config, method=method)
+    whole = perform(tmp_path / "whole", config, data, "numpy")
+    for epoch in (1, 1, 2):  # of what is left each time
+        with pytest.raises(StoppedError):
+            perform(tmp_path / "parts", config, data, "numpy", [StopAfter(epoch)])
+    assert epochs_left(tmp_path / "parts", config, data) == 3
+    outcome = perform(tmp_path / "parts", config, data, "numpy")
+    assert outcome.failure is None
+    assert record_of(outcome.folder) == record_of(whole.folder)
+    assert [record.epoch for record in outcome.history] == [1, 2, 3, 4]
+    assert [part["after_epoch"] for part in read_run(outcome.folder).description["continued"]] == [1]
+
+
+def test_a_finished_run_is_left_alone(tmp_path, config, data):
+    first = perform(tmp_path, config, data, "numpy")
+    before = content_of(first.folder)
+    again = perform(tmp_path, config, data, "numpy", [StopAfter(1, 1)])
+    assert again.history == first.history
+    assert content_of(first.folder) == before
+    assert epochs_left(tmp_path, config, data) == 0
+
+
+def test_a_run_can_be_made_longer(tmp_path, config, data):
+    perform(tmp_path / "parts", replace(config, epochs=2), data, "numpy")
+    longer = perform(tmp_path / "parts", config, data, "numpy")
+    whole = perform(tmp_path / "whole", config, data, "numpy")
+    assert record_of(longer.folder) == record_of(whole.folder)
+    assert read_run(longer.folder).config.epochs == 4
+    assert len(perform(tmp_path / "parts", replace(config, epochs=1), data, "numpy").history) == 4
+
+
+@pytest.mark.parametrize("damage", ["half a line", "no last line", "no history", "one line more"])
+def test_the_checkpoint_has_the_last_word(tmp_path, config, data, damage):
+    """Whatever a killed process left of the history, it ends as that of an uninterrupted run."""
+    whole = perform(tmp_path / "whole", config, data, "numpy")
+    folder = perform(tmp_path / "parts", replace(config, epochs=2), data, "numpy").folder
+    history = folder / "history.jsonl"
+    lines = history.read_text().splitlines(keepends=True)
+    texts = {
+        "half a line": lines[0] + lines[1][:40],
+        "no last line": lines[0],
+        "no history": "",
+        "one line more": "".join(lines) + lines[1].replace('"epoch": 2', '"epoch": 3'),
+    }
+    history.write_text(texts[damage])
+    outcome = perform(tmp_path / "parts", config, data, "numpy")
+    assert record_of(outcome.folder) == record_of(whole.folder)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path, config, data):
+    whole = perform(tmp_path / "whole", config, data, "numpy")
+    with pytest.raises(StoppedError):
+        perform(tmp_path / "parts", config, data, "numpy", [StopAfter(1)])
+    outcome = perform(tmp_path / "parts", config, data, "numpy")
+    assert record_of(outcome.folder) == record_of(whole.folder)
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "of another kind"])
+def test_without_its_checkpoint_a_run_cannot_go_on_and_says_so(tmp_path, config, data, damage):
+    folder = perform(tmp_path, replace(config, epochs=2), data, "numpy").folder
+    checkpoint = folder / "checkpoint.npz"
+    if damage == "missing":
+        checkpoint.unlink()
+    elif damage == "cut short":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:-99])
+    else:
+        save_network(checkpoint, load_network(checkpoint)[0])
+    before = content_of(folder)
+    outcome = perform(tmp_path, config, data, "numpy")
+    assert "checkpoint.npz" in outcome.failure
+    assert "\n" not in outcome.failure
+    assert content_of(folder) == before
+    with pytest.raises(DataError, match=r"checkpoint\.npz"):
+        train_into(folder, config, data, "numpy", resume=True)
+
+
+def test_a_finished_run_needs_no_checkpoint(tmp_path, config, data):
+    first = perform(tmp_path, config, data, "numpy")
+    (first.folder / "checkpoint.npz").unlink()
+    again = perform(tmp_path, config, data, "numpy")
+    assert again.failure is None
+    assert again.history == first.history
+
+
+def test_the_folder_of_another_run_is_refused_when_going_on(tmp_path, config, data):
+    train_into(tmp_path / "run", config, data, "numpy")
+    before = content_of(tmp_path / "run")
+    for other in (replace(config, seed=4), replace(config, eta_R=0.04)):
+        with pytest.raises(InputError, match="holds another run"):
+            train_into(tmp_path / "run", other, data, "numpy", resume=True)
+    (tmp_path / "run" / "run.json").unlink()
+    with pytest.raises(InputError, match="holds another run"):
+        train_into(tmp_path / "run", config, data, "numpy", resume=True)
+    assert content_of(tmp_path / "run").items() <= before.items()
+
+
+# ------------------------------------------------------------------------------------------------- failures
+
+
+def test_a_run_that_diverges_says_so_in_its_folder_and_stops_nothing_else(tmp_path, config, data):
+    wild = replace(config, method="bp", first_epochs=2, first_eta_W=0.05, eta_W=1e4, dtype="float64")
+    outcomes = [perform(tmp_path, each, data, "numpy") for each in (wild, config)]
+    assert re.match(r"epoch 3, .*eta_W \(now 10000\)", outcomes[0].failure)
+    assert len(outcomes[0].history) == 2
+    assert outcomes[1].failure is None
+    runs = {run.config.method: run for run in find_runs(tmp_path)}
+    assert runs["bp"].failure == outcomes[0].failure
+    assert not runs["bp"].finished
+    assert runs["copi-bp"].failure is None
+    again = perform(tmp_path, wild, data, "numpy")
+    assert (again.failure, len(again.history)) == (outcomes[0].failure, 2)
+
+
+def test_a_failure_is_forgotten_once_the_run_goes_on(tmp_path, config, data, monkeypatch):
+    class Blow(Callback):
+        def on_epoch(self, network, record):
+            if record.epoch == 2:
+                raise DivergenceError("epoch 2: boom")
+
+    folder = perform(tmp_path, config, data, "numpy", [Blow()]).folder
+    assert read_run(folder).failure == "epoch 2: boom"
+    assert perform(tmp_path, config, data, "numpy").failure is None
+    assert read_run(folder).failure is None
+
+
+def test_a_run_in_use_is_not_touched_nor_marked(tmp_path, config, data):
+    class Intrude(Callback):
+        def on_epoch(self, network, record):
+            if record.epoch == 1:
+                self.outcome = perform(tmp_path, config, data, "numpy")
+
+    intruder = Intrude()
+    outcome = perform(tmp_path, config, data, "numpy", [intruder])
+    assert "is in use by another process" in intruder.outcome.failure
+    assert outcome.failure is None
+    assert read_run(outcome.folder).failure is None
+
+
+# ------------------------------------------------------------------------------------------------ killed
+
+COMMAND = "from copi_np.cli import main; main()"
+
+
+def reproduce(data, out, *others):
+    """The command that runs a small campaign."""
+    arguments = ["reproduce", "fig2", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", "2", "--epochs", "3"]
+    return [sys.executable, "-c", COMMAND, *arguments, "--backend", "numpy", "--out", str(out), *others]
+
+
+def test_a_campaign_killed_again_and_again_ends_with_the_same_table(tmp_path, data):
+    """SIGKILL as soon as one more epoch is on record, until the campaign is through."""
+    subprocess.run(reproduce(data, tmp_path / "whole"), check=True, capture_output=True)
+    out, n_kills = tmp_path / "parts", 0
+    while True:
+        before = n_epochs(out)
+        process = subprocess.Popen(reproduce(data, out), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while process.poll() is None and n_epochs(out) < before + 5:
+            time.sleep(0.001)
+        process.send_signal(signal.SIGKILL)
+        _, errors = process.communicate()
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors
+        n_kills += 1
+    assert n_kills >= 3
+    assert (out / "table.md").read_bytes() == (tmp_path / "whole" / "table.md").read_bytes()
+    for folder in (tmp_path / "whole" / "runs").iterdir():
+        assert record_of(out / "runs" / folder.name) == record_of(folder)
+    continued = [run.description.get("continued", []) for run in find_runs(out)]
+    assert any(continued)
+
+
+def n_epochs(out):
+    """Whole lines in all histories."""
+    return sum(path.read_bytes().count(b"\n") for path in out.glob("runs/*/history.jsonl"))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no SIGTERM to catch")
+def test_a_campaign_that_is_asked_to_stop_says_how_it_can_go_on(tmp_path, data):
+    process = subprocess.Popen(
+        reproduce(data, tmp_path, "--epochs", "100000"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    while n_epochs(tmp_path) < 1 and process.poll() is None:
+        time.sleep(0.01)
+    process.terminate()
+    output, errors = process.communicate()
+    assert process.returncode == 143
+    assert output == ""
+    assert errors.splitlines()[-1].startswith("Error: stopped by SIGTERM")
+    json.loads((run_folder(tmp_path, *first_run(data)) / "history.jsonl").read_text().splitlines()[0])
+
+
+def first_run(data):
+    configs, _ = grid({"preset": "mnist-5k", "dataset": data.name, "epochs": 3}, ["copi-bp"], [0], lambda _: data)
+    return configs[0], data

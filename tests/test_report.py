@@ -1,0 +1,257 @@
+"""Reports: what the records say, no more and no less; from records alone."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+
+from copi_np import DataError
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.records import append_line, find_runs, read_lines, read_run, replace_text, write_lines
+from copi_np.experiments.report import plus_minus, write_report
+from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
+from copi_np.training import EpochRecord
+
+CONFIG = RunConfig("copi-bp", "somewhere/tiny.npz", (6, 5, 3), 3, 0.1, 0.1)
+ENVIRONMENT = {"device": "cpu", "cores": 2, "blas": "abacus", "versions": {"copi-np": "0.1.0", "numpy": "2.9"}}
+# test accuracies by epoch, of two seeds; the training set is 0.1 ahead, losses are 1 - accuracy
+TEST = {
+    "copi-bp": [[0.5, 0.7, 0.8], [0.4, 0.8, 0.6]],
+    "bp-decor": [[0.4, 0.6, 0.7], [0.5, 0.6, 0.7]],
+    "bp-adam": [[0.3, 0.3, 0.5], [0.3, 0.3, 0.7]],
+}
+
+
+def history(accuracies):
+    return [EpochRecord(e, a + 0.1, a, 0.9 - a, 1 - a, [0.0, 0.0], 2.0 * e) for e, a in enumerate(accuracies, start=1)]
+
+
+def write_run(root, config, accuracies, **description):
+    folder = root / f"{config.method}_{config.seed}"
+    while folder.exists():
+        folder = folder.with_name(f"{folder.name}b")
+    folder.mkdir(parents=True)
+    head = {"name": folder.name, "config": config.as_dict(), "data_sha256": "ab", **ENVIRONMENT, **description}
+    (folder / "run.json").write_text(json.dumps(head))
+    write_lines(folder / "history.jsonl", [record.as_dict() for record in history(accuracies)])
+    return folder
+
+
+@pytest.fixture
+def root(tmp_path):
+    for method, seeds in TEST.items():
+        for seed, accuracies in enumerate(seeds):
+            write_run(tmp_path / "runs", replace(CONFIG, method=method, seed=seed), accuracies)
+    return tmp_path
+
+
+# ---------------------------------------------------------------------------------------------------- numbers
+
+
+def test_statistics_of_seeds():
+    assert statistic([1.0, 3.0]) == Statistic(2.0, pytest.approx(2**0.5))
+    assert statistic([5.0]) == Statistic(5.0, None)
+
+
+def test_epochs_to_99_per_cent_of_the_peak():
+    """The first epoch that reaches it, also where the peak comes later or the accuracy falls again."""
+    assert epochs_to_peak(history([0.1, 0.79, 0.8, 0.5])) == 3  # of 0.9: 0.891 is more than 0.89
+    assert epochs_to_peak(history([0.1, 0.792, 0.8, 0.5])) == 2
+    assert epochs_to_peak(history([0.8])) == 1
+
+
+def test_groups_are_seeds_of_one_configuration(root):
+    groups = group_runs(find_runs(root))
+    assert [group.label for group in groups] == ["COPI (BP)", "BP + decorrelation", "BP (Adam)"]
+    copi = groups[0]
+    assert [run.config.seed for run in copi.runs] == [0, 1]
+    assert copi.n_epochs == 3
+    assert copi.statistic("test_accuracy") == pytest.approx((0.7, np.sqrt(0.02)))
+    assert copi.statistic("train_accuracy").mean == pytest.approx(0.8)
+    assert copi.statistic("peak_test_accuracy") == pytest.approx((0.8, 0))
+    assert copi.statistic("peak_train_accuracy").mean == pytest.approx(0.9)
+    assert copi.statistic("test_loss").mean == pytest.approx(0.3)
+    assert copi.statistic("train_loss").mean == pytest.approx(0.2)
+    assert copi.statistic("epochs_to_peak") == pytest.approx((2.5, 0.5**0.5))
+    assert copi.statistic("seconds_per_epoch").mean == 4
+
+
+def test_comparisons_are_seed_by_seed(root):
+    copi, decor, _ = group_runs(find_runs(root))
+    comparison = compare(copi, decor)
+    assert comparison.difference == pytest.approx((0.0, 0.1 * 2**0.5))
+    assert (comparison.epoch, comparison.n_ahead, comparison.n_seeds) == (3, 1, 2)
+
+
+def test_comparisons_are_at_the_last_common_epoch_of_common_seeds(tmp_path):
+    for seed, accuracies in ((0, [0.5, 0.6, 0.9]), (2, [0.5, 0.8, 0.9])):
+        write_run(tmp_path, replace(CONFIG, seed=seed), accuracies)
+    for seed in (1, 2):
+        write_run(tmp_path, replace(CONFIG, method="bp", seed=seed, epochs=2), [0.1, 0.2])
+    copi, bp = group_runs(find_runs(tmp_path))
+    assert compare(copi, bp).difference == (pytest.approx(0.6), None)
+    assert compare(copi, bp)[2:] == (2, compare(copi, bp).difference, 1, 1)
+    only_2 = replace(bp, runs=bp.runs[:1])
+    assert compare(copi, only_2) is None
+
+
+def test_groups_are_told_apart_by_what_differs(tmp_path):
+    for eta_W in (0.1, 0.01):
+        write_run(tmp_path, replace(CONFIG, eta_W=eta_W), [0.5])
+    write_run(tmp_path, replace(CONFIG, layers=(6, 4, 3)), [0.5])
+    write_run(tmp_path, replace(CONFIG, method="bp"), [0.5])
+    labels = {group.label for group in group_runs(find_runs(tmp_path))}
+    assert labels == {
+        "COPI (BP), layers=6-5-3, eta_W=0.1", "COPI (BP), layers=6-5-3, eta_W=0.01",
+        "COPI (BP), layers=6-4-3, eta_W=0.1", "BP (SGD)",
+    }  # fmt: skip
+
+
+def test_other_data_are_another_group(tmp_path):
+    write_run(tmp_path, CONFIG, [0.5])
+    write_run(tmp_path, replace(CONFIG, dataset="other.npz"), [0.5], data_sha256="cd")
+    assert [group.label for group in group_runs(find_runs(tmp_path))] == [
+        "COPI (BP), dataset=other", "COPI (BP), dataset=tiny",
+    ]  # fmt: skip
+
+
+def test_the_same_data_in_two_places_are_one_group(tmp_path):
+    write_run(tmp_path, CONFIG, [0.5])
+    write_run(tmp_path, replace(CONFIG, seed=1, dataset="../tiny.npz"), [0.5])
+    (group,) = group_runs(find_runs(tmp_path))
+    assert len(group.runs) == 2
+
+
+# ------------------------------------------------------------------------------------------------------ report
+
+
+def test_a_report_is_table_summary_and_figure(root):
+    table, files = write_report(root)
+    assert [path.name for path in files] == ["table.md", "summary.json", "fig2.png"]
+    lines = table.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[1].split() == [
+        "COPI", "(BP)", "2x3", "80.00", "±", "14.14", "70.00", "±", "14.14", "80.00", "±", "0.00", "2.5", "±", "0.7",
+    ]  # fmt: skip
+    text = (root / "table.md").read_text(encoding="utf-8")
+    assert text.startswith("# tiny, 6-5-3\n")
+    assert "| BP + decorrelation | 2x3 | 80.00 ± 0.00 | 70.00 ± 0.00 | 70.00 ± 0.00 | 3.0 ± 0.0 |" in text
+    assert "| BP + decorrelation | 3 | +0.00 ± 14.14 | 1 of 2 |" in text
+    assert "Ran on cpu, 2 cores, abacus; copi-np 0.1.0, numpy 2.9." in text
+    assert imread(root / "fig2.png").std() > 0.01
+
+
+def test_the_summary_holds_every_number_by_seed(root):
+    write_report(root)
+    copi, *_ = json.loads((root / "summary.json").read_text())
+    assert copi["seeds"] == [0, 1]
+    assert copi["epochs"] == 3
+    assert copi["config"]["layers"] == [6, 5, 3]
+    assert copi["test_accuracy"]["by_seed"] == [0.8, 0.6]
+    assert copi["test_accuracy"]["mean"] == pytest.approx(0.7)
+
+
+def test_the_same_records_give_the_same_report(root):
+    write_report(root, "One")
+    before = {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()}
+    write_report(root, "One")
+    assert {path.name: path.read_bytes() for path in root.iterdir() if path.is_file()} == before
+    assert before["table.md"].startswith(b"# One\n")
+
+
+def test_what_is_missing_is_said_and_left_out(root):
+    write_run(root / "runs", replace(CONFIG, seed=2), [0.1])
+    failed = write_run(root / "runs", replace(CONFIG, method="bp-decor", seed=2), [0.1, 0.2])
+    replace_text(failed / "failure.txt", "epoch 3, batch 1: boom\n")
+    write_run(root / "runs", replace(CONFIG, method="bp-adam", seed=2, epochs=1), [0.1])
+    write_run(root / "runs", replace(CONFIG, method="bp", seed=0), [])
+    write_run(root / "runs", replace(CONFIG, method="copi-fa", seed=0), [0.2])
+    table, _ = write_report(root)
+    remarks = [
+        "copi-bp_2: 1 of 3 epochs, not finished, left out",
+        "copi-fa_0: 1 of 3 epochs, not finished",
+        "bp-decor_2: 2 of 3 epochs, failed: epoch 3, batch 1: boom",
+        "bp-adam_2: 1 of 1 epochs, shorter than others, left out",
+        "bp_0: 0 of 3 epochs, not finished, left out",
+    ]
+    assert sorted(table.splitlines()[-5:]) == sorted(remarks)
+    text = (root / "table.md").read_text(encoding="utf-8")
+    assert all(remark in text for remark in remarks)
+    assert "| COPI (BP) | 2x3 |" in text
+
+
+def test_of_many_groups_the_best_are_drawn(tmp_path):
+    for k in range(10):
+        write_run(tmp_path, replace(CONFIG, epochs=2, eta_W=0.1 * (k + 1)), [0.5, 0.5 + 0.01 * k])
+    table, _ = write_report(tmp_path)
+    assert len(table.splitlines()) == 12
+
+
+def test_numbers_are_shown_with_their_deviation():
+    assert plus_minus(Statistic(1.234, 0.056), 2) == "1.23 ± 0.06"
+    assert plus_minus(Statistic(1.234, None), 1, sign=True) == "+1.2"
+    assert plus_minus(Statistic(-1.234, None), 1, sign=True) == "-1.2"
+
+
+@pytest.mark.parametrize("what", ["nothing", "an empty run"])
+def test_a_folder_without_epochs_is_an_error(tmp_path, what):
+    if what == "an empty run":
+        write_run(tmp_path, CONFIG, [])
+    with pytest.raises(DataError, match=r"no runs in|no run in .* has finished an epoch"):
+        write_report(tmp_path)
+    assert not (tmp_path / "table.md").exists()
+
+
+# ----------------------------------------------------------------------------------------------------- records
+
+
+def test_half_a_last_line_is_left_out_and_another_is_an_error(tmp_path):
+    path = tmp_path / "lines.jsonl"
+    assert read_lines(path) == []
+    append_line(path, {"a": 1})
+    append_line(path, {"a": 2})
+    whole = path.read_bytes()
+    for cut in range(len(whole)):
+        path.write_bytes(whole[:cut])
+        assert read_lines(path) == [{"a": 1}, {"a": 2}][: whole[:cut].count(b"\n")]
+    path.write_bytes(b'{"a": \n' + whole)
+    with pytest.raises(DataError, match=r"lines\.jsonl is damaged"):
+        read_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "{"),
+        ("run.json", "[]"),
+        ("run.json", "{}"),
+        ("run.json", '{"config": {"method": "copi-bp"}}'),
+        ("run.json", '{"config": {"method": "nonsense"}}'),
+        ("run.json", b"\xff\xfe"),
+        ("history.jsonl", '{"epoch": 1}\n'),
+        ("history.jsonl", "3\n"),
+        ("history.jsonl", "\n"),
+        ("history.jsonl", json.dumps(history([0.5, 0.6])[1].as_dict()) + "\n"),
+    ],
+)
+def test_damaged_records_are_one_clear_line(tmp_path, name, content):
+    folder = write_run(tmp_path, CONFIG, [0.5])
+    (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(DataError) as error:
+        read_run(folder)
+    assert "\n" not in str(error.value)
+    assert "move that folder away" in str(error.value)
+
+
+def test_a_file_is_replaced_as_a_whole(tmp_path):
+    path = tmp_path / "text"
+    replace_text(path, "one")
+    replace_text(path, "two")
+    assert path.read_text() == "two"
+    assert [path.name for path in tmp_path.iterdir()] == ["text"]
+    with pytest.raises(DataError, match="cannot write"):
+        replace_text(tmp_path / "missing" / "text", "three")
