@@ -10,9 +10,9 @@ import pytest
 
 from copi_np import DataError, InputError
 from copi_np.datasets import Dataset, Split
-from copi_np.experiments import config as config_room
-from copi_np.experiments.config import RunConfig, config_from_options, load_preset, parse_layers, preset_names
+from copi_np.experiments.config import RunConfig, load_preset, preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import config_from_options, parse_layers, parse_variation
 
 FIVE = (784, 500, 500, 500, 10)
 JOURNAL = {"first": (0, 1e-3), "later": (1e-3, 1e-3), "delta_scale": 500}
@@ -115,18 +115,86 @@ def test_the_network_is_that_of_the_method(method):
     assert (network.config["sizes"], network.config["dtype"]) == ([6, 5, 3], "float64")
 
 
+SOUND = 'dataset = "mnist"\nlayers = [4, 2]\nepochs = 1\neta_W = 1.0\neta_R = 1.0\n'
+
+
+def test_a_preset_may_be_a_file_of_the_users(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(SOUND + "[methods.bp]\neta_W = 0.5")
+    assert preset(str(path)) == RunConfig("copi-bp", "mnist", (4, 2), 1, 1.0, 1.0)
+    assert preset(str(path), "bp").eta_W == 0.5
+
+
 @pytest.mark.parametrize(
-    "text", ["etaW = 1", "[methods.bp]\neta_w = 1", "[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2"]
+    ("text", "word"),
+    [
+        ("etaW = 1", "unknown keys etaW: correct the file"),
+        ("[methods.bp]\neta_w = 1", "unknown keys eta_w"),
+        ("[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2", "unknown keys speed"),
+        ("[methods.copi-pb]\neta_W = 1", "unknown keys copi-pb"),
+        ('method = "bp"', "unknown keys method"),
+        ("methods = 3", "methods are tables"),
+        ("methods.bp = 3", "methods are tables"),
+        ("epochs = ", "cannot be read"),
+        ("\x00", "cannot be read"),
+    ],
 )
-def test_unknown_keys_are_refused(tmp_path, monkeypatch, text):
-    (tmp_path / "presets").mkdir()
-    sound = 'dataset = "mnist"\nlayers = [4, 2]\nepochs = 1\neta_W = 1.0\neta_R = 1.0\n'
-    monkeypatch.setattr(config_room, "files", lambda package: tmp_path)
-    (tmp_path / "presets" / "mine.toml").write_text(sound)
-    assert preset("mine").layers == (4, 2)
-    (tmp_path / "presets" / "mine.toml").write_text(sound + text)
-    with pytest.raises(DataError, match=r"preset 'mine' has unknown keys (etaW|eta_w|speed)"):
-        load_preset("mine", "copi-bp")
+def test_a_preset_that_cannot_be_used_is_refused(tmp_path, text, word):
+    path = tmp_path / "mine.toml"
+    path.write_text(SOUND + text)
+    with pytest.raises(DataError, match=r"preset '.*mine\.toml'") as error:
+        load_preset(str(path), "copi-bp")
+    assert word in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_preset_that_lacks_something_is_refused(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text("epochs = 1\neta_R = 2")
+    with pytest.raises(DataError, match="lacks layers, eta_W: add them"):
+        load_preset(str(path), "copi-bp")
+    path.write_bytes(b"\xff")
+    with pytest.raises(DataError, match="cannot be read"):
+        load_preset(str(path), "copi-bp")
+    with pytest.raises(InputError, match=r"cannot read preset .*none\.toml"):
+        load_preset(str(tmp_path / "none.toml"), "copi-bp")
+    for layers in ("5", '"784,10"', "[784, -1]", "[5]"):
+        path.write_text(f"layers = {layers}\nepochs = 1\neta_W = 1\neta_R = 1\ndataset = 'x.npz'")
+        with pytest.raises(InputError, match="layers must be two or more positive integers"):
+            preset(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("eta_W=1e-3,0.1", ("eta_W", [1e-3, 0.1])),
+        ("batch_size=20, 50", ("batch_size", [20, 50])),
+        ("decorrelation=matrix,local", ("decorrelation", ["matrix", "local"])),
+        ("layers=784-500-10,784-10", ("layers", [(784, 500, 10), (784, 10)])),
+    ],
+)
+def test_a_variation_is_read_as_its_field(text, expected):
+    assert parse_variation(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("eta_W", "give values such as eta_W="),
+        ("eta_W=fast", "give values such as eta_W="),
+        ("batch_size=2.5", "give values such as batch_size="),
+        ("layers=784", "give values such as layers="),
+        ("eta_w=1", "did you mean 'eta_W'"),
+        ("seed=1", "say it with --seeds"),
+        ("method=bp", "say it with --methods"),
+        ("", "unknown hyper-parameter"),
+    ],
+)
+def test_a_variation_that_cannot_be_read_is_refused(text, word):
+    with pytest.raises(InputError) as error:
+        parse_variation(text)
+    assert word in str(error.value)
+    assert "\n" not in str(error.value)
 
 
 def test_unknown_names_suggest_the_nearest():

@@ -27,7 +27,7 @@ FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a grid of runs."""
     options = [
-        click.option("--preset", default="mnist", show_default=True, help=f"{list_names(preset_names())}."),
+        click.option("--preset", default="mnist", show_default=True, help=f"{list_names(preset_names())}, or a .toml file."),
         click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 on."),
         click.option("--epochs", type=click.IntRange(min=1), help="Of each run.  [default: as in the preset]"),
         click.option("--dataset", help="Other data than the preset's: a name, or the path of an .npz file."),

@@ -12,8 +12,9 @@ from copi_np.cli.options import Folder, backend_option, data_dir_option, threads
 from copi_np.datasets import load_dataset
 from copi_np.environment import blas_threads
 from copi_np.errors import list_names
-from copi_np.experiments.config import config_from_options, preset_names
+from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import config_from_options
 from copi_np.experiments.runner import free_folder, train_into
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import ProgressBar

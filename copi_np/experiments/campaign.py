@@ -15,8 +15,9 @@ from typing import Any, Final, NamedTuple
 from copi_np.backend import Backend
 from copi_np.datasets import Dataset
 from copi_np.errors import CopiError, DivergenceError, StoppedError
-from copi_np.experiments.config import RunConfig, config_from_options, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import FAILURE_FILE, HISTORY_FILE, read_lines, read_run, replace_text
 from copi_np.experiments.runner import train_into
 from copi_np.training import Callback, EpochRecord

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from copi_np.backend import DTYPES, Backend
-from copi_np.checks import bad_sizes, check_count, check_rate, check_sizes
+from copi_np.checks import check_count, check_rate, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import DataError, InputError, choose, list_names, unknown
 from copi_np.experiments.methods import METHODS
@@ -119,134 +119,48 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
 
     A preset is a TOML file; its ``[methods.NAME]`` tables hold what differs for a method.
 
+    Parameters
+    ----------
+    name : str          of a preset that comes with the package, or the path of a .toml file
+    method : str        a name of `METHODS`
+
     Raises
     ------
     InputError          if there is no such preset or method
-    DataError           if the file has a key that `RunConfig` does not know
+    DataError           if the file is no TOML, has keys that `RunConfig` does not know, or lacks some that it needs
     """
-    if name not in preset_names():
-        raise unknown("preset", name, preset_names())
     choose("method", method, METHODS)
-    text = (files("copi_np.experiments") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-    values = tomllib.loads(text)
-    overrides = values.pop("methods", {})
-    for table in (values, *overrides.values()):
-        if unknown_keys := set(table) - {field.name for field in fields(RunConfig)}:
-            raise DataError(f"preset {name!r} has unknown keys {list_names(sorted(unknown_keys))}: correct the file")
-    values |= overrides.get(method, {})
-    return values | {"method": method, "layers": tuple(values["layers"])}
-
-
-DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
-FALLBACK_PRESET = "own-data"
-STEP_SIZE_OPTIONS = ("eta_w", "eta_r", "r_only_epochs")
-
-
-def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
-    """Make a configuration from a preset and the options of the command line that are not None.
-
-    The first and the last layer are fitted to the data, unless the layers are given.
-
-    Parameters
-    ----------
-    options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, decorrelation, dtype
-    load : callable     loads a data set by its name
-
-    Returns
-    -------
-    config : RunConfig
-    data : Dataset
-
-    Raises
-    ------
-    InputError, DataError   if a value cannot be used, or the data set cannot be had
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    dataset, preset = given.pop("dataset", None), given.pop("preset", None)
-    if dataset is None and preset is None:
-        raise InputError("say what to train on: --dataset NAME, or --preset NAME")
-    name = DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET) if preset is None else preset
-    values = load_preset(name, given["method"])
-    if dataset is not None:
-        values["dataset"] = dataset
-    elif "dataset" not in values:
-        raise InputError(f"preset {preset!r} is for data of your own: say which with --dataset FILE.npz")
-    _check_decorrelates(given)
-    if "layers" in given:
-        given["layers"] = parse_layers(given["layers"])
-    others = {name: value for name, value in given.items() if name not in STEP_SIZE_OPTIONS}
-    config = RunConfig(**values | _step_sizes(values, given) | others)
-    data = load(config.dataset)
-    if "layers" not in given:
-        config = replace(config, layers=(data.n_inputs, *config.layers[1:-1], data.n_classes))
-    return config, data
-
-
-def _check_decorrelates(given: dict[str, Any]) -> None:
-    """Refuse options of the lateral weights for a method that has none."""
-    useless = [option for option in ("eta_r", "decorrelation", "r_only_epochs") if option in given]
-    if useless and not METHODS[given["method"]].decorrelates:
-        options = list_names("--" + option.replace("_", "-") for option in useless)
-        raise InputError(f"method {given['method']!r} does not decorrelate: leave out {options}")
-
-
-def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Step sizes where options change the preset's; one that is given holds in every epoch that lets weights learn."""
-    sizes: dict[str, Any] = {}
-    for option, name in (("eta_w", "eta_W"), ("eta_r", "eta_R")):
-        if option in given:
-            sizes[name] = given[option]
-            if values.get(f"first_{name}"):  # 0 means that these weights do not learn yet
-                sizes[f"first_{name}"] = given[option]
-    if "r_only_epochs" in given:
-        sizes |= {"first_epochs": given["r_only_epochs"], "first_eta_W": 0.0}
-        if not values.get("first_eta_R"):
-            sizes["first_eta_R"] = sizes.get("eta_R", values["eta_R"])
-    return sizes
-
-
-VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
-
-
-def parse_variation(text: str) -> tuple[str, list[Any]]:
-    """Read a field of `RunConfig` and the values that it takes in a sweep, such as "eta_W=1e-3,1e-2".
-
-    Numbers of units are joined by hyphens: "layers=784-500-10,784-100-10".
-
-    Raises
-    ------
-    InputError          if there is no such field, or a value is none of its kind
-    """
-    name, _, values = text.partition("=")
-    kinds = {field.name: field.type for field in fields(RunConfig)}
-    if name in VARIED_OTHERWISE:
-        raise InputError(f"{name!r} is not for --vary: say it with {VARIED_OTHERWISE[name]}")
-    if name not in kinds:
-        raise unknown("hyper-parameter", name, kinds.keys() - VARIED_OTHERWISE)
-    read = {"int": int, "float": float, "str": str}.get(str(kinds[name]), parse_layers)
     try:
-        return name, [read(value.strip()) for value in values.split(",")]
-    except ValueError as error:
-        raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
+        values = tomllib.loads(_preset_text(name))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"preset {name!r} cannot be read ({error}): correct the file") from error
+    overrides = values.pop("methods", {})
+    _check_keys(name, values, overrides)
+    values |= overrides.get(method, {})
+    if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
+        raise DataError(f"preset {name!r} lacks {list_names(missing)}: add them to the file")
+    layers = values["layers"]
+    return values | {"method": method, "layers": tuple(layers) if isinstance(layers, list) else layers}
 
 
-EXAMPLES = {
-    "int": "batch_size=20,50",
-    "float": "eta_W=1e-3,1e-2",
-    "str": "decorrelation=matrix,local",
-    "tuple[int, ...]": "layers=784-500-10,784-100-10",
-}
+def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
+    """Refuse keys that mean nothing, so that a slip of the pen cannot pass as a default."""
+    if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
+        raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
+    keys = set(values).union(*overrides.values())
+    wrong = sorted(
+        keys - {field.name for field in fields(RunConfig)} | {"method"} & keys | set(overrides) - set(METHODS)
+    )
+    if wrong:
+        raise DataError(f"preset {name!r} has unknown keys {list_names(wrong)}: correct the file")
 
 
-def parse_layers(text: str) -> tuple[int, ...]:
-    """Read numbers of units such as "784,500,10", or "784-500-10" as in the paper.
-
-    Raises
-    ------
-    InputError          if they are not two or more positive integers
-    """
-    parts = [part.strip() for part in text.replace("-", ",").split(",")]
-    if not all(part.isdecimal() and len(part) < 20 for part in parts):
-        raise bad_sizes("layers", text[:80])
-    return check_sizes("layers", [int(part) for part in parts])
+def _preset_text(name: str) -> str:
+    if name.endswith(".toml"):
+        try:
+            return Path(name).read_text(encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"cannot read preset {name} ({error.strerror}): correct the path") from error
+    if name not in preset_names():
+        raise InputError(f"{unknown('preset', name, preset_names())}, or the path of a .toml file")
+    return (files("copi_np.experiments") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
