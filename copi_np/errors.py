@@ -21,6 +21,10 @@ class InputError(CopiError, ValueError):
     """An argument that cannot be used: a wrong name, shape, type, range or path."""
 
 
+class InUseError(InputError):
+    """A folder that another process is writing to right now."""
+
+
 class DataError(CopiError):
     """A data file or a checkpoint that is missing, damaged or not what it should be."""
 
@@ -39,6 +43,9 @@ class StoppedError(CopiError):
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {Signals(signal_number).name}: what was finished before is recorded")
         self.signal_number = signal_number
+
+    def __reduce__(self) -> tuple[type[StoppedError], tuple[int]]:
+        return type(self), (self.signal_number,)  # so that it reaches another process
 
 
 def list_names(names: Iterable[str]) -> str:

@@ -29,6 +29,10 @@ class StopOnSignal(Callback):
 
     def on_batch(self, batch: int, n_batches: int) -> None:
         """Stop if a signal has arrived."""
+        self.check()
+
+    def check(self) -> None:
+        """Raise a `StoppedError` if a signal has arrived."""
         if self._received is not None:
             raise StoppedError(self._received)
 

@@ -30,13 +30,14 @@ class Bar(Callback):
             from tqdm import tqdm
 
             self._bar = tqdm(
+                desc=self.label,
                 total=self.n_epochs,
                 bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
                 mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
             )
         self._bar.set_description_str(self.label, refresh=False)
         self._bar.total = self.n_epochs
-        self._bar.update(n_epochs)
+        self._bar.update(min(n_epochs, self.n_epochs - self._bar.n))  # a sum of rounded parts may come to more than all
 
     def note(self, text: str) -> None:
         """Show `text` behind the bar."""
@@ -77,9 +78,14 @@ class CampaignBar(Bar):
         self.n_begun = 0
 
     def begin(self, label: str) -> None:
-        """Say which run comes next."""
+        """Say which run comes next; or, of runs at the same time, which has come to its end."""
         self.n_begun += 1
         self.label = f"{self.n_begun}/{self.n_runs} {label:28}"
+
+    def set_left(self, n_epochs: float) -> None:
+        """Say how many epochs are left, where nobody tells of batches."""
+        done = 0.0 if self._bar is None else self._bar.n
+        self.advance(max(0.0, self.n_epochs - n_epochs - done))
 
     def drop(self, n_epochs: float) -> None:
         """Take epochs off the total: those of a run that failed."""

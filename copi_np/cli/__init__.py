@@ -10,7 +10,7 @@ from pathlib import Path
 import click
 
 import copi_np
-from copi_np.cli.campaigns import report, reproduce
+from copi_np.cli.campaigns import report, reproduce, sweep
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
 from copi_np.cli.single import demo, train
@@ -31,5 +31,5 @@ def doctor(data_dir: Path | None) -> None:
     click.echo(doctor_report(data_dir))
 
 
-for command in (demo, train, reproduce, report):
+for command in (demo, train, reproduce, sweep, report):
     main.add_command(command)

@@ -8,14 +8,15 @@ from typing import Any
 
 import click
 
-from copi_np.backend import get_backend
+from copi_np.backend import Backend, get_backend
 from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
-from copi_np.datasets import load_dataset
+from copi_np.datasets import Dataset, load_dataset
 from copi_np.environment import blas_threads
 from copi_np.errors import CopiError, list_names
 from copi_np.experiments.campaign import Outcome, epochs_left, grid, perform
 from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import parse_variation
 from copi_np.experiments.report import write_report
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
@@ -23,11 +24,13 @@ from copi_np.progress import CampaignBar
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 """Which methods a figure of the paper is about."""
 
+PRESETS = f"{list_names(preset_names())}, or a .toml file."
+
 
 def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a grid of runs."""
     options = [
-        click.option("--preset", default="mnist", show_default=True, help=f"{list_names(preset_names())}, or a .toml file."),
+        click.option("--preset", default="mnist", show_default=True, help=PRESETS),
         click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 on."),
         click.option("--epochs", type=click.IntRange(min=1), help="Of each run.  [default: as in the preset]"),
         click.option("--dataset", help="Other data than the preset's: a name, or the path of an .npz file."),
@@ -67,11 +70,11 @@ def reproduce(
     Every run has a folder of its own in OUT/runs. Finished runs are not repeated, and interrupted ones go on from
     their last epoch: after an interruption, give the same command again.
     """
-    out = Path("reproduce") / preset if out is None else out
+    out = out or default_folder("reproduce", preset, options["dataset"])
     chosen_backend = get_backend(backend)
     configs, data = grid(
         {"preset": preset, **options},
-        (methods or FIGURES[figure]).split(","),
+        names(methods or FIGURES[figure]),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
     )
@@ -84,7 +87,32 @@ def reproduce(
             if outcome.failure:
                 bar.drop(n_epochs)
             outcomes.append(outcome)
+        if figure == "fig3":
+            analyse(outcomes, data, chosen_backend)
     show(out, title, outcomes)
+
+
+def analyse(outcomes: Sequence[Outcome], data: Dataset, backend: Backend) -> None:
+    """Record what Figure 3 shows of the finished networks; pictures of the first of each method."""
+    from copi_np.experiments.figure3 import record_figure3
+
+    click.echo("Samples, receptive fields and compression, unless they are on record ..", err=True)
+    with_pictures = set()
+    for outcome in outcomes:
+        if outcome.failure is None:
+            method = outcome.config.method
+            record_figure3(outcome.folder, data, backend, pictures=method not in with_pictures)
+            with_pictures.add(method)
+
+
+def names(text: str) -> list[str]:
+    """Names separated by commas."""
+    return [name.strip() for name in text.split(",")]
+
+
+def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
+    """Where a campaign goes that is not told: one folder for each preset and data set."""
+    return Path(parent) / "_".join(Path(name).stem for name in (preset, dataset) if name)
 
 
 def run_label(config: RunConfig) -> str:
@@ -105,6 +133,70 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome]) -> None:
         raise CopiError(
             f"{len(failed)} of {len(outcomes)} runs failed: see above, and try those again or leave them out"
         )
+
+
+@click.command()
+@click.option("--methods", default="copi-bp", show_default=True, help="Separated by commas.")
+@click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
+@campaign_options
+@click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one a core]")
+@click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")
+def sweep(
+    methods: str,
+    vary: tuple[str, ...],
+    preset: str,
+    seeds: int,
+    out: Path | None,
+    data_dir: Path | None,
+    backend: str,
+    scheduler: str | None,
+    workers: int | None,
+    title: str | None,
+    diagnostics: bool,
+    **options: Any,
+) -> None:
+    """Run a grid of methods, seeds and hyper-parameters on many processes, through Dask.
+
+    For example, two methods at three step sizes, with five seeds each:
+
+    \b
+      copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \
+                    --vary eta_W=3e-4,1e-3,3e-3
+
+    Processes are started here, one for each core, unless --scheduler names a running Dask scheduler, whose workers must
+    see the folder --out. Finished runs are not repeated, and interrupted ones go on, as for copi-np reproduce.
+    """
+    from copi_np.experiments.sweep import sweep as carry_out
+
+    out = out or default_folder("sweep", preset, options["dataset"])
+    configs, data = grid(
+        {"preset": preset, **options},
+        names(methods),
+        range(seeds),
+        lambda name: load_dataset(name, data_dir),
+        dict(map(parse_variation, vary)),
+    )
+    left = sum(epochs_left(out, config, data) for config in configs)
+    with CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+
+        def on_tick(n_epochs: int) -> None:
+            bar.set_left(n_epochs)
+            stop.check()
+
+        outcomes = carry_out(
+            out,
+            configs,
+            data,
+            data_dir=data_dir,
+            backend=backend,
+            diagnostics=diagnostics,
+            scheduler=scheduler,
+            n_workers=workers,
+            on_tick=on_tick,
+            on_outcome=lambda outcome: bar.begin(run_label(outcome.config)),
+        )
+    show(out, title, outcomes)
 
 
 @click.command()

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from copi_np.backend import Backend
 from copi_np.datasets import Dataset
-from copi_np.errors import CopiError, DivergenceError, StoppedError
+from copi_np.errors import CopiError, DivergenceError, InUseError, StoppedError
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
@@ -31,12 +31,22 @@ LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
 
 
 class Outcome(NamedTuple):
-    """What became of a run, after the epochs of `history`; `failure` says in one line why it stopped, if it did."""
+    """What became of a run.
+
+    Attributes
+    ----------
+    config : RunConfig
+    folder : Path
+    history : list of EpochRecord   the finished epochs
+    failure : str or None           one line that says why it stopped, if it did
+    in_use : bool                   whether it stopped because another process has that run in hand
+    """
 
     config: RunConfig
     folder: Path
     history: list[EpochRecord]
-    failure: str | None
+    failure: str | None = None
+    in_use: bool = False
 
 
 def grid(
@@ -107,6 +117,7 @@ def perform(
     data : Dataset          that of ``config.dataset``
     backend : str or Backend
     callbacks : sequence of Callback
+    diagnostics : bool      as for `train_into`
 
     Returns
     -------
@@ -118,7 +129,8 @@ def perform(
     """
     folder = run_folder(root, config, data)
     try:
-        return Outcome(config, folder, train_into(folder, config, data, backend, callbacks, resume=True), None)
+        history = train_into(folder, config, data, backend, callbacks, resume=True, diagnostics=diagnostics)
+        return Outcome(config, folder, history)
     except StoppedError:
         raise
     except DivergenceError as error:
@@ -126,4 +138,4 @@ def perform(
         replace_text(folder / FAILURE_FILE, f"{error}\n")
         return Outcome(config, folder, history, str(error))
     except CopiError as error:  # of this machine or this folder, not of the run: another try may do better
-        return Outcome(config, folder, [], str(error))
+        return Outcome(config, folder, [], str(error), isinstance(error, InUseError))

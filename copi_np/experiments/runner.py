@@ -15,8 +15,9 @@ from copi_np.backend import Backend
 from copi_np.checkpoint import load_network, save_network
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import DataError, InputError
+from copi_np.errors import DataError, InputError, InUseError
 from copi_np.experiments.config import RunConfig, run_name
+from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.records import (
     CHECKPOINT_FILE,
     FAILURE_FILE,
@@ -95,6 +96,7 @@ def train_into(
     callbacks: Sequence[Callback] = (),
     *,
     resume: bool = False,
+    diagnostics: bool = False,
 ) -> list[EpochRecord]:
     """Train as `train` does, and keep the run in a folder: run.json, history.jsonl, checkpoint.npz.
 
@@ -104,6 +106,7 @@ def train_into(
     resume : bool       go on from the last finished epoch of the run that the folder holds, if it holds one, which
                         comes to the same as never having stopped; a run that is finished is not repeated. Without
                         this, a folder with a run in it is refused
+    diagnostics : bool  also record what goes on in the layers, in diagnostics.jsonl: `copi_np.diagnostics`
     others              as for `train`
 
     Returns
@@ -120,7 +123,8 @@ def train_into(
     if record is not None and len(record.history) >= config.epochs:
         return record.history
     state = first_state(config, backend) if record is None else saved_state(record, config, backend)
-    with RunRecorder(folder, config, data, state, resume=resume) as recorder:
+    watch = DiagnosticsRecorder(folder, data) if diagnostics else None
+    with RunRecorder(folder, config, data, state, watch, resume=resume) as recorder:
         return _go_on(state, config, data, [recorder, *callbacks])
 
 
@@ -173,16 +177,25 @@ class RunRecorder(Callback):
     config : RunConfig
     data : Dataset
     state : State       where the run starts
+    diagnostics : DiagnosticsRecorder, optional
     resume : bool       whether the folder may hold a run: this one, as far as `state`
     """
 
     def __init__(
-        self, folder: str | Path, config: RunConfig, data: Dataset, state: State, *, resume: bool = False
+        self,
+        folder: str | Path,
+        config: RunConfig,
+        data: Dataset,
+        state: State,
+        diagnostics: DiagnosticsRecorder | None = None,
+        *,
+        resume: bool = False,
     ) -> None:
         self.folder = Path(folder)
         self.config = config
         self.data = data
         self.state = state
+        self.diagnostics = diagnostics
         self.resume = resume
         self.history = list(state.history)
         self._lock: FileLock | None = None
@@ -203,7 +216,7 @@ class RunRecorder(Callback):
             self._lock = FileLock(self.folder / LOCK_FILE, blocking=False)
             self._lock.acquire()
         except Timeout as error:
-            raise InputError(f"{self.folder} is in use by another process: wait for it, or stop it") from error
+            raise InUseError(f"{self.folder} is in use by another process: wait for it, or stop it") from error
         except OSError as error:
             raise InputError(f"cannot write to {self.folder} ({error.strerror}): choose another folder") from error
         self._refuse_another_run()  # of two that started at the same time, the other may have been here before
@@ -211,6 +224,8 @@ class RunRecorder(Callback):
         (self.folder / FAILURE_FILE).unlink(missing_ok=True)
         # a process killed between its two writes leaves a history one epoch short of the checkpoint
         write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in self.history])
+        if self.diagnostics is not None:
+            self.diagnostics.go_on(network, len(self.history))
 
     def _refuse_another_run(self) -> None:
         if not self.resume and _holds_a_run(self.folder):
@@ -237,8 +252,10 @@ class RunRecorder(Callback):
         return earlier | head | {"continued": continued}
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Replace the checkpoint, then append the epoch to the history: a full history has its last checkpoint."""
+        """Replace the checkpoint, then append the epoch to the history: a full history has all that goes with it."""
         self.history.append(record)
+        if self.diagnostics is not None:
+            self.diagnostics.record(network, record.epoch)
         metadata = {
             "epoch": record.epoch,
             "history": [each.as_dict() for each in self.history],

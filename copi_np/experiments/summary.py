@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -101,7 +101,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
             kind = replace(run.config, seed=0, epochs=1, dataset=Path(run.config.dataset).stem)
             families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
     order = list(METHODS)
-    kinds = sorted(families, key=lambda key: (order.index(key[0].method), str(key)))
+    kinds = sorted(families, key=lambda key: (order.index(key[0].method), astuple(key[0]), str(key[1])))
     labels = _labels([kind for kind, _ in kinds])
     groups = []
     for key, label in zip(kinds, labels, strict=True):

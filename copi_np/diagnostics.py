@@ -1,0 +1,128 @@
+"""What goes on in a network while it learns, layer by layer: alignment, correlations, variances, the spectrum of R.
+
+Layers are counted from 0, as in ``network.layers``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.analysis import alignment_angle
+from copi_np.arrays import Array
+from copi_np.error_signals import backpropagation
+from copi_np.errors import InputError
+from copi_np.layer import Layer, Trace
+from copi_np.network import Network
+from copi_np.rules import mean_square
+from copi_np.whitening import asymmetry, decorrelation_loss, mean_absolute_correlation, second_moment
+
+SHARES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
+"""Which quantiles of the mean squares are kept."""
+RANKS: Final = tuple(float(rank) for rank in (1 - np.cos(np.linspace(0, np.pi, 21))) / 2)
+"""Which singular values of R are kept, whatever its size: 0 the largest, 1 the smallest; close at both ends, where the
+spectrum changes most."""
+
+
+@dataclass(frozen=True)
+class LayerDiagnostics:
+    """One layer at one moment.
+
+    Attributes
+    ----------
+    angle : float or None               between its error signal and backpropagation's, in degrees; None in the output
+                                        layer, where all signals are the same, and for a signal that is zero everywhere
+    decorrelation_loss : float          of the inputs x, see `whitening.decorrelation_loss`
+    correlation_before, correlation : float
+                                        mean absolute correlation of the inputs before (y) and behind (x) the lateral
+                                        weights, 0 to 1
+    power_before, power : list of float
+                                        quantiles `SHARES` of the mean squares of the inputs y and x; not centred
+    spectrum : list of float or None    singular values of R, the largest first, at the relative ranks `RANKS`; None for
+                                        a layer without lateral weights, as the next two
+    log_volume : float or None          log|det R| / I, which decorrelation keeps at 0 to first order (Theorem 4)
+    asymmetry : float or None           ||R - R^T|| / ||R||
+    """
+
+    angle: float | None
+    decorrelation_loss: float
+    correlation_before: float
+    correlation: float
+    power_before: list[float]
+    power: list[float]
+    spectrum: list[float] | None
+    log_volume: float | None
+    asymmetry: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, ready for JSON."""
+        return asdict(self)
+
+
+def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnostics]:
+    """Measure every layer of a network on a batch.
+
+    The singular values of an R of 3072 inputs take some seconds.
+
+    Parameters
+    ----------
+    network : Network           not changed
+    y0 : (B, I) array           inputs
+    targets : (B, K) array      desired outputs
+
+    Returns
+    -------
+    layers : list of LayerDiagnostics
+
+    Raises
+    ------
+    InputError                  if the batch does not fit the network
+    """
+    trace = network.forward(y0)
+    angles = _angles(network, trace, targets)
+    states = zip(network.layers, angles, trace.y_in, trace.x, strict=True)
+    return [_diagnose_layer(*state) for state in states]
+
+
+def _angles(network: Network, trace: Trace, targets: Array) -> list[float | None]:
+    own = network.error_signals(trace, targets)
+    exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
+    return [*(_angle(*pair) for pair in zip(own[:-1], exact[:-1], strict=True)), None]
+
+
+def _angle(delta: Array, reference: Array) -> float | None:
+    try:
+        return alignment_angle(delta, reference)
+    except InputError:  # a signal that is zero everywhere has no direction
+        return None
+
+
+def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> LayerDiagnostics:
+    C = second_moment(x)
+    to_host = layer.backend.to_host
+    spectrum, log_volume = _spectrum(layer) if layer.has_lateral_weights else (None, None)
+    return LayerDiagnostics(
+        angle,
+        decorrelation_loss(C),
+        mean_absolute_correlation(second_moment(y)),
+        mean_absolute_correlation(C),
+        _floats(np.quantile(to_host(mean_square(y)), SHARES)),
+        _floats(np.quantile(to_host(mean_square(x)), SHARES)),
+        spectrum,
+        log_volume,
+        asymmetry(layer.R) if layer.has_lateral_weights else None,
+    )
+
+
+def _spectrum(layer: Layer) -> tuple[list[float], float | None]:
+    """Singular values of R, and log|det R| / I; None for a singular R, which has no volume."""
+    values = layer.backend.to_host(layer.backend.xp.linalg.svdvals(layer.R)).astype(np.float64)
+    ranks = np.round(np.array(RANKS) * (len(values) - 1)).astype(int)
+    return _floats(values[ranks]), float(np.mean(np.log(values))) if values[-1] > 0 else None
+
+
+def _floats(values: npt.NDArray[Any]) -> list[float]:
+    return [float(value) for value in values]

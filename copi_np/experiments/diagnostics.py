@@ -1,0 +1,68 @@
+"""Diagnostics of a run, epoch by epoch, in a file of its folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from copi_np.datasets import Dataset, Split
+from copi_np.diagnostics import LayerDiagnostics, diagnose
+from copi_np.errors import DataError
+from copi_np.experiments.records import append_line, read_lines, write_lines
+from copi_np.network import Network
+from copi_np.training import N_MONITORED, to_device
+
+DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
+
+
+@dataclass(frozen=True)
+class EpochDiagnostics:
+    """What was measured after an epoch; epoch 0 is the untrained network."""
+
+    epoch: int
+    layers: list[LayerDiagnostics]
+
+
+class DiagnosticsRecorder:
+    """Measures a network after every epoch, on the first `N_MONITORED` training samples, and keeps the numbers.
+
+    Parameters
+    ----------
+    folder : Path       of the run
+    data : Dataset
+    """
+
+    def __init__(self, folder: Path, data: Dataset) -> None:
+        self.path = folder / DIAGNOSTICS_FILE
+        self.sample = Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])
+        self.n_classes = data.n_classes
+
+    def go_on(self, network: Network, epoch: int) -> None:
+        """Start, or go on, after `epoch`: what was measured later is dropped, and that epoch measured if it is not."""
+        lines = [line for line in read_lines(self.path) if line["epoch"] <= epoch]
+        write_lines(self.path, lines)
+        if not lines or lines[-1]["epoch"] < epoch:
+            self.record(network, epoch)
+
+    def record(self, network: Network, epoch: int) -> None:
+        """Measure the network after an epoch."""
+        layers = diagnose(network, *to_device(network, self.sample, self.n_classes))
+        append_line(self.path, {"epoch": epoch, "layers": [layer.as_dict() for layer in layers]})
+
+
+def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
+    """The diagnostics in a run's folder; none if none were recorded.
+
+    Raises
+    ------
+    DataError       if they cannot be read
+    """
+    path = Path(folder) / DIAGNOSTICS_FILE
+    try:
+        return [
+            EpochDiagnostics(line["epoch"], [LayerDiagnostics(**layer) for layer in line["layers"]])
+            for line in read_lines(path)
+        ]
+    except (KeyError, TypeError) as error:
+        raise DataError(f"{path} is damaged ({error}): move it away") from error

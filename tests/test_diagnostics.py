@@ -1,0 +1,227 @@
+"""Diagnostics: against plain NumPy; once an epoch, also where a run is interrupted; without any effect on it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+
+from copi_np import DataError, InputError, Network
+from copi_np.datasets import load_dataset
+from copi_np.diagnostics import RANKS, SHARES, diagnose
+from copi_np.errors import StoppedError
+from copi_np.experiments.campaign import perform
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
+from copi_np.experiments.runner import train_into
+from copi_np.plotting import diagnostic_curves
+from copi_np.training import Callback
+
+
+def make_network(**options):
+    """Trained a little, so that no R is symmetric, on inputs of which the third is always zero."""
+    rng = np.random.default_rng(0)
+    network = Network([6, 5, 4, 3], rng=rng, dtype="float64", **options)
+    y0, targets = rng.normal(size=(40, 6)) * (np.arange(6) != 2), np.eye(3)[np.arange(40) % 3]
+    y0[:, 1] += 0.8 * y0[:, 0]
+    for _ in range(30):
+        network.step(y0, targets, eta_W=0.02, eta_R=0.05)
+    return network, y0, targets
+
+
+def correlation(x):
+    """Mean absolute correlation over pairs of live inputs."""
+    x = x[:, (x**2).sum(axis=0) > 0]
+    unit = x / np.sqrt((x**2).sum(axis=0))
+    pairs = [abs(unit[:, i] @ unit[:, j]) for i in range(x.shape[1]) for j in range(x.shape[1]) if i != j]
+    return np.mean(pairs)
+
+
+def loss(x):
+    """Mean squared second moment over pairs of different inputs."""
+    n = x.shape[1]
+    return np.mean([np.mean(x[:, i] * x[:, j]) ** 2 for i in range(n) for j in range(n) if i != j])
+
+
+@pytest.mark.parametrize("error_signal", ["bp", "fa", "dfa"])
+def test_every_number_is_what_plain_numpy_gives(error_signal):
+    network, y0, targets = make_network(error_signal=error_signal)
+    found = diagnose(network, y0, targets)
+    trace = network.forward(y0)
+    own = network.error_signals(trace, targets)
+    exact = own[-1]
+    for k in (2, 1, 0):
+        layer, numbers = network.layers[k], found[k]
+        if k < 2:
+            above = network.layers[k + 1]
+            slope = np.where(trace.a[k] > 0, 1.0, 0.1)
+            exact = slope * (exact @ above.W @ above.R)
+            cosine = np.sum(own[k] * exact) / np.sqrt(np.sum(own[k] ** 2) * np.sum(exact**2))
+            assert numbers.angle == pytest.approx(np.degrees(np.arccos(min(cosine, 1))), abs=1e-5)
+            assert (numbers.angle < 1e-5) == (error_signal == "bp")
+        y, x = ([y0, *trace.y][k], trace.x[k])
+        assert numbers.correlation_before == pytest.approx(correlation(y))
+        assert numbers.correlation == pytest.approx(correlation(x))
+        assert numbers.decorrelation_loss == pytest.approx(loss(x))
+        assert numbers.power_before == pytest.approx([np.quantile((y**2).mean(axis=0), share) for share in SHARES])
+        assert numbers.power == pytest.approx([np.quantile((x**2).mean(axis=0), share) for share in SHARES])
+        values = np.sqrt(np.linalg.eigvalsh(layer.R.T @ layer.R))[::-1]
+        assert numbers.spectrum == pytest.approx([values[round(rank * (len(values) - 1))] for rank in RANKS])
+        assert (numbers.spectrum[0], numbers.spectrum[-1]) == pytest.approx((values[0], values[-1]))
+        assert numbers.log_volume == pytest.approx(np.linalg.slogdet(layer.R)[1] / len(values))
+        assert numbers.asymmetry == pytest.approx(np.linalg.norm(layer.R - layer.R.T) / np.linalg.norm(layer.R))
+        assert numbers.asymmetry > 1e-4
+    assert found[2].angle is None
+    assert json.loads(json.dumps(found[1].as_dict())) == found[1].as_dict()
+
+
+def test_without_lateral_weights_there_is_nothing_to_say_of_them():
+    network, y0, targets = make_network(decorrelation=None)
+    for numbers in diagnose(network, y0, targets):
+        assert (numbers.spectrum, numbers.log_volume, numbers.asymmetry) == (None, None, None)
+        assert numbers.correlation == numbers.correlation_before
+
+
+def test_signals_without_direction_have_no_angle():
+    network, y0, _ = make_network()
+    outputs = network.forward(y0).y[-1]
+    assert [numbers.angle for numbers in diagnose(network, y0, outputs)] == [None, None, None]
+
+
+def test_a_singular_R_has_no_volume():
+    network, y0, targets = make_network()
+    network.layers[0].R = np.zeros((6, 6)) + np.diag([1.0, 1, 1, 1, 1, 0])
+    first = diagnose(network, y0, targets)[0]
+    assert first.log_volume is None
+    assert first.spectrum[-1] == 0
+
+
+def test_a_batch_that_does_not_fit_is_refused():
+    network, y0, targets = make_network()
+    with pytest.raises(InputError):
+        diagnose(network, y0[:, :5], targets)
+
+
+# ----------------------------------------------------------------------------------------------------- recorded
+
+
+@pytest.fixture
+def data(tmp_path):
+    rng = np.random.default_rng(11)
+    arrays = {}
+    for part, n in (("train", 23), ("test", 9)):
+        labels = rng.permutation(np.arange(n) % 3)
+        arrays |= {f"x_{part}": np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6)), f"y_{part}": labels}
+    np.savez(tmp_path / "tiny.npz", **arrays)
+    return load_dataset(tmp_path / "tiny.npz")
+
+
+@pytest.fixture
+def config(data):
+    return RunConfig("copi-fa", data.name, (6, 5, 3), 4, 0.05, 0.05, batch_size=4, seed=3)
+
+
+def without_seconds(folder):
+    lines = (folder / "history.jsonl").read_text().splitlines()
+    return [json.loads(line) | {"seconds": 0} for line in lines]
+
+
+def test_measuring_changes_nothing(tmp_path, config, data):
+    train_into(tmp_path / "with", config, data, "numpy", diagnostics=True)
+    train_into(tmp_path / "without", config, data, "numpy")
+    assert without_seconds(tmp_path / "with") == without_seconds(tmp_path / "without")
+    assert not (tmp_path / "without" / DIAGNOSTICS_FILE).exists()
+    assert read_diagnostics(tmp_path / "without") == []
+
+
+def test_every_epoch_is_measured_the_untrained_network_too(tmp_path, config, data):
+    train_into(tmp_path / "run", config, data, "numpy", diagnostics=True)
+    found = read_diagnostics(tmp_path / "run")
+    assert [moment.epoch for moment in found] == [0, 1, 2, 3, 4]
+    assert found[0].layers[0].spectrum == [1.0] * len(RANKS)
+    assert found[1].layers[0].spectrum[0] > 1
+    # measured on the training set, as the history's own number
+    history = without_seconds(tmp_path / "run")
+    for moment, line in zip(found[1:], history, strict=True):
+        losses = [layer.decorrelation_loss for layer in moment.layers]
+        assert losses == pytest.approx(line["decorrelation_loss"])
+
+
+class Kill(Callback):
+    """Stops in the middle of an epoch, counted from where the run goes on."""
+
+    def __init__(self, epoch):
+        self.left = epoch
+
+    def on_batch(self, batch, n_batches):
+        self.left -= batch == 1
+        if self.left == 0 and batch == 3:
+            raise StoppedError(2)
+
+
+def test_an_interrupted_run_leaves_the_same_diagnostics(tmp_path, config, data):
+    whole = perform(tmp_path / "whole", config, data, "numpy", diagnostics=True).folder
+    for epoch in (1, 2, 2):
+        with pytest.raises(StoppedError):
+            perform(tmp_path / "parts", config, data, "numpy", [Kill(epoch)], diagnostics=True)
+    parts = perform(tmp_path / "parts", config, data, "numpy", diagnostics=True).folder
+    assert (parts / DIAGNOSTICS_FILE).read_bytes() == (whole / DIAGNOSTICS_FILE).read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["one line more", "one line less", "half a line"])
+def test_lines_that_do_not_belong_to_the_checkpoint_are_mended(tmp_path, config, data, damage):
+    """A process may be killed between any two of its writes."""
+    whole = perform(tmp_path / "whole", config, data, "numpy", diagnostics=True).folder
+    parts = perform(tmp_path / "parts", replace(config, epochs=2), data, "numpy", diagnostics=True).folder
+    lines = (parts / DIAGNOSTICS_FILE).read_text().splitlines(keepends=True)
+    texts = {
+        "one line more": [*lines, lines[2].replace('"epoch": 2', '"epoch": 3')],
+        "one line less": lines[:2],
+        "half a line": [*lines[:2], lines[2][:50]],
+    }
+    (parts / DIAGNOSTICS_FILE).write_text("".join(texts[damage]))
+    perform(tmp_path / "parts", config, data, "numpy", diagnostics=True)
+    assert (parts / DIAGNOSTICS_FILE).read_bytes() == (whole / DIAGNOSTICS_FILE).read_bytes()
+
+
+def test_a_run_may_be_watched_from_where_it_goes_on(tmp_path, config, data):
+    perform(tmp_path, replace(config, epochs=2), data, "numpy")
+    folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
+    assert [moment.epoch for moment in read_diagnostics(folder)] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("content", ['{"epoch": 1}\n', '{"epoch": 1, "layers": [{"angle": 3}]}\n', "[]\n", "{\n"])
+def test_damaged_diagnostics_are_an_error(tmp_path, content):
+    (tmp_path / DIAGNOSTICS_FILE).write_text(content)
+    with pytest.raises(DataError, match=r"diagnostics\.jsonl is damaged"):
+        read_diagnostics(tmp_path)
+
+
+# -------------------------------------------------------------------------------------------------------- drawn
+
+
+@pytest.mark.parametrize("method", ["copi-fa", "bp-adam"])
+def test_every_quantity_is_drawn_for_every_layer(tmp_path, config, data, method):
+    train_into(tmp_path / "run", replace(config, method=method), data, "numpy", diagnostics=True)
+    found = read_diagnostics(tmp_path / "run")
+    figure = diagnostic_curves([m.epoch for m in found], [m.layers for m in found], "title")
+    assert isinstance(figure, Figure)
+    angle, correlation_panel, loss_panel, power, asymmetry, spectrum = figure.axes
+    lateral = method == "copi-fa"
+    counts = [len(axes.get_lines()) for axes in figure.axes]
+    assert counts == [1, 4, 2, 2, 2 * lateral, 2 * lateral]
+    assert angle.get_lines()[0].get_ydata().tolist() == [m.layers[0].angle for m in found]
+    assert loss_panel.get_lines()[1].get_ydata().tolist() == [m.layers[1].decorrelation_loss for m in found]
+    assert power.get_lines()[0].get_ydata().tolist() == [m.layers[0].power[3] for m in found]
+    solid, dotted = correlation_panel.get_lines()[:2]
+    assert solid.get_ydata().tolist() == [m.layers[0].correlation for m in found]
+    assert dotted.get_ydata().tolist() == [m.layers[0].correlation_before for m in found]
+    if lateral:
+        assert spectrum.get_lines()[0].get_ydata().tolist() == found[-1].layers[0].spectrum
+        assert asymmetry.get_lines()[1].get_ydata().tolist() == [m.layers[1].asymmetry for m in found]
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.texts] == ["layer 1", "layer 2"]
+    figure.savefig(tmp_path / "figure.png")
