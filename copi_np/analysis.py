@@ -129,8 +129,32 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
     return products / _or_one(power)
 
 
+def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Array:
+    """The best linear map from the input x of `first` to the output y of `last`: the reference for `stack_map`.
+
+        W = <y x^T> <x x^T>^+                               (Appendix B, before inputs are taken to be decorrelated)
+
+    It takes the pseudo-inverse of an (I, I) matrix. That is computed in float64 and for inputs in units of their root
+    mean square, so that inputs that vary little count like the others; of patterns of inputs, those are left out that
+    do not stand out from the rounding of x.
+
+    Parameters, return value and errors are those of `stack_map`.
+    """
+    xp = common_namespace("BI", y0)
+    products, moment = 0.0, 0.0
+    for x, y in _states(network, y0, first, last, batch_size):
+        x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
+        products += y.T @ x
+        moment += x.T @ x
+    rms = _or_one(xp.linalg.diagonal(moment) ** 0.5)
+    of_x, of_moment = (int(rms.shape[0]) * float(xp.finfo(dtype).eps) for dtype in (y0.dtype, xp.float64))
+    rtol = max(of_x**2, of_moment)  # an eigenvalue of <x x^T> is the square of a singular value of x
+    W = (products / rms) @ xp.linalg.pinv(moment / rms / rms[:, None], rtol=rtol) / rms
+    return xp.astype(W, y0.dtype)
+
+
 def receptive_fields(
-    network: Network, y0: Array, layer: int, *, standardized: bool = False, batch_size: int = 1000
+    network: Network, y0: Array, layer: int = -1, *, standardized: bool = False, batch_size: int = 1000
 ) -> Array:
     """What the units of a layer respond to, to a linear approximation: a picture for each (Section 3.2, Figure 3B).
 
@@ -142,7 +166,7 @@ def receptive_fields(
     ----------
     network : Network           not changed
     y0 : (N, I) array           inputs of the network, best all training samples
-    layer : int                 counted from 0
+    layer : int                 counted from 0, or from the end: -1 is the output layer
     standardized : bool         divide by the root mean square instead: the weights of inputs in units of their root
                                 mean square. For pictures, since inputs that are nearly always zero, as pixels at the
                                 edge are, have by far the largest weights of all
@@ -157,22 +181,35 @@ def receptive_fields(
     ------
     InputError                  if there is no such layer, or y0 does not fit the network
     """
-    products, power = _moments(network, y0, 0, layer, batch_size)
+    n_layers = len(network.layers)
+    check_count("layer", layer, minimum=-n_layers)
+    products, power = _moments(network, y0, 0, layer % n_layers if layer < 0 else layer, batch_size)
     return products / _or_one(power**0.5 if standardized else power)
 
 
-def compress(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Network:
-    """The network with the layers `first` to `last` replaced by one, without retraining (Appendix B, Figure 3C).
+def compress(
+    network: Network,
+    y0: Array,
+    keep: int,
+    *,
+    first: int = 1,
+    linear_map: Callable[..., Array] = stack_map,
+    batch_size: int = 1000,
+) -> Network:
+    """The network with fewer layers: one matrix in place of several, without retraining (Appendix B, Figure 3C).
 
-    The new layer keeps the lateral weights of `first`; its forward weights are the `stack_map`, and its activation is
-    linear, since the map leads to outputs. The paper keeps the first layer of all (``first=1``), because some pixels
-    of MNIST are always zero; with ``first=0`` such pixels get no weight.
+    Of L layers, L - `keep` + 1 are replaced, from `first` on; with ``keep=L``, the layer `first` alone, which becomes
+    linear. The new layer keeps the lateral weights of `first`; its activation is linear, since the map leads to
+    outputs. The paper keeps the first layer of all (``first=1``), because some pixels of MNIST are always zero; with
+    ``first=0`` such pixels get no weight.
 
     Parameters
     ----------
     network : Network           not changed
     y0 : (N, I) array           inputs of the network, best all training samples
-    first, last : int           layers, counted from 0: ``last - first`` layers are saved
+    keep : int                  number of layers of the compressed network, from ``first + 1`` to L
+    first : int                 first layer to be replaced, counted from 0
+    linear_map : function       `stack_map`, the formula of Appendix B, or `least_squares_map`
     batch_size : int            samples per chunk
 
     Returns
@@ -182,9 +219,14 @@ def compress(network: Network, y0: Array, first: int, last: int, batch_size: int
 
     Raises
     ------
-    InputError                  if there are no such layers, or y0 does not fit the network
+    InputError                  if there are not so many layers, or y0 does not fit the network
     """
-    W = stack_map(network, y0, first, last, batch_size)
+    check_count("first layer", first, minimum=0)
+    check_count("keep", keep, minimum=first + 1)
+    last = first + len(network.layers) - keep
+    if last < first:
+        raise InputError(f"keep must be at most {len(network.layers)}, the layers of this network, got {keep}")
+    W = linear_map(network, y0, first, last, batch_size)
     kept = [*network.layers[: first + 1], *network.layers[last + 1 :]]  # of the first of the stack, R alone
     sizes = [network.layers[0].n_inputs, *(layer.n_outputs for layer in kept)]
     activations = [layer.activation.name for layer in kept]
@@ -198,21 +240,27 @@ def compress(network: Network, y0: Array, first: int, last: int, batch_size: int
     return compressed
 
 
-def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int) -> tuple[Array, Array]:
-    """<y x^T> and <x^2>, of the input x of `first` and the output y of `last`, over all samples."""
-    xp = common_namespace("BI", y0)
+def _states(network: Network, y0: Array, first: int, last: int, batch_size: int) -> Iterator[tuple[Array, Array]]:
+    """The input x of `first` and the output y of `last`, in chunks of samples."""
     check_count("batch_size", batch_size)
     check_count("first layer", first, minimum=0)
     check_count("last layer", last, minimum=first)
     if last >= len(network.layers):
         raise InputError(f"last layer must be at most {len(network.layers) - 1} in this network, got {last}")
     n_samples = int(y0.shape[0])
-    products, power = 0.0, 0.0
     for start in range(0, n_samples, batch_size):
         trace = network.forward(y0[start : min(start + batch_size, n_samples), :])
-        x, y = trace.x[first], trace.y[last]
+        yield trace.x[first], trace.y[last]
+
+
+def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int) -> tuple[Array, Array]:
+    """<y x^T> and <x^2>, of the input x of `first` and the output y of `last`, over all samples."""
+    xp = common_namespace("BI", y0)
+    products, power = 0.0, 0.0
+    for x, y in _states(network, y0, first, last, batch_size):
         products += y.T @ x
         power += xp.sum(x * x, axis=0)
+    n_samples = int(y0.shape[0])
     return products / n_samples, power / n_samples
 
 

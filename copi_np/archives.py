@@ -1,15 +1,18 @@
-"""Read .npz files that may be damaged, or meant to do damage."""
+"""Read .npz files that may be damaged, or meant to do damage; and write them, all or not at all."""
 
 from __future__ import annotations
 
+import os
 import zipfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.errors import DataError
+from copi_np.errors import DataError, cannot_write
 
 
 def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
@@ -40,3 +43,28 @@ def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
     except Exception as error:
         kind = "Python objects" if "pickle" in str(error) else "an array that cannot be read"
         raise DataError(f"{path} is damaged or holds {kind}: {advice}") from error
+
+
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+    """Write arrays to an .npz file, by name.
+
+    The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
+    and never half of one.
+
+    Raises
+    ------
+    DataError           if the file cannot be written; an older one is left as it was
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    named: dict[str, Any] = dict(arrays)
+    try:
+        with temporary.open("wb") as file:
+            np.savez(file, **named)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)

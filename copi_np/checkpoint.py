@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
-from copi_np.archives import read_npz
+from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
-from copi_np.errors import CopiError, DataError, InputError, cannot_write
+from copi_np.errors import CopiError, DataError, InputError
 from copi_np.network import Network
 
 SCHEMA: Final = 1
@@ -26,8 +26,7 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
 
     The network that `load_network` makes of it goes on exactly where this one is.
 
-    The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
-    and never half of one.
+    The file is written all or not at all: a reader finds the old one or the new one, and never half of one.
 
     Parameters
     ----------
@@ -44,26 +43,17 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
         named |= {f"step_{name}": value for name, value in layer.forward_step.state().items()}
-        present = {name: array for name, array in named.items() if array is not None}
-        arrays.update({f"{name}_{k}": network.backend.to_host(array) for name, array in present.items()})
+        arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
     try:
         header = json.dumps(content)
     except (TypeError, ValueError) as error:
         raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
-    target = Path(path)
-    temporary = target.with_name(f"{target.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, header=np.array(header), **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(target)
-    except OSError as error:
-        raise cannot_write(target, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    write_npz(Path(path), {"header": np.array(header), **arrays})
+
+
+def _on_host(network: Network, value: Any) -> npt.NDArray[Any]:
+    return np.array(value) if isinstance(value, int) else network.backend.to_host(value)
 
 
 def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> tuple[Network, dict[str, Any]]:

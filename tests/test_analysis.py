@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from oracles import F, assert_near, decorrelation_local, decorrelation_matrix, oracle_of
+from oracles import F, assert_near, decorrelation_local, decorrelation_matrix, least_squares, oracle_of
 from strategies import SEEDS, arrays, batches, tasks
 
 from copi_np import InputError, Network, load_network, save_network
@@ -15,6 +15,7 @@ from copi_np.analysis import (
     alignment_angles,
     compress,
     decorrelation_path,
+    least_squares_map,
     receptive_fields,
     stack_map,
 )
@@ -146,6 +147,46 @@ def test_the_map_of_a_stack(first, last, sizes, batch_size):
     assert_near(W, linear_map(x[first], y[last]), size=100)
 
 
+@pytest.mark.parametrize("batch_size", [1, 4, 16, 1000])
+@pytest.mark.parametrize("sizes", SIZES)
+@pytest.mark.parametrize(("first", "last"), STACKS)
+def test_the_least_squares_map_of_a_stack(first, last, sizes, batch_size):
+    """That of `numpy.linalg.lstsq` on the alive inputs of all samples together; inputs that are dead get no weight."""
+    network, y0 = network_of(sizes, n_samples=16)
+    x, y = trace_of(network, y0)
+    alive = np.any(x[first] != 0, axis=0)
+    expected = np.zeros((sizes[last + 1], sizes[first]))
+    expected[:, alive] = least_squares(x[first][:, alive], y[last])
+    W = least_squares_map(network, y0, first, last, batch_size)
+    assert_near(W, expected, size=1e5)  # of the order of the condition of <x x^T>
+    assert np.linalg.norm(y[last] - x[first] @ W.T) < np.linalg.norm(
+        y[last] - x[first] @ map_between(x[first], y[last]).T
+    )
+
+
+def test_inputs_that_hardly_vary_count_in_least_squares():
+    """Sizes of inputs over nine decades, whose squares no float64 holds side by side: all weights are found."""
+    rng = np.random.default_rng(0)
+    network = Network([4, 2], rng=rng, activation="linear", decorrelation=None, dtype="float64")
+    y0 = rng.normal(size=(50, 4)) @ (np.eye(4) + 0.5 * rng.normal(size=(4, 4))) * [1e4, 1, 1e-2, 1e-5]
+    assert np.allclose(least_squares_map(network, y0, 0, 0), network.layers[0].W, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_inputs_that_follow_from_others_add_nothing_to_least_squares(dtype):
+    """They differ from what follows by a few roundings alone, to which nothing is fitted."""
+    rng = np.random.default_rng(0)
+    network = Network([5, 2], rng=rng, activation="tanh", decorrelation=None, dtype=dtype)
+    free = rng.normal(size=(40, 3))
+    y0 = np.concatenate([free, free @ rng.normal(size=(3, 2))], axis=1)
+    y0 = (y0 * (1 + 2 * np.finfo(dtype).eps * rng.normal(size=(40, 5)))).astype(dtype)
+    W = least_squares_map(network, y0, 0, 0)
+    assert W.dtype == y0.dtype
+    assert np.max(np.abs(W)) < 10
+    expected = free @ least_squares(free, network.predict(y0)).T
+    assert np.allclose(y0 @ W.T, expected, atol=1e-5 if dtype == "float32" else 1e-10)
+
+
 @pytest.mark.parametrize("k", range(4))
 def test_a_receptive_field_is_the_map_from_the_first_inputs(k):
     """In the coordinates of x_0; in those of pixels, after R. Standardised, for inputs of mean square 1."""
@@ -161,6 +202,12 @@ def test_a_receptive_field_is_the_map_from_the_first_inputs(k):
     )
     prediction = y0 @ (fields @ network.layers[0].R).T
     assert_near(prediction, x[0] @ fields.T, size=100)
+    assert np.array_equal(receptive_fields(network, y0, k - 4, batch_size=4), fields)
+
+
+def test_fields_are_those_of_the_output_layer_if_no_layer_is_named():
+    network, y0 = network_of()
+    assert np.array_equal(receptive_fields(network, y0), receptive_fields(network, y0, 3))
 
 
 def test_units_that_are_linear_are_their_own_field():
@@ -175,7 +222,7 @@ def test_units_that_are_linear_are_their_own_field():
 def test_a_compressed_network_passes_the_map_on(first, last, sizes):
     """Layers before and behind compute what they did; in place of the stack, R and one linear map."""
     network, y0 = network_of(sizes, activation="tanh", output_activation="relu")
-    small = compress(network, y0, first, last, batch_size=4)
+    small = compress(network, y0, 4 - (last - first), first=first, batch_size=4)
     x, y = trace_of(network, y0)
     W = map_between(x[first], y[last])
     expected = []
@@ -193,6 +240,32 @@ def test_a_compressed_network_passes_the_map_on(first, last, sizes):
     assert small.layers[first].activation.name == "linear"
 
 
+def test_the_first_layer_is_kept_unless_asked():
+    network, y0 = network_of()
+    small = compress(network, y0, keep=2)
+    assert np.array_equal(small.layers[0].W, network.layers[0].W)
+    assert_near(small.layers[1].W, stack_map(network, y0, 1, 3))
+
+
+def test_any_linear_map_can_stand_for_the_layers():
+    """It is asked for once: for the network, all samples, the layers that go, and chunks of the size that was given."""
+    network, y0 = network_of()
+    asked = []
+
+    def zeros(*arguments):
+        asked.append(arguments)
+        return np.zeros((3, 5))
+
+    small = compress(network, y0, 3, linear_map=zeros, batch_size=7)
+    assert len(asked) == 1
+    assert asked[0][0] is network
+    assert asked[0][1] is y0
+    assert asked[0][2:] == (1, 2, 7)
+    assert np.all(small.layers[1].W == 0)
+    exact = compress(network, y0, 3, linear_map=least_squares_map)
+    assert np.array_equal(exact.layers[1].W, least_squares_map(network, y0, 1, 2))
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -208,7 +281,7 @@ def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
     """With the settings of the network, but for its error signal; weights are its own."""
     network, y0 = network_of(**options)
     before = network.predict(y0)
-    small = compress(network, y0, 1, 2)
+    small = compress(network, y0, 3)
     assert small.config["sizes"] == [6, 5, 3, 2]
     assert small.config["error_signal"] == "bp"
     kept = {"rule", "decorrelation", "loss", "dtype", "output_activation"}
@@ -229,11 +302,29 @@ def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
 
 def test_layers_without_lateral_weights_are_compressed_without():
     network = Network([4, 3, 3, 2], rng=np.random.default_rng(0), decorrelation=None, dtype="float64")
-    small = compress(network, np.random.default_rng(1).normal(size=(9, 4)), 1, 2)
+    small = compress(network, np.random.default_rng(1).normal(size=(9, 4)), 2)
     assert not any(layer.has_lateral_weights for layer in small.layers)
 
 
-@pytest.mark.parametrize("use", [stack_map, compress])
+BAD_SAMPLES = [
+    ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+    ({"y0": np.ones((5, 4))}, r"inputs must have shape \(B, 6\) for this network, got \(5, 4\)"),
+    ({"y0": np.ones(6)}, "do not fit 'BI'"),
+    ({"y0": np.ones((0, 6))}, "an array is empty"),
+    ({"y0": [[1.0] * 6]}, "need arrays of one library"),
+    ({"y0": np.ones((5, 6), dtype=np.float32)}, "inputs must be float64 like the weights"),
+    ({"y0": np.full((5, 6), np.nan)}, "inputs hold NaN or infinite values"),
+]
+
+
+def assert_refused(message, use, arguments):
+    network, y0 = network_of()
+    with pytest.raises(InputError, match=message) as error:
+        use(network, **({"y0": y0} | arguments))
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("use", [stack_map, least_squares_map])
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -242,24 +333,35 @@ def test_layers_without_lateral_weights_are_compressed_without():
         ({"first": 1.0}, "first layer must be an integer, got 1.0"),
         ({"last": 4}, "last layer must be at most 3 in this network, got 4"),
         ({"last": "3"}, "last layer must be an integer, got '3'"),
-        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
-        ({"y0": np.ones((5, 4))}, r"inputs must have shape \(B, 6\) for this network, got \(5, 4\)"),
-        ({"y0": np.ones(6)}, "do not fit 'BI'"),
-        ({"y0": np.ones((0, 6))}, "an array is empty"),
-        ({"y0": [[1.0] * 6]}, "need arrays of one library"),
-        ({"y0": np.ones((5, 6), dtype=np.float32)}, "inputs must be float64 like the weights"),
-        ({"y0": np.full((5, 6), np.nan)}, "inputs hold NaN or infinite values"),
+        *BAD_SAMPLES,
     ],
 )
 def test_stacks_that_are_none_are_refused(use, arguments, message):
-    network, y0 = network_of()
-    with pytest.raises(InputError, match=message) as error:
-        use(network, **({"y0": y0, "first": 1, "last": 2} | arguments))
-    assert "\n" not in str(error.value)
+    assert_refused(message, use, {"first": 1, "last": 2} | arguments)
 
 
-@pytest.mark.parametrize("layer", [-1, 4, 1.5, None])
+@pytest.mark.parametrize("linear_map", [stack_map, least_squares_map])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"keep": 1}, "keep must be at least 2, got 1"),
+        ({"keep": 2, "first": 2}, "keep must be at least 3, got 2"),
+        ({"keep": 5}, "keep must be at most 4, the layers of this network, got 5"),
+        ({"keep": 2.0}, "keep must be an integer, got 2.0"),
+        ({"first": -1}, "first layer must be at least 0, got -1"),
+        ({"first": "1"}, "first layer must be an integer, got '1'"),
+        *BAD_SAMPLES,
+    ],
+)
+def test_compressions_that_are_none_are_refused(linear_map, arguments, message):
+    assert_refused(message, compress, {"keep": 3, "linear_map": linear_map} | arguments)
+
+
+@pytest.mark.parametrize("layer", [-5, 4, 1.5, None])
 def test_fields_of_layers_that_are_not_there_are_refused(layer):
-    network, y0 = network_of()
-    with pytest.raises(InputError, match=r"last layer must be .*, got"):
-        receptive_fields(network, y0, layer)
+    assert_refused(r"layer must be .*, got", receptive_fields, {"layer": layer})
+
+
+@pytest.mark.parametrize(("arguments", "message"), BAD_SAMPLES)
+def test_fields_of_no_samples_are_refused(arguments, message):
+    assert_refused(message, receptive_fields, arguments)

@@ -33,7 +33,14 @@ from copi_np import (
     whitening,
 )
 from copi_np.activations import ACTIVATIONS
-from copi_np.analysis import alignment_angles, compress, decorrelation_path, receptive_fields
+from copi_np.analysis import (
+    alignment_angles,
+    compress,
+    decorrelation_path,
+    least_squares_map,
+    receptive_fields,
+    stack_map,
+)
 from copi_np.arrays import common_namespace
 from copi_np.backend import why_no_gpu
 from copi_np.error_signals import reconstruction_update
@@ -306,9 +313,11 @@ def test_fields_and_compression_agree_on_every_backend(backend, dtype):
         assert fields.dtype == moved.dtype
         expected = receptive_fields(host, y0, 1, standardized=standardized)
         assert_equal_to(10 * PRECISION[dtype], backend.to_host(fields), expected)
-    small = compress(network, moved, 1, 2, batch_size=4)
-    assert backend.owns(small.layers[1].W)
-    assert_equal_to(10 * PRECISION[dtype], backend.to_host(small.predict(moved)), compress(host, y0, 1, 2).predict(y0))
+    for linear_map in (stack_map, least_squares_map):
+        small = compress(network, moved, 2, linear_map=linear_map, batch_size=4)
+        assert backend.owns(small.layers[1].W)
+        expected = compress(host, y0, 2, linear_map=linear_map).predict(y0)
+        assert_equal_to(10 * PRECISION[dtype], backend.to_host(small.predict(moved)), expected)
 
 
 @dtypes

@@ -16,7 +16,7 @@ from copi_np import InputError, Network
 from copi_np.cli import main
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.experiments import demo as room
-from copi_np.experiments.demo import DEMO_METHODS, DemoResult, correlations, demo_table, digits, run_demo
+from copi_np.experiments.demo import DEMO_METHODS, DemoResult, correlations, demo_table, run_demo
 from copi_np.training import Callback, EpochRecord
 
 FILES = ["demo.json", "digits.png", "learning-curves.png"]
@@ -157,19 +157,6 @@ def test_correlations_are_those_before_and_behind_the_lateral_weights():
         y = np.where(a > 0, a, 0.1 * a)
     expected = (np.mean(before), np.mean(after))
     assert correlations(network, Dataset("x", split, split, 3)) == pytest.approx(expected, rel=1e-9)
-
-
-def test_digits_are_shown_raw_decorrelated_and_whitened(few):
-    network = Network([784, 10], rng=np.random.default_rng(0), dtype="float64")
-    network.layers[0].R = np.diag(np.arange(784.0))
-    rows = digits(network, few, n=4)
-    raw = few.test.inputs[:4] / 255
-    assert np.allclose(rows["raw"], raw)
-    assert np.allclose(rows["COPI"], raw * np.arange(784.0))
-    # whitened training digits have the identity as their second moment, up to what keeps the inverse finite
-    train = few.train.inputs / 255
-    values, vectors = np.linalg.eigh(train.T @ train / len(train))
-    assert np.allclose(rows["ZCA"], raw @ (vectors / np.sqrt(values + room.ZCA_EPSILON)) @ vectors.T)
 
 
 # ---------------------------------------------------------------- folders

@@ -10,8 +10,16 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 
-from copi_np import InputError
-from copi_np.plotting import COLOURS, as_picture, compression_curves, image_rows, learning_curves
+from copi_np import DataError, InputError
+from copi_np.plotting import (
+    COLOURS,
+    as_picture,
+    compression_curves,
+    field_blocks,
+    image_rows,
+    learning_curves,
+    save_figure,
+)
 from copi_np.training import EpochRecord
 
 
@@ -80,7 +88,12 @@ def saved_size(figure):
 
 def test_figures_are_figures_and_leave_no_state():
     before = dict(mpl.rcParams)
-    figures = [learning_curves(HISTORIES), image_rows({"raw": np.eye(4)}, (2, 2)), compression_curves({"a": [1, 0.9]})]
+    figures = [
+        learning_curves(HISTORIES),
+        image_rows({"raw": np.eye(4)}, (2, 2)),
+        field_blocks({"layer 1": np.eye(100)}, (10, 10)),
+        compression_curves({"a": [1, 0.9]}),
+    ]
     assert dict(mpl.rcParams) == before
     for figure in figures:
         assert isinstance(figure, Figure)
@@ -93,51 +106,157 @@ def test_a_single_epoch_can_be_drawn():
     assert saved_size(learning_curves({"a": history(0, n=1)}))[0] > 300
 
 
-def test_compression_is_shown_from_no_layer_saved_on():
+# ---------------------------------------------------------------- compression
+
+
+def points(container):
+    """Number of layers replaced, and mean; and the ends of the error bars, if there are any."""
+    line, _, bars = container
+    ends = [segment[:, 1] for segment in bars[0].get_segments()] if container.has_yerr else None
+    return line.get_xdata().tolist(), line.get_ydata(), ends
+
+
+def test_compression_is_shown_from_no_layer_replaced_on():
     """In per cent; the mean of several seeds, with their standard deviation as bars, or one network without bars."""
     several = np.array([[0.9, 0.8, 0.4], [0.7, 0.8, 0.6]])
-    (axes,) = compression_curves({"train": [0.99, 0.9, 0.8], "test": several}).axes
-    assert (axes.get_xlabel(), axes.get_ylabel()) == ("layers saved", "accuracy (%)")
-    one, other = axes.containers
-    assert [text.get_text() for text in axes.get_legend().texts] == ["train", "test"]
-    for container, percent in ((one, [99, 90, 80]), (other, [80, 80, 50])):
-        line, _, bars = container
-        assert line.get_xdata().tolist() == [0, 1, 2]
-        assert np.allclose(line.get_ydata(), percent)
-        if container is other:
-            assert np.allclose([segment[:, 1] for segment in bars[0].get_segments()], [[70, 90], [80, 80], [40, 60]])
-    assert not one.has_yerr
-    assert one[0].get_color() != other[0].get_color()
+    (axes,) = compression_curves({"one": [0.99, 0.9, 0.8], "two": several}).axes
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("layers replaced by one matrix", "accuracy (%)")
+    assert [text.get_text() for text in axes.get_legend().texts] == ["one", "two"]
+    (x_one, one, no_bars), (x_two, two, bars) = map(points, axes.containers)
+    assert x_one == x_two == [0, 1, 2]
+    assert np.allclose(one, [99, 90, 80])
+    assert no_bars is None
+    assert np.allclose(two, [80, 80, 50])
+    half = 10 * 2**0.5  # n - 1 in the denominator
+    assert np.allclose(bars, [[80 - half, 80 + half], [80, 80], [50 - half, 50 + half]])
+    looks = {(line.get_color(), line.get_marker()) for line, _, _ in axes.containers}
+    assert len({colour for colour, _ in looks}) == len({marker for _, marker in looks}) == 2
+
+
+def test_compression_of_the_training_set_is_dashed_and_losses_have_a_panel():
+    """One colour a label, in all places."""
+    labels = ["a", "b"]
+    test, train, loss = ({label: [high, high / 2] for label in labels} for high in (0.8, 1.0, 4.0))
+    accuracy, losses = compression_curves(test, train, loss).axes
+    styles = {(line.get_color(), line.get_linestyle()): line.get_ydata() for line, _, _ in accuracy.containers}
+    assert set(styles) == {(colour, style) for colour in COLOURS[:2] for style in ("-", "--")}
+    assert np.allclose(styles[COLOURS[0], "-"], [80, 40])
+    assert np.allclose(styles[COLOURS[1], "--"], [100, 50])
+    assert {text.get_text() for text in accuracy.get_legend().texts} == {"a", "b", "train", "test"}
+    assert losses.get_ylabel() == "test loss per sample"
+    assert losses.get_yscale() == "log"
+    assert [line.get_color() for line, _, _ in losses.containers] == list(COLOURS[:2])
+    for container in losses.containers:
+        assert points(container)[0] == [0, 1]
+        assert np.allclose(points(container)[1], [4, 2])
+
+
+# ---------------------------------------------------------------- pictures
+
+
+def shown(axes):
+    """The picture on axes, as values from 0, black, to 1, white."""
+    (picture,) = axes.get_images()
+    assert picture.get_clim() == (0, 1)
+    return np.asarray(picture.get_array())
 
 
 def test_images_stand_in_labelled_rows():
-    rows = {"raw": np.arange(18.0).reshape(3, 6), "ZCA": -np.arange(18.0).reshape(3, 6)}
+    rows = {"raw": np.arange(18.0).reshape(3, 6) / 17, "ZCA": -np.arange(18.0).reshape(3, 6)}
     figure = image_rows(rows, (2, 3))
     assert len(figure.axes) == 6
     assert [figure.axes[0].get_ylabel(), figure.axes[3].get_ylabel()] == ["raw", "ZCA"]
-    for axes, image in zip(figure.axes, np.concatenate(list(rows.values())), strict=True):
-        (picture,) = axes.get_images()
-        assert np.array_equal(picture.get_array(), image.reshape(2, 3))
+    for axes, image in zip(figure.axes, [*rows["raw"], *(0.5 + rows["ZCA"] / 34)], strict=True):
+        assert np.allclose(shown(axes), image.reshape(2, 3), atol=0.01)
 
 
 def test_zero_is_mid_grey_where_values_have_both_signs():
-    figure = image_rows({"raw": np.array([[0.0, 1.0]]), "ZCA": np.array([[-1.0, 3.0]])}, (1, 2))
-    (low, high), (below, above) = (axes.get_images()[0].get_clim() for axes in figure.axes)
-    assert low == 0
-    assert high > 0
-    assert below == -above < 0
+    """And black where they have one; each row is on a scale of its own."""
+    figure = image_rows({"raw": np.array([[0.0, 1.0]]), "ZCA": np.array([[-4.0, 0.0]])}, (1, 2))
+    assert [shown(axes)[0].round(2).tolist() for axes in figure.axes] == [[0, 1], [0, 0.5]]
+
+
+def test_a_few_large_values_do_not_set_the_scale():
+    image = np.concatenate([np.ones(999), [1000.0]])
+    assert shown(image_rows({"raw": image[None]}, (20, 50)).axes[0]).min() > 0.9
+    assert np.sum(shown(field_blocks({"a": -image[None]}, (20, 50)).axes[0]) < 0.1) == 1000
 
 
 def test_rows_of_zeros_can_be_drawn():
     image_rows({"raw": np.zeros((2, 4))}, (2, 2)).savefig(io.BytesIO())
 
 
-def test_colour_planes_are_averaged():
-    image = np.stack([np.full((2, 2), 1.0), np.full((2, 2), 2.0), np.full((2, 2), 6.0)])
-    assert as_picture(image.ravel(), (3, 2, 2)).tolist() == [[3, 3], [3, 3]]
+def test_three_planes_are_three_colours():
+    """Whether planes come first or last; a single plane is grey; and what is no image is one row."""
+    rgb = np.arange(12.0).reshape(2, 2, 3)
+    assert np.array_equal(as_picture(rgb.ravel(), (2, 2, 3)), rgb)
+    assert np.array_equal(as_picture(np.moveaxis(rgb, -1, 0).ravel(), (3, 2, 2)), rgb)
+    for image_shape in ((1, 2, 6), (2, 6, 1)):
+        assert np.array_equal(as_picture(rgb.ravel(), image_shape)[..., 0], rgb.reshape(2, 6))
+    for image_shape in ((12,), (2, 3, 2), (2, 2, 3, 1)):
+        assert np.array_equal(as_picture(rgb.ravel(), image_shape), rgb.reshape(1, 12))
+    picture = shown(image_rows({"ZCA": np.array([[-1.0, 0.0, 1.0]])}, (3, 1, 1)).axes[0])
+    assert np.allclose(picture, [[[0, 0.5, 1]]], atol=0.01)
 
 
-@pytest.mark.parametrize("image_shape", [(2, 2), (5,), (5, 1, 1, 1), (3, 5)])
+def tiles(block, n_rows, n_columns, height, width):
+    """The pictures of a block, which stand two pixels of white apart."""
+    assert block.shape[:2] == (n_rows * (height + 2) - 2, n_columns * (width + 2) - 2)
+    found, ground = [], block.copy()
+    for row, column in np.ndindex(n_rows, n_columns):
+        top, left = row * (height + 2), column * (width + 2)
+        found.append(block[top : top + height, left : left + width])
+        ground[top : top + height, left : left + width] = 1
+    assert np.all(ground == 1)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("n_units", "n_rows", "n_columns"), [(100, 10, 10), (10, 5, 2), (3, 3, 1), (11, 6, 2), (95, 10, 10)]
+)
+def test_fields_stand_in_a_block(n_units, n_rows, n_columns):
+    """Row by row, each on a scale of its own with zero in the middle, and nothing in places that are left."""
+    fields = np.random.default_rng(0).normal(size=(n_units, 6)) * np.logspace(-3, 3, n_units)[:, None]
+    (axes,) = field_blocks({"layer 1": fields}, (2, 3)).axes
+    assert axes.get_title() == "layer 1"
+    pictures = tiles(shown(axes), n_rows, n_columns, 2, 3)
+    for picture, field in zip(pictures, fields, strict=False):
+        assert np.allclose(picture, 0.5 + 0.5 * field.reshape(2, 3) / np.abs(field).max(), atol=0.02)
+    assert all(np.all(picture == 1) for picture in pictures[n_units:])
+
+
+def test_blocks_of_layers_stand_side_by_side():
+    figure = field_blocks({"layer 1": np.eye(20), "output layer": np.eye(3, 20)}, (4, 5))
+    left, right = figure.axes
+    assert [left.get_title(), right.get_title()] == ["layer 1", "output layer"]
+    figure.draw_without_rendering()
+    one, other = left.get_position(), right.get_position()
+    assert one.x1 < other.x0
+    assert np.allclose([one.y0, one.y1], [other.y0, other.y1], atol=0.05)
+
+
+def test_fields_of_what_is_no_image_make_no_endless_figure():
+    assert saved_size(field_blocks({"layer 1": np.eye(100, 700)}, (1, 700)))[1] < 5000
+
+
+def test_fields_in_colour_and_fields_of_nothing():
+    fields = np.array([[2.0, 0, -2], [0, 0, 0]])
+    (axes,) = field_blocks({"layer 1": fields}, (3, 1, 1)).axes
+    lit, silent = tiles(shown(axes), 2, 1, 1, 1)
+    assert np.allclose(lit, [[[1, 0.5, 0]]], atol=0.01)
+    assert np.all(silent == 0.5)
+
+
+def test_a_figure_is_saved_or_the_place_named(tmp_path):
+    figure = image_rows({"raw": np.eye(4)}, (2, 2))
+    assert save_figure(figure, tmp_path / "a.png") == tmp_path / "a.png"
+    assert imread(tmp_path / "a.png").size > 0
+    with pytest.raises(DataError, match=r"cannot write .*nowhere.*: check the folder") as error:
+        save_figure(figure, tmp_path / "nowhere" / "a.png")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("image_shape", [(2, 2), (4,), (3, 5), (3, 2, 1)])
 def test_an_image_shape_that_does_not_fit_is_refused(image_shape):
     with pytest.raises(InputError, match="images of 5 pixels") as error:
         image_rows({"raw": np.zeros((2, 5))}, image_shape)

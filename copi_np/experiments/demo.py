@@ -7,30 +7,27 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
-from matplotlib.figure import Figure
 
 from copi_np.backend import Backend, get_backend
-from copi_np.datasets import Dataset, Split, as_float, load_dataset
+from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.environment import blas, versions
 from copi_np.errors import InputError, cannot_write
 from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.network import Network
-from copi_np.plotting import image_rows, learning_curves
+from copi_np.plotting import image_rows, learning_curves, save_figure
 from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device
-from copi_np.whitening import mean_absolute_correlation, second_moment, zca
+from copi_np.whitening import mean_absolute_correlation, second_moment
 
 PRESET: Final = "mnist-5k"
 DEMO_METHODS: Final = ("copi-bp", "copi-fa", "bp-decor", "bp-adam")
 CURVES: Final = "learning-curves.png"
-ZCA_EPSILON: Final = 1e-2
-"""Added to the spectrum of the digits, many of whose pixels are always zero, before it is inverted."""
 
 
 class DemoResult(NamedTuple):
@@ -84,9 +81,9 @@ def run_demo(
         results.append(DemoResult(config.method, history, *correlations(network, data)))
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:
-            pictures = image_rows(digits(network, data), data.image_shape or (1, data.n_inputs))
-            _save(pictures, folder / "digits.png")
-    _save(learning_curves({METHODS[result.method].label: result.history for result in results}), folder / CURVES)
+            rows = whitened_samples(network, data, data.test.inputs[:N_SAMPLES])
+            save_figure(image_rows(rows, data.image_shape or (1, data.n_inputs)), folder / "digits.png")
+    save_figure(learning_curves({METHODS[result.method].label: result.history for result in results}), folder / CURVES)
     return results
 
 
@@ -100,15 +97,6 @@ def correlations(network: Network, data: Dataset) -> tuple[float, float]:
     before = [mean_absolute_correlation(second_moment(y)) for y in trace.y_in]
     after = [mean_absolute_correlation(second_moment(x)) for x in trace.x]
     return float(np.mean(before)), float(np.mean(after))
-
-
-def digits(network: Network, data: Dataset, n: int = 10) -> dict[str, npt.NDArray[Any]]:
-    """Test images raw, behind the first lateral weights, and ZCA-whitened (Figure 3A); (n, I) each, on the host."""
-    train = as_float(data.train.inputs, "float64")
-    test = as_float(data.test.inputs[:n], network.dtype)
-    x = network.forward(network.backend.asarray(test)).x[0]
-    M = zca(second_moment(train), ZCA_EPSILON)
-    return {"raw": test, "COPI": network.backend.to_host(x), "ZCA": test @ M.T}
 
 
 def _prepare(folder: Path) -> None:
@@ -139,13 +127,6 @@ def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoRes
         (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
     except OSError as error:
         raise cannot_write(folder / DEMO_FILE, error) from error
-
-
-def _save(figure: Figure, path: Path) -> None:
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def demo_table(results: list[DemoResult]) -> str:

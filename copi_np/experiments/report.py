@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.errors import DataError, cannot_write, list_names
+from copi_np.errors import DataError, list_names
+from copi_np.experiments.diagnostics import read_diagnostics
+from copi_np.experiments.figure3 import COMPRESSION_FILE, compression_table, draw_figure3
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, Statistic, compare, group_runs
 
@@ -112,9 +114,30 @@ def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> 
     if rows:
         parts.append(f"{groups[0].label} on the test set, less each of the others with the same seed, in points:")
         parts.append(rows_of(["less", "epoch", "difference", "ahead in"], rows))
+    if folders := figure3_folders(groups):
+        parts += compression_parts(folders)
     parts += remarks(groups, runs)
     parts += [f"Ran on {environment}." for environment in environments(runs)]
     return "\n\n".join(parts) + "\n"
+
+
+def compression_parts(folders: Sequence[Path]) -> list[str]:
+    """Figure 3C as a table."""
+    rows = [
+        [
+            str(row.replaced),
+            row.linear_map if row.replaced else "as trained",
+            *(percent(accuracy) for accuracy in (row.train_accuracy, row.test_accuracy)),
+            plus_minus(row.test_loss, 4),
+        ]
+        for row in compression_table(folders)
+        if row.replaced or row.linear_map == "formula"
+    ]
+    text = (
+        f"Layers from the second on, replaced by one matrix without retraining, in {len(folders)} of these networks: "
+        "by the formula of Appendix B, and by least squares for comparison."
+    )
+    return [text, rows_of(["layers replaced", "matrix", "train %", "test %", "test loss"], rows)]
 
 
 def rows_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -168,25 +191,34 @@ def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
 
 
 def draw(root: Path, title: str, groups: Sequence[Group]) -> list[Path]:
-    """Draw the learning curves; of more than eight groups, the best on the test set."""
-    from copi_np.plotting import learning_curves  # brings matplotlib, which tables need not wait for
+    """Draw all figures that there are records for.
+
+    Learning curves (Figure 2); of more than eight groups, the best on the test set. Figure 3 of the first group whose
+    runs have it on record. Diagnostics of the first run of each group that has some.
+    """
+    from copi_np.plotting import diagnostic_curves, learning_curves, save_figure  # bring matplotlib: not for tables
 
     best = sorted(groups, key=lambda group: -group.statistic("test_accuracy").mean)[:MOST_CURVES]
     shown = {group.label: group.histories for group in groups if group in best}
-    if len(shown) < len(groups):
-        title += f" (the best {len(shown)} of {len(groups)})"
-    return [save_figure(learning_curves(shown, title), root / CURVES)]
+    choice = f" (the best {len(shown)} of {len(groups)})" if len(shown) < len(groups) else ""
+    files = [save_figure(learning_curves(shown, title + choice), root / CURVES)]
+    files += draw_figure3(root, figure3_folders(groups))
+    for group in groups:
+        found = next(filter(None, (read_diagnostics(run.folder) for run in group.runs)), [])
+        if found:
+            figure = diagnostic_curves(
+                [moment.epoch for moment in found],
+                [moment.layers for moment in found],
+                f"{title}: {group.label}, seed {group.config.seed}",
+            )
+            files.append(save_figure(figure, root / f"diagnostics-{group.runs[0].folder.name}.png"))
+    return files
 
 
-def save_figure(figure: Any, path: Path) -> Path:
-    """Write a figure, and return its path.
-
-    Raises
-    ------
-    DataError       if the file cannot be written
-    """
-    try:
-        figure.savefig(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    return path
+def figure3_folders(groups: Sequence[Group]) -> list[Path]:
+    """The folders of the runs that Figure 3 is of: those of the first group with a record of compression."""
+    for group in groups:
+        folders = [run.folder for run in group.runs if (run.folder / COMPRESSION_FILE).is_file()]
+        if folders:
+            return folders
+    return []

@@ -4,7 +4,19 @@ Functions return a `matplotlib.figure.Figure` that is shown nowhere and belongs 
 """
 
 from copi_np.plotting.curves import learning_curves
-from copi_np.plotting.representations import as_picture, compression_curves, image_rows
+from copi_np.plotting.diagnostics import diagnostic_curves
+from copi_np.plotting.files import save_figure
+from copi_np.plotting.representations import as_picture, compression_curves, field_blocks, image_rows
 from copi_np.plotting.style import COLOURS, STYLE
 
-__all__ = ["COLOURS", "STYLE", "as_picture", "compression_curves", "image_rows", "learning_curves"]
+__all__ = [
+    "COLOURS",
+    "STYLE",
+    "as_picture",
+    "compression_curves",
+    "diagnostic_curves",
+    "field_blocks",
+    "image_rows",
+    "learning_curves",
+    "save_figure",
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from itertools import cycle
+from math import ceil
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -14,18 +16,31 @@ from matplotlib.ticker import MaxNLocator
 from copi_np.errors import InputError
 from copi_np.plotting.style import STYLE, colours
 
+NDArray = npt.NDArray[Any]
+GAP: Final = 2
+"""Pixels of white between the pictures of a block."""
+SHOWN: Final = 0.995
+"""Share of the values that a scale from black to white holds; the few beyond would leave no contrast to the rest."""
 
-def image_rows(rows: Mapping[str, npt.NDArray[Any]], image_shape: tuple[int, ...]) -> Figure:
+PLANES: Final = (1, 3)
+"""Numbers of colour planes that an image may have."""
+MOST_INCHES: Final = 30
+"""Width of a figure of blocks, however wide the pictures are in proportion to their height."""
+MARKERS: Final = ("o", "s", "^", "D", "v")
+"""Different and hollow, since curves may lie on each other."""
+
+
+def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
     """Rows of images, such as digits raw, decorrelated by COPI, and ZCA-whitened (Figure 3A).
 
     Parameters
     ----------
     rows : mapping              from a row's label to its images, (N, I) each; columns show the same sample
-    image_shape : tuple of int  (height, width), or (3, height, width), of which the mean over colours is shown
+    image_shape : tuple of int  as for `as_picture`
 
     Returns
     -------
-    figure : Figure             each row on a grey scale of its own; zero is mid-grey where values have both signs
+    figure : Figure             each row on a scale of its own; zero is mid-grey where values have both signs
     """
     lengths = {len(images) for images in rows.values()}
     if len(lengths) != 1 or 0 in lengths:
@@ -36,44 +51,132 @@ def image_rows(rows: Mapping[str, npt.NDArray[Any]], image_shape: tuple[int, ...
         for (label, images), row in zip(
             rows.items(), figure.subplots(len(rows), n_columns, squeeze=False), strict=True
         ):
-            high = float(np.quantile(np.abs(images), 0.995)) or 1.0
+            high = float(_scale(images))
             low = -high if images.min() < 0 else 0.0
             for axes, image in zip(row, images, strict=True):
-                axes.imshow(as_picture(image, image_shape), cmap="gray", vmin=low, vmax=high)
-                axes.set(xticks=[], yticks=[])
-                axes.spines[:].set_visible(False)
+                _show(axes, as_picture((image - low) / (high - low), image_shape))
             row[0].set_ylabel(label)
     return figure
 
 
-def compression_curves(accuracies: Mapping[str, npt.ArrayLike]) -> Figure:
-    """Accuracy by the number of layers saved, from none on (Figure 3C).
+def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
+    """Receptive fields, a block of pictures for each layer, side by side (Figure 3B).
 
     Parameters
     ----------
-    accuracies : mapping        from a label to accuracies 0 to 1, (K,) of one network or (S, K) of S seeds, of which
-                                the mean and the standard deviation are shown
+    layers : mapping            from a layer's label to the fields of its units, (N, I) each: ten rows of pictures, or
+                                five where there are ten units or fewer
+    image_shape : tuple of int  as for `as_picture`
+
+    Returns
+    -------
+    figure : Figure             each field on a scale of its own: zero is mid-grey
+    """
+    blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
+    shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
+    with rc_context(STYLE):
+        width = min(4.2 * sum(shapes), MOST_INCHES)
+        figure = Figure(figsize=(width, 4.5), layout="constrained")
+        row = figure.subplots(1, len(blocks), squeeze=False, width_ratios=shapes)[0]
+        for axes, (label, block) in zip(row, blocks.items(), strict=True):
+            _show(axes, block)
+            axes.set_title(label)
+    return figure
+
+
+def compression_curves(
+    test: Mapping[str, npt.ArrayLike],
+    train: Mapping[str, npt.ArrayLike] | None = None,
+    test_loss: Mapping[str, npt.ArrayLike] | None = None,
+) -> Figure:
+    """Accuracy by the number of layers replaced by one matrix, from none on (Figure 3C); train dashed and test solid.
+
+    Parameters
+    ----------
+    test, train : mapping       from a label to accuracies 0 to 1, (K,) of one network or (S, K) of S seeds, of which
+                                the mean and the standard deviation are shown; the first is of the network as trained
+    test_loss : mapping         the same of losses, for a second panel
 
     Returns
     -------
     figure : Figure
     """
+    panels = [("accuracy (%)", 100, {"-": test, "--": train or {}})]
+    if test_loss is not None:
+        panels.append(("test loss per sample", 1, {"-": test_loss}))
     with rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 3.6), layout="constrained")
-        axes = figure.subplots()
-        for (label, values), colour in zip(accuracies.items(), colours(len(accuracies)), strict=True):
-            percent = 100 * np.atleast_2d(np.asarray(values, dtype=np.float64))
-            saved, mean, deviation = np.arange(percent.shape[1]), percent.mean(axis=0), percent.std(axis=0)
-            axes.errorbar(saved, mean, deviation if len(percent) > 1 else None, marker="o", color=colour, label=label)
-        axes.set(xlabel="layers saved", ylabel="accuracy (%)")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.legend(frameon=False)
+        figure = Figure(figsize=(6.4 if test_loss is None else 9, 3.8), layout="constrained")
+        row = figure.subplots(1, len(panels), squeeze=False)[0]
+        for axes, (name, unit, by_style) in zip(row, panels, strict=True):
+            for style, curves in by_style.items():
+                looks = zip(curves.items(), colours(len(curves)), cycle(MARKERS), strict=False)
+                for (label, values), colour, marker in looks:
+                    line = {"label": label if style == "-" else None, "linestyle": style, "color": colour}
+                    _error_bars(axes, unit * np.atleast_2d(np.asarray(values, dtype=np.float64)), marker=marker, **line)
+            axes.set(xlabel="layers replaced by one matrix", ylabel=name)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        if train:
+            row[0].plot([], [], "-", color="gray", label="test")
+            row[0].plot([], [], "--", color="gray", label="train")
+        if test_loss is not None:
+            row[1].set_yscale("log")
+        row[0].legend(frameon=False)
     return figure
 
 
-def as_picture(image: npt.NDArray[Any], image_shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """One flat image (I,) as a (height, width) picture; colour planes are averaged."""
-    if image.size != np.prod(image_shape) or len(image_shape) not in (2, 3):
+def _error_bars(axes: Any, values: NDArray, **line: Any) -> None:
+    """The mean over seeds, the first axis of `values`, with the standard deviation if there are several."""
+    deviation = values.std(axis=0, ddof=1) if len(values) > 1 else None
+    axes.errorbar(np.arange(values.shape[1]), values.mean(axis=0), deviation, fillstyle="none", capsize=3, **line)
+
+
+def as_picture(image: NDArray, image_shape: tuple[int, ...]) -> NDArray:
+    """One flat image (I,) as a picture.
+
+    Parameters
+    ----------
+    image : (I,) array
+    image_shape : tuple of int      of I pixels: (height, width), or with colour planes, one or three, first or last
+
+    Returns
+    -------
+    picture : array                 (height, width), or (height, width, planes); of any other shape, one row (1, I)
+
+    Raises
+    ------
+    InputError                      if the shape does not hold I pixels
+    """
+    if image.size != np.prod(image_shape):
         raise InputError(f"images of {image.size} pixels are not {image_shape}: give (height, width) to fit")
     picture = image.reshape(image_shape)
-    return np.asarray(picture.mean(axis=0) if picture.ndim == 3 else picture)
+    if picture.ndim == 2:
+        return picture
+    if picture.ndim == 3 and picture.shape[0] in PLANES:
+        picture = np.moveaxis(picture, 0, -1)
+    return picture if picture.ndim == 3 and picture.shape[-1] in PLANES else image[None]
+
+
+def _block(fields: NDArray, image_shape: tuple[int, ...]) -> NDArray:
+    """Fields as one picture, row by row on white, each from black (0) over no weight (0.5) to white (1)."""
+    n_columns = ceil(len(fields) / (10 if len(fields) > 10 else 5))
+    n_rows = ceil(len(fields) / n_columns)
+    pictures = [as_picture(field, image_shape) for field in 0.5 + 0.5 * fields / _scale(fields, axis=1)[:, None]]
+    height, width = (side + GAP for side in pictures[0].shape[:2])
+    block = np.ones((n_rows * height - GAP, n_columns * width - GAP, *pictures[0].shape[2:]))
+    for k, picture in enumerate(pictures):
+        top, left = k // n_columns * height, k % n_columns * width
+        block[top : top + height - GAP, left : left + width - GAP] = picture
+    return block
+
+
+def _scale(values: NDArray, axis: int | None = None) -> NDArray:
+    """The size of all values, or of all along an axis, but for the few largest; 1 for values that are all zero."""
+    size = np.quantile(np.abs(values), SHOWN, axis=axis)
+    return np.where(size > 0, size, 1.0)
+
+
+def _show(axes: Any, picture: NDArray) -> None:
+    """Draw a picture of values from 0, black, to 1, white; what lies outside is cut off."""
+    axes.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set_visible(False)

@@ -84,8 +84,8 @@ x_2 = net.forward(test).x[1]
 y_3 = net.layers[2].activation.f(x_2 @ W.T)
 outputs = host(net.layers[3].forward(y_3)[2])
 
-layer_2_alone = host(compress(net, images, 1, 1).predict(test))
-layers_2_and_3 = host(compress(net, images, 1, 2).predict(test))
+layer_2_alone = host(compress(net, images, keep=4).predict(test))
+layers_2_and_3 = host(compress(net, images, keep=3).predict(test))
 size = np.abs(outputs).max()
 print(f"from layer 2 alone {np.abs(outputs - layer_2_alone).max() / size:.1e}")
 print(f"from layers 2 and 3 {np.abs(outputs - layers_2_and_3).max() / size:.1e}")

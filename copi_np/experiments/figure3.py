@@ -1,0 +1,273 @@
+"""Figure 3 of a trained network: samples, receptive fields and compression; records of them, and figures from those."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.analysis import compress, least_squares_map, receptive_fields, stack_map
+from copi_np.archives import read_npz, write_npz
+from copi_np.arrays import Array
+from copi_np.backend import Backend
+from copi_np.checkpoint import load_network
+from copi_np.datasets import Dataset, as_float
+from copi_np.errors import DataError, InputError
+from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
+from copi_np.experiments.summary import Statistic, statistic
+from copi_np.network import Network
+from copi_np.training import evaluate, to_device
+from copi_np.whitening import mean_absolute_correlation, zca
+
+NDArray = npt.NDArray[Any]
+COMPRESSION_FILE: Final = "compression.json"
+PICTURES_FILE: Final = "pictures.npz"
+MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}
+"""What stands for replaced layers: the formula of Appendix B, and its reference."""
+QUANTITIES: Final = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+N_SAMPLES: Final = 10
+N_UNITS: Final = 100
+"""Units of each layer whose fields are recorded, at most; the paper shows as many."""
+ROWS: Final = ("raw", "COPI", "ZCA")
+ZCA_EPSILON: Final = 1e-2
+"""Added to the spectrum of images, many of whose pixels are always zero or nearly the same, before it is inverted."""
+CHUNK: Final = 1000
+ADVICE: Final = "remove it, and record it again"
+
+# ------------------------------------------------------------------------------------------------------ records
+
+
+def record_figure3(
+    run_folder: str | Path, data: Dataset, backend: str | Backend = "auto", *, pictures: bool = False
+) -> None:
+    """Measure the trained network of a run, and keep what Figure 3 shows of it in the run's folder.
+
+    compression.json: the mean absolute correlation of every layer's inputs; and accuracy and loss with 0, 1, .. layers
+    replaced by one matrix, from the second layer on, by the formula of Appendix B and by least squares. The loss, since
+    the class of a sample is its largest output, whatever its size: where inputs are correlated, the formula's outputs
+    may be several times too large.
+
+    pictures.npz: ten random test samples raw, behind the first lateral weights, and ZCA-whitened; and the standardized
+    receptive fields of 100 random units of every layer, each in units of its largest weight.
+
+    What is on record already, of the same number of epochs, is left as it is.
+
+    Parameters
+    ----------
+    run_folder : path       of a run with a checkpoint
+    data : Dataset          what the network learned from
+    backend : str or Backend
+    pictures : bool         whether to record pictures too; there are none of data that are no images
+
+    Raises
+    ------
+    InputError              if the run learned from other data
+    DataError               if the folder holds no run, or no checkpoint, or a file cannot be read or written
+    """
+    folder = Path(run_folder)
+    run = read_run(folder)
+    if run.description.get("data_sha256") != data.fingerprint:
+        raise InputError(f"the run in {folder} learned from other data than {data.name}: give those")
+    needs_compression = _compression_of(folder) is None
+    needs_pictures = pictures and data.image_shape is not None and _pictures_of(folder) is None
+    if not needs_compression and not needs_pictures:
+        return
+    network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
+    if needs_compression:
+        record = {"epoch": metadata["epoch"], **compressions(network, data)}
+        replace_text(folder / COMPRESSION_FILE, json.dumps(record, indent=1) + "\n")
+    if needs_pictures:
+        # the first two children of the seed are for weights and shuffling
+        rng = np.random.default_rng(run.config.seed).spawn(3)[2]
+        write_npz(folder / PICTURES_FILE, {"epoch": np.array(metadata["epoch"]), **_pictures(network, data, rng)})
+
+
+def compressions(network: Network, data: Dataset) -> dict[str, Any]:
+    """What becomes of a network when the layers behind the first are replaced by one matrix, more and more of them.
+
+    Parameters
+    ----------
+    network : Network       not changed
+    data : Dataset
+
+    Returns
+    -------
+    measures : dict         "correlations": mean absolute correlation of every layer's inputs x, on all training
+                            samples; and for each of `MAPS` the `QUANTITIES`, lists of one number for 0, 1, .. layers
+                            replaced
+    """
+    train, test = (to_device(network, split, data.n_classes) for split in (data.train, data.test))
+    measures: dict[str, Any] = {"correlations": _correlations(network, train.inputs)}
+    for name, linear_map in MAPS.items():
+        kept = range(len(network.layers), 1, -1)  # L layers: one is replaced by a matrix, and then more
+        networks = (compress(network, train.inputs, keep, linear_map=linear_map) for keep in kept)
+        values = [[evaluate(each, *split) for split in (train, test)] for each in (network, *networks)]
+        # (K, split, accuracy or loss) in the order of QUANTITIES
+        measures[name] = dict(zip(QUANTITIES, np.transpose(values, (2, 1, 0)).reshape(4, -1).tolist(), strict=True))
+    return measures
+
+
+def _correlations(network: Network, y0: Array) -> list[float]:
+    """Mean absolute correlation of every layer's inputs x, over all samples."""
+    moments: list[Any] = [0.0] * len(network.layers)
+    n_samples = int(y0.shape[0])
+    for start in range(0, n_samples, CHUNK):
+        trace = network.forward(y0[start : min(start + CHUNK, n_samples), :])
+        moments = [moment + x.T @ x for moment, x in zip(moments, trace.x, strict=True)]
+    return [mean_absolute_correlation(moment) for moment in moments]
+
+
+def _pictures(network: Network, data: Dataset, rng: np.random.Generator) -> dict[str, NDArray]:
+    """What pictures.npz holds: rows of samples, fields of every layer, and which samples and units they are."""
+    samples = rng.permutation(len(data.test.labels))[:N_SAMPLES]
+    arrays: dict[str, NDArray] = {"samples": samples, "image_shape": np.array(data.image_shape)}
+    rows = whitened_samples(network, data, data.test.inputs[samples])
+    arrays |= {name: row.astype("float16") for name, row in rows.items()}
+    inputs = to_device(network, data.train, data.n_classes).inputs
+    for k in range(len(network.layers)):
+        fields = network.backend.to_host(receptive_fields(network, inputs, k, standardized=True))
+        units = np.sort(rng.permutation(len(fields))[:N_UNITS])
+        largest = np.max(np.abs(fields[units]), axis=1, keepdims=True)
+        arrays[f"units_{k}"] = units
+        arrays[f"fields_{k}"] = (fields[units] / np.where(largest > 0, largest, 1)).astype("float16")
+    return arrays
+
+
+def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[str, NDArray]:
+    """Samples raw, decorrelated by the first layer of a network, and whitened by ZCA of the training set (Figure 3A).
+
+    Parameters
+    ----------
+    network : Network       not changed
+    data : Dataset          its training split tells how inputs are correlated
+    inputs : (N, I) array   samples, as in `data`
+
+    Returns
+    -------
+    rows : dict             by name of `ROWS`, (N, I) each, on the host
+    """
+    raw = as_float(inputs, network.dtype)
+    x = network.forward(network.backend.asarray(raw)).x[0]
+    train = data.train.inputs
+    chunks = (as_float(train[start : start + CHUNK], "float64") for start in range(0, len(train), CHUNK))
+    M = zca(sum(chunk.T @ chunk for chunk in chunks) / len(train), ZCA_EPSILON)
+    return dict(zip(ROWS, (raw, network.backend.to_host(x), raw @ M.T), strict=True))
+
+
+# ---------------------------------------------------------------------------------------------- tables and figures
+
+
+class CompressionRow(NamedTuple):
+    """Networks with so many layers replaced by one matrix: means and standard deviations over seeds."""
+
+    linear_map: str
+    replaced: int
+    train_accuracy: Statistic
+    test_accuracy: Statistic
+    train_loss: Statistic
+    test_loss: Statistic
+
+
+def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]:
+    """What compression comes to over seeds: a row for each of `MAPS` and each number of layers, from 0 on.
+
+    Parameters
+    ----------
+    run_folders : paths     runs that differ in nothing but their seed; those without a record are left out
+
+    Raises
+    ------
+    InputError              if the networks have different numbers of layers
+    DataError               if a record cannot be read
+    """
+    curves = _curves(run_folders)
+    return [
+        CompressionRow(name, replaced, *(statistic(by_quantity[quantity][:, replaced]) for quantity in QUANTITIES))
+        for name, by_quantity in curves.items()
+        for replaced in range(by_quantity[QUANTITIES[0]].shape[1])
+    ]
+
+
+def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path]) -> list[Path]:
+    """Draw fig3a.png, fig3b.png and fig3c.png, as far as there are records for them.
+
+    Parameters
+    ----------
+    folder : path           where the figures go
+    run_folders : paths     runs that differ in nothing but their seed: pictures are of the first that has some, and
+                            compression is over all that have it on record
+
+    Returns
+    -------
+    files : list of Path    what was written
+
+    Raises
+    ------
+    InputError              if the networks have different numbers of layers
+    DataError               if a record cannot be read, or a file cannot be written
+    """
+    from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure  # brings matplotlib
+
+    folder, runs = Path(folder), [Path(run) for run in run_folders]
+    figures = {}
+    if pictures := next(filter(None, map(_pictures_of, runs)), None):
+        image_shape = tuple(int(side) for side in pictures["image_shape"])
+        figures["fig3a.png"] = image_rows({name: pictures[name] for name in ROWS}, image_shape)
+        fields = [array for name, array in pictures.items() if name.startswith("fields_")]
+        labels = [f"layer {k}" for k in range(1, len(fields))] + ["output layer"]
+        figures["fig3b.png"] = field_blocks(dict(zip(labels, fields, strict=True)), image_shape)
+    if curves := _curves(runs):
+        test, train, loss = (
+            {name: by_quantity[quantity] for name, by_quantity in curves.items()}
+            for quantity in ("test_accuracy", "train_accuracy", "test_loss")
+        )
+        figures["fig3c.png"] = compression_curves(test, train, loss)
+    return [save_figure(figure, folder / name) for name, figure in figures.items()]
+
+
+def _curves(run_folders: Iterable[str | Path]) -> dict[str, dict[str, NDArray]]:
+    """For each of `MAPS`, the `QUANTITIES` (S, K) of S runs with 0 to K - 1 layers replaced; empty without records."""
+    records = [record for record in map(_compression_of, map(Path, run_folders)) if record is not None]
+    if not records:
+        return {}
+    lengths = {len(record["correlations"]) for record in records}
+    if len(lengths) > 1:
+        raise InputError(f"compressed networks of {sorted(lengths)} layers: choose runs that differ by seed alone")
+    return {
+        name: {quantity: np.array([record[name][quantity] for record in records]) for quantity in QUANTITIES}
+        for name in MAPS
+    }
+
+
+def _compression_of(folder: Path) -> dict[str, Any] | None:
+    """The record in a run's folder, or None if there is none, or the run went on since."""
+    path = folder / COMPRESSION_FILE
+    if not path.is_file():
+        return None
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+        lengths = {len(record[name][quantity]) for name in MAPS for quantity in QUANTITIES}
+        if lengths != {len(record["correlations"])}:
+            raise ValueError("numbers are missing")
+        return record if record["epoch"] == _n_epochs(folder) else None
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
+
+
+def _pictures_of(folder: Path) -> dict[str, NDArray] | None:
+    """The same of pictures."""
+    path = folder / PICTURES_FILE
+    if not path.is_file():
+        return None
+    arrays = read_npz(path, ADVICE)
+    if missing := {"epoch", "image_shape", "fields_0", *ROWS} - set(arrays):
+        raise DataError(f"{path} lacks {', '.join(sorted(missing))}: {ADVICE}")
+    return arrays if arrays["epoch"] == _n_epochs(folder) else None
+
+
+def _n_epochs(folder: Path) -> int:
+    return len(read_lines(folder / HISTORY_FILE))
