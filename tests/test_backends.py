@@ -43,6 +43,7 @@ from copi_np.analysis import (
 )
 from copi_np.arrays import common_namespace
 from copi_np.backend import why_no_gpu
+from copi_np.diagnostics import diagnose
 from copi_np.error_signals import reconstruction_update
 from copi_np.losses import LOSSES, log_softmax
 
@@ -299,6 +300,20 @@ def test_alignment_angles_agree_on_every_backend(kind, backend):
     assert type(angles[0][0]) is float
     assert angles[0] == pytest.approx(angles[1], abs=1e-5)
     assert kind != "bp" or angles[0] == pytest.approx([0], abs=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"error_signal": "fa"}, {"decorrelation": None}])
+def test_diagnostics_agree_on_every_backend(backend, options):
+    """As plain values; nothing stays on the device."""
+    found, expected = (
+        [layer.as_dict() for layer in diagnose(make_network(there, **options), *map(there.asarray, host_batch()))]
+        for there in (backend, get_backend("numpy"))
+    )
+    for layer, other in zip(found, expected, strict=True):
+        assert layer.keys() == other.keys()
+        for name, value in layer.items():
+            assert type(value) in (float, list, type(None)), name
+            assert value is None if other[name] is None else value == pytest.approx(other[name], rel=1e-6, abs=1e-6)
 
 
 @dtypes

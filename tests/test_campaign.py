@@ -13,9 +13,11 @@ from dataclasses import fields, replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 from copi_np import DataError, DivergenceError, InputError
 from copi_np.checkpoint import load_network, save_network
+from copi_np.cli import main
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import StoppedError
 from copi_np.experiments.campaign import epochs_left, grid, perform, run_folder
@@ -331,3 +333,100 @@ def test_a_campaign_that_is_asked_to_stop_says_how_it_can_go_on(tmp_path, data):
 def first_run(data):
     configs, _ = grid({"preset": "mnist-5k", "dataset": data.name, "epochs": 3}, ["copi-bp"], [0], lambda _: data)
     return configs[0], data
+
+
+# --------------------------------------------------------------------------------------------------- commands
+
+
+def call(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def images(tmp_path):
+    """A data set of images of 2 by 3."""
+    rng = np.random.default_rng(5)
+    arrays = {}
+    for part, n in (("train", 40), ("test", 12)):
+        labels = np.arange(n) % 3
+        inputs = np.eye(3)[labels][:, None, :] + rng.normal(0, 0.3, (n, 2, 3))
+        arrays |= {f"x_{part}": inputs, f"y_{part}": labels}
+    np.savez(tmp_path / "images.npz", **arrays)
+    return tmp_path / "images.npz"
+
+
+def test_figure_3_is_reproduced_and_reported_from_records_alone(tmp_path, images):
+    out = tmp_path / "out"
+    command = ["reproduce", "fig3", "--preset", "mnist-5k", "--dataset", images, "--seeds", 2, "--epochs", 2]
+    result = call(*command, "--backend", "numpy", "--diagnostics", "--out", out)
+    assert result.exit_code == 0, result.output
+    files = ["table.md", "summary.json", "fig2.png", "fig3a.png", "fig3b.png", "fig3c.png"]
+    pictures = [path.name for path in out.glob("diagnostics-copi-bp_seed0_*.png")]
+    assert len(pictures) == 1
+    assert result.stdout.splitlines()[-1] == "Written: " + ", ".join(str(out / name) for name in [*files, *pictures])
+    table = (out / "table.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d) \| (as trained|formula|least squares) \| ([\d.]+) ± ([\d.]+) \|", table, re.MULTILINE)
+    assert [row[:2] for row in rows] == [
+        ("0", "as trained"), *((str(k), name) for name in ("formula", "least squares") for k in (1, 2, 3)),
+    ]  # fmt: skip
+    layers = re.findall(r"^\| (\d) \| 0\.\d{4} ± 0\.\d{4} \| 0\.\d\d ± ", table, re.MULTILINE)
+    assert layers == ["1", "2", "3", "4"]
+
+    before = {name: (out / name).read_bytes() for name in (*files, *pictures)}
+    for path in out.glob("runs/*/checkpoint.npz"):
+        path.unlink()
+    for name in before:
+        (out / name).unlink()
+    assert call("report", out).exit_code == 0
+    assert {name: (out / name).read_bytes() for name in before} == before
+
+
+def test_a_run_that_fails_is_reported_after_the_others(tmp_path, images):
+    preset = tmp_path / "wild.toml"
+    text = "layers = [6, 5, 3]\nepochs = 2\nbatch_size = 4\neta_W = 0.05\neta_R = 0.05\n"
+    preset.write_text(text + "[methods.bp]\neta_W = 1e30\n")
+    out = tmp_path / "out"
+    command = ["reproduce", "fig2", "--preset", preset, "--dataset", images, "--methods", "bp, copi-bp", "--seeds", 2]
+    result = call(*command, "--backend", "numpy", "--out", out, "--title", "Two of four")
+    assert result.exit_code == 2
+    assert "COPI (BP)" in result.stdout
+    assert result.stdout.count("failed: epoch 1") == 2
+    assert result.stderr.splitlines()[-1] == ("Error: 2 of 4 runs failed, see above: try them again, or leave them out")
+    assert (out / "table.md").read_text(encoding="utf-8").startswith("# Two of four\n")
+
+
+def test_a_sweep_from_the_command_line(tmp_path, images):
+    out = tmp_path / "out"
+    command = ["sweep", "--dataset", images, "--preset", "own-data", "--methods", "copi-bp,bp", "--epochs", 2]
+    varied = ["--vary", "eta_W=0.01,0.02", "--vary", "batch_size=4,8", "--seeds", 1, "--workers", 1]
+    result = subprocess.run(
+        [sys.executable, "-c", COMMAND, *map(str, [*command, *varied, "--out", out])], capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    labels = re.findall(r"^(COPI|BP) \(\w+\), eta_W=(\S+), batch_size=(\d)", result.stdout, re.MULTILINE)
+    assert sorted(labels) == sorted((m, e, b) for m in ("COPI", "BP") for e in ("0.01", "0.02") for b in "48")
+    assert len(list(out.glob("runs/*/checkpoint.npz"))) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["reproduce", "fig4"], "'fig2', 'fig3'"),
+        (["reproduce", "fig2", "--methods", "copi"], "unknown method 'copi'"),
+        (["reproduce", "fig2", "--preset", "mnits"], "did you mean 'mnist'"),
+        (["reproduce", "fig2", "--preset", "own-data"], "--dataset FILE.npz"),
+        (["sweep", "--preset", "mnist-5k", "--vary", "eta_w=1"], "did you mean 'eta_W'"),
+        (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=fast"], "give values such as eta_W="),
+        (["report", "."], "there are no runs in"),
+        (["report", "nowhere"], "does not exist"),
+    ],
+)
+def test_wrong_commands_are_one_line(tmp_path, monkeypatch, arguments, word):
+    monkeypatch.chdir(tmp_path)
+    result = call(*arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+    assert word in result.stderr
+    assert list(tmp_path.iterdir()) == []

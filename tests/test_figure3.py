@@ -21,8 +21,10 @@ from copi_np.experiments.figure3 import (
     QUANTITIES,
     ZCA_EPSILON,
     compression_table,
-    compressions,
     draw_figure3,
+    layer_table,
+    likeness,
+    measure_figure3,
     record_figure3,
     whitened_samples,
 )
@@ -77,8 +79,8 @@ def recorded(recorded_once, tmp_path):
     return [tmp_path / "recorded" / f"seed{seed}" for seed in (0, 1)]
 
 
-def compression_of(folder):
-    return json.loads((folder / "compression.json").read_text())
+def measures_of(folder):
+    return json.loads((folder / "figure3.json").read_text())
 
 
 def pictures_of(folder):
@@ -117,7 +119,7 @@ def outputs_with(network, train, inputs, replaced, *, exact):
 
 def test_compression_is_recorded(recorded_once, data):
     """Accuracies and losses of both splits, from the network as trained to a single matrix behind the first layer."""
-    record = compression_of(recorded_once / "seed0")
+    record = measures_of(recorded_once / "seed0")
     network, _ = load_network(recorded_once / "seed0" / "checkpoint.npz")
     assert record["epoch"] == 2
     for name, exact in (("formula", False), ("least squares", True)):
@@ -134,13 +136,52 @@ def test_compression_is_recorded(recorded_once, data):
 def test_correlations_are_recorded(recorded_once, data, monkeypatch):
     """Of the inputs x of every layer, pair by pair, over all training samples; not centred; dead inputs left out."""
     network, _ = load_network(recorded_once / "seed0" / "checkpoint.npz")
-    recorded = compression_of(recorded_once / "seed0")["correlations"]
+    recorded = measures_of(recorded_once / "seed0")["correlations"]
     monkeypatch.setattr(room, "CHUNK", 7)
-    in_chunks = compressions(network, data)["correlations"]
+    in_chunks = measure_figure3(network, data)["correlations"]
     for x, *actual in zip(states(network, data.train.inputs)[0], recorded, in_chunks, strict=True):
         columns = [column / np.linalg.norm(column) for column in x.T if np.any(column)]
         pairs = [abs(one @ other) for i, one in enumerate(columns) for other in columns[:i]]
         assert actual == pytest.approx([np.mean(pairs)] * 2, rel=1e-6)
+
+
+def test_likeness_is_recorded(recorded_once, data, monkeypatch):
+    """Of every unit of every layer to the class that it fits best, or fits worst."""
+    network, _ = load_network(recorded_once / "seed0" / "checkpoint.npz")
+    record = measures_of(recorded_once / "seed0")
+    x, y = states(network, data.train.inputs)
+    rms = np.sqrt(np.mean(x[0] ** 2, axis=0))
+    units = x[0] / np.where(rms > 0, rms, 1)
+    means = np.array([units[data.train.labels == c].mean(axis=0) for c in range(3)])
+    templates = means - means.mean(axis=0)
+    monkeypatch.setattr(room, "CHUNK", 7)
+    in_chunks = measure_figure3(network, data)
+    for k in range(4):
+        best = []
+        for outputs in y[k].T:
+            field = np.mean(outputs[:, None] * units, axis=0)
+            cosines = [field @ t / np.linalg.norm(field) / np.linalg.norm(t) for t in templates]
+            best.append(max(cosines, key=abs))
+        for measures in (record, in_chunks):
+            assert measures["likeness"][k] == pytest.approx(np.median(np.abs(best)))
+            assert measures["against"][k] == np.mean(np.array(best) < 0)
+    assert any(record["against"])
+
+
+def test_fields_of_zeros_are_like_nothing():
+    fields, templates = np.array([[0.0, 0.0], [0.0, -2.0], [3.0, 1.0]]), np.array([[0.0, 1.0], [0.0, 0.0]])
+    assert likeness(fields, templates) == pytest.approx([0, -1, 0.1**0.5])
+
+
+def test_the_table_of_layers_holds_means_and_deviations(recorded):
+    records = [measures_of(folder) for folder in recorded]
+    table = layer_table(recorded)
+    assert [row.layer for row in table] == [1, 2, 3, 4]
+    for row in table:
+        for name, found in zip(("correlations", "likeness", "against"), row[1:], strict=True):
+            one, other = (record[name][row.layer - 1] for record in records)
+            assert found == pytest.approx(((one + other) / 2, abs(one - other) / 2**0.5))
+    assert layer_table([]) == []
 
 
 def test_samples_are_recorded_raw_decorrelated_and_whitened(recorded_once, data):
@@ -189,7 +230,7 @@ def test_what_is_shown_is_drawn_by_the_seed(recorded_once, runs, data):
 def test_a_device_records_what_the_host_does(recorded_once, runs, data):
     with cupy_double.installed():
         record_figure3(runs[0], data, "cupy", pictures=True)
-    there, here = compression_of(runs[0]), compression_of(recorded_once / "seed0")
+    there, here = measures_of(runs[0]), measures_of(recorded_once / "seed0")
     assert there["correlations"] == pytest.approx(here["correlations"])
     for name in MAPS:
         for quantity in QUANTITIES:
@@ -206,7 +247,7 @@ def test_there_are_no_pictures_of_data_that_are_no_images(data, tmp_path):
     for _ in range(2):
         record_figure3(folder, plain, "numpy", pictures=True)
     assert not (folder / "pictures.npz").exists()
-    assert [len(values) for values in compression_of(folder)["formula"].values()] == [1] * 4  # nothing to replace
+    assert [len(values) for values in measures_of(folder)["formula"].values()] == [1] * 4  # nothing to replace
     assert draw_figure3(tmp_path, [folder]) == [tmp_path / "fig3c.png"]
 
 
@@ -243,7 +284,7 @@ def test_pictures_can_be_added(recorded_once, runs, data, monkeypatch):
     record_figure3(runs[0], data, "numpy")
     assert not (runs[0] / "pictures.npz").exists()
     before = contents(runs[0])
-    monkeypatch.setattr(room, "compressions", None)
+    monkeypatch.setattr(room, "measure_figure3", None)
     record_figure3(runs[0], data, "numpy", pictures=True)
     after = contents(runs[0])
     assert set(after) == {*before, "pictures.npz"}
@@ -259,9 +300,9 @@ def test_a_run_that_went_on_is_recorded_anew(runs, data):
     assert compression_table(runs[:1]) == []
     assert draw_figure3(runs[0], runs[:1]) == []
     record_figure3(runs[0], data, "numpy", pictures=True)
-    assert compression_of(runs[0])["epoch"] == 3
+    assert measures_of(runs[0])["epoch"] == 3
     assert pictures_of(runs[0])["epoch"] == 3
-    assert all(contents(runs[0])[name] != before[name] for name in ("compression.json", "pictures.npz"))
+    assert all(contents(runs[0])[name] != before[name] for name in ("figure3.json", "pictures.npz"))
 
 
 def test_a_record_is_whole_or_not_there(runs, data, monkeypatch):
@@ -274,7 +315,7 @@ def test_a_record_is_whole_or_not_there(runs, data, monkeypatch):
     monkeypatch.setattr(np, "savez", half)
     with pytest.raises(DataError, match=r"cannot write .*pictures\.npz"):
         record_figure3(runs[0], data, "numpy", pictures=True)
-    assert sorted(contents(runs[0])) == sorted([*contents(runs[1]), "compression.json"])
+    assert sorted(contents(runs[0])) == sorted([*contents(runs[1]), "figure3.json"])
 
 
 # ---------------------------------------------------------------- what cannot be recorded
@@ -299,23 +340,23 @@ def test_other_data_are_refused(runs, data):
     other = Dataset("other", data.test, data.train, 3, (3, 4))
     message = "seed0 learned from other data than other: give those"
     assert_refused(InputError, message, record_figure3, runs[0], other, "numpy")
-    assert "compression.json" not in contents(runs[0])
+    assert "figure3.json" not in contents(runs[0])
 
 
 @pytest.mark.parametrize(
     "text", ["", "[]", "{}", '{"formula": 1}', '{"epoch": 2, "correlations": [1], "formula": {}}', "\xff"]
 )
-def test_damaged_compressions_are_named(recorded, data, text):
-    (recorded[0] / "compression.json").write_text(text, encoding="latin-1")
-    message = r"compression\.json is damaged .*: remove it, and record it again"
+def test_damaged_measure_figure3_are_named(recorded, data, text):
+    (recorded[0] / "figure3.json").write_text(text, encoding="latin-1")
+    message = r"figure3\.json is damaged .*: remove it, and record it again"
     for use in (lambda: record_figure3(recorded[0], data, "numpy"), lambda: compression_table(recorded)):
         assert_refused(DataError, message, use)
 
 
-def test_compressions_that_lack_numbers_are_named(recorded):
-    record = compression_of(recorded[0])
+def test_measure_figure3_that_lack_numbers_are_named(recorded):
+    record = measures_of(recorded[0])
     record["formula"]["test_loss"].pop()
-    (recorded[0] / "compression.json").write_text(json.dumps(record))
+    (recorded[0] / "figure3.json").write_text(json.dumps(record))
     assert_refused(DataError, r"is damaged \(numbers are missing\)", compression_table, recorded)
 
 
@@ -332,7 +373,7 @@ def test_damaged_pictures_are_named(recorded, tmp_path):
 
 
 def test_the_table_holds_means_and_deviations_over_seeds(recorded):
-    records = [compression_of(folder) for folder in recorded]
+    records = [measures_of(folder) for folder in recorded]
     table = compression_table(recorded)
     assert [(row.linear_map, row.replaced) for row in table] == [(name, k) for name in MAPS for k in range(4)]
     for row in table:
@@ -375,7 +416,7 @@ def test_figures_show_what_is_recorded(recorded, tmp_path, monkeypatch):
     assert image_shape == shape_of_fields == (3, 4)
     assert list(blocks) == ["layer 1", "layer 2", "layer 3", "output layer"]
     assert all(np.array_equal(block, pictures[f"fields_{k}"]) for k, block in enumerate(blocks.values()))
-    records = [compression_of(folder) for folder in recorded[::-1]]
+    records = [measures_of(folder) for folder in recorded[::-1]]
     for curves, quantity in zip(
         seen["compression_curves"], ("test_accuracy", "train_accuracy", "test_loss"), strict=True
     ):
@@ -386,7 +427,7 @@ def test_figures_show_what_is_recorded(recorded, tmp_path, monkeypatch):
 
 def test_what_is_not_recorded_is_not_drawn(recorded, runs, tmp_path):
     assert draw_figure3(tmp_path, recorded[1:]) == [tmp_path / "fig3c.png"]
-    (recorded[0] / "compression.json").unlink()
+    (recorded[0] / "figure3.json").unlink()
     names = [path.name for path in draw_figure3(tmp_path, recorded[:1])]
     assert names == ["fig3a.png", "fig3b.png"]
     assert draw_figure3(tmp_path, runs) == draw_figure3(tmp_path, []) == []

@@ -130,9 +130,7 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome]) -> None:
         click.echo(table)
         click.echo("\nWritten: " + list_names(str(path) for path in files))
     if failed:
-        raise CopiError(
-            f"{len(failed)} of {len(outcomes)} runs failed: see above, and try those again or leave them out"
-        )
+        raise CopiError(f"{len(failed)} of {len(outcomes)} runs failed, see above: try them again, or leave them out")
 
 
 @click.command()

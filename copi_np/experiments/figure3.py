@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from copi_np.analysis import compress, least_squares_map, receptive_fields, stack_map
 from copi_np.archives import read_npz, write_npz
-from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
@@ -20,11 +19,11 @@ from copi_np.errors import DataError, InputError
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.network import Network
-from copi_np.training import evaluate, to_device
+from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
 
 NDArray = npt.NDArray[Any]
-COMPRESSION_FILE: Final = "compression.json"
+MEASURES_FILE: Final = "figure3.json"
 PICTURES_FILE: Final = "pictures.npz"
 MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}
 """What stands for replaced layers: the formula of Appendix B, and its reference."""
@@ -46,10 +45,9 @@ def record_figure3(
 ) -> None:
     """Measure the trained network of a run, and keep what Figure 3 shows of it in the run's folder.
 
-    compression.json: the mean absolute correlation of every layer's inputs; and accuracy and loss with 0, 1, .. layers
-    replaced by one matrix, from the second layer on, by the formula of Appendix B and by least squares. The loss, since
-    the class of a sample is its largest output, whatever its size: where inputs are correlated, the formula's outputs
-    may be several times too large.
+    figure3.json: what `measure_figure3` returns. Of compression it holds the loss too, since the class of a sample is
+    its largest output, whatever its size: where inputs are correlated, the formula's outputs may be several times too
+    large.
 
     pictures.npz: ten random test samples raw, behind the first lateral weights, and ZCA-whitened; and the standardized
     receptive fields of 100 random units of every layer, each in units of its largest weight.
@@ -72,22 +70,22 @@ def record_figure3(
     run = read_run(folder)
     if run.description.get("data_sha256") != data.fingerprint:
         raise InputError(f"the run in {folder} learned from other data than {data.name}: give those")
-    needs_compression = _compression_of(folder) is None
+    needs_measures = _measures_of(folder) is None
     needs_pictures = pictures and data.image_shape is not None and _pictures_of(folder) is None
-    if not needs_compression and not needs_pictures:
+    if not needs_measures and not needs_pictures:
         return
     network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
-    if needs_compression:
-        record = {"epoch": metadata["epoch"], **compressions(network, data)}
-        replace_text(folder / COMPRESSION_FILE, json.dumps(record, indent=1) + "\n")
+    if needs_measures:
+        record = {"epoch": metadata["epoch"], **measure_figure3(network, data)}
+        replace_text(folder / MEASURES_FILE, json.dumps(record, indent=1) + "\n")
     if needs_pictures:
         # the first two children of the seed are for weights and shuffling
         rng = np.random.default_rng(run.config.seed).spawn(3)[2]
         write_npz(folder / PICTURES_FILE, {"epoch": np.array(metadata["epoch"]), **_pictures(network, data, rng)})
 
 
-def compressions(network: Network, data: Dataset) -> dict[str, Any]:
-    """What becomes of a network when the layers behind the first are replaced by one matrix, more and more of them.
+def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
+    """The numbers behind Figure 3: how decorrelated a network is, how digit-like its units are, what compression costs.
 
     Parameters
     ----------
@@ -96,12 +94,24 @@ def compressions(network: Network, data: Dataset) -> dict[str, Any]:
 
     Returns
     -------
-    measures : dict         "correlations": mean absolute correlation of every layer's inputs x, on all training
-                            samples; and for each of `MAPS` the `QUANTITIES`, lists of one number for 0, 1, .. layers
-                            replaced
+    measures : dict         lists with one number a layer: "correlations", the mean absolute correlation of its inputs
+                            x; "likeness", of the receptive fields of its units to the class that they fit best, the
+                            median of sizes; "against", the share of units with a likeness below 0; all of them on the
+                            training samples. And for each of `MAPS` the `QUANTITIES`, lists of one number for 0, 1, ..
+                            layers replaced by one matrix, from the second layer on
     """
     train, test = (to_device(network, split, data.n_classes) for split in (data.train, data.test))
-    measures: dict[str, Any] = {"correlations": _correlations(network, train.inputs)}
+    correlations, templates = _correlations_and_templates(network, train)
+    to_host = network.backend.to_host
+    likenesses = [
+        likeness(to_host(receptive_fields(network, train.inputs, k, standardized=True)), templates)
+        for k in range(len(network.layers))
+    ]
+    measures: dict[str, Any] = {
+        "correlations": correlations,
+        "likeness": [float(np.median(np.abs(values))) for values in likenesses],
+        "against": [float(np.mean(values < 0)) for values in likenesses],
+    }
     for name, linear_map in MAPS.items():
         kept = range(len(network.layers), 1, -1)  # L layers: one is replaced by a matrix, and then more
         networks = (compress(network, train.inputs, keep, linear_map=linear_map) for keep in kept)
@@ -111,14 +121,39 @@ def compressions(network: Network, data: Dataset) -> dict[str, Any]:
     return measures
 
 
-def _correlations(network: Network, y0: Array) -> list[float]:
-    """Mean absolute correlation of every layer's inputs x, over all samples."""
+def likeness(fields: NDArray, templates: NDArray) -> NDArray:
+    """Likeness of receptive fields to the class that each fits best, for better or for worse.
+
+    Parameters
+    ----------
+    fields : (O, I) array       standardized
+    templates : (K, I) array    what sets each class apart: its mean, minus the mean of all classes
+
+    Returns
+    -------
+    (O,) array                  cosine to the template for which it is largest in size, -1 to 1; 0 for a field of zeros
+    """
+    sizes = np.outer(np.linalg.norm(fields, axis=1), np.linalg.norm(templates, axis=1))
+    cosines = fields @ templates.T / np.where(sizes > 0, sizes, 1)
+    best = np.argmax(np.abs(cosines), axis=1)
+    return np.asarray(cosines[np.arange(len(fields)), best])
+
+
+def _correlations_and_templates(network: Network, train: DeviceSplit) -> tuple[list[float], NDArray]:
+    """Mean absolute correlation of every layer's inputs x; and the classes' templates in the first layer's, by rms."""
+    xp, to_host = network.backend.xp, network.backend.to_host
     moments: list[Any] = [0.0] * len(network.layers)
-    n_samples = int(y0.shape[0])
+    sums: Any = 0.0
+    n_samples = int(train.inputs.shape[0])
     for start in range(0, n_samples, CHUNK):
-        trace = network.forward(y0[start : min(start + CHUNK, n_samples), :])
-        moments = [moment + x.T @ x for moment, x in zip(moments, trace.x, strict=True)]
-    return [mean_absolute_correlation(moment) for moment in moments]
+        rows = slice(start, min(start + CHUNK, n_samples))
+        xs = network.forward(train.inputs[rows, :]).x
+        moments = [moment + x.T @ x for moment, x in zip(moments, xs, strict=True)]
+        sums += train.targets[rows, :].T @ xs[0]
+    rms = np.sqrt(to_host(xp.linalg.diagonal(moments[0])) / n_samples)
+    counts = to_host(xp.sum(train.targets, axis=0))[:, None]
+    means = to_host(sums) / np.where(counts > 0, counts, 1) / np.where(rms > 0, rms, 1)
+    return [mean_absolute_correlation(moment) for moment in moments], means - means.mean(axis=0)
 
 
 def _pictures(network: Network, data: Dataset, rng: np.random.Generator) -> dict[str, NDArray]:
@@ -170,6 +205,28 @@ class CompressionRow(NamedTuple):
     test_accuracy: Statistic
     train_loss: Statistic
     test_loss: Statistic
+
+
+class LayerRow(NamedTuple):
+    """One layer of the networks as trained, counted from 1: means and standard deviations over seeds."""
+
+    layer: int
+    correlation: Statistic
+    likeness: Statistic
+    against: Statistic
+
+
+def layer_table(run_folders: Iterable[str | Path]) -> list[LayerRow]:
+    """How decorrelated the inputs of each layer are, and how digit-like the fields of its units.
+
+    Parameters and errors are those of `compression_table`.
+    """
+    records = _records(run_folders)
+    names = ("correlations", "likeness", "against")
+    n_layers = len(records[0]["correlations"]) if records else 0
+    return [
+        LayerRow(k + 1, *(statistic(record[name][k] for record in records) for name in names)) for k in range(n_layers)
+    ]
 
 
 def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]:
@@ -231,27 +288,33 @@ def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path]) -> list[
 
 def _curves(run_folders: Iterable[str | Path]) -> dict[str, dict[str, NDArray]]:
     """For each of `MAPS`, the `QUANTITIES` (S, K) of S runs with 0 to K - 1 layers replaced; empty without records."""
-    records = [record for record in map(_compression_of, map(Path, run_folders)) if record is not None]
-    if not records:
-        return {}
-    lengths = {len(record["correlations"]) for record in records}
-    if len(lengths) > 1:
-        raise InputError(f"compressed networks of {sorted(lengths)} layers: choose runs that differ by seed alone")
+    records = _records(run_folders)
     return {
         name: {quantity: np.array([record[name][quantity] for record in records]) for quantity in QUANTITIES}
         for name in MAPS
+        if records
     }
 
 
-def _compression_of(folder: Path) -> dict[str, Any] | None:
+def _records(run_folders: Iterable[str | Path]) -> list[dict[str, Any]]:
+    """What `measure_figure3` returned for these runs, where it is on record; or an error if their depths differ."""
+    records = [record for record in map(_measures_of, map(Path, run_folders)) if record is not None]
+    lengths = {len(record["correlations"]) for record in records}
+    if len(lengths) > 1:
+        raise InputError(f"networks of {sorted(lengths)} layers: choose runs that differ by seed alone")
+    return records
+
+
+def _measures_of(folder: Path) -> dict[str, Any] | None:
     """The record in a run's folder, or None if there is none, or the run went on since."""
-    path = folder / COMPRESSION_FILE
+    path = folder / MEASURES_FILE
     if not path.is_file():
         return None
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         lengths = {len(record[name][quantity]) for name in MAPS for quantity in QUANTITIES}
-        if lengths != {len(record["correlations"])}:
+        by_layer = {len(record[name]) for name in ("correlations", "likeness", "against")}
+        if lengths != by_layer or len(by_layer) != 1:
             raise ValueError("numbers are missing")
         return record if record["epoch"] == _n_epochs(folder) else None
     except (OSError, KeyError, TypeError, ValueError) as error:

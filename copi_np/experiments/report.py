@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from copi_np.errors import DataError, list_names
 from copi_np.experiments.diagnostics import read_diagnostics
-from copi_np.experiments.figure3 import COMPRESSION_FILE, compression_table, draw_figure3
+from copi_np.experiments.figure3 import MEASURES_FILE, compression_table, draw_figure3, layer_table
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, Statistic, compare, group_runs
 
@@ -27,6 +27,15 @@ EXPLANATION: Final = (
     "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
     "best test accuracy is chosen on the test set, for each seed at its own epoch, so it is optimistic. The column "
     "behind it is the epoch that first reaches 99 % of the highest training accuracy."
+)
+
+ABOUT_COMPRESSION: Final = (
+    "Layers from the second on, replaced by one matrix without retraining, in {} of these networks: by the formula of "
+    "Appendix B, and by least squares for comparison."
+)
+ABOUT_LAYERS: Final = (
+    "The layers of these networks as trained: mean absolute correlation of their inputs x; likeness of the receptive "
+    "fields of their units to the class that each fits best (cosine, median of sizes); units against their class."
 )
 
 
@@ -115,14 +124,14 @@ def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> 
         parts.append(f"{groups[0].label} on the test set, less each of the others with the same seed, in points:")
         parts.append(rows_of(["less", "epoch", "difference", "ahead in"], rows))
     if folders := figure3_folders(groups):
-        parts += compression_parts(folders)
+        parts += figure3_parts(folders)
     parts += remarks(groups, runs)
     parts += [f"Ran on {environment}." for environment in environments(runs)]
     return "\n\n".join(parts) + "\n"
 
 
-def compression_parts(folders: Sequence[Path]) -> list[str]:
-    """Figure 3C as a table."""
+def figure3_parts(folders: Sequence[Path]) -> list[str]:
+    """Figure 3, B and C, as tables."""
     rows = [
         [
             str(row.replaced),
@@ -133,11 +142,16 @@ def compression_parts(folders: Sequence[Path]) -> list[str]:
         for row in compression_table(folders)
         if row.replaced or row.linear_map == "formula"
     ]
-    text = (
-        f"Layers from the second on, replaced by one matrix without retraining, in {len(folders)} of these networks: "
-        "by the formula of Appendix B, and by least squares for comparison."
-    )
-    return [text, rows_of(["layers replaced", "matrix", "train %", "test %", "test loss"], rows)]
+    layers = [
+        [str(row.layer), plus_minus(row.correlation, 4), plus_minus(row.likeness, 2), percent(row.against)]
+        for row in layer_table(folders)
+    ]
+    return [
+        ABOUT_COMPRESSION.format(len(folders)),
+        rows_of(["layers replaced", "matrix", "train %", "test %", "test loss"], rows),
+        ABOUT_LAYERS,
+        rows_of(["layer", "correlation", "likeness", "against %"], layers),
+    ]
 
 
 def rows_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -218,7 +232,7 @@ def draw(root: Path, title: str, groups: Sequence[Group]) -> list[Path]:
 def figure3_folders(groups: Sequence[Group]) -> list[Path]:
     """The folders of the runs that Figure 3 is of: those of the first group with a record of compression."""
     for group in groups:
-        folders = [run.folder for run in group.runs if (run.folder / COMPRESSION_FILE).is_file()]
+        folders = [run.folder for run in group.runs if (run.folder / MEASURES_FILE).is_file()]
         if folders:
             return folders
     return []
