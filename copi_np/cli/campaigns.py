@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -88,21 +88,23 @@ def reproduce(
                 bar.drop(n_epochs)
             outcomes.append(outcome)
         if figure == "fig3":
-            analyse(outcomes, data, chosen_backend)
+            outcomes = list(analysed(outcomes, data, chosen_backend, stop))
     show(out, title, outcomes)
 
 
-def analyse(outcomes: Sequence[Outcome], data: Dataset, backend: Backend) -> None:
-    """Record what Figure 3 shows of the finished networks; pictures of the first of each method."""
+def analysed(outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal) -> Iterator[Outcome]:
+    """Record what Figure 3 shows of the finished networks, unless it is on record: pictures of the first seed alone."""
     from copi_np.experiments.figure3 import record_figure3
 
-    click.echo("Samples, receptive fields and compression, unless they are on record ..", err=True)
-    with_pictures = set()
+    click.echo("\nSamples, receptive fields and compression ..", err=True)
     for outcome in outcomes:
-        if outcome.failure is None:
-            method = outcome.config.method
-            record_figure3(outcome.folder, data, backend, pictures=method not in with_pictures)
-            with_pictures.add(method)
+        stop.check()
+        try:
+            if outcome.failure is None:
+                record_figure3(outcome.folder, data, backend, pictures=outcome.config.seed == 0)
+        except CopiError as error:
+            outcome = outcome._replace(failure=str(error))
+        yield outcome
 
 
 def names(text: str) -> list[str]:

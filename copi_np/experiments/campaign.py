@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -76,6 +77,7 @@ def grid(
     ------
     InputError, DataError   if a value cannot be used, or the data set cannot be had
     """
+    load = cache(load)  # the same for all methods, and large
     bases = {method: config_from_options({**options, "method": method, "seed": 0}, load) for method in methods}
     variations = variations or {}
     configs = []
