@@ -50,7 +50,15 @@ include_patterns = [
     "CONTRIBUTING.md",
     "CHANGELOG.md",
 ]
-exclude_patterns = [".*", "build", "site", "mutants", "runs"]  # where there is nothing to look for
+exclude_patterns = [
+    ".*",
+    "build",
+    "site",
+    "mutants",
+    "runs",
+    "reproduce",
+    "sweep",
+]  # where there is nothing to look for
 templates_path = ["_templates"]
 highlight_language = "text"
 
@@ -110,7 +118,7 @@ html_extra_path = ["_extra"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 # pages without chapters need no list of them
-html_sidebars = {f"docs/{page}": [] for page in ("index", "use", "theory", "claims", "performance")} | {
+html_sidebars = {f"docs/{page}": [] for page in ("index", "use", "theory", "claims", "reproduction", "performance")} | {
     "results/README": [],
     "source/**": [],
 }

@@ -1,0 +1,105 @@
+"""Measured results: tables are what the records say, pages show those tables, and nothing large is kept."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from copi_np.experiments.records import find_runs
+from copi_np.experiments.report import write_report
+
+ROOT = Path(__file__).parents[1]
+CAMPAIGNS = sorted(path.parent for path in (ROOT / "results").glob("*/table.md"))
+
+
+@pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)
+def test_tables_are_what_the_records_say(folder, tmp_path):
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    title = (folder / "table.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    _, files = write_report(tmp_path, title)
+    for name in ("table.md", "summary.json"):
+        assert (tmp_path / name).read_text(encoding="utf-8") == (folder / name).read_text(encoding="utf-8")
+    assert {path.name for path in files} == {path.name for path in folder.iterdir() if path.is_file()}
+
+
+@pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)
+def test_runs_are_whole_and_named_after_their_configuration(folder):
+    for run in find_runs(folder):
+        assert run.failure is None
+        assert run.folder.name == run.description["name"]
+        assert run.description["versions"]["copi-np"]
+        assert not Path(run.config.dataset).is_absolute()
+
+
+def test_no_weights_and_nothing_large_is_kept():
+    tracked = [path for folder in CAMPAIGNS for path in folder.rglob("*") if path.is_file()]
+    kept = [path for path in tracked if path.name not in ("checkpoint.npz", ".lock")]  # which git ignores
+    assert max(path.stat().st_size for path in kept) < 2_000_000
+    assert {path.suffix for path in kept} <= {".json", ".jsonl", ".md", ".png", ".npz"}
+
+
+def test_pages_show_the_tables_of_the_results():
+    command = [sys.executable, str(ROOT / "tools" / "embed_tables.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+# -------------------------------------------------------------------------------- numbers in the text of pages
+
+TABLES = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "results").glob("*/table.md")))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reproduction.md", "docs/claims.md"])
+def test_means_and_deviations_are_in_a_table(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"\d+\.\d+ ± \d+\.\d+", text)
+    assert len(shown) > 5
+    assert [value for value in shown if value not in TABLES] == []
+
+
+COPI, FA, DECOR, ADAM = "COPI (BP)", "COPI (FA)", "BP + decorrelation", "BP (Adam)"
+
+
+def summary(folder, label):
+    groups = json.loads((ROOT / "results" / folder / "summary.json").read_text())
+    return next(group for group in groups if group["label"] == label)
+
+
+def likenesses(name, unit, form):
+    """A measure of Figure 3 by layer, the mean of all seeds on MNIST."""
+    paths = sorted((ROOT / "results" / "mnist" / "runs").glob("copi-bp_*/figure3.json"))
+    records = [json.loads(path.read_text())[name] for path in paths]
+    return [format(unit * sum(values) / len(values), form) for values in zip(*records, strict=True)]
+
+
+def on_record(folder, label, quantity, digits=2):
+    value = summary(folder, label)[quantity]["mean"]
+    return f"{value * (100 if 'accuracy' in quantity else 1):.{digits}f}"
+
+
+@pytest.mark.parametrize(
+    ("page", "written", "numbers"),
+    [
+        (
+            "docs/claims.md",
+            "COPI {}, `bp-decor` {}, Adam {}; journal's: COPI and `bp-decor` {}, on mnist-5k COPI {}, `bp-decor` {}",
+            [
+                *(on_record("mnist", label, "epochs_to_peak", 1) for label in (COPI, DECOR, ADAM)),
+                on_record("mnist-journal", COPI, "epochs_to_peak", 1),
+                *(on_record("mnist-5k", label, "epochs_to_peak", 1) for label in (COPI, DECOR)),
+            ],
+        ),
+        ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
+        ("docs/claims.md", "against their digit: {}, {}, {}, {} % (five", likenesses("against", 100, ".0f")),
+    ],
+)
+def test_other_numbers_are_on_record(page, written, numbers):
+    """Wherever lines are broken."""
+    flat = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert written.format(*numbers) in flat
