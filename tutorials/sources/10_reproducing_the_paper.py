@@ -366,6 +366,7 @@ def figure_2(groups, highest):
     return figure
 
 
+# %%
 mnist = groups_of("mnist")
 figure_2(mnist, highest=100.5)
 
