@@ -102,6 +102,27 @@ def test_figures_are_figures_and_leave_no_state():
         assert width > 300
 
 
+def test_several_seeds_are_a_mean_with_an_envelope():
+    """The standard deviation, n - 1 in the denominator, over the epochs that all seeds have."""
+    seeds = [history(0.0), history(0.1), history(0.05, n=2)]
+    accuracy, loss = learning_curves({"COPI (BP)": seeds, "one": history(0.0)}).axes
+    for axes, unit, name in ((accuracy, 100, "test_accuracy"), (loss, 1, "test_loss")):
+        line = drawn(axes)[COLOURS[0], "-"]
+        values = unit * np.array([[getattr(record, name) for record in run[:2]] for run in seeds])
+        assert line.get_xdata().tolist() == [1, 2]
+        assert np.allclose(line.get_ydata(), values.mean(axis=0))
+        _, test = axes.collections  # of several seeds alone
+        low, high = (test.get_paths()[0].vertices[:, 1].min(), test.get_paths()[0].vertices[:, 1].max())
+        deviation = values.std(axis=0, ddof=1)
+        assert low == pytest.approx((values.mean(axis=0) - deviation).min())
+        assert high == pytest.approx((values.mean(axis=0) + deviation).max())
+
+
+def test_a_title_stands_above_both_panels():
+    assert learning_curves(HISTORIES, "MNIST").get_suptitle() == "MNIST"
+    assert learning_curves(HISTORIES).get_suptitle() == ""
+
+
 def test_a_single_epoch_can_be_drawn():
     assert saved_size(learning_curves({"a": history(0, n=1)}))[0] > 300
 

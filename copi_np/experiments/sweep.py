@@ -160,7 +160,7 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
             threads_per_worker=1,
             processes=True,
             memory_limit=None,
-            dashboard_address=None,
+            dashboard_address=":0",  # any free port: another cluster may have the usual one
             silence_logs=CRITICAL,
         )
         with cluster, Client(cluster) as client:

@@ -1,0 +1,60 @@
+"""Progress bars: which run, how many epochs of all, and that they end where they should."""
+
+from __future__ import annotations
+
+import pytest
+
+from copi_np.progress import CampaignBar, ProgressBar
+from copi_np.training import EpochRecord
+
+RECORD = EpochRecord(2, 0.9, 0.8123, 0.1, 0.2, [0.0], 1.0)
+
+
+def run(bar, n_epochs, n_batches):
+    for _ in range(n_epochs):
+        for batch in range(1, n_batches + 1):
+            bar.on_batch(batch, n_batches)
+        bar.on_epoch(None, RECORD)
+
+
+def test_a_run_fills_its_bar(capsys):
+    """However many batches an epoch has: their parts add up to one."""
+    for n_batches in (1, 3, 7, 1200):
+        with ProgressBar("COPI (BP)", 3) as bar:
+            run(bar, 3, n_batches)
+            assert bar._bar.n == pytest.approx(3)
+            assert bar._bar.n <= bar._bar.total == 3
+        line = capsys.readouterr().err.replace("\r", "\n").splitlines()[-1]
+        assert line.startswith("COPI (BP) ")
+        assert "2/3: train 90.0 test 81.2 %" in line
+        assert len(line) <= 80
+
+
+def test_a_campaign_has_one_bar_for_all_runs(capsys):
+    with CampaignBar(3, 5) as bar:
+        bar.begin("COPI (BP), seed 0")
+        run(bar, 2, 4)
+        bar.begin("BP + decorrelation, seed 0")
+        bar.on_batch(1, 4)
+        bar.drop(2)  # of three epochs that were to do
+        bar.begin("COPI (BP), seed 1")
+        run(bar, 1, 4)
+        assert bar._bar.total == 3
+        assert bar._bar.n == 3
+    lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
+    assert lines[-1].startswith("3/3 COPI (BP), seed 1 ")
+    assert "test 81.2 %" in lines[-1]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_bar_can_be_told_what_is_left(capsys):
+    with CampaignBar(2, 10) as bar:
+        for left in (10, 7, 7, 8, 0):
+            bar.set_left(left)
+        assert bar._bar.n == 10
+
+
+def test_nothing_to_do_shows_no_bar(capsys):
+    with CampaignBar(2, 0):
+        pass
+    assert capsys.readouterr().err == ""
