@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.records import find_runs
 from copi_np.experiments.report import write_report
 
@@ -64,6 +65,8 @@ def test_means_and_deviations_are_in_a_table(page):
 
 
 COPI, FA, DECOR, ADAM = "COPI (BP)", "COPI (FA)", "BP + decorrelation", "BP (Adam)"
+METHODS = (COPI, DECOR, ADAM, FA)
+BEST = ("train_accuracy", "peak_test_accuracy")
 
 
 def summary(folder, label):
@@ -76,6 +79,33 @@ def likenesses(name, unit, form):
     paths = sorted((ROOT / "results" / "mnist" / "runs").glob("copi-bp_*/figure3.json"))
     records = [json.loads(path.read_text())[name] for path in paths]
     return [format(unit * sum(values) / len(values), form) for values in zip(*records, strict=True)]
+
+
+def compressed(folder, replaced):
+    """Test accuracy with so many layers replaced by the formula, the mean of all seeds."""
+    records = [json.loads(path.read_text()) for path in (ROOT / "results" / folder / "runs").glob("*/figure3.json")]
+    return [f"{100 * sum(record['formula']['test_accuracy'][replaced] for record in records) / len(records):.2f}"]
+
+
+def last_layers(method):
+    """Diagnostics of the last epoch on mnist-5k, a list of layers for each seed."""
+    folders = sorted((ROOT / "results" / "mnist-5k" / "runs").glob(f"{method}_*"))
+    return [read_diagnostics(folder)[-1].layers for folder in folders]
+
+
+def last_angles(method):
+    angles = [[layer.angle for layer in layers[:-1]] for layers in last_layers(method)]
+    return [f"{sum(values) / len(values):.0f}" for values in zip(*angles, strict=True)]
+
+
+def extremes_of_R(method):
+    spectra = [layers[0].spectrum for layers in last_layers(method)]
+    return [f"{sum(spectrum[end] for spectrum in spectra) / len(spectra):.2f}" for end in (0, -1)]
+
+
+def lateral():
+    """All layers with lateral weights."""
+    return [layer for layers in last_layers("*") for layer in layers if layer.spectrum is not None]
 
 
 def on_record(folder, label, quantity, digits=2):
@@ -94,6 +124,28 @@ def on_record(folder, label, quantity, digits=2):
                 on_record("mnist-journal", COPI, "epochs_to_peak", 1),
                 *(on_record("mnist-5k", label, "epochs_to_peak", 1) for label in (COPI, DECOR)),
             ],
+        ),
+        (
+            "docs/reproduction.md",
+            "| MNIST {}, {}, {}, {}; mnist-5k, journal's schedule, {}, {}, {}, {} |",
+            [on_record(folder, x, "epochs_to_peak", 1) for folder in ("mnist", "mnist-5k") for x in METHODS],
+        ),
+        ("docs/reproduction.md", "likeness {}, {}, {}, {} in layers 1 to 4", likenesses("likeness", 1, ".2f")),
+        ("docs/reproduction.md", "(here {} and {}), backpropagation", [on_record("mnist", COPI, q) for q in BEST]),
+        ("docs/reproduction.md", "99.89 and 96.3 ({} and {})", [on_record("mnist", DECOR, q) for q in BEST]),
+        (
+            "docs/reproduction.md",
+            "With feedback alignment COPI comes to {} %",
+            [on_record("mnist", FA, "test_accuracy")],
+        ),
+        ("docs/reproduction.md", "still classify {} %", compressed("mnist-deep", 6)),
+        ("docs/reproduction.md", "to {}, {} and {}° in layers 1 to 3", last_angles("copi-fa")),
+        ("docs/reproduction.md", "largest is {} and the smallest {};", extremes_of_R("copi-fa")),
+        ("docs/reproduction.md", "it moves by {} at most", [f"{max(abs(x.log_volume) for x in lateral()):.5f}"]),
+        (
+            "docs/reproduction.md",
+            "not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
+            [f"{100 * max(x.asymmetry for x in lateral()):.1f}"],
         ),
         ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
         ("docs/claims.md", "against their digit: {}, {}, {}, {} % (five", likenesses("against", 100, ".0f")),
