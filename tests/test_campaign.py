@@ -14,6 +14,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from tiny import write_tiny
 
 from copi_np import DataError, DivergenceError, InputError
 from copi_np.checkpoint import load_network, save_network
@@ -31,13 +32,7 @@ SECONDS = re.compile('"seconds": [0-9.e+-]+')
 
 @pytest.fixture
 def data(tmp_path):
-    rng = np.random.default_rng(11)
-    arrays = {}
-    for part, n in (("train", 23), ("test", 9)):
-        labels = rng.permutation(np.arange(n) % 3)
-        arrays |= {f"x_{part}": np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6)), f"y_{part}": labels}
-    np.savez(tmp_path / "tiny.npz", **arrays)
-    return load_dataset(tmp_path / "tiny.npz")
+    return load_dataset(write_tiny(tmp_path))
 
 
 @pytest.fixture

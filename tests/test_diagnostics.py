@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
+from tiny import write_tiny
 
 from copi_np import DataError, InputError, Network
 from copi_np.datasets import load_dataset
@@ -110,13 +111,7 @@ def test_a_batch_that_does_not_fit_is_refused():
 
 @pytest.fixture
 def data(tmp_path):
-    rng = np.random.default_rng(11)
-    arrays = {}
-    for part, n in (("train", 23), ("test", 9)):
-        labels = rng.permutation(np.arange(n) % 3)
-        arrays |= {f"x_{part}": np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6)), f"y_{part}": labels}
-    np.savez(tmp_path / "tiny.npz", **arrays)
-    return load_dataset(tmp_path / "tiny.npz")
+    return load_dataset(write_tiny(tmp_path))
 
 
 @pytest.fixture

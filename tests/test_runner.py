@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from tiny import write_tiny
 
 from copi_np import CopiError, DivergenceError, InputError, Network
 from copi_np.checkpoint import load_network
@@ -37,15 +38,7 @@ FILES = [".lock", "checkpoint.npz", "history.jsonl", "run.json"]
 
 @pytest.fixture
 def npz(tmp_path):
-    rng = np.random.default_rng(11)
-    arrays = {}
-    for part, n in (("train", 23), ("test", 9)):
-        labels = rng.permutation(np.arange(n) % 3)
-        arrays[f"x_{part}"] = np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6))
-        arrays[f"y_{part}"] = labels
-    path = tmp_path / "tiny.npz"
-    np.savez(path, **arrays)
-    return path
+    return write_tiny(tmp_path)
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
+from tiny import write_tiny
 
 from copi_np import BackendError, InputError
 from copi_np.datasets import load_dataset
@@ -30,13 +30,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pyte
 
 @pytest.fixture
 def data(tmp_path):
-    rng = np.random.default_rng(11)
-    arrays = {}
-    for part, n in (("train", 600), ("test", 9)):
-        labels = rng.permutation(np.arange(n) % 3)
-        arrays |= {f"x_{part}": np.eye(3, 6)[labels] + rng.normal(0, 0.3, (n, 6)), f"y_{part}": labels}
-    np.savez(tmp_path / "tiny.npz", **arrays)
-    return load_dataset(tmp_path / "tiny.npz")
+    return load_dataset(write_tiny(tmp_path, n_train=600))
 
 
 @pytest.fixture
