@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics
 from copi_np.plotting.style import STYLE, colours
+
+NOT_TRAINED: Final = "no lateral weights"
 
 
 def diagnostic_curves(
@@ -26,9 +29,9 @@ def diagnostic_curves(
 
     Returns
     -------
-    figure : Figure                 panels of R are empty for a network without lateral weights
+    figure : Figure                 panels of R say so where a network has no lateral weights
     """
-    with rc_context(STYLE):
+    with rc_context(STYLE | {"axes.titlesize": "medium"}):
         figure = Figure(figsize=(10, 6), layout="constrained")
         if title is not None:
             figure.suptitle(title)
@@ -47,24 +50,48 @@ def diagnostic_curves(
             if last is not None:
                 spectrum.plot(RANKS, last, **line)
         _label(panels)
+        _scale_angles(angle)
+        if spectrum.lines:
+            _scale_spectrum(spectrum)
+        correlation.plot([], [], ":", color="gray", label="before R")
         handles, labels = correlation.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 9), frameon=False)
     return figure
 
 
 def _label(panels: Any) -> None:
     (angle, correlation, loss), (power, asymmetry, spectrum) = panels
-    angle.set(title="angle to backpropagation", ylabel="degrees", ylim=(-3, 93), yticks=(0, 30, 60, 90))
-    correlation.set(title="correlation of inputs (dotted: before R)", ylabel="mean absolute")
+    angle.set(title="angle to backpropagation", ylabel="degrees")
+    correlation.set(title="correlation of inputs x", ylabel="mean absolute")
     correlation.set_ylim(bottom=0)
-    loss.set(title="decorrelation loss", yscale="log")
-    power.set(title="mean square of x (median; 25 to 75 %)", yscale="log")
+    loss.set(title="decorrelation loss of x", yscale="log")
+    power.set(title="mean square of x", ylabel="median, and 25 to 75 %", yscale="log")
     asymmetry.set(title="asymmetry of R", ylabel="‖R - Rᵀ‖ / ‖R‖")
-    asymmetry.set_ylim(bottom=0)
-    spectrum.set(title="singular values of R, last epoch", xlabel="relative rank", yscale="log")
+    spectrum.set(title="singular values of R, last epoch", xlabel="relative rank")
     for axes in (angle, correlation, loss, power, asymmetry):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
+    for axes in (asymmetry, spectrum):
+        if axes.lines:
+            axes.set_ylim(bottom=0)
+        else:
+            axes.set(xticks=[], yticks=[])
+            axes.text(0.5, 0.5, NOT_TRAINED, transform=axes.transAxes, ha="center", color="gray")
+
+
+def _scale_angles(axes: Any) -> None:
+    """From 0 to 90 degrees, at a right angle a line; further where a signal points away from that of BP."""
+    axes.axhline(90, color="gray", linestyle="--", linewidth=1)
+    axes.set_ylim(-3, max(93, axes.dataLim.y1 + 3))
+    axes.yaxis.set_major_locator(MultipleLocator(30))
+
+
+def _scale_spectrum(axes: Any) -> None:
+    """Logarithmic, in plain numbers: singular values often span less than a decade."""
+    axes.set_yscale("log")
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _plot(axes: Any, epochs: Sequence[int], values: Sequence[float | None], **line: Any) -> None:
@@ -76,4 +103,6 @@ def _plot(axes: Any, epochs: Sequence[int], values: Sequence[float | None], **li
 def _band(axes: Any, epochs: Sequence[int], quantiles: Any, **line: Any) -> None:
     low, middle, high = (quantiles[:, SHARES.index(share)] for share in (0.25, 0.5, 0.75))
     axes.plot(epochs, middle, **line)
-    axes.fill_between(epochs, low, high, color=line["color"], alpha=0.15, linewidth=0)
+    axes.fill_between(epochs, low, high, color=line["color"], alpha=0.12, linewidth=0)
+    for edge in (low, high):  # where bands overlap, their edges still tell them apart
+        axes.plot(epochs, edge, color=line["color"], linewidth=0.6)
