@@ -10,13 +10,14 @@ import pytest
 from matplotlib.figure import Figure
 from tiny import write_tiny
 
-from copi_np import DataError, InputError, Network
+from copi_np import DataError, InputError, Network, load_network
 from copi_np.datasets import load_dataset
-from copi_np.diagnostics import RANKS, SHARES, diagnose
+from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
 from copi_np.errors import StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
+from copi_np.experiments.records import CHECKPOINT_FILE
 from copi_np.experiments.runner import train_into
 from copi_np.plotting import diagnostic_curves
 from copi_np.training import Callback
@@ -79,6 +80,17 @@ def test_every_number_is_what_plain_numpy_gives(error_signal):
     assert json.loads(json.dumps(found[1].as_dict())) == found[1].as_dict()
 
 
+def test_ranks_are_those_of_the_whole_spectrum_and_close_at_its_ends():
+    """Of singular values 1 to 201, which are their own ranks, whatever their order in R."""
+    network = Network([201, 2], rng=np.random.default_rng(0), dtype="float64")
+    network.layers[0].R = np.diag(np.random.default_rng(0).permutation(201) + 1.0)
+    spectrum = np.array(diagnose(network, np.eye(2, 201), np.eye(2))[0].spectrum)
+    assert (spectrum[0], spectrum[10], spectrum[-1]) == pytest.approx((201, 101, 1))
+    assert spectrum == pytest.approx(201 - np.round(200 * np.array(RANKS)))
+    steps = -np.diff(spectrum)
+    assert max(steps[0], steps[-1]) < 3 < 15 < min(steps[9], steps[10])
+
+
 def test_without_lateral_weights_there_is_nothing_to_say_of_them():
     network, y0, targets = make_network(decorrelation=None)
     for numbers in diagnose(network, y0, targets):
@@ -124,9 +136,17 @@ def without_seconds(folder):
     return [json.loads(line) | {"seconds": 0} for line in lines]
 
 
+def saved(folder):
+    """All weights, to the byte, and the state of the generator that shuffles."""
+    network, metadata = load_network(folder / CHECKPOINT_FILE, "numpy")
+    weights = [array.tobytes() for layer in network.layers for array in (layer.W, layer.R)]
+    return weights, [B.tobytes() for B in network.feedback[:-1]], metadata["shuffling"]
+
+
 def test_measuring_changes_nothing(tmp_path, config, data):
     train_into(tmp_path / "with", config, data, "numpy", diagnostics=True)
     train_into(tmp_path / "without", config, data, "numpy")
+    assert saved(tmp_path / "with") == saved(tmp_path / "without")
     assert without_seconds(tmp_path / "with") == without_seconds(tmp_path / "without")
     assert not (tmp_path / "without" / DIAGNOSTICS_FILE).exists()
     assert read_diagnostics(tmp_path / "without") == []
@@ -143,6 +163,13 @@ def test_every_epoch_is_measured_the_untrained_network_too(tmp_path, config, dat
     for moment, line in zip(found[1:], history, strict=True):
         losses = [layer.decorrelation_loss for layer in moment.layers]
         assert losses == pytest.approx(line["decorrelation_loss"])
+
+
+def test_the_first_training_samples_are_measured(tmp_path, config, data, monkeypatch):
+    monkeypatch.setattr("copi_np.experiments.diagnostics.N_MONITORED", 7)
+    train_into(tmp_path / "run", config, data, "numpy", diagnostics=True)
+    first = read_diagnostics(tmp_path / "run")[0].layers[0]
+    assert first.power_before[-1] == pytest.approx((data.train.inputs[:7] ** 2).mean(axis=0).max())
 
 
 class Kill(Callback):
@@ -195,7 +222,36 @@ def test_damaged_diagnostics_are_an_error(tmp_path, content):
         read_diagnostics(tmp_path)
 
 
+def test_half_a_last_line_is_not_read(tmp_path, config, data):
+    folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
+    found, text = read_diagnostics(folder), (folder / DIAGNOSTICS_FILE).read_text()
+    (folder / DIAGNOSTICS_FILE).write_text(text[:-100])
+    assert read_diagnostics(folder) == found[:-1]
+
+
 # -------------------------------------------------------------------------------------------------------- drawn
+
+
+def moments(*angles, n_epochs=3, spectrum=None):
+    """Made-up diagnostics of a layer for each list of angles, one an epoch; all quantities change a lot."""
+    spectrum = list(np.linspace(2, 0.5, len(RANKS))) if spectrum is None else spectrum
+    made = []
+    for e in range(n_epochs):
+        power = [10.0 ** (n + 2 * e) for n in range(len(SHARES))]
+        layers = [
+            LayerDiagnostics(
+                angle and angle[e], 0.1**e, 0.4 - 0.1 * e, 0.3 - 0.1 * e, power, power, spectrum, 0, e / 10
+            )
+            for angle in angles
+        ]
+        made.append(layers)
+    return made
+
+
+def lines(axes, style="-"):
+    """What curves show; not the thin edges of bands, nor entries of the legend."""
+    curves = [line for line in axes.get_lines() if line.get_linestyle() == style and len(line.get_xdata())]
+    return [line.get_ydata() for line in curves if line.get_linewidth() > 1]
 
 
 @pytest.mark.parametrize("method", ["copi-fa", "bp-adam"])
@@ -204,19 +260,77 @@ def test_every_quantity_is_drawn_for_every_layer(tmp_path, config, data, method)
     found = read_diagnostics(tmp_path / "run")
     figure = diagnostic_curves([m.epoch for m in found], [m.layers for m in found], "title")
     assert isinstance(figure, Figure)
-    angle, correlation_panel, loss_panel, power, asymmetry, spectrum = figure.axes
+    assert figure.get_suptitle() == "title"
     lateral = method == "copi-fa"
-    counts = [len(axes.get_lines()) for axes in figure.axes]
-    assert counts == [1, 4, 2, 2, 2 * lateral, 2 * lateral]
-    assert angle.get_lines()[0].get_ydata().tolist() == [m.layers[0].angle for m in found]
-    assert loss_panel.get_lines()[1].get_ydata().tolist() == [m.layers[1].decorrelation_loss for m in found]
-    assert power.get_lines()[0].get_ydata().tolist() == [m.layers[0].power[3] for m in found]
-    solid, dotted = correlation_panel.get_lines()[:2]
-    assert solid.get_ydata().tolist() == [m.layers[0].correlation for m in found]
-    assert dotted.get_ydata().tolist() == [m.layers[0].correlation_before for m in found]
-    if lateral:
-        assert spectrum.get_lines()[0].get_ydata().tolist() == found[-1].layers[0].spectrum
-        assert asymmetry.get_lines()[1].get_ydata().tolist() == [m.layers[1].asymmetry for m in found]
+    names = ["angle", "correlation", "decorrelation_loss", "power", "asymmetry", "spectrum"]
+    drawn = dict(zip(names, map(lines, figure.axes), strict=True))
+    assert [len(drawn[name]) for name in names] == [1, 2, 2, 2, 2 * lateral, 2 * lateral]
+    for k in range(2):
+        layer = [m.layers[k] for m in found]
+        assert drawn["correlation"][k].tolist() == [each.correlation for each in layer]
+        assert lines(figure.axes[1], ":")[k].tolist() == [each.correlation_before for each in layer]
+        assert drawn["decorrelation_loss"][k].tolist() == [each.decorrelation_loss for each in layer]
+        assert drawn["power"][k].tolist() == [each.power[SHARES.index(0.5)] for each in layer]
+        if lateral:
+            assert drawn["asymmetry"][k].tolist() == [each.asymmetry for each in layer]
+            assert drawn["spectrum"][k].tolist() == layer[-1].spectrum
+    assert drawn["angle"][0].tolist() == [m.layers[0].angle for m in found]
+    said = [text.get_text() for axes in figure.axes for text in axes.texts]
+    assert said == ([] if lateral else ["no lateral weights"] * 2)
     (legend,) = figure.legends
-    assert [text.get_text() for text in legend.texts] == ["layer 1", "layer 2"]
+    assert [text.get_text() for text in legend.texts] == ["layer 1", "layer 2", "before R"][: 2 + lateral]
     figure.savefig(tmp_path / "figure.png")
+
+
+def test_what_is_drawn_can_be_seen():
+    """All curves lie inside their panels, on scales that suit them; titles and labels inside the figure."""
+    figure = diagnostic_curves(range(3), moments([90, 60, 30], [89, 80, 70]))
+    figure.draw_without_rendering()
+    assert [axes.get_yscale() for axes in figure.axes] == ["linear", "linear", "log", "log", "linear", "log"]
+    for axes in figure.axes:
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        for line in axes.get_lines():
+            if len(line.get_xdata()):
+                assert left <= min(line.get_xdata()) <= max(line.get_xdata()) <= right
+                assert low <= min(line.get_ydata()) <= max(line.get_ydata()) <= high
+        heights = [line.get_window_extent().height for line in axes.get_lines() if len(line.get_xdata()) > 1]
+        assert max(heights) > 0.3 * axes.bbox.height, axes.get_title()
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert all(one.x1 < other.x0 for one, other in [boxes[:2], boxes[1:3], boxes[3:5], boxes[4:6]])
+    assert max(box.x1 for box in boxes) <= figure.bbox.x1
+    assert figure.axes[5].get_lines()[0].get_xdata().tolist() == list(RANKS)
+
+
+def test_angles_have_gaps_and_a_line_at_a_right_angle():
+    """A signal may point away from that of backpropagation: nothing is cut off."""
+    (axes, *_) = diagnostic_curves(range(3), moments([120, None, 60], None)).axes
+    (angle,) = lines(axes)
+    assert np.array_equal(angle, [120, np.nan, 60], equal_nan=True)
+    (right,) = (line for line in axes.get_lines() if line.get_linestyle() == "--")
+    assert set(right.get_ydata()) == {90}
+    assert axes.get_ylim()[1] > 120
+    small = diagnostic_curves(range(3), moments([10, 9, 8])).axes[0]
+    assert small.get_ylim()[0] < 0 < 90 < small.get_ylim()[1] < 100
+
+
+def test_mean_squares_are_a_median_with_a_band():
+    axes = diagnostic_curves(range(3), moments([90, 60, 30])).axes[3]
+    (band,) = axes.collections
+    vertices = band.get_paths()[0].vertices
+    low, high = (10 ** SHARES.index(share) for share in (0.25, 0.75))
+    for e in range(3):
+        heights = vertices[vertices[:, 0] == e, 1]
+        assert (heights.min(), heights.max()) == pytest.approx((low * 100**e, high * 100**e))
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        moments(None, n_epochs=1, spectrum=[1.0] * len(RANKS)),
+        moments([None] * 3, None, spectrum=[1.0] * (len(RANKS) - 1) + [0.0]),
+        moments(*[[90, 80, 70]] * 12),
+    ],
+    ids=["an untrained layer", "a singular R and no angle", "more layers than colours"],
+)
+def test_extremes_can_be_drawn(tmp_path, found):
+    diagnostic_curves(range(len(found)), found).savefig(tmp_path / "figure.png")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,8 +12,6 @@ from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMet
 
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics
 from copi_np.plotting.style import STYLE, colours
-
-NOT_TRAINED: Final = "no lateral weights"
 
 
 def diagnostic_curves(
@@ -36,27 +34,35 @@ def diagnostic_curves(
         if title is not None:
             figure.suptitle(title)
         panels = figure.subplots(2, 3)
-        (angle, correlation, loss), (power, asymmetry, spectrum) = panels
         for k, colour in enumerate(colours(len(layers[0]))):
-            path = [moment[k] for moment in layers]
-            line = {"color": colour, "marker": ".", "label": f"layer {k + 1}"}
-            _plot(angle, epochs, [each.angle for each in path], **line)
-            _plot(correlation, epochs, [each.correlation for each in path], **line)
-            _plot(correlation, epochs, [each.correlation_before for each in path], color=colour, linestyle=":")
-            _plot(loss, epochs, [each.decorrelation_loss for each in path], **line)
-            _band(power, epochs, np.array([each.power for each in path]), **line)
-            _plot(asymmetry, epochs, [each.asymmetry for each in path], **line)
-            last = path[-1].spectrum
-            if last is not None:
-                spectrum.plot(RANKS, last, **line)
+            _draw_layer(panels, epochs, [moment[k] for moment in layers], color=colour, label=f"layer {k + 1}")
         _label(panels)
+        (angle, correlation, _), (_, asymmetry, spectrum) = panels
         _scale_angles(angle)
         if spectrum.lines:
+            asymmetry.set_ylim(bottom=0)
             _scale_spectrum(spectrum)
-        correlation.plot([], [], ":", color="gray", label="before R")
+            correlation.plot([], [], ":", color="gray", label="before R")
+        else:
+            _say_empty(asymmetry)
+            _say_empty(spectrum)
         handles, labels = correlation.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 9), frameon=False)
     return figure
+
+
+def _draw_layer(panels: Any, epochs: Sequence[int], path: Sequence[LayerDiagnostics], **line: Any) -> None:
+    """Draw one layer into all panels, with the same colour and label."""
+    (angle, correlation, loss), (power, asymmetry, spectrum) = panels
+    _plot(angle, epochs, [each.angle for each in path], **line)
+    _plot(correlation, epochs, [each.correlation for each in path], **line)
+    before = [each.correlation_before for each in path]
+    correlation.plot(epochs, before, color=line["color"], linestyle=":")
+    _plot(loss, epochs, [each.decorrelation_loss for each in path], **line)
+    _band(power, epochs, np.array([each.power for each in path]), **line)
+    _plot(asymmetry, epochs, [each.asymmetry for each in path], **line)
+    if path[-1].spectrum is not None:
+        spectrum.plot(RANKS, path[-1].spectrum, marker=".", **line)
 
 
 def _label(panels: Any) -> None:
@@ -71,12 +77,11 @@ def _label(panels: Any) -> None:
     for axes in (angle, correlation, loss, power, asymmetry):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)
-    for axes in (asymmetry, spectrum):
-        if axes.lines:
-            axes.set_ylim(bottom=0)
-        else:
-            axes.set(xticks=[], yticks=[])
-            axes.text(0.5, 0.5, NOT_TRAINED, transform=axes.transAxes, ha="center", color="gray")
+
+
+def _say_empty(axes: Any) -> None:
+    axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
+    axes.text(0.5, 0.5, "no lateral weights", transform=axes.transAxes, ha="center", color="gray")
 
 
 def _scale_angles(axes: Any) -> None:
@@ -97,12 +102,12 @@ def _scale_spectrum(axes: Any) -> None:
 def _plot(axes: Any, epochs: Sequence[int], values: Sequence[float | None], **line: Any) -> None:
     """A curve with gaps where there is no value; nothing without any."""
     if any(value is not None for value in values):
-        axes.plot(epochs, [np.nan if value is None else value for value in values], **line)
+        axes.plot(epochs, [np.nan if value is None else value for value in values], marker=".", **line)
 
 
 def _band(axes: Any, epochs: Sequence[int], quantiles: Any, **line: Any) -> None:
     low, middle, high = (quantiles[:, SHARES.index(share)] for share in (0.25, 0.5, 0.75))
-    axes.plot(epochs, middle, **line)
+    axes.plot(epochs, middle, marker=".", **line)
     axes.fill_between(epochs, low, high, color=line["color"], alpha=0.12, linewidth=0)
     for edge in (low, high):  # where bands overlap, their edges still tell them apart
         axes.plot(epochs, edge, color=line["color"], linewidth=0.6)
