@@ -215,11 +215,22 @@ def test_a_run_may_be_watched_from_where_it_goes_on(tmp_path, config, data):
     assert [moment.epoch for moment in read_diagnostics(folder)] == [2, 3, 4]
 
 
-@pytest.mark.parametrize("content", ['{"epoch": 1}\n', '{"epoch": 1, "layers": [{"angle": 3}]}\n', "[]\n", "{\n"])
-def test_damaged_diagnostics_are_an_error(tmp_path, content):
-    (tmp_path / DIAGNOSTICS_FILE).write_text(content)
-    with pytest.raises(DataError, match=r"diagnostics\.jsonl is damaged"):
-        read_diagnostics(tmp_path)
+DAMAGED = ['{"epoch": 1}', '{"epoch": 1, "layers": [{"angle": 3}]}', '{"epoch": "x", "layers": []}', "[]", "{"]
+
+
+@pytest.mark.parametrize("line", DAMAGED)
+def test_damaged_diagnostics_are_an_error(tmp_path, config, data, line):
+    """When they are read, and when a run would go on from them, which says so in one line and is not lost."""
+    folder = perform(tmp_path, replace(config, epochs=1), data, "numpy", diagnostics=True).folder
+    whole = (folder / DIAGNOSTICS_FILE).read_text()
+    (folder / DIAGNOSTICS_FILE).write_text(f"{line}\n")
+    with pytest.raises(DataError, match=r"diagnostics\.jsonl is damaged") as error:
+        read_diagnostics(folder)
+    outcome = perform(tmp_path, config, data, "numpy", diagnostics=True)
+    assert outcome.failure == str(error.value)
+    assert "\n" not in outcome.failure
+    (folder / DIAGNOSTICS_FILE).write_text(whole)
+    assert perform(tmp_path, config, data, "numpy", diagnostics=True).failure is None
 
 
 def test_half_a_last_line_is_not_read(tmp_path, config, data):

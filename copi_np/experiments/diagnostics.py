@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from copi_np.datasets import Dataset, Split
 from copi_np.diagnostics import LayerDiagnostics, diagnose
@@ -23,6 +23,10 @@ class EpochDiagnostics:
     epoch: int
     layers: list[LayerDiagnostics]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, ready for JSON."""
+        return asdict(self)
+
 
 class DiagnosticsRecorder:
     """Measures a network after every epoch, on the first `N_MONITORED` training samples, and keeps the numbers.
@@ -39,16 +43,21 @@ class DiagnosticsRecorder:
         self.n_classes = data.n_classes
 
     def go_on(self, network: Network, epoch: int) -> None:
-        """Start, or go on, after `epoch`: what was measured later is dropped, and that epoch measured if it is not."""
-        lines = [line for line in read_lines(self.path) if line["epoch"] <= epoch]
-        write_lines(self.path, lines)
-        if not lines or lines[-1]["epoch"] < epoch:
+        """Start, or go on, after `epoch`: what was measured later is dropped, and that epoch measured if it is not.
+
+        Raises
+        ------
+        DataError           if what was measured before cannot be read
+        """
+        kept = [moment for moment in read_diagnostics(self.path.parent) if moment.epoch <= epoch]
+        write_lines(self.path, [moment.as_dict() for moment in kept])
+        if not kept or kept[-1].epoch < epoch:
             self.record(network, epoch)
 
     def record(self, network: Network, epoch: int) -> None:
         """Measure the network after an epoch."""
         layers = diagnose(network, *to_device(network, self.sample, self.n_classes))
-        append_line(self.path, {"epoch": epoch, "layers": [layer.as_dict() for layer in layers]})
+        append_line(self.path, EpochDiagnostics(epoch, layers).as_dict())
 
 
 def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
@@ -61,8 +70,8 @@ def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
     path = Path(folder) / DIAGNOSTICS_FILE
     try:
         return [
-            EpochDiagnostics(line["epoch"], [LayerDiagnostics(**layer) for layer in line["layers"]])
+            EpochDiagnostics(int(line["epoch"]), [LayerDiagnostics(**layer) for layer in line["layers"]])
             for line in read_lines(path)
         ]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged ({error}): move it away") from error
