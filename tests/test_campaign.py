@@ -92,6 +92,12 @@ def test_a_name_stays_when_fields_are_added(config, data):
     assert run_name(RunConfig("copi-bp", "fixed", (2, 3), 1, 0.1, 0.1), fixed) == "copi-bp_seed0_b3159cc1f5"
 
 
+def test_fifty_is_one_number_however_it_is_written(config, data):
+    """A preset may say 50 where an option gives 50.0: two runs with one seed would count as two."""
+    names = {run_name(replace(config, delta_scale=value), data) for value in (50, 50.0, 50.5)}
+    assert len(names) == 2
+
+
 # ------------------------------------------------------------------------------------------------------- grid
 
 

@@ -99,13 +99,18 @@ def run_name(config: RunConfig, data: Dataset) -> str:
 
     That is the configuration, without its number of epochs: a longer run begins with the shorter one. Values that are
     the defaults of `RunConfig` are left out, so that a field added later does not change the names of earlier runs.
-    The data count by their content, not by where they lie.
+    The data count by their content, not by where they lie; 50 and 50.0 are one number.
     """
     defaults = {field.name: field.default for field in fields(config)}
-    differing = {name: value for name, value in config.as_dict().items() if value != defaults[name]}
+    differing = {name: _one_number(value) for name, value in config.as_dict().items() if value != defaults[name]}
     content = differing | {"epochs": None, "dataset": data.fingerprint}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{config.method}_seed{config.seed}_{digest[:10]}"
+
+
+def _one_number(value: Any) -> Any:
+    """The value, as an integer if it is a whole number: JSON writes 50 and 50.0 differently."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def preset_names() -> list[str]:
