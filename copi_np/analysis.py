@@ -15,6 +15,7 @@ from copi_np.arrays import Array, common_namespace
 from copi_np.checks import check_count, check_rate
 from copi_np.error_signals import backpropagation
 from copi_np.errors import InputError
+from copi_np.layer import Trace
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
 
@@ -89,10 +90,14 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
     ------
     InputError                  if the batch does not fit the network, or a signal is zero everywhere
     """
-    trace = network.forward(y0)
+    return [alignment_angle(*pair) for pair in signal_pairs(network, network.forward(y0), targets)]
+
+
+def signal_pairs(network: Network, trace: Trace, targets: Array) -> list[tuple[Array, Array]]:
+    """The network's own error signal and backpropagation's, (B, O) each, in every hidden layer."""
     own = network.error_signals(trace, targets)
     exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
-    return [alignment_angle(*pair) for pair in zip(own[:-1], exact[:-1], strict=True)]
+    return list(zip(own[:-1], exact[:-1], strict=True))
 
 
 # ------------------------------------------------------------------------------ receptive fields and compression

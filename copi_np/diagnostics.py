@@ -11,11 +11,10 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.analysis import alignment_angle
+from copi_np.analysis import alignment_angle, signal_pairs
 from copi_np.arrays import Array
-from copi_np.error_signals import backpropagation
 from copi_np.errors import InputError
-from copi_np.layer import Layer, Trace
+from copi_np.layer import Layer
 from copi_np.network import Network
 from copi_np.rules import mean_square
 from copi_np.whitening import asymmetry, decorrelation_loss, mean_absolute_correlation, second_moment
@@ -82,15 +81,9 @@ def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnosti
     InputError                  if the batch does not fit the network
     """
     trace = network.forward(y0)
-    angles = _angles(network, trace, targets)
+    angles = [*(_angle(*pair) for pair in signal_pairs(network, trace, targets)), None]
     states = zip(network.layers, angles, trace.y_in, trace.x, strict=True)
     return [_diagnose_layer(*state) for state in states]
-
-
-def _angles(network: Network, trace: Trace, targets: Array) -> list[float | None]:
-    own = network.error_signals(trace, targets)
-    exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
-    return [*(_angle(*pair) for pair in zip(own[:-1], exact[:-1], strict=True)), None]
 
 
 def _angle(delta: Array, reference: Array) -> float | None:

@@ -48,6 +48,12 @@ class StoppedError(CopiError):
         return type(self), (self.signal_number,)  # so that it reaches another process
 
 
+def one_line(error: BaseException) -> str:
+    """An error in one line; with the name of its class, if it is none of this family."""
+    text = (str(error).splitlines() or [""])[0]
+    return text if isinstance(error, CopiError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+
+
 def list_names(names: Iterable[str]) -> str:
     """Join names for a message: ``a, b, c``."""
     return ", ".join(names)

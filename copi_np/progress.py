@@ -42,7 +42,7 @@ class Bar(Callback):
     def note(self, text: str) -> None:
         """Show `text` behind the bar."""
         if self._bar is not None:
-            self._bar.set_postfix_str(text)
+            self._bar.set_postfix_str(text, refresh=False)  # seen with the next batch; a log file wants few lines
 
     def on_batch(self, batch: int, n_batches: int) -> None:
         """Move the bar on by a batch."""
@@ -76,20 +76,26 @@ class CampaignBar(Bar):
         super().__init__("", n_epochs)
         self.n_runs = n_runs
         self.n_begun = 0
+        self.end = 0.0
 
-    def begin(self, label: str) -> None:
-        """Say which run comes next; or, of runs at the same time, which has come to its end."""
+    def begin(self, label: str, n_epochs: float = 0.0) -> None:
+        """Say which run comes next, and its epochs; or, of runs at the same time, which has come to its end."""
         self.n_begun += 1
         self.label = f"{self.n_begun}/{self.n_runs} {label:28}"
+        self.end = self.n_done + n_epochs
+
+    @property
+    def n_done(self) -> float:
+        """Epochs that the bar has counted."""
+        return 0.0 if self._bar is None else float(self._bar.n)
 
     def set_left(self, n_epochs: float) -> None:
         """Say how many epochs are left, where nobody tells of batches."""
-        done = 0.0 if self._bar is None else self._bar.n
-        self.advance(max(0.0, self.n_epochs - n_epochs - done))
+        self.advance(max(0.0, self.n_epochs - n_epochs - self.n_done))
 
-    def drop(self, n_epochs: float) -> None:
-        """Take epochs off the total: those of a run that failed."""
-        self.n_epochs -= n_epochs
+    def fail(self) -> None:
+        """Take off the total what the present run will not do."""
+        self.n_epochs -= max(0.0, self.end - self.n_done)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""

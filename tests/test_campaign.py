@@ -23,7 +23,7 @@ from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import StoppedError
 from copi_np.experiments.campaign import epochs_left, grid, perform, run_folder
 from copi_np.experiments.config import RunConfig, run_name
-from copi_np.experiments.records import find_runs, read_run
+from copi_np.experiments.records import find_runs, hold, read_run
 from copi_np.experiments.runner import train_into
 from copi_np.training import Callback
 
@@ -244,7 +244,7 @@ def test_a_run_that_diverges_says_so_in_its_folder_and_stops_nothing_else(tmp_pa
     assert re.match(r"epoch 3, .*eta_W \(now 10000\)", outcomes[0].failure)
     assert len(outcomes[0].history) == 2
     assert outcomes[1].failure is None
-    runs = {run.config.method: run for run in find_runs(tmp_path)}
+    runs = {run.config.method: run for run in find_runs(tmp_path)[0]}
     assert runs["bp"].failure == outcomes[0].failure
     assert not runs["bp"].finished
     assert runs["copi-bp"].failure is None
@@ -307,7 +307,7 @@ def test_a_campaign_killed_again_and_again_ends_with_the_same_table(tmp_path, da
     assert (out / "table.md").read_bytes() == (tmp_path / "whole" / "table.md").read_bytes()
     for folder in (tmp_path / "whole" / "runs").iterdir():
         assert record_of(out / "runs" / folder.name) == record_of(folder)
-    continued = [run.description.get("continued", []) for run in find_runs(out)]
+    continued = [run.description.get("continued", []) for run in find_runs(out)[0]]
     assert any(continued)
 
 
@@ -382,6 +382,84 @@ def test_figure_3_is_reproduced_and_reported_from_records_alone(tmp_path, images
     assert {name: (out / name).read_bytes() for name in before} == before
 
 
+def test_figure_3_of_several_methods_is_of_each(tmp_path, images):
+    """The first has the plain names. Pictures are of the first seed that could be had."""
+    out = tmp_path / "out"
+    command = ["reproduce", "fig3", "--preset", "mnist-5k", "--dataset", images, "--epochs", 1, "--backend", "numpy"]
+    wild = call(*command, "--methods", "bp", "--seeds", 1, "--out", out)
+    assert wild.exit_code == 0, wild.output
+    (folder,) = (out / "runs").iterdir()
+    (folder / "checkpoint.npz").unlink()
+    (folder / "figure3.json").unlink()
+    (folder / "pictures.npz").unlink()
+    result = call(*command, "--methods", "copi-bp,bp", "--seeds", 2, "--out", out)
+    assert result.exit_code == 2
+    assert re.search(r"bp_seed0_\w+: there is no file .*checkpoint\.npz", result.stderr)
+    names = sorted(path.name for path in out.glob("fig3*.png"))
+    plain = ["fig3a.png", "fig3b.png", "fig3c.png"]
+    assert [re.sub(r"_\w{10}\.png", ".png", name) for name in names] == sorted(
+        [*plain, *(name.replace(".png", "-bp_seed1.png") for name in plain)]
+    )
+    table = (out / "table.md").read_text(encoding="utf-8")
+    assert re.findall(r"^## (.*)", table, re.MULTILINE) == ["COPI (BP)", "BP (SGD)"]
+    assert "in 2 of these networks" in table
+    assert "in 1 of these networks" in table
+
+
+def test_data_without_images_are_said_to_have_none(tmp_path, data):
+    command = ["reproduce", "fig3", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", 1, "--epochs", 1]
+    result = call(*command, "--backend", "numpy", "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "has no images, so that 3A and 3B are left out: store them as (N, H, W)" in result.stderr
+    assert [path.name for path in (tmp_path / "out").glob("fig3*")] == ["fig3c.png"]
+
+
+def test_what_is_on_record_and_not_as_asked_is_said(tmp_path, data):
+    command = ["reproduce", "fig2", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", 1, "--methods", "bp"]
+    out = ["--backend", "numpy", "--out", tmp_path / "out"]
+    assert call(*command, "--epochs", 3, *out).stderr.count("on record") == 0
+    result = call(*command, "--epochs", 2, "--diagnostics", *out)
+    assert result.exit_code == 0
+    assert re.search(r"bp_seed0_\w+: 3 epochs are on record, and all of them are reported", result.stderr)
+    assert re.search(r"bp_seed0_\w+: without diagnostics, since it was finished before", result.stderr)
+
+
+def test_a_damaged_record_stops_no_other_run(tmp_path, data):
+    command = ["reproduce", "fig2", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", 2, "--methods", "bp"]
+    out = ["--backend", "numpy", "--out", tmp_path / "out"]
+    assert call(*command, "--epochs", 1, *out).exit_code == 0
+    (damaged,) = (tmp_path / "out" / "runs").glob("bp_seed0_*")
+    (damaged / "history.jsonl").write_text("nonsense\n")
+    result = call(*command, "--epochs", 2, *out)
+    assert result.exit_code == 2
+    assert re.search(rf"^{damaged.name}: .*history\.jsonl is damaged", result.stderr, re.MULTILINE)
+    assert "1 of 2 runs failed" in result.stderr
+    assert "1x2" in result.stdout
+
+
+def test_a_run_at_work_elsewhere_is_no_failure(tmp_path, data):
+    command = ["reproduce", "fig2", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", 2, "--methods", "bp"]
+    out = ["--backend", "numpy", "--out", tmp_path / "out"]
+    assert call(*command, "--epochs", 1, *out).exit_code == 0
+    (taken,) = (tmp_path / "out" / "runs").glob("bp_seed0_*")
+    with hold(taken):
+        result = call(*command, "--epochs", 2, *out)
+    assert result.exit_code == 2
+    assert result.stderr.splitlines()[-1] == "Error: 1 of 2 runs are at work in another process: come back later"
+    assert call(*command, "--epochs", 2, *out).exit_code == 0
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError(), np.linalg.LinAlgError("SVD")])
+def test_what_goes_wrong_with_the_machine_is_part_of_the_outcome(tmp_path, config, data, error):
+    class Fail(Callback):
+        def on_epoch(self, network, record):
+            raise error
+
+    outcome = perform(tmp_path, config, data, "numpy", [Fail()])
+    assert outcome.failure.startswith(type(error).__name__)
+    assert not (outcome.folder / "failure.txt").exists()
+
+
 def test_a_run_that_fails_is_reported_after_the_others(tmp_path, images):
     preset = tmp_path / "wild.toml"
     text = "layers = [6, 5, 3]\nepochs = 2\nbatch_size = 4\neta_W = 0.05\neta_R = 0.05\n"
@@ -416,7 +494,9 @@ def test_a_sweep_from_the_command_line(tmp_path, images):
         (["reproduce", "fig2", "--methods", "copi"], "unknown method 'copi'"),
         (["reproduce", "fig2", "--preset", "mnits"], "did you mean 'mnist'"),
         (["reproduce", "fig2", "--preset", "own-data"], "--dataset FILE.npz"),
+        (["reproduce", "fig2", "--methods", ""], "unknown method ''"),
         (["sweep", "--preset", "mnist-5k", "--vary", "eta_w=1"], "did you mean 'eta_W'"),
+        (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=1", "--vary", "eta_W=2"], "eta_W is there twice"),
         (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=fast"], "give values such as eta_W="),
         (["report", "."], "there are no runs in"),
         (["report", "nowhere"], "does not exist"),

@@ -133,6 +133,8 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path):
         ("[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2", "unknown keys speed"),
         ("[methods.copi-pb]\neta_W = 1", "unknown keys copi-pb"),
         ('method = "bp"', "unknown keys method"),
+        ("seed = 3", "unknown keys seed"),
+        ('[methods.bp]\ndataset = "mnist"', "dataset is the same for all methods: say it above"),
         ("methods = 3", "methods are tables"),
         ("methods.bp = 3", "methods are tables"),
         ("epochs = ", "cannot be read"),

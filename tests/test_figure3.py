@@ -20,14 +20,12 @@ from copi_np.experiments.figure3 import (
     MAPS,
     QUANTITIES,
     ZCA_EPSILON,
-    compression_table,
-    draw_figure3,
-    layer_table,
     likeness,
     measure_figure3,
     record_figure3,
     whitened_samples,
 )
+from copi_np.experiments.figure3_report import compression_table, draw_figure3, layer_table
 from copi_np.experiments.runner import train_into
 
 CONFIG = RunConfig("copi-bp", "tiny", (12, 8, 120, 7, 3), 2, 0.03, 0.03, batch_size=5, dtype="float64")
@@ -248,7 +246,7 @@ def test_there_are_no_pictures_of_data_that_are_no_images(data, tmp_path):
         record_figure3(folder, plain, "numpy", pictures=True)
     assert not (folder / "pictures.npz").exists()
     assert [len(values) for values in measures_of(folder)["formula"].values()] == [1] * 4  # nothing to replace
-    assert draw_figure3(tmp_path, [folder]) == [tmp_path / "fig3c.png"]
+    assert draw_figure3(tmp_path, [folder]) == []
 
 
 def test_pixels_are_whitened_as_the_network_sees_them():
@@ -410,8 +408,8 @@ def test_figures_show_what_is_recorded(recorded, tmp_path, monkeypatch):
     draw_figure3(tmp_path, recorded[::-1])  # the pictures are of the second
     pictures = pictures_of(recorded[0])
     rows, image_shape = seen["image_rows"]
-    assert list(rows) == ["raw", "COPI", "ZCA"]
-    assert all(np.array_equal(rows[name], pictures[name]) for name in rows)
+    assert list(rows) == ["raw", "COPI (BP)", "ZCA"]
+    assert all(np.array_equal(row, pictures[name]) for row, name in zip(rows.values(), room.ROWS, strict=True))
     blocks, shape_of_fields = seen["field_blocks"]
     assert image_shape == shape_of_fields == (3, 4)
     assert list(blocks) == ["layer 1", "layer 2", "layer 3", "output layer"]

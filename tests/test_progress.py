@@ -32,15 +32,17 @@ def test_a_run_fills_its_bar(capsys):
 
 def test_a_campaign_has_one_bar_for_all_runs(capsys):
     with CampaignBar(3, 5) as bar:
-        bar.begin("COPI (BP), seed 0")
-        run(bar, 2, 4)
-        bar.begin("BP + decorrelation, seed 0")
-        bar.on_batch(1, 4)
-        bar.drop(2)  # of three epochs that were to do
-        bar.begin("COPI (BP), seed 1")
+        bar.begin("COPI (BP), seed 0", 1)
         run(bar, 1, 4)
-        assert bar._bar.total == 3
-        assert bar._bar.n == 3
+        bar.begin("BP + decorrelation, seed 0", 3)
+        run(bar, 1, 4)
+        bar.on_batch(1, 4)
+        bar.fail()  # with 1.75 epochs still to do
+        assert bar.n_epochs == 3.25
+        bar.begin("COPI (BP), seed 1", 1)
+        run(bar, 1, 4)
+        assert bar._bar.total == 3.25
+        assert bar._bar.n == 3.25
     lines = capsys.readouterr().err.replace("\r", "\n").splitlines()
     assert lines[-1].startswith("3/3 COPI (BP), seed 1 ")
     assert "test 81.2 %" in lines[-1]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from copi_np import DataError
+from copi_np import DataError, plotting
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import append_line, find_runs, read_lines, read_run, replace_text, write_lines
-from copi_np.experiments.report import plus_minus, write_report
+from copi_np.experiments.report import write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
+from copi_np.experiments.tables import plus_minus
 from copi_np.training import EpochRecord
 
 CONFIG = RunConfig("copi-bp", "somewhere/tiny.npz", (6, 5, 3), 3, 0.1, 0.1)
@@ -65,7 +68,7 @@ def test_epochs_to_99_per_cent_of_the_peak():
 
 
 def test_groups_are_seeds_of_one_configuration(root):
-    groups = group_runs(find_runs(root))
+    groups = group_runs(find_runs(root)[0])
     assert [group.label for group in groups] == ["COPI (BP)", "BP + decorrelation", "BP (Adam)"]
     copi = groups[0]
     assert [run.config.seed for run in copi.runs] == [0, 1]
@@ -81,7 +84,7 @@ def test_groups_are_seeds_of_one_configuration(root):
 
 
 def test_comparisons_are_seed_by_seed(root):
-    copi, decor, _ = group_runs(find_runs(root))
+    copi, decor, _ = group_runs(find_runs(root)[0])
     comparison = compare(copi, decor)
     assert comparison.difference == pytest.approx((0.0, 0.1 * 2**0.5))
     assert (comparison.epoch, comparison.n_ahead, comparison.n_seeds) == (3, 1, 2)
@@ -92,7 +95,7 @@ def test_comparisons_are_at_the_last_common_epoch_of_common_seeds(tmp_path):
         write_run(tmp_path, replace(CONFIG, seed=seed), accuracies)
     for seed in (1, 2):
         write_run(tmp_path, replace(CONFIG, method="bp", seed=seed, epochs=2), [0.1, 0.2])
-    copi, bp = group_runs(find_runs(tmp_path))
+    copi, bp = group_runs(find_runs(tmp_path)[0])
     assert compare(copi, bp).difference == (pytest.approx(0.6), None)
     assert compare(copi, bp)[2:] == (2, compare(copi, bp).difference, 1, 1)
     only_2 = replace(bp, runs=bp.runs[:1])
@@ -104,7 +107,7 @@ def test_groups_are_told_apart_by_what_differs(tmp_path):
         write_run(tmp_path, replace(CONFIG, eta_W=eta_W), [0.5])
     write_run(tmp_path, replace(CONFIG, layers=(6, 4, 3)), [0.5])
     write_run(tmp_path, replace(CONFIG, method="bp"), [0.5])
-    labels = {group.label for group in group_runs(find_runs(tmp_path))}
+    labels = {group.label for group in group_runs(find_runs(tmp_path)[0])}
     assert labels == {
         "COPI (BP), layers=6-5-3, eta_W=0.1", "COPI (BP), layers=6-5-3, eta_W=0.01",
         "COPI (BP), layers=6-4-3, eta_W=0.1", "BP (SGD)",
@@ -114,7 +117,7 @@ def test_groups_are_told_apart_by_what_differs(tmp_path):
 def test_other_data_are_another_group(tmp_path):
     write_run(tmp_path, CONFIG, [0.5])
     write_run(tmp_path, replace(CONFIG, dataset="other.npz"), [0.5], data_sha256="cd")
-    assert [group.label for group in group_runs(find_runs(tmp_path))] == [
+    assert [group.label for group in group_runs(find_runs(tmp_path)[0])] == [
         "COPI (BP), dataset=other", "COPI (BP), dataset=tiny",
     ]  # fmt: skip
 
@@ -122,7 +125,7 @@ def test_other_data_are_another_group(tmp_path):
 def test_the_same_data_in_two_places_are_one_group(tmp_path):
     write_run(tmp_path, CONFIG, [0.5])
     write_run(tmp_path, replace(CONFIG, seed=1, dataset="../tiny.npz"), [0.5])
-    (group,) = group_runs(find_runs(tmp_path))
+    (group,) = group_runs(find_runs(tmp_path)[0])
     assert len(group.runs) == 2
 
 
@@ -184,11 +187,65 @@ def test_what_is_missing_is_said_and_left_out(root):
     assert "| COPI (BP) | 2x3 |" in text
 
 
-def test_of_many_groups_the_best_are_drawn(tmp_path):
+def test_of_many_groups_the_best_are_drawn(tmp_path, monkeypatch):
     for k in range(10):
         write_run(tmp_path, replace(CONFIG, epochs=2, eta_W=0.1 * (k + 1)), [0.5, 0.5 + 0.01 * k])
-    table, _ = write_report(tmp_path)
+    drawn = []
+    real = plotting.learning_curves
+    monkeypatch.setattr(plotting, "learning_curves", lambda *arguments: drawn.append(arguments) or real(*arguments))
+    table, _ = write_report(tmp_path, "Ten")
     assert len(table.splitlines()) == 12
+    ((histories, title),) = drawn
+    assert title == "Ten (the best 8 of 10)"
+    assert sorted(runs[0][-1].test_accuracy for runs in histories.values()) == pytest.approx(np.arange(0.52, 0.6, 0.01))
+
+
+def test_copies_of_a_run_are_no_more_seeds(root):
+    """Such as a backup, or a shorter state of it: the longest counts."""
+    whole = next(root.rglob("bp-adam_1"))
+    shutil.copytree(whole, root / "backup" / "bp-adam_1")
+    history = root / "backup" / "bp-adam_1" / "history.jsonl"
+    history.write_text("".join(history.read_text().splitlines(keepends=True)[:2]))
+    runs, (line,) = find_runs(root)
+    assert [run.folder.name for run in runs] == [f"{method}_{seed}" for method in sorted(TEST) for seed in (0, 1)]
+    assert all("backup" not in run.folder.parts for run in runs)
+    assert re.fullmatch(r".*backup.bp-adam_1: left out, since .*runs.bp-adam_1 is of the same run", line)
+    assert line in write_report(root)[0]
+
+
+def test_two_files_of_the_same_name_are_two_curves(tmp_path):
+    for k, sha in enumerate(("ab" * 32, "cd" * 32)):
+        write_run(tmp_path, replace(CONFIG, dataset=f"{k}/tiny.npz"), [0.5 + k / 10], data_sha256=sha)
+    groups = group_runs(find_runs(tmp_path)[0])
+    assert [group.label for group in groups] == ["COPI (BP), data=abababab", "COPI (BP), data=cdcdcdcd"]
+
+
+@pytest.mark.parametrize("name", ["run.json", "history.jsonl", "figure3.json", "pictures.npz", "diagnostics.jsonl"])
+def test_a_damaged_record_is_said_and_the_others_are_reported(root, name):
+    folder = next(root.rglob("bp-decor_0"))
+    (folder / name).write_text("nonsense\n")
+    table, _ = write_report(root)
+    assert "BP + decorrelation" in table
+    (line,) = [line for line in table.splitlines() if line.startswith("bp-decor_0")]
+    assert re.match(r"bp-decor_0: left out( of some figures)?, since .*" + re.escape(str(folder)), line)
+    assert ("2x3" if "some" in line else "1x3") in next(row for row in table.splitlines() if row.startswith("BP + dec"))
+    assert line in (root / "table.md").read_text(encoding="utf-8")
+
+
+def test_a_record_without_versions_is_reported(tmp_path):
+    folder = write_run(tmp_path, CONFIG, [0.5])
+    description = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps({"config": description["config"]}))
+    write_report(tmp_path)
+    assert "Ran on ?, ? cores, ?" in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+def test_figures_that_the_records_do_not_allow_any_more_are_removed(root):
+    """But no picture of the user's."""
+    for name in ("fig3a.png", "fig3c-copi-bp_seed0_abc.png", "diagnostics-copi-bp_seed0_abc.png", "figure.png"):
+        (root / name).write_bytes(b"old")
+    write_report(root)
+    assert sorted(path.name for path in root.glob("*.png")) == ["fig2.png", "figure.png"]
 
 
 def test_numbers_are_shown_with_their_deviation():

@@ -17,9 +17,10 @@ from copi_np import CopiError, DivergenceError, InputError, Network
 from copi_np.checkpoint import load_network
 from copi_np.datasets import load_dataset
 from copi_np.environment import blas_threads
+from copi_np.experiments import runner
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.runner import RunRecorder, first_state, train, train_into
+from copi_np.experiments.runner import train, train_into
 from copi_np.training import Callback
 
 # exactly what the issue asks for
@@ -141,18 +142,57 @@ def test_divergence_keeps_the_earlier_epochs_and_says_where_it_happened(tmp_path
     assert all(np.isfinite(layer.W).all() for layer in loaded.layers)
 
 
-def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config, data):
-    """Both look before either writes; the second to write is the one that is refused."""
-    state = first_state(config, "numpy")
-    one, other = (RunRecorder(tmp_path, config, data, state) for _ in range(2))
-    with one:
-        one.on_start(state.network)
-        written = (tmp_path / "run.json").read_bytes()
-        with pytest.raises(InputError, match="is in use by another process: wait for it"):
-            other.on_start(state.network)
-    with pytest.raises(InputError, match="holds another run"), other:
-        other.on_start(state.network)
-    assert (tmp_path / "run.json").read_bytes() == written
+class Intrude(Callback):
+    """Does something in the middle of a run."""
+
+    def __init__(self, act):
+        self.act, self.error = act, None
+
+    def on_start(self, network):
+        try:
+            self.act()
+        except CopiError as error:
+            self.error = error
+
+
+@pytest.mark.parametrize("resume", [False, True])
+def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config, data, resume):
+    folder = tmp_path / "run"
+    intruder = Intrude(lambda: train_into(folder, config, data, "numpy", resume=resume))
+    assert len(train_into(folder, config, data, "numpy", [intruder], resume=resume)) == 3
+    assert isinstance(intruder.error, InputError)
+    assert re.search(
+        "is in use by another process: wait for it" if resume else "holds another run", str(intruder.error)
+    )
+
+
+@pytest.mark.parametrize("epochs", [3, 5])
+def test_a_run_looks_again_once_the_folder_is_in_hand(tmp_path, config, data, monkeypatch, epochs):
+    """Another process may go on, or finish, between the first look and the lock; nothing is done twice."""
+    whole = train_into(tmp_path / "whole", replace(config, epochs=5), data, "numpy")
+    folder = tmp_path / "run"
+    real = runner.hold
+
+    def late(path):
+        monkeypatch.setattr(runner, "hold", real)
+        train_into(folder, config, data, "numpy", resume=True)  # the other process, with its three epochs
+        return real(path)
+
+    monkeypatch.setattr(runner, "hold", late)
+    history = train_into(folder, replace(config, epochs=epochs), data, "numpy", resume=True)
+    assert [replace(record, seconds=0) for record in history] == [replace(r, seconds=0) for r in whole[:epochs]]
+    description = json.loads((folder / "run.json").read_text())
+    assert [part["after_epoch"] for part in description.get("continued", [])] == ([3] if epochs == 5 else [])
+
+
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path, config, data):
+    """But for the user's own files."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    for name in ("checkpoint.npz.123.tmp", "history.jsonl.9.tmp", "notes.tmp", "notes.md"):
+        (folder / name).write_text("half")
+    train_into(folder, config, data, "numpy")
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "notes.tmp", "notes.md"])
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -12,11 +12,12 @@ from copi_np.backend import Backend, get_backend
 from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
 from copi_np.datasets import Dataset, load_dataset
 from copi_np.environment import blas_threads
-from copi_np.errors import CopiError, list_names
-from copi_np.experiments.campaign import Outcome, epochs_left, grid, perform
+from copi_np.errors import CopiError, InUseError, list_names, one_line
+from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
 from copi_np.experiments.config import RunConfig, preset_names
+from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.options import parse_variation
+from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import write_report
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
@@ -24,6 +25,7 @@ from copi_np.progress import CampaignBar
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 """Which methods a figure of the paper is about."""
 
+METHODS_HELP = f"Separated by commas, of: {list_names(METHODS)}."
 PRESETS = f"{list_names(preset_names())}, or a .toml file."
 
 
@@ -46,9 +48,9 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.command()
+@click.command(short_help="Regenerate a figure of the paper, fig2 or fig3.")
 @click.argument("figure", type=click.Choice(list(FIGURES)))
-@click.option("--methods", help="Separated by commas.  [default: those of the figure]")
+@click.option("--methods", help=f"{METHODS_HELP}  [default: those of the figure]")
 @campaign_options
 @threads_option
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: reproduce/PRESET]")
@@ -74,36 +76,40 @@ def reproduce(
     chosen_backend = get_backend(backend)
     configs, data = grid(
         {"preset": preset, **options},
-        names(methods or FIGURES[figure]),
+        names(FIGURES[figure] if methods is None else methods),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
     )
-    left = [epochs_left(out, config, data) for config in configs]
+    left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
-    with blas_threads(threads), CampaignBar(len(configs), sum(left)) as bar, StopOnSignal() as stop:
-        for config, n_epochs in zip(configs, left, strict=True):
-            bar.begin(run_label(config))
-            outcome = perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics)
-            if outcome.failure:
-                bar.drop(n_epochs)
-            outcomes.append(outcome)
+    with blas_threads(threads), CampaignBar(len(configs), sum(left.values())) as bar, StopOnSignal() as stop:
+        for config in configs:
+            bar.begin(run_label(config), left[config])
+            outcomes.append(perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics))
+            if outcomes[-1].failure:
+                bar.fail()
         if figure == "fig3":
             outcomes = list(analysed(outcomes, data, chosen_backend, stop))
-    show(out, title, outcomes)
+    show(out, title, outcomes, diagnostics=diagnostics)
 
 
 def analysed(outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal) -> Iterator[Outcome]:
-    """Record what Figure 3 shows of the finished networks, unless it is on record: pictures of the first seed alone."""
+    """Record what Figure 3 shows of the finished networks, unless it is on record: pictures of one of each method."""
     from copi_np.experiments.figure3 import record_figure3
 
     click.echo("\nSamples, receptive fields and compression ..", err=True)
+    if data.image_shape is None:
+        click.echo(f"{data.name} has no images, so that 3A and 3B are left out: store them as (N, H, W)", err=True)
+    pictured: set[str] = set()
     for outcome in outcomes:
         stop.check()
-        try:
-            if outcome.failure is None:
-                record_figure3(outcome.folder, data, backend, pictures=outcome.config.seed == 0)
-        except CopiError as error:
-            outcome = outcome._replace(failure=str(error))
+        if outcome.failure is None:
+            method = outcome.config.method
+            try:
+                record_figure3(outcome.folder, data, backend, pictures=method not in pictured)
+                pictured.add(method)
+            except FAILURES as error:
+                outcome = outcome._replace(failure=one_line(error))
         yield outcome
 
 
@@ -122,21 +128,38 @@ def run_label(config: RunConfig) -> str:
     return f"{METHODS[config.method].label}, seed {config.seed}"
 
 
-def show(out: Path, title: str | None, outcomes: Sequence[Outcome]) -> None:
+def show(out: Path, title: str | None, outcomes: Sequence[Outcome], *, diagnostics: bool) -> None:
     """Make the report, and end with an error if a run failed."""
-    failed = [outcome for outcome in outcomes if outcome.failure]
-    for outcome in failed:
-        click.echo(f"{outcome.folder.name}: {outcome.failure}", err=True)
-    if len(failed) < len(outcomes):
-        table, files = write_report(out, title)
-        click.echo(table)
-        click.echo("\nWritten: " + list_names(str(path) for path in files))
-    if failed:
-        raise CopiError(f"{len(failed)} of {len(outcomes)} runs failed, see above: try them again, or leave them out")
+    failures = [f"{outcome.folder.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
+    for line in [*dict.fromkeys(failures), *notes(outcomes, diagnostics=diagnostics)]:
+        click.echo(line, err=True)
+    if len(failures) < len(outcomes):
+        echo_report(out, title)
+    n_in_use = sum(outcome.in_use for outcome in outcomes)
+    if len(failures) > n_in_use:
+        raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: try them again, or leave them out")
+    if n_in_use:
+        raise InUseError(f"{n_in_use} of {len(outcomes)} runs are at work in another process: come back later")
 
 
-@click.command()
-@click.option("--methods", default="copi-bp", show_default=True, help="Separated by commas.")
+def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
+    """What a user may not expect of runs that were on record."""
+    for outcome in (each for each in outcomes if each.failure is None):
+        if diagnostics and not (outcome.folder / DIAGNOSTICS_FILE).is_file():
+            yield f"{outcome.folder.name}: without diagnostics, since it was finished before; use another --out"
+        if len(outcome.history) > outcome.config.epochs:
+            yield f"{outcome.folder.name}: {len(outcome.history)} epochs are on record, and all of them are reported"
+
+
+def echo_report(out: Path, title: str | None) -> None:
+    """Write the report of a folder, and show it."""
+    table, files = write_report(out, title)
+    click.echo(table)
+    click.echo("\nWritten: " + list_names(str(path) for path in files))
+
+
+@click.command(short_help="Run a grid of hyper-parameters on many processes.")
+@click.option("--methods", default="copi-bp", show_default=True, help=METHODS_HELP)
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @campaign_options
 @click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
@@ -161,7 +184,7 @@ def sweep(
     For example, two methods at three step sizes, with five seeds each:
 
     \b
-      copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \
+      copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
                     --vary eta_W=3e-4,1e-3,3e-3
 
     Processes are started here, one for each core, unless --scheduler names a running Dask scheduler, whose workers must
@@ -175,7 +198,7 @@ def sweep(
         names(methods),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
-        dict(map(parse_variation, vary)),
+        parse_variations(vary),
     )
     left = sum(epochs_left(out, config, data) for config in configs)
     with CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
@@ -196,14 +219,12 @@ def sweep(
             on_tick=on_tick,
             on_outcome=lambda outcome: bar.begin(run_label(outcome.config)),
         )
-    show(out, title, outcomes)
+    show(out, title, outcomes, diagnostics=diagnostics)
 
 
-@click.command()
+@click.command(short_help="Make tables and figures of runs on record.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--title", help="Of tables and figures.  [default: data set and layers]")
 def report(folder: Path, title: str | None) -> None:
     """Make tables and figures of all runs in FOLDER, from their records alone."""
-    table, files = write_report(folder, title)
-    click.echo(table)
-    click.echo("\nWritten: " + list_names(str(path) for path in files))
+    echo_report(folder, title)

@@ -13,9 +13,11 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from numpy.linalg import LinAlgError
+
 from copi_np.backend import Backend
 from copi_np.datasets import Dataset
-from copi_np.errors import CopiError, DivergenceError, InUseError, StoppedError
+from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, StoppedError, one_line
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
@@ -29,6 +31,10 @@ RUNS: Final = "runs"
 
 LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
 """Fields of `RunConfig` that do nothing where the lateral weights do not learn."""
+
+
+FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError)
+"""What may go wrong in one run without being a bug, and shall not stop the others."""
 
 
 class Outcome(NamedTuple):
@@ -95,8 +101,11 @@ def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
 
 
 def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
-    """Epochs that a run of the campaign at `root` still has to do."""
-    return max(0, config.epochs - len(read_lines(run_folder(root, config, data) / HISTORY_FILE)))
+    """Epochs that a run of the campaign at `root` still has to do; none if its records are damaged."""
+    try:
+        return max(0, config.epochs - len(read_lines(run_folder(root, config, data) / HISTORY_FILE)))
+    except DataError:  # it will fail at once, and say why
+        return 0
 
 
 def perform(
@@ -110,7 +119,7 @@ def perform(
 ) -> Outcome:
     """Carry out one run, or what is left of it.
 
-    A failure that this package knows the reason of is part of the outcome; a run that diverged says so in its folder.
+    A failure of the run or the machine is part of the outcome; a run that diverged says so in its folder.
 
     Parameters
     ----------
@@ -139,5 +148,5 @@ def perform(
         history = read_run(folder).history
         replace_text(folder / FAILURE_FILE, f"{error}\n")
         return Outcome(config, folder, history, str(error))
-    except CopiError as error:  # of this machine or this folder, not of the run: another try may do better
-        return Outcome(config, folder, [], str(error), isinstance(error, InUseError))
+    except FAILURES as error:  # of this machine or this folder, not of the run: another try may do better
+        return Outcome(config, folder, [], one_line(error), isinstance(error, InUseError))

@@ -152,12 +152,13 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Refuse keys that mean nothing, so that a slip of the pen cannot pass as a default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    keys = set(values).union(*overrides.values())
-    wrong = sorted(
-        keys - {field.name for field in fields(RunConfig)} | {"method"} & keys | set(overrides) - set(METHODS)
-    )
+    known = {field.name for field in fields(RunConfig)} - {"method", "seed"}
+    of_methods = set().union(*overrides.values())
+    wrong = sorted((set(values) | of_methods) - known | set(overrides) - set(METHODS))
     if wrong:
         raise DataError(f"preset {name!r} has unknown keys {list_names(wrong)}: correct the file")
+    if "dataset" in of_methods:
+        raise DataError(f"preset {name!r}: dataset is the same for all methods: say it above the [methods.X] tables")
 
 
 def _preset_text(name: str) -> str:

@@ -1,11 +1,10 @@
-"""Figure 3 of a trained network: samples, receptive fields and compression; records of them, and figures from those."""
+"""Figure 3 of a trained network: samples, receptive fields and compression, measured and recorded."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +16,6 @@ from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
 from copi_np.errors import DataError, InputError
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
-from copi_np.experiments.summary import Statistic, statistic
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
@@ -36,8 +34,6 @@ ZCA_EPSILON: Final = 1e-2
 """Added to the spectrum of images, many of whose pixels are always zero or nearly the same, before it is inverted."""
 CHUNK: Final = 1000
 ADVICE: Final = "remove it, and record it again"
-
-# ------------------------------------------------------------------------------------------------------ records
 
 
 def record_figure3(
@@ -70,8 +66,8 @@ def record_figure3(
     run = read_run(folder)
     if run.description.get("data_sha256") != data.fingerprint:
         raise InputError(f"the run in {folder} learned from other data than {data.name}: give those")
-    needs_measures = _measures_of(folder) is None
-    needs_pictures = pictures and data.image_shape is not None and _pictures_of(folder) is None
+    needs_measures = measures_of(folder) is None
+    needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:
         return
     network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
@@ -193,120 +189,13 @@ def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[s
     return dict(zip(ROWS, (raw, network.backend.to_host(x), raw @ M.T), strict=True))
 
 
-# ---------------------------------------------------------------------------------------------- tables and figures
-
-
-class CompressionRow(NamedTuple):
-    """Networks with so many layers replaced by one matrix: means and standard deviations over seeds."""
-
-    linear_map: str
-    replaced: int
-    train_accuracy: Statistic
-    test_accuracy: Statistic
-    train_loss: Statistic
-    test_loss: Statistic
-
-
-class LayerRow(NamedTuple):
-    """One layer of the networks as trained, counted from 1: means and standard deviations over seeds."""
-
-    layer: int
-    correlation: Statistic
-    likeness: Statistic
-    against: Statistic
-
-
-def layer_table(run_folders: Iterable[str | Path]) -> list[LayerRow]:
-    """How decorrelated the inputs of each layer are, and how digit-like the fields of its units.
-
-    Parameters and errors are those of `compression_table`.
-    """
-    records = _records(run_folders)
-    names = ("correlations", "likeness", "against")
-    n_layers = len(records[0]["correlations"]) if records else 0
-    return [
-        LayerRow(k + 1, *(statistic(record[name][k] for record in records) for name in names)) for k in range(n_layers)
-    ]
-
-
-def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]:
-    """What compression comes to over seeds: a row for each of `MAPS` and each number of layers, from 0 on.
-
-    Parameters
-    ----------
-    run_folders : paths     runs that differ in nothing but their seed; those without a record are left out
+def measures_of(folder: Path) -> dict[str, Any] | None:
+    """What `measure_figure3` returned, from a run's folder; None if it is not on record, or the run went on since.
 
     Raises
     ------
-    InputError              if the networks have different numbers of layers
-    DataError               if a record cannot be read
+    DataError       if the record is damaged
     """
-    curves = _curves(run_folders)
-    return [
-        CompressionRow(name, replaced, *(statistic(by_quantity[quantity][:, replaced]) for quantity in QUANTITIES))
-        for name, by_quantity in curves.items()
-        for replaced in range(by_quantity[QUANTITIES[0]].shape[1])
-    ]
-
-
-def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path]) -> list[Path]:
-    """Draw fig3a.png, fig3b.png and fig3c.png, as far as there are records for them.
-
-    Parameters
-    ----------
-    folder : path           where the figures go
-    run_folders : paths     runs that differ in nothing but their seed: pictures are of the first that has some, and
-                            compression is over all that have it on record
-
-    Returns
-    -------
-    files : list of Path    what was written
-
-    Raises
-    ------
-    InputError              if the networks have different numbers of layers
-    DataError               if a record cannot be read, or a file cannot be written
-    """
-    from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure  # brings matplotlib
-
-    folder, runs = Path(folder), [Path(run) for run in run_folders]
-    figures = {}
-    if pictures := next(filter(None, map(_pictures_of, runs)), None):
-        image_shape = tuple(int(side) for side in pictures["image_shape"])
-        figures["fig3a.png"] = image_rows({name: pictures[name] for name in ROWS}, image_shape)
-        fields = [array for name, array in pictures.items() if name.startswith("fields_")]
-        labels = [f"layer {k}" for k in range(1, len(fields))] + ["output layer"]
-        figures["fig3b.png"] = field_blocks(dict(zip(labels, fields, strict=True)), image_shape)
-    if curves := _curves(runs):
-        test, train, loss = (
-            {name: by_quantity[quantity] for name, by_quantity in curves.items()}
-            for quantity in ("test_accuracy", "train_accuracy", "test_loss")
-        )
-        figures["fig3c.png"] = compression_curves(test, train, loss)
-    return [save_figure(figure, folder / name) for name, figure in figures.items()]
-
-
-def _curves(run_folders: Iterable[str | Path]) -> dict[str, dict[str, NDArray]]:
-    """For each of `MAPS`, the `QUANTITIES` (S, K) of S runs with 0 to K - 1 layers replaced; empty without records."""
-    records = _records(run_folders)
-    return {
-        name: {quantity: np.array([record[name][quantity] for record in records]) for quantity in QUANTITIES}
-        for name in MAPS
-        if records
-    }
-
-
-def _records(run_folders: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """What `measure_figure3` returned for these runs, where it is on record; or an error if their depths differ."""
-    records = [record for record in map(_measures_of, map(Path, run_folders)) if record is not None]
-    lengths = {len(record["correlations"]) for record in records}
-    if len(lengths) > 1:
-        raise InputError(f"networks of {sorted(lengths)} layers: choose runs that differ by seed alone")
-    return records
-
-
-def _measures_of(folder: Path) -> dict[str, Any] | None:
-    """The record in a run's folder, or None if there is none, or the run went on since."""
     path = folder / MEASURES_FILE
     if not path.is_file():
         return None
@@ -321,8 +210,8 @@ def _measures_of(folder: Path) -> dict[str, Any] | None:
         raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
 
 
-def _pictures_of(folder: Path) -> dict[str, NDArray] | None:
-    """The same of pictures."""
+def pictures_of(folder: Path) -> dict[str, NDArray] | None:
+    """What pictures.npz holds, see `record_figure3`; as for `measures_of`."""
     path = folder / PICTURES_FILE
     if not path.is_file():
         return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -82,6 +82,21 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
 
 
 VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
+
+
+def parse_variations(texts: Iterable[str]) -> dict[str, list[Any]]:
+    """Read what `parse_variation` reads, several times.
+
+    Raises
+    ------
+    InputError          also if a field comes twice
+    """
+    variations: dict[str, list[Any]] = {}
+    for name, values in map(parse_variation, texts):
+        if name in variations:
+            raise InputError(f"--vary {name} is there twice: give all its values at once, as {name}=V1,V2,..")
+        variations[name] = values
+    return variations
 
 
 def parse_variation(text: str) -> tuple[str, list[Any]]:

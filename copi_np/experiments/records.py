@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.errors import DataError, cannot_write
+from filelock import FileLock, Timeout
+
+from copi_np.errors import DataError, InputError, InUseError, cannot_write
 from copi_np.experiments.config import RunConfig
 from copi_np.training import EpochRecord
 
@@ -20,6 +24,34 @@ RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 FAILURE_FILE: Final = "failure.txt"
+LOCK_FILE: Final = ".lock"
+TEMPORARY: Final = re.compile(r".+\.\d+\.tmp")
+"""What `replace_text` and `write_npz` leave of a process that was killed as it wrote."""
+
+
+@contextmanager
+def hold(folder: Path) -> Iterator[None]:
+    """Make a run's folder if need be, and keep other processes from writing to it.
+
+    Raises
+    ------
+    InUseError      if another process has it in hand
+    InputError      if the folder cannot be made or written
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # the system releases the lock of a process that dies, however it dies
+        lock = FileLock(folder / LOCK_FILE, blocking=False)
+        lock.acquire()
+    except Timeout as error:
+        raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
+    except OSError as error:
+        raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder") from error
+    with lock:
+        for path in folder.iterdir():
+            if TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+        yield
 
 
 @dataclass(frozen=True)
@@ -58,6 +90,9 @@ def read_run(folder: str | Path) -> RunRecord:
     try:
         description = json.loads(_read(folder / RUN_FILE))
         values = description["config"]
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: move that folder away") from error
+    try:
         config = RunConfig(**values | {"layers": tuple(values["layers"])})
         history = [EpochRecord(**line) for line in read_lines(folder / HISTORY_FILE)]
     except (KeyError, TypeError, ValueError) as error:
@@ -68,18 +103,36 @@ def read_run(folder: str | Path) -> RunRecord:
     return RunRecord(folder, config, description, history, _read(failure).strip() if failure.is_file() else None)
 
 
-def find_runs(root: str | Path) -> list[RunRecord]:
-    """All runs in a folder and the folders below it, by name of folder.
+def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
+    """All runs in a folder and the folders below it.
+
+    Returns
+    -------
+    runs : list of RunRecord    by name of folder; each once, its longest copy, if there are copies such as backups
+    left_out : list of str      one line for each folder that is left out, and why: damaged, or a copy
 
     Raises
     ------
-    DataError       if there are none, or one of them cannot be read
+    DataError       if there are none
     """
     root = Path(root)
     folders = sorted(path.parent for path in root.rglob(RUN_FILE))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")
-    return [read_run(folder) for folder in folders]
+    runs: dict[str, RunRecord] = {}
+    left_out = []
+    for folder in folders:
+        try:
+            run = read_run(folder)
+        except DataError as error:
+            left_out.append(f"{folder.name}: left out, since {error}")
+            continue
+        name = run.description.get("name", str(folder))
+        if name in runs:
+            run, other = sorted((runs[name], run), key=lambda each: -len(each.history))
+            left_out.append(f"{other.folder}: left out, since {run.folder} is of the same run")
+        runs[name] = run
+    return sorted(runs.values(), key=lambda run: run.folder), left_out
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:

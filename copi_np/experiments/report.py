@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from copi_np.errors import DataError, list_names
-from copi_np.experiments.diagnostics import read_diagnostics
-from copi_np.experiments.figure3 import MEASURES_FILE, compression_table, draw_figure3, layer_table
+from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
+from copi_np.experiments.figure3 import measures_of, pictures_of
+from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
-from copi_np.experiments.summary import Group, Statistic, compare, group_runs
+from copi_np.experiments.summary import Group, compare, group_runs
+from copi_np.experiments.tables import markdown_table, percent, plus_minus
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
 CURVES: Final = "fig2.png"
+FIGURES: Final = (CURVES, "fig3[abc]*.png", "diagnostics-*_seed*.png")
+"""Names of the figures that a report writes."""
 MOST_CURVES: Final = 8
 """More colours than that cannot be told apart."""
 
@@ -29,18 +34,34 @@ EXPLANATION: Final = (
     "behind it is the epoch that first reaches 99 % of the highest training accuracy."
 )
 
-ABOUT_COMPRESSION: Final = (
-    "Layers from the second on, replaced by one matrix without retraining, in {} of these networks: by the formula of "
-    "Appendix B, and by least squares for comparison."
-)
-ABOUT_LAYERS: Final = (
-    "The layers of these networks as trained: mean absolute correlation of their inputs x; likeness of the receptive "
-    "fields of their units to the class that each fits best (cosine, median of sizes); units against their class."
-)
+
+@dataclass(frozen=True)
+class Results:
+    """All that the records in a folder come to.
+
+    Attributes
+    ----------
+    title : str
+    groups : list of Group
+    figure3 : dict              from a group's label to the folders of its runs that have a record of Figure 3
+    diagnostics : dict          from a group's label to the first of its runs with diagnostics, and these
+    remarks : list of str       one line for whatever is left out or stopped early
+    environments : list of str  what the runs ran on
+    """
+
+    title: str
+    groups: list[Group]
+    figure3: dict[str, list[Path]]
+    diagnostics: dict[str, tuple[RunRecord, list[EpochDiagnostics]]]
+    remarks: list[str]
+    environments: list[str]
 
 
 def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[Path]]:
     """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
+
+    Figures of an earlier report that the records do not allow any more are removed. What is damaged is left out, and
+    said in a remark.
 
     Parameters
     ----------
@@ -57,14 +78,36 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
     DataError               if there are no runs, or nothing in them, or a file cannot be written
     """
     root = Path(root)
-    runs = find_runs(root)
+    results = read_results(root, title)
+    replace_text(root / TABLE, markdown(results))
+    replace_text(root / SUMMARY, json.dumps([group.as_dict() for group in results.groups], indent=1) + "\n")
+    figures = draw(root, results)
+    for path in (path for pattern in FIGURES for path in root.glob(pattern)):
+        if path not in figures:
+            path.unlink()
+    return text_table(results), [root / TABLE, root / SUMMARY, *figures]
+
+
+def read_results(root: Path, title: str | None = None) -> Results:
+    """Read all records in a folder; parameters and errors as for `write_report`."""
+    runs, left_out = find_runs(root)
     groups = group_runs(runs)
     if not groups:
         raise DataError(f"no run in {root} has finished an epoch: go on with the command that started them")
-    title = title or default_title(groups)
-    replace_text(root / TABLE, markdown(title, groups, runs))
-    replace_text(root / SUMMARY, json.dumps([group.as_dict() for group in groups], indent=1) + "\n")
-    return text_table(groups, runs), [root / TABLE, root / SUMMARY, *draw(root, title, groups)]
+    figure3: dict[str, list[Path]] = {}
+    diagnostics: dict[str, tuple[RunRecord, list[EpochDiagnostics]]] = {}
+    for group in groups:
+        for run in group.runs:
+            try:
+                pictures_of(run.folder)
+                if measures_of(run.folder) is not None:
+                    figure3.setdefault(group.label, []).append(run.folder)
+                if moments := read_diagnostics(run.folder):
+                    diagnostics.setdefault(group.label, (run, moments))
+            except DataError as error:
+                left_out.append(f"{run.folder.name}: left out of some figures, since {error}")
+    remarks = [*remarks_on(groups, runs), *left_out]
+    return Results(title or default_title(groups), groups, figure3, diagnostics, remarks, environments(runs))
 
 
 def default_title(groups: Sequence[Group]) -> str:
@@ -76,8 +119,9 @@ def default_title(groups: Sequence[Group]) -> str:
 # ------------------------------------------------------------------------------------------------------- tables
 
 
-def text_table(groups: Sequence[Group], runs: Iterable[RunRecord]) -> str:
+def text_table(results: Results) -> str:
     """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
+    groups = results.groups
     first = max(20, *(len(group.label) for group in groups))
     lines = [HEADER[0].ljust(first) + "".join(name.rjust(w) for name, w in zip(HEADER[1:], WIDTHS, strict=True))]
     lines += [
@@ -85,7 +129,7 @@ def text_table(groups: Sequence[Group], runs: Iterable[RunRecord]) -> str:
         for group in groups
     ]
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
-    return "\n".join([*lines, *remarks(groups, runs)])
+    return "\n".join([*lines, *results.remarks])
 
 
 def _cells(group: Group) -> list[str]:
@@ -98,9 +142,10 @@ def _cells(group: Group) -> list[str]:
     ]
 
 
-def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> str:
+def markdown(results: Results) -> str:
     """The tables for a document: results, comparisons with the first group, what is missing, and what it ran on."""
-    results = [
+    groups = results.groups
+    table = [
         [
             group.label,
             *_cells(group),
@@ -110,9 +155,9 @@ def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> 
         for group in groups
     ]
     parts = [
-        f"# {title}",
+        f"# {results.title}",
         EXPLANATION,
-        rows_of(["method", "seeds x epochs", *HEADER[2:], "train loss", "test loss"], results),
+        markdown_table(["method", "seeds x epochs", *HEADER[2:], "train loss", "test loss"], table),
     ]
     comparisons = [compare(groups[0], other) for other in groups[1:]]
     rows = [
@@ -122,45 +167,16 @@ def markdown(title: str, groups: Sequence[Group], runs: Sequence[RunRecord]) -> 
     ]
     if rows:
         parts.append(f"{groups[0].label} on the test set, less each of the others with the same seed, in points:")
-        parts.append(rows_of(["less", "epoch", "difference", "ahead in"], rows))
-    if folders := figure3_folders(groups):
+        parts.append(markdown_table(["less", "epoch", "difference", "ahead in"], rows))
+    for label, folders in results.figure3.items():
+        parts += [f"## {label}"] if len(results.figure3) > 1 else []
         parts += figure3_parts(folders)
-    parts += remarks(groups, runs)
-    parts += [f"Ran on {environment}." for environment in environments(runs)]
+    parts += results.remarks
+    parts += [f"Ran on {environment}." for environment in results.environments]
     return "\n\n".join(parts) + "\n"
 
 
-def figure3_parts(folders: Sequence[Path]) -> list[str]:
-    """Figure 3, B and C, as tables."""
-    rows = [
-        [
-            str(row.replaced),
-            row.linear_map if row.replaced else "as trained",
-            *(percent(accuracy) for accuracy in (row.train_accuracy, row.test_accuracy)),
-            plus_minus(row.test_loss, 4),
-        ]
-        for row in compression_table(folders)
-        if row.replaced or row.linear_map == "formula"
-    ]
-    layers = [
-        [str(row.layer), plus_minus(row.correlation, 4), plus_minus(row.likeness, 2), percent(row.against)]
-        for row in layer_table(folders)
-    ]
-    return [
-        ABOUT_COMPRESSION.format(len(folders)),
-        rows_of(["layers replaced", "matrix", "train %", "test %", "test loss"], rows),
-        ABOUT_LAYERS,
-        rows_of(["layer", "correlation", "likeness", "against %"], layers),
-    ]
-
-
-def rows_of(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def remarks(groups: Sequence[Group], runs: Iterable[RunRecord]) -> list[str]:
+def remarks_on(groups: Sequence[Group], runs: Iterable[RunRecord]) -> list[str]:
     """One line for each run that the statistics leave out, or that stopped early."""
     full = {run.folder for group in groups for run in group.runs}
     lines = []
@@ -184,55 +200,35 @@ def environments(runs: Iterable[RunRecord]) -> list[str]:
     ]
     texts = []
     for description in descriptions:
-        packages = list_names(f"{name} {version}" for name, version in description["versions"].items())
-        texts.append(f"{description['device']}, {description['cores']} cores, {description['blas']}; {packages}")
+        packages = list_names(f"{name} {version}" for name, version in description.get("versions", {}).items())
+        device, cores, blas = (description.get(name, "?") for name in ("device", "cores", "blas"))
+        texts.append(f"{device}, {cores} cores, {blas}; {packages}")
     return list(dict.fromkeys(texts))
-
-
-def percent(value: Statistic, *, sign: bool = False) -> str:
-    """An accuracy, or a difference of accuracies, in per cent."""
-    deviation = None if value.deviation is None else 100 * value.deviation
-    return plus_minus(Statistic(100 * value.mean, deviation), 2, sign=sign)
-
-
-def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
-    """Mean and standard deviation, e.g. "97.61 ± 0.08"; the mean alone for a single seed."""
-    mean = f"{value.mean:{'+' if sign else ''}.{digits}f}"
-    return mean if value.deviation is None else f"{mean} ± {value.deviation:.{digits}f}"
 
 
 # ------------------------------------------------------------------------------------------------------ figures
 
 
-def draw(root: Path, title: str, groups: Sequence[Group]) -> list[Path]:
+def draw(root: Path, results: Results) -> list[Path]:
     """Draw all figures that there are records for.
 
-    Learning curves (Figure 2); of more than eight groups, the best on the test set. Figure 3 of the first group whose
-    runs have it on record. Diagnostics of the first run of each group that has some.
+    Learning curves (Figure 2); of more than eight groups, the best on the test set. Figure 3 of each group that has it
+    on record, and diagnostics of one run of each; those of later groups are named after a run.
     """
     from copi_np.plotting import diagnostic_curves, learning_curves, save_figure  # bring matplotlib: not for tables
 
+    groups = results.groups
     best = sorted(groups, key=lambda group: -group.statistic("test_accuracy").mean)[:MOST_CURVES]
     shown = {group.label: group.histories for group in groups if group in best}
     choice = f" (the best {len(shown)} of {len(groups)})" if len(shown) < len(groups) else ""
-    files = [save_figure(learning_curves(shown, title + choice), root / CURVES)]
-    files += draw_figure3(root, figure3_folders(groups))
-    for group in groups:
-        found = next(filter(None, (read_diagnostics(run.folder) for run in group.runs)), [])
-        if found:
-            figure = diagnostic_curves(
-                [moment.epoch for moment in found],
-                [moment.layers for moment in found],
-                f"{title}: {group.label}, seed {group.config.seed}",
-            )
-            files.append(save_figure(figure, root / f"diagnostics-{group.runs[0].folder.name}.png"))
+    files = [save_figure(learning_curves(shown, results.title + choice), root / CURVES)]
+    for k, folders in enumerate(results.figure3.values()):
+        files += draw_figure3(root, folders, f"-{folders[0].name}" if k else "")
+    for label, (run, moments) in results.diagnostics.items():
+        figure = diagnostic_curves(
+            [moment.epoch for moment in moments],
+            [moment.layers for moment in moments],
+            f"{results.title}: {label}, seed {run.config.seed}",
+        )
+        files.append(save_figure(figure, root / f"diagnostics-{run.folder.name}.png"))
     return files
-
-
-def figure3_folders(groups: Sequence[Group]) -> list[Path]:
-    """The folders of the runs that Figure 3 is of: those of the first group with a record of compression."""
-    for group in groups:
-        folders = [run.folder for run in group.runs if (run.folder / MEASURES_FILE).is_file()]
-        if folders:
-            return folders
-    return []

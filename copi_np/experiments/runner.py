@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from filelock import FileLock, Timeout
 
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_network, save_network
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import DataError, InputError, InUseError
+from copi_np.errors import DataError, InputError
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.records import (
@@ -25,15 +24,15 @@ from copi_np.experiments.records import (
     RUN_FILE,
     RunRecord,
     append_line,
+    hold,
     read_run,
     replace_text,
     write_lines,
 )
 from copi_np.network import Network
-from copi_np.training import Callback, EpochRecord, fit
+from copi_np.training import Callback, EpochRecord, check_sizes_fit, fit
 
 DEMO_FILE = "demo.json"
-LOCK_FILE = ".lock"
 
 
 class State(NamedTuple):
@@ -119,13 +118,26 @@ def train_into(
     DataError           if the run that it holds cannot go on: no checkpoint, or a damaged one
     """
     folder = Path(folder)
-    record = own_run(folder, config, data) if resume else None
+    record = _found(folder, config, data, resume=resume)
     if record is not None and len(record.history) >= config.epochs:
-        return record.history
-    state = first_state(config, backend) if record is None else saved_state(record, config, backend)
-    watch = DiagnosticsRecorder(folder, data) if diagnostics else None
-    with RunRecorder(folder, config, data, state, watch, resume=resume) as recorder:
+        return record.history  # nothing to write, so the folder may be read-only
+    state = first_state(config, backend)
+    check_sizes_fit(state.network, data)  # before the folder is made: a run that cannot begin leaves nothing
+    with hold(folder):
+        record = _found(folder, config, data, resume=resume)  # another process may have been here meanwhile
+        if record is not None and len(record.history) >= config.epochs:
+            return record.history
+        if record is not None:
+            state = saved_state(record, config, backend)
+        recorder = RunRecorder(folder, config, data, state, DiagnosticsRecorder(folder, data) if diagnostics else None)
         return _go_on(state, config, data, [recorder, *callbacks])
+
+
+def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
+    """The records of this very run, to go on with; an error if the folder holds another, or may not hold any."""
+    if not resume and _holds_a_run(folder):
+        raise another_run(folder)
+    return own_run(folder, config, data)
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
@@ -167,69 +179,42 @@ def saved_state(record: RunRecord, config: RunConfig, backend: str | Backend) ->
 
 
 class RunRecorder(Callback):
-    """Writes a run to its folder as it goes; use it in a ``with`` statement.
+    """Writes a run to its folder as it goes; the folder must be in hand, see `hold`.
 
     Whatever happens, the folder holds all finished epochs, and a run can go on from the last of them.
 
     Parameters
     ----------
-    folder : path
+    folder : Path
     config : RunConfig
     data : Dataset
     state : State       where the run starts
     diagnostics : DiagnosticsRecorder, optional
-    resume : bool       whether the folder may hold a run: this one, as far as `state`
     """
 
     def __init__(
         self,
-        folder: str | Path,
+        folder: Path,
         config: RunConfig,
         data: Dataset,
         state: State,
         diagnostics: DiagnosticsRecorder | None = None,
-        *,
-        resume: bool = False,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = folder
         self.config = config
         self.data = data
         self.state = state
         self.diagnostics = diagnostics
-        self.resume = resume
         self.history = list(state.history)
-        self._lock: FileLock | None = None
-        self._refuse_another_run()
-
-    def __enter__(self) -> RunRecorder:
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        if self._lock is not None:
-            self._lock.release()
 
     def on_start(self, network: Network) -> None:
-        """Make the folder, take it, and say in it what is run on what."""
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # the system releases the lock of a process that dies, however it dies
-            self._lock = FileLock(self.folder / LOCK_FILE, blocking=False)
-            self._lock.acquire()
-        except Timeout as error:
-            raise InUseError(f"{self.folder} is in use by another process: wait for it, or stop it") from error
-        except OSError as error:
-            raise InputError(f"cannot write to {self.folder} ({error.strerror}): choose another folder") from error
-        self._refuse_another_run()  # of two that started at the same time, the other may have been here before
+        """Say in the folder what is run on what."""
         replace_text(self.folder / RUN_FILE, json.dumps(self._description(network), indent=2) + "\n")
         (self.folder / FAILURE_FILE).unlink(missing_ok=True)
         # a process killed between its two writes leaves a history one epoch short of the checkpoint
         write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in self.history])
         if self.diagnostics is not None:
             self.diagnostics.go_on(network, len(self.history))
-
-    def _refuse_another_run(self) -> None:
-        if not self.resume and _holds_a_run(self.folder):
-            raise another_run(self.folder)
 
     def _description(self, network: Network) -> dict[str, Any]:
         """What run.json says: of the first start, and of every later one."""

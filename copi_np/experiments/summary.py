@@ -102,7 +102,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
             families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
     order = list(METHODS)
     kinds = sorted(families, key=lambda key: (order.index(key[0].method), astuple(key[0]), str(key[1])))
-    labels = _labels([kind for kind, _ in kinds])
+    labels = _labels(kinds)
     groups = []
     for key, label in zip(kinds, labels, strict=True):
         members = sorted(families[key], key=lambda run: run.config.seed)
@@ -113,13 +113,17 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     return groups
 
 
-def _labels(kinds: Sequence[RunConfig]) -> list[str]:
+def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
     """The name of each method, followed by whatever differs between groups of the same method."""
     labels = []
-    for kind in kinds:
-        same = [other for other in kinds if other.method == kind.method]
-        names = [field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other in same}) > 1]
+    for kind, data_sha256 in kinds:
+        same = [other for other in kinds if other[0].method == kind.method]
+        names = [
+            field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other, _ in same}) > 1
+        ]
         parts = [f"{name}={_short(getattr(kind, name))}" for name in names]
+        if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # files of the same name
+            parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([METHODS[kind.method].label, *parts]))
     return labels
 

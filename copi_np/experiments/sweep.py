@@ -21,7 +21,7 @@ from typing import Any, Final, NamedTuple
 from copi_np import __version__
 from copi_np.datasets import Dataset, load_dataset
 from copi_np.environment import n_cores
-from copi_np.errors import CopiError, DataError, InputError, StoppedError, cannot_write
+from copi_np.errors import CopiError, DataError, InputError, StoppedError, cannot_write, one_line
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.training import Callback
@@ -310,8 +310,7 @@ def _describe(error: BaseException) -> str:
 
     if isinstance(error, KilledWorker):
         return f"{error.allowed_failures + 1} workers died of it: look into their logs, and whether memory ran out"
-    text = (str(error).splitlines() or [""])[0]
-    return text if isinstance(error, CopiError) else f"{type(error).__name__}: {text}".removesuffix(": ")
+    return one_line(error)
 
 
 def _source(name: str) -> str:

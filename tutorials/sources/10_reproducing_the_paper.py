@@ -37,8 +37,8 @@ from copi_np.datasets import as_float
 from copi_np.experiments import runner
 from copi_np.experiments.config import RunConfig, load_preset, preset_names
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.records import find_runs
-from copi_np.experiments.summary import compare, group_runs
+from copi_np.experiments.report import read_results
+from copi_np.experiments.summary import compare
 from copi_np.plotting import COLOURS, STYLE, learning_curves
 
 plt.rcParams.update(STYLE)
@@ -347,7 +347,7 @@ for p, N in ((0.92, 1000), (0.98, 10_000)):
 #
 # The records of this project are in [results/](../results/README.md). Those in `results/mnist` are of the paper's
 # Figure 2A: four methods, five seeds, made by `copi-np reproduce fig2 --preset mnist --seeds 5`.
-# [reproduction.md](../docs/reproduction.md) has the other figures. `group_runs` puts the seeds of a method together.
+# [reproduction.md](../docs/reproduction.md) has the other figures. `read_results` puts the seeds of a method together.
 
 
 # %%
@@ -355,7 +355,7 @@ def groups_of(name):
     """The runs on record, by method."""
     if not (RESULTS / name).is_dir():
         return {}
-    return {group.config.method: group for group in group_runs(find_runs(RESULTS / name))}
+    return {group.config.method: group for group in read_results(RESULTS / name).groups}
 
 
 def figure_2(groups, highest):
