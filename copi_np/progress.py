@@ -39,10 +39,10 @@ class Bar(Callback):
         self._bar.total = self.n_epochs
         self._bar.update(min(n_epochs, self.n_epochs - self._bar.n))  # a sum of rounded parts may come to more than all
 
-    def note(self, text: str) -> None:
-        """Show `text` behind the bar."""
+    def note(self, text: str, *, at_once: bool = True) -> None:
+        """Show `text` behind the bar, at once or the next time that it moves."""
         if self._bar is not None:
-            self._bar.set_postfix_str(text, refresh=False)  # seen with the next batch; a log file wants few lines
+            self._bar.set_postfix_str(text, refresh=at_once)
 
     def on_batch(self, batch: int, n_batches: int) -> None:
         """Move the bar on by a batch."""
@@ -99,4 +99,4 @@ class CampaignBar(Bar):
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""
-        self.note(f"test {100 * record.test_accuracy:.1f} %")
+        self.note(f"test {100 * record.test_accuracy:.1f} %", at_once=False)  # a log file wants few lines
