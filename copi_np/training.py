@@ -240,11 +240,6 @@ def _check_fit(
     check_rng(rng)
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)
-    check_sizes_fit(network, data)
-
-
-def check_sizes_fit(network: Network, data: Dataset) -> None:
-    """Raise an InputError unless the network takes as many inputs as the data have, and tells as many classes."""
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
     if need != have:

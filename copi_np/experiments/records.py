@@ -9,7 +9,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -33,11 +33,14 @@ TEMPORARY: Final = re.compile(r".+\.\d+\.tmp")
 def hold(folder: Path) -> Iterator[None]:
     """Make a run's folder if need be, and keep other processes from writing to it.
 
+    If nothing is written to the folder, nothing is left.
+
     Raises
     ------
     InUseError      if another process has it in hand
     InputError      if the folder cannot be made or written
     """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # the system releases the lock of a process that dies, however it dies
@@ -51,7 +54,19 @@ def hold(folder: Path) -> Iterator[None]:
         for path in folder.iterdir():
             if TEMPORARY.fullmatch(path.name):
                 path.unlink(missing_ok=True)
-        yield
+        try:
+            yield
+        finally:
+            if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
+                (folder / LOCK_FILE).unlink()
+                _remove_empty(made)
+
+
+def _remove_empty(folders: Iterable[Path]) -> None:
+    """Remove folders, the innermost first, as far as nothing is in them."""
+    with suppress(OSError):
+        for folder in folders:
+            folder.rmdir()
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from copi_np.experiments.records import (
     write_lines,
 )
 from copi_np.network import Network
-from copi_np.training import Callback, EpochRecord, check_sizes_fit, fit
+from copi_np.training import Callback, EpochRecord, fit
 
 DEMO_FILE = "demo.json"
 
@@ -121,14 +121,11 @@ def train_into(
     record = _found(folder, config, data, resume=resume)
     if record is not None and len(record.history) >= config.epochs:
         return record.history  # nothing to write, so the folder may be read-only
-    state = first_state(config, backend)
-    check_sizes_fit(state.network, data)  # before the folder is made: a run that cannot begin leaves nothing
     with hold(folder):
         record = _found(folder, config, data, resume=resume)  # another process may have been here meanwhile
         if record is not None and len(record.history) >= config.epochs:
             return record.history
-        if record is not None:
-            state = saved_state(record, config, backend)
+        state = first_state(config, backend) if record is None else saved_state(record, config, backend)
         recorder = RunRecorder(folder, config, data, state, DiagnosticsRecorder(folder, data) if diagnostics else None)
         return _go_on(state, config, data, [recorder, *callbacks])
 
