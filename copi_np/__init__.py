@@ -5,12 +5,13 @@ Read the modules in this order: `rules`, `whitening`, `activations`, `losses`, `
 """
 
 from copi_np.backend import Backend, get_backend
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.checkpoint import load_network, save_network
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import BackendError, CopiError, DataError, DivergenceError, InputError
 from copi_np.layer import Layer
 from copi_np.network import Network
-from copi_np.training import Callback, EpochRecord, Schedule, fit
+from copi_np.training import Schedule, fit
 
 __version__ = "0.1.0"
 

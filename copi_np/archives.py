@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.errors import DataError, cannot_write
+from copi_np.errors import DataError
+from copi_np.files import replace_file
 
 
 def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
@@ -45,26 +44,7 @@ def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
         raise DataError(f"{path} is damaged or holds {kind}: {advice}") from error
 
 
-def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
-    """Write arrays to an .npz file, by name.
-
-    The file is written beside its place and then moved there, so that a reader finds the old file or the new one,
-    and never half of one.
-
-    Raises
-    ------
-    DataError           if the file cannot be written; an older one is left as it was
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:
+    """Write arrays to an .npz file, by name, all or not at all; parameters and errors as for `files.replace_file`."""
     named: dict[str, Any] = dict(arrays)
-    try:
-        with temporary.open("wb") as file:
-            np.savez(file, **named)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    replace_file(path, lambda file: np.savez(file, **named), previous)

@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
-from copi_np.errors import CopiError, DataError, InputError
+from copi_np.errors import CopiError, CopiWarning, DataError, InputError, NewerVersionError
 from copi_np.network import Network
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 """Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
 
-def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[str, Any] | None = None) -> None:
+def save_network(
+    path: str | os.PathLike[str],
+    network: Network,
+    metadata: dict[str, Any] | None = None,
+    *,
+    previous: str | os.PathLike[str] | None = None,
+) -> None:
     """Write a network to an .npz file: configuration, weights, feedback, and the running means of Adam.
 
     The network that `load_network` makes of it goes on exactly where this one is.
@@ -33,6 +42,7 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
     path : path                 ends in .npz
     network : Network
     metadata : dict, optional   anything JSON can hold, given back by `load_network`
+    previous : path, optional   where an older file at `path` goes, once the new one is on the disk
 
     Raises
     ------
@@ -49,7 +59,18 @@ def save_network(path: str | os.PathLike[str], network: Network, metadata: dict[
         header = json.dumps(content)
     except (TypeError, ValueError) as error:
         raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
-    write_npz(Path(path), {"header": np.array(header), **arrays})
+    arrays["header"] = np.array(header)
+    digest = np.array(content_digest(arrays))
+    write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
+
+
+def content_digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
+    """SHA-256 over names, types, shapes and values of arrays: what is in a file, however it is packed."""
+    digest = hashlib.sha256()
+    for name, array in sorted(arrays.items()):
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+        digest.update(np.ascontiguousarray(array).view(np.uint8).data)  # dates and text have no buffer of their own
+    return digest.hexdigest()
 
 
 def _on_host(network: Network, value: Any) -> npt.NDArray[Any]:
@@ -71,16 +92,21 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
 
     Raises
     ------
-    DataError           if the file is missing, damaged, or not a checkpoint that this version can read
+    DataError           if the file is missing, damaged, or not a checkpoint that this version can read; a
+                        `NewerVersionError` if a newer version has written it
     InputError          if its weights do not fit its configuration, or are not finite
     BackendError        if the backend does not work here
     """
     path = Path(path)
     arrays = read_npz(path, ADVICE)
     try:
-        header = json.loads(str(arrays.pop("header")))
+        digest = str(arrays.pop("sha256", None))
+        header = json.loads(str(arrays["header"]))
         if header["schema"] > SCHEMA:
-            raise DataError(f"{path} was written by a newer version of copi-np: update this one")
+            raise NewerVersionError(f"{path} was written by a newer version of copi-np: update this one")
+        if content_digest(arrays) != digest:
+            raise DataError(f"{path} is damaged (its SHA-256 differs): {ADVICE}")
+        del arrays["header"]
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
         return _rebuilt(header["network"], arrays, backend), header["metadata"]
@@ -109,3 +135,84 @@ def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Back
             prefix, suffix = len("step_"), -len(f"_{k}")
             layer.forward_step.restore({name[prefix:suffix]: network.backend.asarray(arrays[name]) for name in names})
     return network
+
+
+# ------------------------------------------------------------------------------------------- training in progress
+
+
+class Progress(NamedTuple):
+    """A training in progress: all that its next epoch depends on.
+
+    Attributes
+    ----------
+    network : Network
+    shuffling : dict        state of the random generator that shuffles the samples
+    history : list of dict  of the finished epochs, `training.EpochRecord` as plain values
+    settings : dict         what must stay the same: data, step sizes, batch size
+    """
+
+    network: Network
+    shuffling: dict[str, Any]
+    history: list[dict[str, Any]]
+    settings: dict[str, Any]
+
+
+def previous_path(path: str | os.PathLike[str]) -> Path:
+    """Where `save_progress` keeps the checkpoint before the latest, e.g. "checkpoint.previous.npz"."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}.previous{path.suffix}")
+
+
+def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
+    """Write a checkpoint that training can go on from; the one before is kept beside it.
+
+    Raises
+    ------
+    DataError       if it cannot be written; older ones are left as they were
+    """
+    metadata = {"epoch": len(progress.history), **progress._asdict()}
+    del metadata["network"]
+    save_network(path, progress.network, metadata, previous=previous_path(path))
+
+
+def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> Progress | None:
+    """Read the latest checkpoint of a training in progress, or the one before if the latest is damaged or missing.
+
+    Returns
+    -------
+    progress : Progress or None     None if there is neither
+
+    Raises
+    ------
+    DataError           if none that is there can be used
+    BackendError        if the backend does not work here
+
+    Warns
+    -----
+    CopiWarning         if the latest is damaged, so that at most one epoch is done again
+    """
+    path = Path(path)
+    candidates = [candidate for candidate in (path, previous_path(path)) if candidate.is_file()]
+    failure: DataError | None = None
+    for candidate in candidates:
+        try:
+            progress = _progress(candidate, backend)
+        except NewerVersionError:
+            raise
+        except DataError as error:
+            failure = failure or error
+            continue
+        if failure is not None:
+            warnings.warn(f"{failure}. Going on from {candidate}", CopiWarning, stacklevel=2)
+        return progress
+    if failure is not None:
+        raise failure
+    return None
+
+
+def _progress(path: Path, backend: str | Backend) -> Progress:
+    network, metadata = load_network(path, backend)
+    try:
+        return Progress(network, *(metadata[name] for name in Progress._fields[1:]))
+    except KeyError as error:
+        raise DataError(f"{path} is of a network alone, not of a training in progress: {ADVICE}") from error

@@ -29,6 +29,10 @@ class DataError(CopiError):
     """A data file or a checkpoint that is missing, damaged or not what it should be."""
 
 
+class NewerVersionError(DataError):
+    """A file that a newer version of the package has written."""
+
+
 class BackendError(CopiError, RuntimeError):
     """An array backend that does not work on this machine."""
 
@@ -46,6 +50,10 @@ class StoppedError(CopiError):
 
     def __reduce__(self) -> tuple[type[StoppedError], tuple[int]]:
         return type(self), (self.signal_number,)  # so that it reaches another process
+
+
+class CopiWarning(UserWarning):
+    """Something that the package has coped with, and the user should know: what it was, and what was done about it."""
 
 
 def one_line(error: BaseException) -> str:

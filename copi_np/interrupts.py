@@ -6,8 +6,8 @@ import signal
 from types import FrameType
 from typing import Any
 
+from copi_np.callbacks import Callback
 from copi_np.errors import StoppedError
-from copi_np.training import Callback
 
 
 class StopOnSignal(Callback):

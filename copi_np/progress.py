@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from typing import Any, Self
 
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.network import Network
-from copi_np.training import Callback, EpochRecord
 
 
 class Bar(Callback):
     """A bar over epochs, with the time left; use it in a ``with`` statement. It appears with the first batch."""
 
-    def __init__(self, label: str, n_epochs: float) -> None:
+    def __init__(self, label: str, n_epochs: float, n_before: float = 0.0) -> None:
         self.label = label
         self.n_epochs = n_epochs
+        self.n_before = n_before
         self._bar: Any = None
 
     def __enter__(self) -> Self:
@@ -32,6 +33,7 @@ class Bar(Callback):
             self._bar = tqdm(
                 desc=self.label,
                 total=self.n_epochs,
+                initial=self.n_before,
                 bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
                 mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
             )
@@ -52,8 +54,8 @@ class Bar(Callback):
 class ProgressBar(Bar):
     """The bar of one run, with its latest accuracy."""
 
-    def __init__(self, label: str, epochs: int) -> None:
-        super().__init__(f"{label:20}", epochs)
+    def __init__(self, label: str, epochs: int, epochs_before: int = 0) -> None:
+        super().__init__(f"{label:20}", epochs, epochs_before)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.arrays import Array
+from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.divergence import blame_weights, check_weights, located, loss_limit
@@ -48,47 +50,6 @@ class Schedule:
         return {"eta_W": self.eta_W, "eta_R": self.eta_R, "delta_scale": self.delta_scale}
 
 
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch came to; evaluated after it, on all samples.
-
-    Attributes
-    ----------
-    epoch : int                         counted from 1
-    train_accuracy, test_accuracy : float
-                                        share of samples whose largest output is their class, 0 to 1
-    train_loss, test_loss : float       mean loss of a sample
-    decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
-                                        first `N_MONITORED` training samples
-    seconds : float                     wall-clock time of the epoch, evaluation included
-    """
-
-    epoch: int
-    train_accuracy: float
-    test_accuracy: float
-    train_loss: float
-    test_loss: float
-    decorrelation_loss: list[float]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """The record as plain values, ready for JSON."""
-        return asdict(self)
-
-
-class Callback:
-    """Told of what happens in training; override what you need."""
-
-    def on_start(self, network: Network) -> None:
-        """Called once everything is checked, before the first batch."""
-
-    def on_batch(self, batch: int, n_batches: int) -> None:
-        """Called after each batch, counted from 1 in every epoch."""
-
-    def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Called after each epoch, once it is evaluated."""
-
-
 class DeviceSplit(NamedTuple):
     """A split on the network's device: inputs (N, I) and one-hot targets (N, K)."""
 
@@ -114,8 +75,13 @@ def fit(
     batch_size: int = 50,
     callbacks: Sequence[Callback] = (),
     history: Sequence[EpochRecord] = (),
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
 ) -> list[EpochRecord]:
     """Train a network.
+
+    Training that was interrupted goes on from its checkpoint, and comes to the same as if it had never stopped: on the
+    CPU, bit for bit.
 
     Parameters
     ----------
@@ -129,7 +95,10 @@ def fit(
     callbacks : sequence of Callback
     history : sequence of EpochRecord
                                 of the epochs that network and rng have behind them already: training goes on from
-                                there, and comes to the same as if it had never stopped
+                                there
+    checkpoint : path, optional
+                                an .npz file, replaced after each epoch; the one before is kept beside it
+    resume : bool               go on from `checkpoint` if it is there: network, rng and history are as they were then
 
     Returns
     -------
@@ -138,11 +107,17 @@ def fit(
 
     Raises
     ------
-    InputError                  if the data do not fit the network, or a number is out of range
+    InputError                  if the data do not fit the network, a number is out of range, or the checkpoint is of
+                                another training, or must not be overwritten
+    DataError                   if the checkpoint cannot be read, or written
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, epochs, schedule, batch_size, rng)
     records = _checked_history(history)
+    if checkpoint is not None:
+        writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
+        records = writer.begin(network, records, resume=resume)
+        callbacks = [writer, *callbacks]
     train = to_device(network, data.train, data.n_classes)
     test = to_device(network, data.test, data.n_classes)
     for callback in callbacks:
@@ -163,6 +138,11 @@ def fit(
         for callback in callbacks:
             callback.on_epoch(network, record)
     return records
+
+
+def training_settings(data: Dataset, schedule: Schedule, batch_size: int) -> dict[str, Any]:
+    """What must stay the same when training goes on; the data by their content."""
+    return {**asdict(schedule), "batch_size": batch_size, "data": data.fingerprint}
 
 
 def _train_epoch(

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from dataclasses import fields, replace
 
 import numpy as np
@@ -17,6 +18,7 @@ from click.testing import CliRunner
 from tiny import write_tiny
 
 from copi_np import DataError, DivergenceError, InputError
+from copi_np.callbacks import Callback
 from copi_np.checkpoint import load_network, save_network
 from copi_np.cli import main
 from copi_np.datasets import Dataset, Split, load_dataset
@@ -25,7 +27,6 @@ from copi_np.experiments.campaign import epochs_left, grid, perform, run_folder
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.records import find_runs, hold, read_run
 from copi_np.experiments.runner import train_into
-from copi_np.training import Callback
 
 SECONDS = re.compile('"seconds": [0-9.e+-]+')
 
@@ -196,21 +197,40 @@ def test_a_run_killed_before_its_first_checkpoint_starts_anew(tmp_path, config, 
     assert record_of(outcome.folder) == record_of(whole.folder)
 
 
-@pytest.mark.parametrize("damage", ["missing", "cut short", "of another kind"])
-def test_without_its_checkpoint_a_run_cannot_go_on_and_says_so(tmp_path, config, data, damage):
-    folder = perform(tmp_path, replace(config, epochs=2), data, "numpy").folder
-    checkpoint = folder / "checkpoint.npz"
+def damage_checkpoint(path, damage):
     if damage == "missing":
-        checkpoint.unlink()
+        path.unlink()
     elif damage == "cut short":
-        checkpoint.write_bytes(checkpoint.read_bytes()[:-99])
+        path.write_bytes(path.read_bytes()[:-99])
     else:
-        save_network(checkpoint, load_network(checkpoint)[0])
+        save_network(path, load_network(path)[0])
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "of another kind"])
+def test_without_its_last_checkpoint_a_run_goes_on_from_the_one_before(tmp_path, config, data, damage):
+    """And comes to the same."""
+    whole = perform(tmp_path / "whole", config, data, "numpy")
+    folder = perform(tmp_path / "parts", replace(config, epochs=2), data, "numpy").folder
+    damage_checkpoint(folder / "checkpoint.npz", damage)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        outcome = perform(tmp_path / "parts", config, data, "numpy")
+    assert len(caught) == (damage != "missing")
+    assert record_of(outcome.folder) == record_of(whole.folder)
+    assert [part["after_epoch"] for part in read_run(folder).description["continued"]] == [1]
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut short", "of another kind"])
+def test_without_any_checkpoint_a_run_cannot_go_on_and_says_so(tmp_path, config, data, damage):
+    folder = perform(tmp_path, replace(config, epochs=2), data, "numpy").folder
+    for name in ("checkpoint.npz", "checkpoint.previous.npz"):
+        damage_checkpoint(folder / name, damage)
     before = content_of(folder)
     outcome = perform(tmp_path, config, data, "numpy")
     assert "checkpoint.npz" in outcome.failure
     assert "\n" not in outcome.failure
-    assert content_of(folder) == before
+    assert content_of(folder).keys() == before.keys()
+    assert all(content_of(folder)[name] == before[name] for name in before if name != ".lock")
     with pytest.raises(DataError, match=r"checkpoint\.npz"):
         train_into(folder, config, data, "numpy", resume=True)
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 import zipfile
 from pathlib import Path
 
@@ -10,7 +12,16 @@ import numpy as np
 import pytest
 
 from copi_np import CopiError, DataError, InputError, Network
-from copi_np.checkpoint import load_network, save_network
+from copi_np.checkpoint import (
+    Progress,
+    content_digest,
+    load_network,
+    load_progress,
+    previous_path,
+    save_network,
+    save_progress,
+)
+from copi_np.errors import CopiWarning, NewerVersionError
 
 SIZES = [6, 5, 4, 3]
 
@@ -157,20 +168,22 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, place):
 
 
 def changed(tmp_path, **changes):
-    """A checkpoint of which some arrays were replaced, or left out where the change is None."""
+    """A checkpoint of which some arrays were replaced, or left out where the change is None; its digest fits."""
     path = tmp_path / "net.npz"
     save_network(path, trained(error_signal="fa"))
     with np.load(path) as archive:
         arrays = {name: archive[name] for name in archive.files}
-    arrays |= changes
-    np.savez(path, **{name: array for name, array in arrays.items() if array is not None})
+    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    if not any(array.dtype == object for array in arrays.values()):
+        arrays["sha256"] = np.array(content_digest({name: a for name, a in arrays.items() if name != "sha256"}))
+    np.savez(path, **arrays)
     return path
 
 
 def header(**changes):
     network = trained(error_signal="fa")
     arrays = ["R_0", "R_1", "R_2", "W_0", "W_1", "W_2", "feedback_0", "feedback_1"]
-    content = {"schema": 1, "network": network.config, "arrays": arrays, "metadata": {}, **changes}
+    content = {"schema": 2, "network": network.config, "arrays": arrays, "metadata": {}, **changes}
     return np.array(json.dumps(content))
 
 
@@ -198,6 +211,114 @@ def test_a_file_that_is_no_sound_checkpoint_is_refused(tmp_path, changes, messag
     with pytest.raises(CopiError, match=message) as error:
         load_network(changed(tmp_path, **changes))
     assert "\n" not in str(error.value)
+
+
+def test_a_file_whose_digest_does_not_fit_is_refused(tmp_path):
+    """Whatever the archive's own checksums say: here they are right."""
+    path = tmp_path / "net.npz"
+    save_network(path, trained(seed=0))
+    with np.load(path) as archive:
+        arrays = {name: archive[name] for name in archive.files}
+    for name in ("W_1", "header", "sha256"):
+        changed = arrays[name].copy()
+        flat = changed.reshape(-1).view(np.uint8)
+        flat[len(flat) // 2] ^= 1
+        np.savez(path, **{**arrays, name: changed})
+        with pytest.raises(DataError, match="damaged"):
+            load_network(path)
+    np.savez(path, **{name: array for name, array in arrays.items() if name != "sha256"})
+    with pytest.raises(DataError, match="its SHA-256 differs"):
+        load_network(path)
+
+
+# ---------------------------------------------------------------- the checkpoint before
+
+
+def progress(seed, n_epochs=1):
+    shuffling = np.random.default_rng(seed).bit_generator.state
+    return Progress(trained(seed=seed), shuffling, [{"epoch": k + 1} for k in range(n_epochs)], {"batch_size": 5})
+
+
+def assert_same_progress(one, other):
+    assert_same(one.network, other.network)
+    assert one[1:] == other[1:]
+
+
+def test_the_checkpoint_before_is_kept_and_used_where_the_latest_is_damaged(tmp_path):
+    path = tmp_path / "net.npz"
+    assert load_progress(path) is None
+    for seed in range(3):
+        save_progress(path, progress(seed, seed + 1))
+        assert_same_progress(load_progress(path), progress(seed, seed + 1))
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["net.npz", "net.previous.npz"]
+    content = path.read_bytes()
+    path.write_bytes(content[:-99])
+    with pytest.warns(CopiWarning, match=r"net\.npz is cut short.*Going on from .*net\.previous\.npz") as caught:
+        assert_same_progress(load_progress(path), progress(1, 2))
+    assert len(caught) == 1
+    previous_path(path).write_bytes(b"")
+    with pytest.raises(DataError, match=r"net\.npz is cut short"):
+        load_progress(path)
+    path.write_bytes(content)
+    assert_same_progress(load_progress(path), progress(2, 3))
+
+
+def test_a_process_killed_between_two_moves_leaves_the_checkpoint_before(tmp_path):
+    path = tmp_path / "net.npz"
+    save_progress(path, progress(0))
+    path.replace(previous_path(path))
+    assert_same_progress(load_progress(path), progress(0))
+
+
+def test_a_checkpoint_of_a_newer_version_is_not_gone_back_on(tmp_path):
+    path = changed(tmp_path, header=header(schema=99))
+    save_progress(previous_path(path), progress(0))
+    with pytest.raises(NewerVersionError, match="newer version of copi-np: update this one"):
+        load_progress(path)
+
+
+def test_a_network_alone_is_no_training_in_progress(tmp_path):
+    save_network(tmp_path / "net.npz", trained())
+    with pytest.raises(DataError, match="of a network alone"):
+        load_progress(tmp_path / "net.npz")
+
+
+def test_a_full_disk_keeps_both_checkpoints(tmp_path):
+    resource = pytest.importorskip("resource")
+    path = tmp_path / "net.npz"
+    for seed in (0, 1):
+        save_progress(path, progress(seed))
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1500, hard))
+    try:
+        with pytest.raises(DataError, match=r"cannot write .*net\.npz.*the space left"):
+            save_progress(path, progress(2))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
+
+
+def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
+    """Content, then the move, then the folder that knows the new name; and the older file goes last of all."""
+    path = tmp_path / "net.npz"
+    save_progress(path, progress(0))
+    events = []
+    fsync, replace = os.fsync, os.replace
+
+    def watched_fsync(number):
+        kind = "folder" if stat.S_ISDIR(os.fstat(number).st_mode) else "file"
+        events.append(f"sync {kind}")
+        fsync(number)
+
+    def watched_replace(self, target):
+        events.append(f"{self.suffix} to {Path(target).name}")
+        replace(self, target)
+
+    monkeypatch.setattr(os, "fsync", watched_fsync)
+    monkeypatch.setattr(Path, "replace", watched_replace)
+    save_progress(path, progress(1))
+    assert events == ["sync file", ".npz to net.previous.npz", ".tmp to net.npz", "sync folder"]
 
 
 class Payload:

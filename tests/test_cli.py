@@ -87,6 +87,7 @@ def test_training_prints_the_result_and_shows_progress_apart(place):
     assert sorted(path.name for path in (place / "run").iterdir()) == [
         ".lock",
         "checkpoint.npz",
+        "checkpoint.previous.npz",
         "history.jsonl",
         "run.json",
     ]

@@ -13,11 +13,11 @@ from click.testing import CliRunner
 from matplotlib.image import imread
 
 from copi_np import InputError, Network
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.cli import main
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.experiments import demo as room
 from copi_np.experiments.demo import DEMO_METHODS, DemoResult, correlations, demo_table, run_demo
-from copi_np.training import Callback, EpochRecord
 
 FILES = ["demo.json", "digits.png", "learning-curves.png"]
 LABELS = ["COPI (BP)", "COPI (FA)", "BP + decorrelation", "BP (Adam)"]

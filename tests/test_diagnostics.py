@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, Network, load_network
+from copi_np.callbacks import Callback
 from copi_np.datasets import load_dataset
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
 from copi_np.errors import StoppedError
@@ -20,7 +21,6 @@ from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
 from copi_np.experiments.records import CHECKPOINT_FILE
 from copi_np.experiments.runner import train_into
 from copi_np.plotting import diagnostic_curves
-from copi_np.training import Callback
 
 
 def make_network(**options):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from copi_np import DataError, InputError
+from copi_np.callbacks import EpochRecord
 from copi_np.plotting import (
     COLOURS,
     as_picture,
@@ -20,7 +21,6 @@ from copi_np.plotting import (
     learning_curves,
     save_figure,
 )
-from copi_np.training import EpochRecord
 
 
 def history(offset, n=3):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from copi_np.callbacks import EpochRecord
 from copi_np.progress import CampaignBar, ProgressBar
-from copi_np.training import EpochRecord
 
 RECORD = EpochRecord(2, 0.9, 0.8123, 0.1, 0.2, [0.0], 1.0)
 

@@ -12,12 +12,12 @@ import pytest
 from matplotlib.image import imread
 
 from copi_np import DataError, plotting
+from copi_np.callbacks import EpochRecord
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import append_line, find_runs, read_lines, read_run, replace_text, write_lines
 from copi_np.experiments.report import write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
 from copi_np.experiments.tables import plus_minus
-from copi_np.training import EpochRecord
 
 CONFIG = RunConfig("copi-bp", "somewhere/tiny.npz", (6, 5, 3), 3, 0.1, 0.1)
 ENVIRONMENT = {"device": "cpu", "cores": 2, "blas": "abacus", "versions": {"copi-np": "0.1.0", "numpy": "2.9"}}

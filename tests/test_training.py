@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from copi_np import DivergenceError, InputError, Network
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.datasets import Dataset, Split
 from copi_np.divergence import check_weights
-from copi_np.training import N_MONITORED, Callback, EpochRecord, Schedule, evaluate, fit, to_device
+from copi_np.training import N_MONITORED, Schedule, evaluate, fit, to_device
 
 STEADY = Schedule(eta_W=0.05, eta_R=0.05)
 

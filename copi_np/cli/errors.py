@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
 
-from copi_np.errors import CopiError, StoppedError, unknown
+from copi_np.errors import CopiError, CopiWarning, StoppedError, unknown
 
 
 class Failure(click.ClickException):
@@ -21,7 +22,10 @@ class Failure(click.ClickException):
 def one_line_errors() -> Iterator[None]:
     """Show whatever goes wrong inside as one line that says what was wrong and what to do."""
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("always", CopiWarning)
+            warnings.showwarning = show_warning
+            yield
     except click.exceptions.NoArgsIsHelpError:
         raise
     except StoppedError as error:
@@ -37,6 +41,14 @@ def one_line_errors() -> Iterator[None]:
     except OSError as error:
         name = str(error.filename or "output")
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
+
+
+def show_warning(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
+    """Show a warning of this package as one line; others as Python does."""
+    if issubclass(category, CopiWarning):
+        click.echo(f"Warning: {message}", err=True)
+    else:
+        click.echo(warnings.formatwarning(message, category, *place[:2]), err=True)
 
 
 class Group(click.Group):

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from copi_np.backend import get_backend
 from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
 from copi_np.datasets import load_dataset
 from copi_np.environment import blas_threads
-from copi_np.errors import list_names
+from copi_np.errors import InputError, list_names
 from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
+from copi_np.experiments.records import RunRecord, read_run
 from copi_np.experiments.runner import free_folder, train_into
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import ProgressBar
@@ -45,6 +48,21 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
     click.echo(f"\nFigures and records: {out / 'learning-curves.png'}, {out / 'digits.png'}, {out / 'demo.json'}")
 
 
+def run_to_resume(folder: Path, epochs: int | None) -> RunRecord:
+    """The run in a folder, made longer if asked; other options of the command must be left out."""
+    context = click.get_current_context()
+    allowed = {"resume", "epochs", "data_dir", "backend", "threads"}
+    given = [
+        "--" + name.replace("_", "-")
+        for name in context.params
+        if name not in allowed and context.get_parameter_source(name) is not ParameterSource.DEFAULT
+    ]
+    if given:
+        raise InputError(f"--resume goes on with the run as it was started: leave out {list_names(given)}")
+    run = read_run(folder)
+    return run if epochs is None else replace(run, config=replace(run.config, epochs=epochs))
+
+
 @click.command()
 @click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
 @click.option("--method", default="copi-bp", show_default=True, help=f"{list_names(METHODS)}.")
@@ -65,7 +83,15 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
 @click.option(
     "--out", type=Folder(), help="Folder for the records of this run.  [default: runs/METHOD_DATASET_seedSEED]"
 )
-def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, **options: Any) -> None:
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Go on with the run in DIR, as it was started; --epochs makes it longer.",
+)
+def train(
+    out: Path | None, resume: Path | None, data_dir: Path | None, backend: str, threads: int, **options: Any
+) -> None:
     """Train one network and keep its records.
 
     Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
@@ -73,10 +99,17 @@ def train(out: Path | None, data_dir: Path | None, backend: str, threads: int, *
     """
 
     chosen_backend = get_backend(backend)
-    config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
-    out = free_folder(config) if out is None else out
-    with blas_threads(threads), ProgressBar(METHODS[config.method].label, config.epochs) as bar, StopOnSignal() as stop:
-        history = train_into(out, config, data, chosen_backend, [bar, stop])
+    if resume is None:
+        config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))
+        out = free_folder(config) if out is None else out
+        done = 0
+    else:
+        run = run_to_resume(resume, options["epochs"])
+        config, out, done = run.config, resume, len(run.history)
+        data = load_dataset(config.dataset, data_dir)
+    label = METHODS[config.method].label
+    with blas_threads(threads), ProgressBar(label, config.epochs, done) as bar, StopOnSignal() as stop:
+        history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     last = history[-1]
     click.echo(
         f"{config.method} on {config.dataset}, epoch {last.epoch}: "

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from copi_np.backend import Backend, get_backend
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.environment import blas, versions
 from copi_np.errors import InputError, cannot_write
@@ -22,7 +23,7 @@ from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.network import Network
 from copi_np.plotting import image_rows, learning_curves, save_figure
-from copi_np.training import N_MONITORED, Callback, EpochRecord, to_device
+from copi_np.training import N_MONITORED, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
 PRESET: Final = "mnist-5k"

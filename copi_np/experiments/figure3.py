@@ -14,8 +14,9 @@ from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
-from copi_np.errors import DataError, InputError
+from copi_np.errors import DataError
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
+from copi_np.experiments.runner import other_data
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
@@ -65,7 +66,7 @@ def record_figure3(
     folder = Path(run_folder)
     run = read_run(folder)
     if run.description.get("data_sha256") != data.fingerprint:
-        raise InputError(f"the run in {folder} learned from other data than {data.name}: give those")
+        raise other_data(folder, data)
     needs_measures = measures_of(folder) is None
     needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:

@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
+from copi_np.callbacks import EpochRecord
 from copi_np.errors import DataError, InputError, InUseError, cannot_write
 from copi_np.experiments.config import RunConfig
-from copi_np.training import EpochRecord
+from copi_np.files import replace_file
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -26,7 +27,7 @@ CHECKPOINT_FILE: Final = "checkpoint.npz"
 FAILURE_FILE: Final = "failure.txt"
 LOCK_FILE: Final = ".lock"
 TEMPORARY: Final = re.compile(r".+\.\d+\.tmp")
-"""What `replace_text` and `write_npz` leave of a process that was killed as it wrote."""
+"""What `files.replace_file` leaves of a process that was killed as it wrote."""
 
 
 @contextmanager
@@ -202,13 +203,4 @@ def replace_text(path: Path, text: str) -> None:
     ------
     DataError       if the file cannot be written
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise cannot_write(path, error) from error
+    replace_file(path, lambda file: file.write(text.encode()))

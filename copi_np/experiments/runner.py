@@ -6,15 +6,15 @@ import json
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from copi_np.backend import Backend
-from copi_np.checkpoint import load_network, save_network
+from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.datasets import Dataset
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import DataError, InputError
+from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.records import (
@@ -30,27 +30,19 @@ from copi_np.experiments.records import (
     write_lines,
 )
 from copi_np.network import Network
-from copi_np.training import Callback, EpochRecord, fit
+from copi_np.training import fit, training_settings
 
 DEMO_FILE = "demo.json"
 
 
-class State(NamedTuple):
-    """Where a run stands: all that its next epoch depends on."""
-
-    network: Network
-    shuffling: np.random.Generator
-    history: list[EpochRecord]
-
-
-def first_state(config: RunConfig, backend: str | Backend) -> State:
-    """The state before the first epoch.
+def first_state(config: RunConfig, backend: str | Backend) -> tuple[Network, np.random.Generator]:
+    """The untrained network, and the random generator that shuffles the samples.
 
     Every purpose has a random generator of its own, a child of the seed, so that methods with the same seed start
     from the same weights and see the same batches.
     """
     weights_rng, shuffling_rng = np.random.default_rng(config.seed).spawn(2)
-    return State(config.build_network(weights_rng, backend), shuffling_rng, [])
+    return config.build_network(weights_rng, backend), shuffling_rng
 
 
 def train(
@@ -70,20 +62,27 @@ def train(
     network : Network                   trained
     history : list of EpochRecord
     """
-    state = first_state(config, backend)
-    return state.network, _go_on(state, config, data, callbacks)
+    network, rng = first_state(config, backend)
+    return network, _fit(network, rng, config, data, callbacks)
 
 
-def _go_on(state: State, config: RunConfig, data: Dataset, callbacks: Sequence[Callback]) -> list[EpochRecord]:
+def _fit(
+    network: Network,
+    rng: np.random.Generator,
+    config: RunConfig,
+    data: Dataset,
+    callbacks: Sequence[Callback],
+    history: Sequence[EpochRecord] = (),
+) -> list[EpochRecord]:
     return fit(
-        state.network,
+        network,
         data,
         epochs=config.epochs,
         schedule=config.schedule,
-        rng=state.shuffling,
+        rng=rng,
         batch_size=config.batch_size,
         callbacks=callbacks,
-        history=state.history,
+        history=history,
     )
 
 
@@ -125,9 +124,15 @@ def train_into(
         record = _found(folder, config, data, resume=resume)  # another process may have been here meanwhile
         if record is not None and len(record.history) >= config.epochs:
             return record.history
-        state = first_state(config, backend) if record is None else saved_state(record, config, backend)
-        recorder = RunRecorder(folder, config, data, state, DiagnosticsRecorder(folder, data) if diagnostics else None)
-        return _go_on(state, config, data, [recorder, *callbacks])
+        network, rng = first_state(config, backend)
+        settings = training_settings(data, config.schedule, config.batch_size)
+        writer = CheckpointWriter(folder / CHECKPOINT_FILE, rng, settings)
+        history = writer.begin(network, [], resume=resume)
+        if record is not None and record.history and not history:
+            raise DataError(f"there is no {writer.path} to go on from: move that folder away, to start the run anew")
+        watch = DiagnosticsRecorder(folder, data) if diagnostics else None
+        recorder = RunRecorder(folder, config, data, history, watch)
+        return _fit(network, rng, config, data, [writer, recorder, *callbacks], history)
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
@@ -149,43 +154,26 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
             raise another_run(folder)
         return None
     record = read_run(folder)
+    if record.description.get("data_sha256") != data.fingerprint:
+        raise other_data(folder, data)
     if record.description.get("name") != run_name(config, data):
-        raise another_run(folder)
+        then, now = record.config.as_dict(), config.as_dict()
+        changes = [f"{name} {then[name]}, now {now[name]}" for name in now if then[name] != now[name]]
+        raise InputError(f"{another_run(folder)} ({list_names(changes)})")
     return record
-
-
-def saved_state(record: RunRecord, config: RunConfig, backend: str | Backend) -> State:
-    """The state after the last finished epoch of a run.
-
-    Raises
-    ------
-    DataError           if its checkpoint is missing or damaged
-    """
-    path = record.folder / CHECKPOINT_FILE
-    if not path.is_file():
-        if record.history:
-            raise DataError(f"there is no {path} to go on from: move that folder away, to start the run anew")
-        return first_state(config, backend)
-    network, metadata = load_network(path, backend)
-    try:
-        shuffling = np.random.default_rng()
-        shuffling.bit_generator.state = metadata["shuffling"]
-        return State(network, shuffling, [EpochRecord(**values) for values in metadata["history"]])
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is not of a run that can go on: move that folder away") from error
 
 
 class RunRecorder(Callback):
     """Writes a run to its folder as it goes; the folder must be in hand, see `hold`.
 
-    Whatever happens, the folder holds all finished epochs, and a run can go on from the last of them.
+    It comes after the `CheckpointWriter`: an epoch is in the history once all that goes with it is there.
 
     Parameters
     ----------
     folder : Path
     config : RunConfig
     data : Dataset
-    state : State       where the run starts
+    history : list of EpochRecord   of the epochs that are done
     diagnostics : DiagnosticsRecorder, optional
     """
 
@@ -194,15 +182,14 @@ class RunRecorder(Callback):
         folder: Path,
         config: RunConfig,
         data: Dataset,
-        state: State,
+        history: Sequence[EpochRecord],
         diagnostics: DiagnosticsRecorder | None = None,
     ) -> None:
         self.folder = folder
         self.config = config
         self.data = data
-        self.state = state
         self.diagnostics = diagnostics
-        self.history = list(state.history)
+        self.history = list(history)
 
     def on_start(self, network: Network) -> None:
         """Say in the folder what is run on what."""
@@ -234,16 +221,10 @@ class RunRecorder(Callback):
         return earlier | head | {"continued": continued}
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Replace the checkpoint, then append the epoch to the history: a full history has all that goes with it."""
+        """Record the epoch."""
         self.history.append(record)
         if self.diagnostics is not None:
             self.diagnostics.record(network, record.epoch)
-        metadata = {
-            "epoch": record.epoch,
-            "history": [each.as_dict() for each in self.history],
-            "shuffling": self.state.shuffling.bit_generator.state,
-        }
-        save_network(self.folder / CHECKPOINT_FILE, network, metadata)
         append_line(self.folder / HISTORY_FILE, record.as_dict())
 
 
@@ -256,6 +237,11 @@ def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
 
 def _holds_a_run(folder: Path) -> bool:
     return any((folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
+
+
+def other_data(folder: Path, data: Dataset) -> InputError:
+    """The error for a run that learned from other data."""
+    return InputError(f"the run in {folder} learned from other data than {data.name}: give those")
 
 
 def another_run(folder: Path) -> InputError:

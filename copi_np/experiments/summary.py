@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from copi_np.callbacks import EpochRecord
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord
-from copi_np.training import EpochRecord
 
 SHARE_OF_PEAK: Final = 0.99
 

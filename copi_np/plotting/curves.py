@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
+from copi_np.callbacks import EpochRecord
 from copi_np.plotting.style import STYLE, colours
-from copi_np.training import EpochRecord
 
 History = Sequence[EpochRecord]
 

@@ -1,0 +1,121 @@
+"""What is told of training as it goes: records of epochs, callbacks, and checkpoints to go on from."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from copi_np.checkpoint import Progress, load_progress, save_progress
+from copi_np.errors import DataError, InputError
+from copi_np.network import Network
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to; evaluated after it, on all samples.
+
+    Attributes
+    ----------
+    epoch : int                         counted from 1
+    train_accuracy, test_accuracy : float
+                                        share of samples whose largest output is their class, 0 to 1
+    train_loss, test_loss : float       mean loss of a sample
+    decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
+                                        first `N_MONITORED` training samples
+    seconds : float                     wall-clock time of the epoch, evaluation included
+    """
+
+    epoch: int
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    test_loss: float
+    decorrelation_loss: list[float]
+    seconds: float
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values, ready for JSON."""
+        return asdict(self)
+
+
+class Callback:
+    """Told of what happens in training; override what you need."""
+
+    def on_start(self, network: Network) -> None:
+        """Called once everything is checked, before the first batch."""
+
+    def on_batch(self, batch: int, n_batches: int) -> None:
+        """Called after each batch, counted from 1 in every epoch."""
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Called after each epoch, once it is evaluated."""
+
+
+class CheckpointWriter(Callback):
+    """Replaces a checkpoint after each epoch; training can go on from it.
+
+    Parameters
+    ----------
+    path : path                     an .npz file; the one before is kept beside it, see `checkpoint.previous_path`
+    rng : numpy.random.Generator    shuffles the samples
+    settings : dict                 what must stay the same, see `training.training_settings`
+    """
+
+    def __init__(self, path: str | os.PathLike[str], rng: np.random.Generator, settings: dict[str, Any]) -> None:
+        self.path = Path(path)
+        self.rng = rng
+        self.settings = settings
+        self.history: list[EpochRecord] = []
+
+    def begin(self, network: Network, history: Sequence[EpochRecord], *, resume: bool) -> list[EpochRecord]:
+        """Go on from the checkpoint, if there is one and it shall be: network and rng become what they were then.
+
+        Returns
+        -------
+        history : list of EpochRecord   of the epochs that are done; `history` itself without a checkpoint
+
+        Raises
+        ------
+        InputError      if there is a checkpoint, but it shall not be gone on from, or it is of another training
+        DataError       if it is damaged, and so is the one before it
+        """
+        self.history = list(history)
+        try:
+            json.dumps(self.rng.bit_generator.state)
+        except TypeError as error:
+            kind = type(self.rng.bit_generator).__name__
+            raise InputError(f"the state of {kind} cannot be recorded: use numpy.random.default_rng") from error
+        if not resume:
+            if self.path.exists():
+                raise InputError(f"{self.path} exists already: go on from it with resume=True, or choose another path")
+            return list(self.history)
+        progress = load_progress(self.path, network.backend)
+        if progress is not None:
+            self._check_same(network, progress)
+            try:
+                self.history = [EpochRecord(**values) for values in progress.history]
+                self.rng.bit_generator.state = progress.shuffling
+            except (TypeError, ValueError, KeyError) as error:
+                raise DataError(f"{self.path} is not of a training that can go on: move it away") from error
+            network.layers, network.feedback = progress.network.layers, progress.network.feedback
+        return list(self.history)
+
+    def _check_same(self, network: Network, progress: Progress) -> None:
+        """Raise an InputError that names what differs, if something does."""
+        for now, then in ((network.config, progress.network.config), (self.settings, progress.settings)):
+            for name, value in now.items():
+                if then.get(name) != value:
+                    what = "the data differ" if name == "data" else f"{name} was {then.get(name)!r}, now {value!r}"
+                    raise InputError(f"{self.path} is of another training: {what}; give the same, or another path")
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Replace the checkpoint."""
+        self.history.append(record)
+        shuffling, history = dict(self.rng.bit_generator.state), [each.as_dict() for each in self.history]
+        save_progress(self.path, Progress(network, shuffling, history, self.settings))
