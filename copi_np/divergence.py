@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.errors import DivergenceError
 from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
-from copi_np.optimizers import CopiStep
+from copi_np.optimizers import CopiStep, matrix_decorrelation_step
 
 EXPLODED_LOSS: Final = 1e6
 """A loss this many times that of a silent network (all outputs zero), plus one, counts as exploded."""
@@ -48,6 +49,15 @@ def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:
         raise DivergenceError(blame_weights(layers, rates))
 
 
+def check_moments(decorrelation_losses: Sequence[float], dtype: str) -> None:
+    """Raise a DivergenceError if the second moments of a layer's inputs are too large to be computed."""
+    for k, value in enumerate(decorrelation_losses):
+        if not np.isfinite(value):
+            raise DivergenceError(
+                f"training diverged: inputs of layer {k} are too large for {dtype}: scale the inputs down"
+            )
+
+
 def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> str:
     """Name the first weights that are not finite, or else the largest ones, and the step size to lower."""
     sizes = list(_weight_sizes(layers))
@@ -69,7 +79,35 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
     gains = list(_gains(layers, trace))
     not_finite = [found for found in gains if not np.isfinite(found[-1])]
     k, matrix, _ = not_finite[0] if not_finite else max(gains, key=lambda found: found[-1])
-    return f"training diverged: loss {loss:.3g}, activity explodes at {_advice(layers, k, matrix, rates)}"
+    advice = _advice(layers, k, matrix, rates)
+    of_known_bound = matrix == "R" and layers[k].lateral_step is matrix_decorrelation_step
+    bound = stable_eta_R(layers[k].backend.to_host(trace.y_in[k])) if of_known_bound else None
+    if bound is not None and bound < rates["eta_R"]:
+        advice += f"; about {bound:.1g} is stable from the start on inputs like these"
+    return f"training diverged: loss {loss:.3g}, activity explodes at {advice}"
+
+
+def stable_eta_R(y: npt.NDArray[Any]) -> float | None:
+    """A step size with which lateral weights are stable from the identity on; of the matrix form of the rule.
+
+    Once its inputs are nearly decorrelated, a layer is stable for eta_R < 2 / (the two largest variances together);
+    on raw inputs the largest eigenvalue of their second moment takes the place of that sum, and is no smaller than
+    half of it. This returns half of that bound, for the moment of one batch differs from that of the next.
+
+    Parameters
+    ----------
+    y : (B, I) array        inputs of the layer, before its lateral weights
+
+    Returns
+    -------
+    eta_R : float or None   None where inputs are zero, or have exploded themselves
+    """
+    y = y.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        largest = np.sum(y**2) / len(y)
+    if not 0 < largest <= EXPLODED_WEIGHT:
+        return None
+    return float(len(y) / np.linalg.norm(y, 2) ** 2)
 
 
 def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:

@@ -15,7 +15,7 @@ from copi_np.arrays import Array
 from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
-from copi_np.divergence import blame_weights, check_weights, located, loss_limit
+from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np.errors import DivergenceError, InputError
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
@@ -134,6 +134,7 @@ def fit(
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 if not max(record.train_loss, record.test_loss) <= limit:
                     raise DivergenceError(blame_weights(network.layers, rates))
+                check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
         for callback in callbacks:
             callback.on_epoch(network, record)
@@ -182,7 +183,8 @@ def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: i
     train_accuracy, train_loss = evaluate(network, train.inputs, train.targets)
     test_accuracy, test_loss = evaluate(network, test.inputs, test.targets)
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
-    decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` looks at what comes of it
+        decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds)
 

@@ -6,6 +6,8 @@ Second moments are not centred anywhere in this package, ``C = x.T @ x / B``, si
 
 from __future__ import annotations
 
+from math import inf
+
 from copi_np.arrays import Array, common_namespace
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
@@ -98,7 +100,11 @@ def decorrelation_loss(C: Array) -> float:
     """
     xp = common_namespace("II", C)
     n_inputs = int(C.shape[0])
-    total = float(xp.sum(off_diagonal(C) ** 2))
+    off = off_diagonal(C)
+    largest = float(xp.max(xp.abs(off)))
+    if not 0 < largest < inf:
+        return largest
+    total = float(xp.sum((off / largest) ** 2)) * largest * largest  # float32 holds no squares of large or small C
     return total / max(n_inputs * (n_inputs - 1), 1)
 
 

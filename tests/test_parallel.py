@@ -1,0 +1,65 @@
+"""Threads and processes: a network learns the same alone and beside others, and touches nothing that is shared."""
+
+# ruff: noqa: NPY002 (the legacy generators are what is looked at)
+
+from __future__ import annotations
+
+import multiprocessing
+import random
+import sys
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from parallel import N_NETWORKS, learn
+
+from copi_np import load_dataset
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.runner import train
+
+
+@pytest.fixture(scope="module")
+def alone():
+    return [learn(seed) for seed in range(N_NETWORKS)]
+
+
+def test_networks_differ_so_that_the_comparison_tells_something(alone):
+    assert len({weights for weights, _ in alone}) == N_NETWORKS
+
+
+def test_networks_in_threads_learn_as_they_do_alone(alone):
+    for _ in range(3):
+        with ThreadPoolExecutor(N_NETWORKS) as pool:
+            assert list(pool.map(learn, range(N_NETWORKS))) == alone
+
+
+@pytest.mark.parametrize("kind", ["fork", "spawn"])
+def test_networks_in_processes_learn_as_they_do_alone(alone, kind, monkeypatch):
+    if kind not in multiprocessing.get_all_start_methods():
+        pytest.skip("this system cannot fork")
+    if kind == "fork" and sys.version_info >= (3, 12):
+        pytest.skip("Python 3.12 and newer warn of a fork beside the threads of BLAS")
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    with ProcessPoolExecutor(2, multiprocessing.get_context(kind)) as pool:
+        assert list(pool.map(learn, range(N_NETWORKS))) == alone
+
+
+def test_global_random_states_are_neither_used_nor_touched():
+    """Another seed for NumPy's and Python's own generators changes nothing, and they stay where they were."""
+    config = RunConfig("copi-fa", "mnist-5k", (784, 20, 10), 1, 0.01, 0.01)
+    data = load_dataset("mnist-5k")
+    results = []
+    numpys, pythons = np.random.get_state(), random.getstate()
+    try:
+        for seed in (1, 2):
+            np.random.seed(seed)
+            random.seed(seed)
+            before = np.random.get_state()[1].tolist(), np.random.get_state()[2:], random.getstate()
+            network, _ = train(config, data, "numpy")
+            assert (np.random.get_state()[1].tolist(), np.random.get_state()[2:], random.getstate()) == before
+            results.append([layer.W.tobytes() for layer in network.layers])
+    finally:
+        np.random.set_state(numpys)
+        random.setstate(pythons)
+    assert results[0] == results[1]
