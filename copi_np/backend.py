@@ -13,6 +13,7 @@ import numpy.typing as npt
 from array_api_compat import numpy as array_api_numpy
 
 from copi_np.arrays import Array
+from copi_np.blas import gemm
 from copi_np.errors import BackendError, unknown
 
 DTYPES = ("float32", "float64")
@@ -85,6 +86,14 @@ class NumPyBackend(Backend):
     def owns(self, array: Array) -> bool:
         """Whether `array` is an array of NumPy's."""
         return isinstance(array, np.ndarray)
+
+    def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
+        """As `Backend.matmul_add`, accumulated by NumPy's BLAS inside the product where it can be called directly."""
+        product = gemm(out.dtype.name) if out.flags.c_contiguous and A.dtype == B.dtype == out.dtype else None
+        if product is None:
+            super().matmul_add(out, A, B, alpha)
+        else:
+            product(out, A, B, alpha)
 
     def describe(self) -> str:
         """Name the device: "cpu"."""

@@ -9,7 +9,8 @@ from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.optimizers import LATERAL_STEPS, ForwardStep
-from copi_np.rules import decorrelate, mean_square, transform
+from copi_np.rules import mean_square, transform
+from copi_np.scaled import ScaledRows
 
 
 class Layer:
@@ -39,7 +40,7 @@ class Layer:
         self.lateral_step = None if decorrelation is None else LATERAL_STEPS[decorrelation]
         self.backend = backend
         # None stands for the identity, so that networks without decorrelation do not pay for products with it
-        self._R: Array | None = None if decorrelation is None else self._identity()
+        self._R: ScaledRows | None = None if decorrelation is None else self._scaled(self._identity())
 
     @property
     def n_inputs(self) -> int:
@@ -64,10 +65,12 @@ class Layer:
     def R(self) -> Array:
         """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device.
 
+        Read it anew after a step: some of what a step does is put off until R is read.
+
         Without decorrelation this is a copy of the identity, read-only on NumPy, until other weights are assigned.
         """
         if self._R is not None:
-            return self._R
+            return self._R.array()
         identity = self._identity()
         if self.backend.is_host:
             identity.flags.writeable = False  # writing into it would be lost
@@ -75,7 +78,7 @@ class Layer:
 
     @R.setter
     def R(self, values: Array) -> None:
-        self._R = self._checked("R", values, (self.n_inputs, self.n_inputs))
+        self._R = self._scaled(self._checked("R", values, (self.n_inputs, self.n_inputs)))
 
     @property
     def has_lateral_weights(self) -> bool:
@@ -84,6 +87,9 @@ class Layer:
 
     def _identity(self) -> Array:
         return self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
+
+    def _scaled(self, R: Array) -> ScaledRows:
+        return ScaledRows(R, self.backend)
 
     def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
         if not self.backend.owns(values):
@@ -113,18 +119,18 @@ class Layer:
         a : (B, O) array    pre-activation, W x
         y : (B, O) array    output, f(a)
         """
-        x = y if self._R is None else decorrelate(self._R, y)
+        x = y if self._R is None else self._R.times_rows(y)
         a = transform(self._W, x)
         return x, a, self.activation.f(a)
 
     def backward(self, delta: Array) -> Array:
         """Carry an error signal in a (B, O) back to the input, as its gradient would go: (W R)^T delta, (B, I)."""
         carried = delta @ self._W
-        return carried if self._R is None else carried @ self._R
+        return carried if self._R is None else self._R.rows_times(carried)
 
     def folded(self) -> Array:
         """The layer's two matrices as one, W R, (O, I)."""
-        return self._W if self._R is None else self._W @ self._R
+        return self._W if self._R is None else self._W @ self._R.array()
 
     def step(self, x: Array, a: Array, delta: Array | None, eta_W: float, eta_R: float) -> None:
         """Move W and R in place, from one batch (Algorithm 1, lines 14 and 15).
@@ -139,8 +145,8 @@ class Layer:
         power = mean_square(x)
         if delta is not None:
             self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)
-        if self.lateral_step is not None and eta_R != 0:
-            self.lateral_step(self.backend, self._R, x, power, eta_R)
+        if self.lateral_step is not None and self._R is not None and eta_R != 0:
+            self.lateral_step(self._R, x, power, eta_R)
 
 
 class Trace(NamedTuple):

@@ -13,6 +13,7 @@ from typing import final
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.errors import InputError
+from copi_np.scaled import ScaledRows
 
 
 class ForwardStep(ABC):
@@ -105,27 +106,27 @@ class AdamStep(ForwardStep):
 FORWARD_STEPS: dict[str, Callable[[], ForwardStep]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
 
 
-def matrix_decorrelation_step(backend: Backend, R: Array, x: Array, power: Array, eta_R: float) -> None:
+def matrix_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float) -> None:
     """``R += eta_R * rules.decorrelation_update(R, x)``.
 
     Parameters
     ----------
-    backend : Backend
-    R : (I, I) array        lateral weights, changed
+    R : ScaledRows          lateral weights (I, I), changed
     x : (B, I) array        decorrelated inputs
     power : (I,) array      mean square of x over the batch
     eta_R : float           step size
     """
-    x_R = x @ R
-    R *= (1 + eta_R * power)[:, None]
-    backend.matmul_add(R, x.T, x_R, -eta_R / x.shape[0])
+    x_R = R.rows_times(x)
+    R.scale_rows(1 + eta_R * power)
+    R.add_outer(x, x_R, -eta_R / x.shape[0])
 
 
-def local_decorrelation_step(backend: Backend, R: Array, x: Array, power: Array, eta_R: float) -> None:
+def local_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float) -> None:
     """``R += eta_R * rules.local_decorrelation_update(R, x)``; parameters as `matrix_decorrelation_step`."""
-    q = x @ R.T
-    R *= 1 + eta_R * power
-    backend.matmul_add(R, q.T, x, -eta_R / x.shape[0])
+    q = R.times_rows(x)
+    stored = R.array()
+    stored *= 1 + eta_R * power
+    R.add_outer(q, x, -eta_R / x.shape[0])
 
 
 LATERAL_STEPS = {"matrix": matrix_decorrelation_step, "local": local_decorrelation_step}

@@ -24,7 +24,8 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 INTERNAL_MODULES = {
-    "archives", "arrays", "checks", "cli", "divergence", "doctor", "environment", "interrupts", "progress",
+    "archives", "arrays", "blas", "checks", "cli", "divergence", "doctor", "environment", "files", "interrupts",
+    "progress", "scaled",
 }  # fmt: skip
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 
