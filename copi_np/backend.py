@@ -6,6 +6,8 @@ lacks: moving arrays between host and device, waiting for the device, and one fu
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
@@ -56,6 +58,15 @@ class Backend:
 
     def synchronize(self) -> None:
         """Wait until the device has finished all that was asked of it."""
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """Seconds that so many calls of a function take, those of the device included."""
+        self.synchronize()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            function()
+        self.synchronize()
+        return time.perf_counter() - start
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """Add ``alpha * A @ B`` to `out` in place. Scaling A first saves a pass over the larger product."""
@@ -132,6 +143,16 @@ class CuPyBackend(Backend):
     def synchronize(self) -> None:
         """Wait until the current stream has finished."""
         self._cupy.cuda.get_current_stream().synchronize()
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """As `Backend.seconds`, by the clock of the device, between two events on the current stream."""
+        start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
+        start.record()
+        for _ in range(repeats):
+            function()
+        end.record()
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`, accumulated by cuBLAS inside the product."""

@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import final
+from typing import Final, final
 
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.scaled import ScaledRows
+
+BLOCK: Final = 2**15
+"""Weights that Adam moves at a time on the host."""
 
 
 class ForwardStep(ABC):
@@ -83,16 +86,34 @@ class AdamStep(ForwardStep):
 
     def step(self, backend: Backend, W: Array, x: Array, a: Array, delta: Array, power: Array, eta_W: float) -> None:
         """Update the running means, then move W; parameters as `ForwardStep.step`."""
-        xp = backend.xp
-        dW = delta.T @ x / x.shape[0]
         if self.count == 0:
-            self.mean, self.square = xp.zeros_like(W), xp.zeros_like(W)
+            self.mean, self.square = backend.xp.zeros_like(W), backend.xp.zeros_like(W)
         self.count += 1
-        self.mean += (1 - self.beta1) * (dW - self.mean)
-        self.square += (1 - self.beta2) * (dW * dW - self.square)
-        unbiased_mean = self.mean / (1 - self.beta1**self.count)
-        unbiased_square = self.square / (1 - self.beta2**self.count)
-        W += eta_W * unbiased_mean / (xp.sqrt(unbiased_square) + self.epsilon)
+        n_outputs, n_inputs = W.shape
+        # on the host, block by block: what comes of a block stays in the processor's cache until it is used
+        n_rows = max(1, BLOCK // n_inputs) if backend.is_host else n_outputs
+        for start in range(0, n_outputs, n_rows):
+            rows = slice(start, min(start + n_rows, n_outputs))
+            move = self._direction(backend, delta[:, rows].T @ x / x.shape[0], self.mean[rows, :], self.square[rows, :])
+            move *= eta_W
+            W_rows = W[rows, :]
+            W_rows += move
+
+    def _direction(self, backend: Backend, dW: Array, mean: Array, square: Array) -> Array:
+        """Update some rows of the running means with these rows of the update; the same rows of the move."""
+        mean *= self.beta1
+        mean += (1 - self.beta1) * dW
+        square *= self.beta2
+        dW *= dW
+        dW *= 1 - self.beta2
+        square += dW
+        # the corrections of both biases are put into the two numbers that are left
+        correction = (1 - self.beta2**self.count) ** 0.5
+        size = backend.xp.sqrt(square)
+        size += self.epsilon * correction
+        direction = mean / size
+        direction *= correction / (1 - self.beta1**self.count)
+        return direction
 
     def state(self) -> dict[str, Array | int]:
         """The running means, each (O, I), and the number of steps so far."""

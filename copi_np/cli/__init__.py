@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 import copi_np
+from copi_np.cli.bench import bench
 from copi_np.cli.campaigns import report, reproduce, sweep
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
@@ -31,5 +32,5 @@ def doctor(data_dir: Path | None) -> None:
     click.echo(doctor_report(data_dir))
 
 
-for command in (demo, train, reproduce, sweep, report):
+for command in (demo, train, reproduce, sweep, report, bench):
     main.add_command(command)

@@ -1,0 +1,32 @@
+"""The training step of this package alone, for `compare.py`: prints its milliseconds as JSON."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from copi_np.backend import get_backend
+from copi_np.benchmark import NETWORKS, candidates, measure
+from copi_np.environment import blas_threads
+from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import parse_layers
+
+
+@click.command()
+@click.option("--network", default="mnist")
+@click.option("--batch-size", default=50)
+@click.option("--threads", default=1)
+@click.option("--seconds", default=1.0)
+def main(network: str, batch_size: int, threads: int, seconds: float) -> None:
+    """Time the step."""
+    backend = get_backend("numpy")
+    sizes = NETWORKS.get(network) or parse_layers(network)
+    with blas_threads(threads):
+        step = candidates(sizes, batch_size, METHODS["copi-bp"], backend, "float32")["step"]
+        times = measure({"step": step}, backend, 1, seconds)
+    click.echo(json.dumps({"milliseconds": 1e3 * times["step"][0]}))
+
+
+if __name__ == "__main__":
+    main()
