@@ -7,10 +7,9 @@ import json
 import click
 
 from copi_np.backend import get_backend
-from copi_np.benchmark import NETWORKS, candidates, measure
+from copi_np.benchmark import candidates, measure, sizes_of
 from copi_np.environment import blas_threads
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.options import parse_layers
 
 
 @click.command()
@@ -21,7 +20,7 @@ from copi_np.experiments.options import parse_layers
 def main(network: str, batch_size: int, threads: int, seconds: float) -> None:
     """Time the step."""
     backend = get_backend("numpy")
-    sizes = NETWORKS.get(network) or parse_layers(network)
+    sizes = sizes_of(network)
     with blas_threads(threads):
         step = candidates(sizes, batch_size, METHODS["copi-bp"], backend, "float32")["step"]
         times = measure({"step": step}, backend, 1, seconds)

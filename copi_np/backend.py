@@ -39,10 +39,14 @@ class Backend:
         self.xp = xp
         self.device = device
 
-    def asarray(self, values: npt.ArrayLike, dtype: str | None = None) -> Array:
-        """Copy host `values` to an array of the device, in `dtype` (default: that of `values`)."""
+    def asarray(self, values: npt.ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
+        """Copy host `values` to an array of the device, in `dtype` (default: that of `values`).
+
+        With ``copy=False`` an array on the host may be taken over as it is, where nobody else will change it.
+        """
         values = np.asarray(values, dtype=dtype)
-        return self.xp.asarray(values, dtype=getattr(self.xp, values.dtype.name), device=self.device, copy=True)
+        dtype_there = getattr(self.xp, values.dtype.name)
+        return self.xp.asarray(values, dtype=dtype_there, device=self.device, copy=True if copy else None)
 
     def to_host(self, array: Array) -> npt.NDArray[Any]:
         """Copy an array of the device to a NumPy array."""

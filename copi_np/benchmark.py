@@ -184,13 +184,13 @@ def bench(
     ------
     InputError          if an argument cannot be used
     """
-    sizes = NETWORKS.get(network) or parse_layers(network) if isinstance(network, str) else tuple(network)
+    sizes = sizes_of(network) if isinstance(network, str) else tuple(network)
     check_count("batch_size", batch_size)
     check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
     timed = candidates(sizes, batch_size, parts, backend, dtype)
-    times = measure(timed, backend, rounds)
+    times = measure(timed, backend, rounds, SHORTEST)
     ratios = {"step_over_floor": ratio(times["step"], times["floor"])}
     ratios["unfolded_over_folded"] = ratio(times["evaluation, unfolded"], times["evaluation"])
     if "straight step" in times:
@@ -212,10 +212,17 @@ def bench(
     }
 
 
+def sizes_of(network: str) -> tuple[int, ...]:
+    """Numbers of units from a name of `NETWORKS`, or from text such as "784-500-10"."""
+    if any(letter.isalpha() for letter in network):
+        return choose("network", network, NETWORKS)
+    return parse_layers(network)
+
+
 def measure(
-    timed: dict[str, Callable[[], object]], backend: Backend, rounds: int, shortest: float = SHORTEST
+    timed: dict[str, Callable[[], object]], backend: Backend, rounds: int, shortest: float
 ) -> dict[str, list[float]]:
-    """Seconds of one call of each function, once a round; each round begins with another of them."""
+    """Seconds of one call of each function, once a round, over `shortest` seconds; each round begins with another."""
     repeats = {}
     for name, function in timed.items():
         function()  # whatever is done but once, such as kernels to compile

@@ -60,8 +60,8 @@ class DeviceSplit(NamedTuple):
 def to_device(network: Network, split: Split, n_classes: int) -> DeviceSplit:
     """Move a split to the device, in the network's dtype."""
     return DeviceSplit(
-        network.backend.asarray(as_float(split.inputs, network.dtype)),
-        network.backend.asarray(one_hot(split.labels, n_classes, network.dtype)),
+        network.backend.asarray(as_float(split.inputs, network.dtype), copy=False),
+        network.backend.asarray(one_hot(split.labels, n_classes, network.dtype), copy=False),
     )
 
 
