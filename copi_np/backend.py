@@ -12,7 +12,6 @@ from typing import Any, Final, cast
 
 import numpy as np
 import numpy.typing as npt
-from array_api_compat import numpy as array_api_numpy
 
 from copi_np.arrays import Array
 from copi_np.blas import gemm
@@ -96,6 +95,8 @@ class NumPyBackend(Backend):
     is_host = True
 
     def __init__(self) -> None:
+        from array_api_compat import numpy as array_api_numpy  # imports half of NumPy: not before it is needed
+
         super().__init__("numpy", array_api_numpy)
 
     def owns(self, array: Array) -> bool:

@@ -9,7 +9,10 @@ import pytest
 
 import copi_np
 
-HEAVY = ("matplotlib", "pooch", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl")
+HEAVY = (
+    "matplotlib", "pooch", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl", "sklearn",
+    "numpy.f2py", "numpy.testing",
+)  # fmt: skip
 
 
 def loaded_by(statement):
