@@ -9,7 +9,9 @@ import pytest
 
 import copi_np
 
-HEAVY = ("matplotlib", "pooch", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl")
+HEAVY = (
+    "matplotlib", "pooch", "requests", "cupy", "click", "tqdm", "scipy", "sklearn", "platformdirs", "threadpoolctl",
+)  # fmt: skip
 
 
 def loaded_by(statement):
