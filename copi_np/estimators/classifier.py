@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Self
 
 import numpy as np
@@ -70,6 +70,7 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     n_features_in_, feature_names_in_   of X, the latter if X is a frame whose columns have names
     """
 
+    _: KW_ONLY
     loss: str = "cross_entropy"
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
