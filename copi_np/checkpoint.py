@@ -49,11 +49,7 @@ def save_network(
     InputError                  if JSON cannot hold the metadata
     DataError                   if the file cannot be written; an older one is left as it was
     """
-    arrays: dict[str, Any] = {}
-    for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
-        named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
-        named |= {f"step_{name}": value for name, value in layer.forward_step.state().items()}
-        arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
+    arrays = network_arrays(network)
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
     try:
         header = json.dumps(content)
@@ -71,6 +67,19 @@ def content_digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data)  # dates and text have no buffer of their own
     return digest.hexdigest()
+
+
+def network_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
+    """All that `network_of` needs, beside the configuration, for a network that goes on exactly where this one is.
+
+    The names are those of a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; copies, on the host.
+    """
+    arrays = {}
+    for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
+        named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
+        named |= {f"step_{name}": value for name, value in layer.forward_step.state().items()}
+        arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
+    return arrays
 
 
 def _on_host(network: Network, value: Any) -> npt.NDArray[Any]:
@@ -109,7 +118,7 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         del arrays["header"]
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
-        return _rebuilt(header["network"], arrays, backend), header["metadata"]
+        return network_of(header["network"], arrays, backend), header["metadata"]
     except CopiError:
         raise
     # a header or arrays of the wrong kind raise nearly every kind of exception there is
@@ -117,8 +126,20 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 
-def _rebuilt(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
-    """A network of this configuration that holds these arrays."""
+def network_of(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
+    """A network of this configuration that holds these arrays.
+
+    Parameters
+    ----------
+    config : dict       as ``network.config``
+    arrays : dict       as `network_arrays` gives them
+    backend : str or Backend
+
+    Raises
+    ------
+    DataError           if the sizes of the two do not agree
+    InputError          if the arrays do not fit in another way, or are not finite
+    """
     # before weights of the announced sizes are drawn, which could take any amount of memory
     sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(len(config["sizes"]) - 1))]
     if sizes != config["sizes"]:

@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from copi_np.arrays import Array
 from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
@@ -51,7 +50,7 @@ class Schedule:
 
 
 class DeviceSplit(NamedTuple):
-    """A split on the network's device: inputs (N, I) and one-hot targets (N, K)."""
+    """A split on the network's device: inputs (N, I) and targets (N, K), one-hot for labels."""
 
     inputs: Array
     targets: Array
@@ -122,14 +121,13 @@ def fit(
     test = to_device(network, data.test, data.n_classes)
     for callback in callbacks:
         callback.on_start(network)
+    n_batches = -(-len(data.train.labels) // batch_size)
     for epoch in range(len(records) + 1, epochs + 1):
         start = time.perf_counter()
         rates = schedule.rates(epoch)
-        order = rng.permutation(len(data.train.labels))
         with located(f"epoch {epoch}, "):
-            n_batches = _train_epoch(network, train, order, batch_size, rates, callbacks)
+            train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
-                check_weights(network.layers, rates)
                 record = _evaluated(network, train, test, epoch, start)
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 if not max(record.train_loss, record.test_loss) <= limit:
@@ -146,36 +144,61 @@ def training_settings(data: Dataset, schedule: Schedule, batch_size: int) -> dic
     return {**asdict(schedule), "batch_size": batch_size, "data": data.fingerprint}
 
 
-def _train_epoch(
+def train_epoch(
     network: Network,
     train: DeviceSplit,
-    order: npt.NDArray[np.int64],
-    batch_size: int,
+    *,
     rates: dict[str, float],
-    callbacks: Sequence[Callback],
-) -> int:
-    """One pass through the training samples, in the given order; returns the number of batches.
+    rng: np.random.Generator,
+    batch_size: int = 50,
+    callbacks: Sequence[Callback] = (),
+) -> float:
+    """One pass through the training samples, in a new order.
 
     A loss that explodes stops the run: on the CPU in `Network.step`, at once; on a device, where reading a value at
     every batch would make both wait for each other, at the end of the epoch.
+
+    Parameters
+    ----------
+    network : Network               changed in place
+    train : DeviceSplit             on the network's device, in its dtype; the targets need not be one-hot
+    rates : dict                    step sizes, as `Schedule.rates` gives them
+    rng : numpy.random.Generator    shuffles the samples, on the host
+    batch_size : int                the last batch may be smaller
+    callbacks : sequence of Callback
+                                    only their `on_batch` is called
+
+    Returns
+    -------
+    loss : float                    mean loss of a sample, each before the update by its batch
+
+    Raises
+    ------
+    InputError                      if the samples do not fit the network
+    DivergenceError                 if training blows up; names batch, layer and the step size to lower
     """
-    xp = network.backend.xp
-    device_order = network.backend.asarray(order)
-    n_batches = -(-len(order) // batch_size)
+    check_rng(rng)
+    check_count("batch_size", batch_size)
+    xp, backend = network.backend.xp, network.backend
+    n_samples = int(train.inputs.shape[0])
+    order = backend.asarray(rng.permutation(n_samples))
+    starts = range(0, n_samples, batch_size)
     losses = []
-    for batch in range(1, n_batches + 1):
-        rows = device_order[(batch - 1) * batch_size : min(batch * batch_size, len(order))]
+    for batch, start in enumerate(starts, start=1):
+        rows = order[start : min(start + batch_size, n_samples)]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
         with located(f"batch {batch}: "):
             losses.append(network.step(inputs, targets, **rates))
         for callback in callbacks:
-            callback.on_batch(batch, n_batches)
-    if not network.backend.is_host:
-        values = network.backend.to_host(xp.stack(losses))
-        exploded = np.flatnonzero(~(values <= loss_limit(network.backend, network.loss, train.targets)))
+            callback.on_batch(batch, len(starts))
+    values = backend.to_host(xp.stack(losses))
+    if not backend.is_host:
+        exploded = np.flatnonzero(~(values <= loss_limit(backend, network.loss, train.targets)))
         if exploded.size:
             raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
-    return n_batches
+    with located(f"batch {len(starts)}: "):
+        check_weights(network.layers, rates)
+    return float(np.average(values, weights=[min(batch_size, n_samples - start) for start in starts]))
 
 
 def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:

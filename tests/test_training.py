@@ -13,7 +13,15 @@ from copi_np import DivergenceError, InputError, Network
 from copi_np.callbacks import Callback, EpochRecord
 from copi_np.datasets import Dataset, Split
 from copi_np.divergence import check_weights
-from copi_np.training import N_MONITORED, Schedule, evaluate, fit, to_device
+from copi_np.training import (
+    N_MONITORED,
+    DeviceSplit,
+    Schedule,
+    evaluate,
+    fit,
+    to_device,
+    train_epoch,
+)
 
 STEADY = Schedule(eta_W=0.05, eta_R=0.05)
 
@@ -234,6 +242,35 @@ def test_the_same_start_gives_the_same_history():
         ]
 
     assert history() == history()
+
+
+# ---------------------------------------------------------------- one epoch
+
+
+def test_an_epoch_learns_any_targets_and_returns_the_mean_loss_of_a_sample():
+    """Each sample's before its own batch is learned; the last batch, of one sample, counts as one."""
+    rng = np.random.default_rng(3)
+    train = DeviceSplit(rng.normal(size=(7, 6)), rng.normal(size=(7, 3)))
+    network, twin = make_network(), make_network()
+    loss = train_epoch(network, train, rates=STEADY.rates(1), rng=np.random.default_rng(1), batch_size=3)
+    order, total = np.random.default_rng(1).permutation(7), 0.0
+    for rows in (order[:3], order[3:6], order[6:]):
+        total += len(rows) * float(twin.step(train.inputs[rows], train.targets[rows], eta_W=0.05, eta_R=0.05))
+    assert loss == pytest.approx(total / 7, rel=1e-12)
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, twin.layers, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"rng": 0}, "rng must be a numpy.random.Generator"),
+    ],
+)
+def test_an_epoch_that_cannot_be_trained_is_refused(changes, message):
+    train = DeviceSplit(np.zeros((2, 6)), np.zeros((2, 3)))
+    with pytest.raises(InputError, match=message):
+        train_epoch(make_network(), train, **{"rates": STEADY.rates(1), "rng": np.random.default_rng(0)} | changes)
 
 
 # ---------------------------------------------------------------- divergence

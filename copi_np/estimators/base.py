@@ -1,0 +1,262 @@
+"""What classifier and regressor share: the network, its training, when to stop, and what is stored of it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import KW_ONLY, dataclass
+from math import inf
+from typing import Any, ClassVar, Final, Self
+from warnings import warn
+
+import numpy as np
+import numpy.typing as npt
+from array_api_compat import is_array_api_obj, is_numpy_array
+from sklearn import get_config
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from copi_np.checkpoint import network_arrays, network_of
+from copi_np.checks import check_count, check_rate
+from copi_np.datasets import as_float
+from copi_np.divergence import located
+from copi_np.errors import DivergenceError, InputError
+from copi_np.network import Network
+from copi_np.training import DeviceSplit, Schedule, train_epoch
+
+NDArray = npt.NDArray[Any]
+
+FLOATS: Final = (np.float64, np.float32)
+"""What X may be; other numbers become the first of them."""
+
+
+def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
+    """X, or X and y, as NumPy arrays with X in floating point, by `sklearn.utils.validation.validate_data`.
+
+    Raises
+    ------
+    InputError      for arrays of another library where scikit-learn dispatches on arrays, and so does not convert them
+    ValueError      from scikit-learn, for whatever else is wrong
+    """
+    if get_config()["array_api_dispatch"]:
+        for array in (X, *y):
+            if is_array_api_obj(array) and not is_numpy_array(array):
+                kind = f"{type(array).__module__}.{type(array).__name__}"
+                raise InputError(f"cannot learn from {kind}, of array libraries only from NumPy: use numpy.asarray")
+    return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
+
+
+@dataclass(eq=False, repr=False)
+class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A `copi_np.network.Network` behind the interface of scikit-learn.
+
+    A data class, so that the parameters that classifier and regressor share stand once.
+    """
+
+    hidden_layer_sizes: int | Sequence[int] = (100,)
+    _: KW_ONLY
+    rule: str = "copi"
+    error_signal: str = "bp"
+    decorrelation: str | None = "matrix"
+    activation: str = "leaky_relu"
+    standardize: bool = True
+    fit_intercept: bool = True
+    eta_W: float = 0.01
+    eta_R: float = 0.01
+    first_epochs: int = 1
+    first_eta_W: float = 0.0
+    first_eta_R: float = 0.01
+    delta_scale: float = 10.0
+    batch_size: int = 50
+    max_iter: int = 200
+    tol: float = 1e-4
+    n_iter_no_change: int = 10
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    warm_start: bool = False
+    random_state: int | np.random.RandomState | None = None
+    backend: str = "numpy"
+
+    # ------------------------------------------------------------------------------- what the two do differently
+
+    _output_activation: ClassVar[str | None] = None
+
+    @abstractmethod
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        """X (N, I) and y as arrays that fit each other, and unless `reset` those before them."""
+
+    @abstractmethod
+    def _learn_targets(self, y: NDArray) -> None:
+        """Keep what `_targets` has to know of y: its classes, or its mean and scale."""
+
+    @abstractmethod
+    def _targets(self, y: NDArray) -> NDArray:
+        """Desired outputs of the network, (N, K)."""
+
+    @abstractmethod
+    def _strata(self, y: NDArray) -> NDArray | None:
+        """What a validation split keeps the proportions of; None for nothing."""
+
+    @abstractmethod
+    def _validation_score(self, validation: DeviceSplit) -> float:
+        """What early stopping watches: the higher, the better."""
+
+    # --------------------------------------------------------------------------------------------------- training
+
+    def fit(self, X: Any, y: Any) -> Self:
+        """Train until the loss, or with `early_stopping` the validation score, stands still.
+
+        Parameters
+        ----------
+        X : (N, I) array-like       inputs
+        y : array-like              classes (N,) for the classifier; numbers (N,) or (N, K) for the regressor
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError                  if a parameter cannot be used
+        DivergenceError             as soon as training blows up; names the layer and the step size to lower
+        ValueError                  from scikit-learn, if X or y cannot be used
+        """
+        self._check_numbers()
+        first = not (self.warm_start and hasattr(self, "network_"))
+        X, y = self._checked(X, y, reset=first)
+        if first:
+            self.__dict__.pop("network_", None)  # should this fit fail, nothing is fitted
+            self._learn_targets(y)
+        held_out = None
+        if self.early_stopping:
+            options = {"test_size": self.validation_fraction, "random_state": self.random_state}
+            X, X_held_out, y, y_held_out = train_test_split(X, y, stratify=self._strata(y), **options)
+            held_out = X_held_out, self._targets(y_held_out)
+        targets = self._targets(y)
+        if first:
+            self._start(X, targets)
+        self._train(self._on_device(X, targets), self._on_device(*held_out) if held_out else None)
+        return self
+
+    def _fit_epoch(self, X: Any, y: Any, all_y: Any = None) -> Self:
+        """One epoch, the first of a network or its next; `_learn_targets` sees all_y in the place of y, where given."""
+        self._check_numbers()
+        first = not hasattr(self, "network_")
+        X, y = self._checked(X, y, reset=first)
+        if first:
+            self._learn_targets(y if all_y is None else all_y)
+        targets = self._targets(y)
+        if first:
+            self._start(X, targets)
+        self._train_epoch(self._on_device(X, targets))
+        return self
+
+    def _start(self, X: NDArray, targets: NDArray) -> None:
+        """A new network for data such as these; weights and order of samples as `copi-np train --seed` draws them."""
+        seed = self.random_state
+        if not isinstance(seed, (int, np.integer)):
+            seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
+        weights_rng, self._shuffling_rng = np.random.default_rng(seed).spawn(2)
+        self.scaler_ = StandardScaler().fit(X) if self.standardize else None
+        n_inputs = X.shape[1] + bool(self.fit_intercept)
+        self.network_ = Network(
+            [n_inputs, *np.atleast_1d(self.hidden_layer_sizes).tolist(), targets.shape[1]],
+            rng=weights_rng,
+            rule=self.rule,
+            error_signal=self.error_signal,
+            decorrelation=self.decorrelation,
+            activation=self.activation,
+            output_activation=self._output_activation,
+            loss=self.loss,
+            backend=self.backend,
+            dtype=X.dtype.name,
+        )
+        self.loss_curve_: list[float] = []
+        self.validation_scores_: list[float] = []
+
+    def _train_epoch(self, train: DeviceSplit) -> None:
+        sizes = (self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R, self.delta_scale)
+        rates = Schedule(*sizes).rates(self.n_iter_ + 1)
+        rng, batch_size = self._shuffling_rng, self.batch_size
+        try:
+            with located(f"epoch {self.n_iter_ + 1}, "):
+                loss = train_epoch(self.network_, train, rates=rates, rng=rng, batch_size=batch_size)
+        except DivergenceError:
+            del self.network_  # of no use to anybody: nothing has been fitted
+            raise
+        self.loss_curve_.append(loss)
+
+    def _train(self, train: DeviceSplit, validation: DeviceSplit | None) -> None:
+        """Epochs, until `n_iter_no_change` in a row were not better by `tol` than the best before each of them."""
+        best, best_network, n_waited = -inf, self.network_, 0
+        for _ in range(self.max_iter):
+            self._train_epoch(train)
+            if validation is None:
+                score = -self.loss_curve_[-1]
+            else:
+                score = self._validation_score(validation)
+                self.validation_scores_.append(score)
+            if self.n_iter_ <= self.first_epochs:
+                continue  # decorrelation has to set in first
+            n_waited = 0 if score > best + self.tol else n_waited + 1
+            if score > best:
+                best = score
+                best_network = self.network_ if validation is None else deepcopy(self.network_)
+            if n_waited >= self.n_iter_no_change:
+                break
+        else:
+            warn(f"still learning after max_iter={self.max_iter} epochs: raise max_iter", ConvergenceWarning, 3)
+        self.network_ = best_network
+
+    # ----------------------------------------------------------------------------------------------------- passes
+
+    @property
+    def n_iter_(self) -> int:
+        """Number of epochs so far."""
+        return len(self.loss_curve_)
+
+    def _on_device(self, X: NDArray, targets: NDArray) -> DeviceSplit:
+        return DeviceSplit(self._inputs(X), self.network_.backend.asarray(as_float(targets, self.network_.dtype)))
+
+    def _inputs(self, X: NDArray) -> Any:
+        """X on the network's device, standardised and with a constant input, where the network was trained so."""
+        network = self.network_
+        X = as_float(X if self.scaler_ is None else self.scaler_.transform(X), network.dtype)
+        if network.layers[0].n_inputs > X.shape[1]:
+            X = np.column_stack([X, np.ones(len(X), X.dtype)])
+        return network.backend.asarray(X)
+
+    def _outputs(self, X: Any) -> NDArray:
+        """Outputs (N, K) of the trained network, on the host."""
+        check_is_fitted(self, "network_")
+        X = validated(self, X, reset=False)
+        return self.network_.backend.to_host(self.network_.predict(self._inputs(X)))
+
+    # ------------------------------------------------------------------------------------------ checks and storage
+
+    def _check_numbers(self) -> None:
+        """Raise an InputError unless the numbers among the parameters can be used; the network checks the others."""
+        for name, minimum in (("batch_size", 1), ("max_iter", 1), ("n_iter_no_change", 1), ("first_epochs", 0)):
+            check_count(name, getattr(self, name), minimum)
+        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
+            check_rate(name, getattr(self, name))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With the network as its configuration and arrays: plain values, which skops stores without running code."""
+        state = {**super().__getstate__()}
+        if network := state.pop("network_", None):
+            stored = {"config": network.config, "backend": network.backend.name, "arrays": network_arrays(network)}
+            state["network_"] = stored
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Rebuild the network."""
+        state = {**state}
+        if stored := state.pop("network_", None):
+            state["network_"] = network_of(stored["config"], stored["arrays"], stored["backend"])
+        super().__setstate__(state)

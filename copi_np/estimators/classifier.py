@@ -1,0 +1,123 @@
+"""COPI as a classifier of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import ClassifierMixin
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+
+from copi_np.datasets import one_hot
+from copi_np.errors import InputError
+from copi_np.estimators.base import NDArray, NetworkEstimator, validated
+from copi_np.losses import log_softmax
+from copi_np.training import DeviceSplit, evaluate
+
+
+def _has_probabilities(estimator: COPIClassifier) -> bool:
+    """Whether the outputs are logits, whose softmax is the probability of each class."""
+    if estimator.loss != "cross_entropy":
+        raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
+    return True
+
+
+@dataclass(eq=False, repr=False)
+class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
+    """A classifier that learns by COPI, or by one of the rules it is compared with.
+
+    The network, of one output a class, computes in the dtype of X, float32 or float64.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : int or sequence of int
+                                        numbers of hidden units, the first layer first
+    rule, error_signal, decorrelation, activation, backend
+                                        as `copi_np.network.Network` takes them
+    standardize : bool                  whether features are brought to zero mean and unit variance first, those of the
+                                        samples that the first call of `fit` or `partial_fit` sees: COPI needs inputs
+                                        of about unit size, and diverges on large ones
+    fit_intercept : bool                whether the network gets one more input that is always one: the networks of the
+                                        paper have no biases, without which no layer can shift what it computes
+    eta_W, eta_R, first_epochs, first_eta_W, first_eta_R, delta_scale
+                                        step sizes by epoch, see `copi_np.training.Schedule`; by default the first epoch
+                                        decorrelates alone
+    batch_size : int                    samples a step; the last batch of an epoch may be smaller
+    max_iter : int                      largest number of epochs
+    tol, n_iter_no_change : float, int  training ends once this many epochs in a row, behind the first ones, were not
+                                        better by `tol` than the best before each of them: in the loss, or with
+                                        `early_stopping` in accuracy on the validation split
+    early_stopping : bool               whether a part of the samples is set aside to validate on; the network of the
+                                        best epoch is kept then
+    validation_fraction : float         that part
+    warm_start : bool                   whether `fit` goes on where the last one ended
+    random_state : int, RandomState or None
+                                        draws weights, order of samples and validation split; an integer gives the
+                                        weights and the order of ``copi-np train --seed``
+    loss : {"cross_entropy", "quadratic"}
+                                        the second is the paper's; it gives no probabilities
+
+    Attributes
+    ----------
+    classes_ : (K,) array               labels, sorted
+    network_ : Network                  the trained network
+    n_iter_ : int                       number of epochs
+    loss_curve_ : list of float         mean loss of a training sample by epoch, each before the update by its batch
+    validation_scores_ : list of float  accuracy on the validation split by epoch; empty without `early_stopping`
+    scaler_ : StandardScaler or None    what standardises the features
+    n_features_in_, feature_names_in_   of X, the latter if X is a frame whose columns have names
+    """
+
+    _: KW_ONLY
+    loss: str = "cross_entropy"
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+        """One epoch on these samples, as each of those of `fit`; parameters and errors as there.
+
+        Parameters
+        ----------
+        X : (N, I) array-like
+        y : (N,) array-like
+        classes : (K,) array-like       all labels there will ever be; needed in the first call alone
+
+        Returns
+        -------
+        self
+        """
+        if not hasattr(self, "network_"):
+            if classes is None:
+                raise InputError("the first partial_fit needs classes, all labels there will ever be: got None")
+        elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
+            raise InputError(f"classes were {self.classes_.tolist()}, and are now {classes!r}: they cannot change")
+        return self._fit_epoch(X, y, classes)
+
+    def predict(self, X: Any) -> NDArray:
+        """The class of each sample, (N,): that of the largest output."""
+        largest = np.argmax(self._outputs(X), axis=1)
+        return np.asarray(self.classes_[largest])
+
+    @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> NDArray:
+        """Probability of each class, (N, K) in float64, in the order of `classes_`: the softmax of the outputs."""
+        return np.asarray(np.exp(log_softmax(self._outputs(X).astype(np.float64))))
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        X, y = validated(self, X, y, reset=reset)
+        check_classification_targets(y)
+        return X, y
+
+    def _learn_targets(self, y: NDArray) -> None:
+        self.classes_ = np.unique(y)
+
+    def _targets(self, y: NDArray) -> NDArray:
+        if strange := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
+            raise InputError(f"y has classes {strange} that were not there at first: name all in the first partial_fit")
+        return one_hot(np.searchsorted(self.classes_, y), len(self.classes_), np.float64)
+
+    def _strata(self, y: NDArray) -> NDArray:
+        return y
+
+    def _validation_score(self, validation: DeviceSplit) -> float:
+        return evaluate(self.network_, *validation)[0]

@@ -1,0 +1,174 @@
+"""Decorrelation and whitening as a transformer of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, Final, Self
+from warnings import warn
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import Tags
+from sklearn.utils.validation import check_array, check_is_fitted
+
+from copi_np.analysis import decorrelation_path
+from copi_np.arrays import Array
+from copi_np.checks import check_count, check_rate
+from copi_np.errors import DivergenceError, InputError, choose
+from copi_np.estimators.base import FLOATS, NDArray, validated
+from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
+from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
+
+UPDATES: Final[dict[str, Callable[[Array, Array], Array]]] = {
+    "copi": decorrelation_update,
+    "copi-local": local_decorrelation_update,
+}
+WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
+
+
+@dataclass(eq=False, repr=False)
+class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+    """Decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
+
+    Second moments are not centred, as anywhere in this package; to decorrelate features around their means, put
+    ``StandardScaler(with_std=False)`` before it.
+
+    Parameters
+    ----------
+    method : {"copi", "copi-local", "zca", "pca", "cholesky"}
+                                "copi" and "copi-local" learn R step by step from the identity, by the matrix and the
+                                local form of the rule, which leave every feature its scale; the others have a formula,
+                                see `copi_np.whitening`, and bring all variances to one
+    eta_R : float               step size of the COPI methods, in units of 1 / <||y||^2>, y being a sample of X: 1 or
+                                less is stable whatever the unit of X
+    max_iter : int              largest number of steps of `fit`, each from all samples, of the COPI methods
+    tol : float                 mean absolute correlation at which these end
+    epsilon : float             added to every eigenvalue by the other methods, for features of which some are always
+                                zero, or linear in others; in units of X^2
+
+    Attributes
+    ----------
+    components_ : (I, I) array  R, in the dtype of X
+    second_moment_ : (I, I) array
+                                of all samples so far
+    n_samples_seen_ : int       number of samples so far
+    n_iter_ : int               number of steps, 1 for a formula
+    n_features_in_, feature_names_in_
+                                of X, the latter if X is a frame whose columns have names
+    """
+
+    method: str = "copi"
+    _: KW_ONLY
+    eta_R: float = 0.5
+    max_iter: int = 10_000
+    tol: float = 1e-2
+    epsilon: float = 0.0
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn R from all samples.
+
+        Parameters
+        ----------
+        X : (N, I) array-like
+        y : ignored
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InputError              if a parameter cannot be used, or the features cannot be whitened
+        DivergenceError         if eta_R is too large
+        ValueError              from scikit-learn, if X cannot be used
+        """
+        X = self._checked(X, reset=True)
+        C = second_moment(X)
+        R, n_steps = self._descended(X, C) if self.method in UPDATES else (self._whitening(C), 1)
+        self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, len(X), n_steps
+        return self
+
+    def partial_fit(self, X: Any, y: Any = None) -> Self:
+        """Learn from one batch: by one step of a COPI method, or by the formula for all samples so far.
+
+        Parameters and errors are those of `fit`. Whitening needs as many samples as features in the first batch, or
+        an epsilon.
+        """
+        first = not hasattr(self, "components_")
+        X = self._checked(X, reset=first)
+        R, C, n_samples, n_steps = np.eye(X.shape[1], dtype=X.dtype), second_moment(X), len(X), 1
+        if not first:
+            R, n_samples, n_steps = self.components_, n_samples + self.n_samples_seen_, n_steps + self.n_iter_
+            share = len(X) / n_samples
+            C = (1 - share) * self.second_moment_ + share * C
+        if self.method in UPDATES:
+            with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
+                R = self._finite(R + self._step_size(C) * UPDATES[self.method](R, decorrelate(R, X)))
+        else:
+            R = self._whitening(C)
+        self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, n_samples, n_steps
+        return self
+
+    def transform(self, X: Any) -> NDArray:
+        """The decorrelated features of samples X (N, I), (N, I)."""
+        check_is_fitted(self, "components_")
+        return np.asarray(decorrelate(self.components_, self._checked(X, reset=False)))
+
+    def inverse_transform(self, X: Any) -> NDArray:
+        """The samples (N, I) whose decorrelated features are X (N, I)."""
+        check_is_fitted(self, "components_")
+        X = check_array(X, dtype=self.components_.dtype)
+        if X.shape[1] != self._n_features_out:
+            raise InputError(f"X has {X.shape[1]} features, but there are {self._n_features_out} decorrelated ones")
+        return np.linalg.solve(self.components_, X.T).T
+
+    @property
+    def _n_features_out(self) -> int:
+        """For the names of features that `get_feature_names_out` makes."""
+        return len(self.components_)
+
+    def _checked(self, X: Any, *, reset: bool) -> NDArray:
+        """X as an array, in the dtype of the first one, once the parameters are known to be fit for use."""
+        choose("method", self.method, {**UPDATES, **WHITENINGS})
+        check_count("max_iter", self.max_iter)
+        for name in ("eta_R", "tol", "epsilon"):
+            check_rate(name, getattr(self, name))
+        n_needed = 1 if self.method in UPDATES or not reset else 2
+        dtype = FLOATS if reset else self.components_.dtype
+        return np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
+
+    def _whitening(self, C: NDArray) -> NDArray:
+        return np.asarray(WHITENINGS[self.method](C, self.epsilon))
+
+    def _step_size(self, C: NDArray) -> float:
+        """eta_R in the unit of the rule, for inputs of second moment C: their <||y||^2> is its trace."""
+        power = float(np.trace(C))
+        return self.eta_R / power if power > 0 else 0.0
+
+    def _descended(self, X: NDArray, C: NDArray) -> tuple[NDArray, int]:
+        """Let R follow its rule until features are decorrelated; R and the number of steps."""
+        # a rule sees a batch through its second moments alone: I rows with the same ones make a step fast
+        rows = np.linalg.qr(X, mode="r")
+        rows = rows * np.sqrt(len(rows) / len(X), dtype=X.dtype)
+        path = decorrelation_path(rows, self._step_size(C), self.max_iter, UPDATES[self.method])
+        with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
+            for n_steps, R in enumerate(path):  # noqa: B007 - both are needed after the loop
+                correlation = mean_absolute_correlation(second_moment(decorrelate(self._finite(R), rows)))
+                if correlation <= self.tol:
+                    break
+            else:
+                now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
+                warn(f"{now}: raise max_iter, or bring features to equal variance", ConvergenceWarning, stacklevel=3)
+        return R, n_steps
+
+    def _finite(self, R: NDArray) -> NDArray:
+        if not np.isfinite(R).all():
+            raise DivergenceError(f"decorrelation diverged: lower eta_R (now {self.eta_R:g}), 1 or less is safe")
+        return R
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags

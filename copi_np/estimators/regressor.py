@@ -1,0 +1,62 @@
+"""COPI as a regressor of scikit-learn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from sklearn.base import MultiOutputMixin, RegressorMixin
+from sklearn.metrics import r2_score
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import column_or_1d
+
+from copi_np.estimators.base import NDArray, NetworkEstimator, validated
+from copi_np.training import DeviceSplit
+
+
+@dataclass(eq=False, repr=False)
+class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]
+    """A regressor that learns by COPI, or by one of the rules it is compared with: quadratic loss, linear outputs.
+
+    Parameters and attributes are those of `COPIClassifier`, without `loss` and `classes_`. With `standardize`, y is
+    brought to zero mean and unit variance as well, output by output, and so is the unit of the loss; early stopping
+    watches R^2.
+
+    Attributes
+    ----------
+    target_scaler_ : StandardScaler or None     what standardises y
+    """
+
+    loss: ClassVar[str] = "quadratic"
+    _output_activation: ClassVar[str | None] = "linear"
+
+    def partial_fit(self, X: Any, y: Any) -> Self:
+        """One epoch on these samples, as each of those of `fit`; parameters and errors as there."""
+        return self._fit_epoch(X, y)
+
+    def predict(self, X: Any) -> NDArray:
+        """The outputs of the network in the unit of y, (N, K); (N,) where K is 1."""
+        outputs = self._outputs(X)
+        if self.target_scaler_ is not None:
+            outputs = self.target_scaler_.inverse_transform(outputs)
+        return outputs[:, 0] if outputs.shape[1] == 1 else outputs
+
+    def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
+        X, y = validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+
+    def _learn_targets(self, y: NDArray) -> None:
+        self.target_scaler_ = StandardScaler().fit(y.reshape(len(y), -1)) if self.standardize else None
+
+    def _targets(self, y: NDArray) -> NDArray:
+        targets = y.reshape(len(y), -1).astype(np.float64)
+        return targets if self.target_scaler_ is None else np.asarray(self.target_scaler_.transform(targets))
+
+    def _strata(self, y: NDArray) -> None:
+        return None
+
+    def _validation_score(self, validation: DeviceSplit) -> float:
+        to_host = self.network_.backend.to_host
+        outputs = to_host(self.network_.predict(validation.inputs))
+        return float(r2_score(to_host(validation.targets), outputs))

@@ -1,0 +1,537 @@
+"""The estimators: what scikit-learn asks of its own, the package's training beneath, and decorrelation that is true."""
+
+from __future__ import annotations
+
+import copy
+import importlib.util
+import json
+import pickle
+import re
+import subprocess
+import sys
+from inspect import signature
+from pathlib import Path
+
+import numpy as np
+import pandas
+import pytest
+import skops.io as sio
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from strategies import correlated_batches
+
+from copi_np import DivergenceError, InputError, Network, Schedule, fit
+from copi_np.datasets import Dataset, Split
+from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.runner import train
+from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
+
+SEVERAL = st.integers(2, 5)
+COPI_METHODS = ("copi", "copi-local")
+WHITENINGS = {"zca": zca, "pca": pca, "cholesky": cholesky}
+X, NUMBERS = load_iris(return_X_y=True)
+Y = load_iris().target_names[NUMBERS]
+FEW = {"max_iter": 3, "tol": 0}  # what a test trains that is not about how well something is learned
+PLAIN = {"standardize": False, "fit_intercept": False}  # the network sees X as it is
+
+few_epochs = pytest.mark.filterwarnings("ignore:still learning:sklearn.exceptions.ConvergenceWarning")
+
+
+# ---------------------------------------------------------------- the interface of scikit-learn
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+@parametrize_with_checks(
+    [
+        COPIClassifier(),
+        COPIClassifier(loss="quadratic", error_signal="fa"),
+        COPIRegressor(),
+        *(Decorrelator(method=method) for method in (*COPI_METHODS, *WHITENINGS)),
+    ]
+)
+def test_scikit_learn_accepts_it(estimator, check):
+    check(estimator)
+
+
+def test_pipeline_search_and_cross_validation():
+    pipeline = make_pipeline(Decorrelator(), COPIClassifier(random_state=0, max_iter=100, tol=0.01))
+    search = GridSearchCV(pipeline, {"copiclassifier__eta_W": [1e-9, 1e-2]}, cv=3, error_score="raise")
+    assert search.fit(X, Y).best_params_ == {"copiclassifier__eta_W": 1e-2}
+    assert search.best_score_ > 0.7
+    assert (
+        cross_val_score(COPIClassifier(random_state=0, max_iter=50, tol=0.01), X, Y, scoring="neg_log_loss").min()
+        > -0.5
+    )
+    diabetes = load_diabetes(return_X_y=True)
+    assert cross_val_score(COPIRegressor(random_state=0, max_iter=30, tol=0.02), *diabetes).mean() > 0.35
+
+
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor, Decorrelator])
+def test_only_the_first_parameter_may_go_without_its_name(kind):
+    first, *others = signature(kind).parameters.values()
+    assert first.kind == first.POSITIONAL_OR_KEYWORD
+    assert all(parameter.kind == parameter.KEYWORD_ONLY for parameter in others)
+
+
+@few_epochs
+def test_frames_give_names_and_take_them_in_their_order():
+    frame = pandas.DataFrame(X, columns=list("abcd"))
+    model = COPIClassifier(**FEW).fit(frame, pandas.Series(Y))
+    assert model.feature_names_in_.tolist() == list("abcd")
+    with pytest.raises(ValueError, match="feature names"):
+        model.predict(frame[list("dcba")])
+    decorrelator = Decorrelator(method="pca").set_output(transform="pandas").fit(frame)
+    assert list(decorrelator.transform(frame).columns) == [f"decorrelator{k}" for k in range(4)]
+
+
+@few_epochs
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+@pytest.mark.parametrize("options", [{}, {"rule": "adam", "decorrelation": None}, {"error_signal": "dtp"}])
+def test_a_copy_predicts_and_learns_on_the_same(copied, options):
+    """Weights, feedback, running means of Adam and the generator that shuffles."""
+    model = COPIClassifier(random_state=1, **FEW, **options).fit(X, Y)
+    twin = copied(model)
+    for _ in range(2):
+        assert np.array_equal(twin.predict_proba(X), model.predict_proba(X))
+        assert twin.partial_fit(X, Y).loss_curve_ == model.partial_fit(X, Y).loss_curve_
+    assert copied(COPIClassifier(eta_W=3)).get_params() == COPIClassifier(eta_W=3).get_params()
+
+
+@few_epochs
+def test_a_clone_has_the_parameters_and_nothing_learned():
+    twin = clone(COPIClassifier(hidden_layer_sizes=[3], **FEW).fit(X, Y))
+    assert twin.hidden_layer_sizes == [3]
+    with pytest.raises(NotFittedError):
+        twin.predict(X)
+
+
+@few_epochs
+@pytest.mark.parametrize("model", [COPIClassifier(**FEW), COPIRegressor(**FEW), Decorrelator()], ids=repr)
+def test_skops_stores_it_without_running_code(model):
+    """All that skops has to be told to trust is the class itself."""
+    model = clone(model).fit(X, NUMBERS)
+    data = sio.dumps(model)
+    kind = type(model)
+    assert sio.get_untrusted_types(data=data) == [f"{kind.__module__}.{kind.__name__}"]
+    twin = sio.loads(data, trusted=sio.get_untrusted_types(data=data))
+    method = "transform" if kind is Decorrelator else "predict"
+    assert np.array_equal(getattr(twin, method)(X), getattr(model, method)(X))
+    assert np.array_equal(
+        getattr(twin.partial_fit(X, NUMBERS), method)(X), getattr(model.partial_fit(X, NUMBERS), method)(X)
+    )
+
+
+def test_with_array_api_dispatch_numpy_works_and_others_are_refused():
+    """In a process of its own: SciPy reads the variable when it is imported."""
+    code = """
+import array_api_strict, numpy as np, sklearn
+from copi_np import InputError
+from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator
+sklearn.set_config(array_api_dispatch=True)
+X, y = np.random.default_rng(0).normal(size=(30, 3)), np.arange(30) % 3
+for model in (COPIClassifier(tol=1), COPIRegressor(tol=1), Decorrelator()):
+    model.fit(X, y)
+    try:
+        model.fit(array_api_strict.asarray(X), y)
+    except InputError as error:
+        print(error)
+"""
+    process = subprocess.run(
+        [sys.executable, "-c", code], env={"SCIPY_ARRAY_API": "1"}, capture_output=True, text=True, check=True
+    )
+    lines = process.stdout.splitlines()
+    assert len(lines) == 3
+    assert all(line.endswith("of array libraries only from NumPy: use numpy.asarray") for line in lines)
+
+
+def test_without_scikit_learn_one_line_says_what_to_install():
+    code = "import sys; sys.modules['sklearn'] = None; import copi_np; import copi_np.estimators"
+    lines = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stderr.splitlines()
+    assert lines[-1] == "ModuleNotFoundError: copi_np.estimators needs scikit-learn: pip install 'copi-np[sklearn]'"
+
+
+# ---------------------------------------------------------------- the package's own training beneath
+
+
+def weights(network):
+    return [matrix for layer in network.layers for matrix in (layer.W, layer.R)]
+
+
+def same(one, other):
+    return all(np.array_equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
+
+
+@few_epochs
+@pytest.mark.parametrize("standardize", [True, False])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("loss", ["cross_entropy", "quadratic"])
+def test_the_classifier_is_a_network_and_fit(standardize, fit_intercept, loss):
+    """To the last bit, given the inputs that it says it makes."""
+    options = {"rule": "sgd", "error_signal": "fa", "decorrelation": "local", "activation": "tanh", "loss": loss}
+    schedule = {
+        "eta_W": 2e-3,
+        "eta_R": 3e-3,
+        "first_epochs": 2,
+        "first_eta_W": 1e-4,
+        "first_eta_R": 2e-4,
+        "delta_scale": 2,
+    }
+    model = COPIClassifier((7, 6), random_state=5, batch_size=40, **options, **schedule, **FEW)
+    model.set_params(standardize=standardize, fit_intercept=fit_intercept).fit(X, Y)
+
+    inputs = StandardScaler().fit_transform(X) if standardize else X
+    inputs = np.column_stack([inputs, np.ones(len(X))]) if fit_intercept else inputs
+    split = Split(inputs, NUMBERS)
+    weights_rng, shuffling_rng = np.random.default_rng(5).spawn(2)
+    network = Network([inputs.shape[1], 7, 6, 3], rng=weights_rng, dtype="float64", **options)
+    fit(
+        network,
+        Dataset("iris", split, split, 3),
+        epochs=3,
+        schedule=Schedule(**schedule),
+        rng=shuffling_rng,
+        batch_size=40,
+    )
+    assert same(model.network_, network)
+    assert np.array_equal(model.predict(X), np.unique(Y)[network.predict(inputs).argmax(axis=1)])
+
+
+@few_epochs
+def test_the_classifier_is_what_the_command_trains():
+    """With an integer as its random state, and the paper's loss."""
+    split = Split(X, NUMBERS)
+    config = RunConfig("copi-fa", "iris", (4, 6, 3), epochs=3, eta_W=1e-3, eta_R=1e-3, seed=7, dtype="float64")
+    network, _ = train(config, Dataset("iris", split, split, 3), "numpy")
+    options = {"error_signal": "fa", "loss": "quadratic", "eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 1}
+    model = COPIClassifier(6, first_epochs=0, random_state=7, **options, **PLAIN, **FEW)
+    assert same(model.fit(X, NUMBERS).network_, network)
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_partial_fit_is_one_epoch_of_fit(kind):
+    whole, parts = kind(random_state=2, **FEW).fit(X, NUMBERS), kind(random_state=2)
+    for epoch in range(3):
+        first = {"classes": [0, 1, 2]} if kind is COPIClassifier and epoch == 0 else {}
+        parts.partial_fit(X, NUMBERS, **first)
+        assert parts.n_iter_ == epoch + 1
+    assert same(parts.network_, whole.network_)
+    assert parts.loss_curve_ == whole.loss_curve_
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_a_warm_start_goes_on_and_a_cold_one_does_not(kind):
+    whole = kind(random_state=2, max_iter=6, tol=0).fit(X, NUMBERS)
+    warm = kind(random_state=2, warm_start=True, **FEW).fit(X, NUMBERS).fit(X, NUMBERS)
+    assert same(warm.network_, whole.network_)
+    assert warm.n_iter_ == 6
+    cold = kind(random_state=2, **FEW).fit(X, NUMBERS)
+    first = copy.deepcopy(cold.network_)
+    assert same(cold.fit(X, NUMBERS).network_, first)
+    assert cold.n_iter_ == 3
+
+
+@few_epochs
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_network_computes_in_the_dtype_of_the_samples(dtype):
+    for model in (COPIClassifier(**FEW), COPIRegressor(**FEW)):
+        model.fit(X.astype(dtype), NUMBERS)
+        assert model.network_.layers[0].W.dtype == dtype
+        model.predict(X)  # of another dtype
+
+
+@few_epochs
+def test_the_loss_curve_is_the_loss_before_each_update():
+    """With one batch an epoch: that of the network the epoch before left."""
+    model = COPIClassifier(random_state=0, batch_size=150, first_epochs=0, **FEW).fit(X, Y)
+    shorter = COPIClassifier(random_state=0, batch_size=150, first_epochs=0, max_iter=2, tol=0).fit(X, Y)
+    probabilities = shorter.predict_proba(X)[np.arange(150), NUMBERS]
+    assert model.loss_curve_[2] == pytest.approx(-np.log(probabilities).mean())
+
+
+# ---------------------------------------------------------------- when training ends
+
+
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_training_ends_once_nothing_gets_better(early_stopping):
+    model = COPIClassifier(random_state=0, n_iter_no_change=4, tol=0.02, first_epochs=3, max_iter=100)
+    model.set_params(early_stopping=early_stopping).fit(X, Y)
+    scores = model.validation_scores_ if early_stopping else [-loss for loss in model.loss_curve_]
+    assert len(scores) == model.n_iter_ < 100
+    later = scores[3:]
+    stale = [score <= max(later[:k]) + 0.02 for k, score in enumerate(later) if k > 0]
+    assert all(stale[-4:])
+    assert not any(all(stale[k : k + 4]) for k in range(len(stale) - 4))
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_early_stopping_keeps_the_network_of_the_best_epoch(kind):
+    """With targets of chance, where later epochs learn by heart."""
+    chance = np.random.default_rng(0).permutation(NUMBERS)
+    options = {"random_state": 3, "early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 50}
+    model = kind(max_iter=20, **options).fit(X, chance)
+    best = int(np.argmax(model.validation_scores_[1:])) + 2  # the first epoch decorrelates alone
+    assert best < model.n_iter_ == 20
+    shorter = kind(max_iter=best, **options).fit(X, chance)
+    assert same(model.network_, shorter.network_)
+
+
+def test_an_end_before_that_warns():
+    with pytest.warns(ConvergenceWarning, match="still learning after max_iter=2 epochs: raise max_iter") as found:
+        COPIClassifier(max_iter=2).fit(X, Y)
+    assert found[0].filename == __file__
+
+
+# ---------------------------------------------------------------- what is predicted
+
+
+@few_epochs
+def test_probabilities_are_the_softmax_in_the_order_of_the_classes():
+    model = COPIClassifier(random_state=0, **FEW).fit(X, Y)
+    outputs = model.network_.predict(np.column_stack([StandardScaler().fit_transform(X), np.ones(150)]))
+    expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
+    assert np.allclose(model.predict_proba(X), expected)
+    assert np.array_equal(model.classes_[expected.argmax(axis=1)], model.predict(X))
+
+
+def test_the_quadratic_loss_has_no_probabilities():
+    model = COPIClassifier(loss="quadratic")
+    assert not hasattr(model, "predict_proba")
+    with pytest.raises(AttributeError) as found:
+        model.predict_proba(X)
+    assert "loss='cross_entropy'" in f"{found.value} {found.value.__cause__}"
+
+
+def test_regression_of_several_outputs_in_their_own_units():
+    rng = np.random.default_rng(0)
+    y = X @ rng.normal(size=(4, 2)) * [1e-3, 1e3] + [5, -1e4]
+    model = COPIRegressor(random_state=0, max_iter=500, tol=1e-5).fit(X, y)
+    assert model.predict(X).shape == (150, 2)
+    assert model.score(X, y) > 0.99
+    one = COPIRegressor(random_state=0, max_iter=500, tol=1e-5).fit(X, y[:, 0])
+    assert one.predict(X).shape == (150,)
+
+
+def test_the_constant_input_lets_outputs_shift():
+    """Without it, a network of leaky rectifiers gives zero for zero, whatever it has learned."""
+    inputs, y = np.linspace(-1, 1, 40)[:, None], np.full(40, 3.0)
+    with_it = COPIRegressor(random_state=0, standardize=False, max_iter=1000).fit(inputs, y)
+    assert with_it.predict([[0.0]])[0] == pytest.approx(3, abs=0.1)
+    without = COPIRegressor(random_state=0, tol=0.1, **PLAIN).fit(inputs, y)
+    assert without.predict([[0.0]])[0] == 0
+
+
+# ---------------------------------------------------------------- what is refused
+
+
+@few_epochs
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
+        ({"error_signal": 3}, "unknown error signal 3"),
+        ({"loss": "mse"}, "unknown loss 'mse'"),
+        ({"hidden_layer_sizes": (0,)}, "positive integers"),
+        ({"hidden_layer_sizes": None}, "positive integers"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"max_iter": 1.5}, "max_iter must be an integer, got 1.5"),
+        ({"n_iter_no_change": 0}, "n_iter_no_change must be at least 1"),
+        ({"first_epochs": -1}, "first_epochs must be at least 0"),
+        ({"eta_R": -1}, "eta_R must be a finite number, at least 0, got -1"),
+        ({"tol": float("nan")}, "tol must be a finite number"),
+        ({"backend": "numpi"}, "unknown backend 'numpi'"),
+    ],
+)
+def test_a_wrong_parameter_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        COPIClassifier(**FEW | options).fit(X, Y)
+
+
+@few_epochs
+def test_labels_that_were_not_announced_are_refused():
+    with pytest.raises(InputError, match="the first partial_fit needs classes"):
+        COPIClassifier().partial_fit(X, Y)
+    model = COPIClassifier(**FEW).partial_fit(X[:50], Y[:50], classes=np.unique(Y))
+    assert set(model.classes_) == set(Y)
+    with pytest.raises(InputError, match="they cannot change"):
+        model.partial_fit(X, Y, classes=["setosa"])
+    with pytest.raises(InputError, match=r"y has classes \['rose'\] that were not there at first"):
+        model.partial_fit(X[:2], ["rose", "setosa"])
+    with pytest.raises(InputError, match=r"y has classes \['rose'\]"):
+        COPIClassifier(warm_start=True, **FEW).fit(X, Y).fit(X[:2], ["rose", "setosa"])
+
+
+@few_epochs
+def test_what_diverged_is_not_fitted():
+    model = COPIClassifier(**FEW).fit(X, Y).set_params(eta_W=100, warm_start=True)
+    with pytest.raises(DivergenceError, match=r"^epoch 4, batch \d: .*lower eta_W"):
+        model.fit(X, Y)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    model = COPIClassifier(**FEW).fit(X, Y).set_params(rule="none")
+    with pytest.raises(InputError):
+        model.fit(X[:, :2], NUMBERS)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+# ---------------------------------------------------------------- decorrelation
+
+
+def off_diagonals(C):
+    return np.abs(C - np.diag(np.diag(C))).max()
+
+
+@given(
+    correlated_batches(), st.sampled_from(COPI_METHODS), st.sampled_from([0.3, 1.0]), st.sampled_from([1e-3, 1, 1e3])
+)
+def test_copi_decorrelates_whatever_the_unit(y, method, eta_R, unit):
+    """Features come out decorrelated, and R has determinant one, but for the error of finite steps."""
+    decorrelator = Decorrelator(method=method, eta_R=eta_R, tol=1e-3, max_iter=200_000).fit(unit * y)
+    C = second_moment(decorrelator.transform(unit * y))
+    assert mean_absolute_correlation(C) <= 1.001e-3
+    twin = Decorrelator(method=method, eta_R=eta_R, tol=1e-3, max_iter=200_000).fit(y)
+    assert np.allclose(decorrelator.components_, twin.components_, rtol=1e-2, atol=1e-2)
+
+
+@given(correlated_batches(SEVERAL), st.sampled_from(list(WHITENINGS)), st.sampled_from([0.0, 0.5]))
+def test_the_other_methods_are_those_of_the_package(y, method, epsilon):
+    decorrelator = Decorrelator(method=method, epsilon=epsilon).fit(y)
+    assert np.array_equal(decorrelator.components_, WHITENINGS[method](second_moment(y), epsilon))
+    if epsilon == 0:
+        assert np.allclose(second_moment(decorrelator.transform(y)), np.eye(y.shape[1]), atol=1e-6)
+
+
+@given(correlated_batches(SEVERAL), st.sampled_from([*COPI_METHODS, *WHITENINGS]))
+def test_the_inverse_gives_the_samples_back(y, method):
+    decorrelator = Decorrelator(method=method).fit(y)
+    assert np.allclose(decorrelator.inverse_transform(decorrelator.transform(y)), y, atol=1e-6 * np.abs(y).max())
+
+
+@pytest.mark.parametrize(
+    ("method", "update"), [("copi", decorrelation_update), ("copi-local", local_decorrelation_update)]
+)
+def test_copi_takes_the_steps_of_its_rule(method, update):
+    """By hand, on all samples; then one more on a batch of others, at the power of all."""
+    with pytest.warns(ConvergenceWarning, match="after max_iter=3 steps"):
+        decorrelator = Decorrelator(method=method, eta_R=0.7, max_iter=3).fit(X)
+    R, step = np.eye(4), 0.7 / (X**2).sum(axis=1).mean()
+    for _ in range(3):
+        R = R + step * update(R, X @ R.T)
+    assert np.allclose(decorrelator.components_, R, rtol=1e-10)
+    batch = X[:30] + 1
+    R = R + 0.7 / (np.vstack([X, batch]) ** 2).sum(axis=1).mean() * update(R, batch @ R.T)
+    assert np.allclose(decorrelator.partial_fit(batch).components_, R, rtol=1e-10)
+    assert decorrelator.n_iter_ == 4
+    assert decorrelator.n_samples_seen_ == 180
+
+
+@pytest.mark.parametrize("method", WHITENINGS)
+def test_whitening_by_parts_is_whitening_of_the_whole(method):
+    parts = Decorrelator(method=method)
+    for rows in (slice(0, 20), slice(20, 90), slice(90, 150)):
+        parts.partial_fit(X[rows])
+    whole = Decorrelator(method=method).fit(X)
+    assert np.allclose(parts.components_, whole.components_)
+    assert np.allclose(parts.second_moment_, second_moment(X))
+    assert parts.n_samples_seen_ == whole.n_samples_seen_ == 150
+
+
+@pytest.mark.parametrize("method", COPI_METHODS)
+def test_copi_on_line_decorrelates(method):
+    y = np.random.default_rng(0).normal(size=(4000, 3)) @ [[1, 0.8, 0], [0, 1, 0.5], [0, 0, 1]]
+    decorrelator = Decorrelator(method=method, eta_R=0.1)
+    for start in range(0, 4000, 20):
+        decorrelator.partial_fit(y[start : start + 20])
+    before, after = (mean_absolute_correlation(second_moment(x)) for x in (y, decorrelator.transform(y)))
+    assert after < 0.15 * before
+
+
+def test_features_that_are_always_zero_stay_so():
+    y = np.column_stack([X[:, 0], np.zeros(150), X[:, 2]])
+    assert not Decorrelator().fit(y).transform(y)[:, 1].any()
+    zeros = Decorrelator().fit(np.zeros((5, 2)))
+    assert np.array_equal(zeros.components_, np.eye(2))
+    with pytest.raises(InputError, match=r"cannot whiten: .* raise epsilon"):
+        Decorrelator(method="zca").fit(y)
+    assert off_diagonals(second_moment(Decorrelator(method="zca", epsilon=1e-3).fit_transform(y))) < 0.1
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"method": "zcaa"}, "unknown method 'zcaa': did you mean 'zca'"),
+        ({"eta_R": -1}, "eta_R must be a finite number"),
+        ({"max_iter": 0}, "max_iter must be at least 1"),
+        ({"tol": None}, "tol must be a finite number"),
+        ({"epsilon": -1}, "epsilon must be a finite number"),
+    ],
+)
+def test_a_wrong_parameter_of_the_decorrelator_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        Decorrelator(**options).fit(X)
+
+
+def test_a_step_that_is_too_large_is_named_and_nothing_is_fitted():
+    decorrelator = Decorrelator(method="copi-local", eta_R=50)
+    with pytest.raises(DivergenceError, match=r"lower eta_R \(now 50\), 1 or less is safe"):
+        decorrelator.fit(X)
+    with pytest.raises(NotFittedError):
+        decorrelator.transform(X)
+    with pytest.raises(DivergenceError):  # noqa: PT012 - after a few steps
+        for _ in range(100):
+            decorrelator.partial_fit(X)
+
+
+def test_the_inverse_refuses_another_number_of_features():
+    with pytest.raises(InputError, match="X has 3 features, but there are 4 decorrelated ones"):
+        Decorrelator(method="zca").fit(X).inverse_transform(X[:, :3])
+
+
+# ---------------------------------------------------------------- the page
+
+ROOT = Path(__file__).parents[1]
+PAGE = (ROOT / "docs" / "estimators.md").read_text(encoding="utf-8")
+
+
+def test_the_page_shows_what_is_on_record():
+    """The table, the figures in the text, and the versions."""
+    spec = importlib.util.spec_from_file_location("compare_digits", ROOT / "tools" / "compare_digits.py")
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    record = json.loads(tool.RECORD.read_text(encoding="utf-8"))
+    assert f"<!-- digits -->\n\n{tool.table(record)}\n\n<!-- end -->" in PAGE
+    mean = {
+        name: {key: np.mean([run[key] for run in runs]) for key in ("test", "seconds")}
+        for name, runs in record["models"].items()
+    }
+    adam = mean["MLPClassifier()"]
+    behind = [100 * (adam["test"] - model["test"]) for name, model in mean.items() if name.startswith("COPI")]
+    assert f"{min(behind):.1f} to {max(behind):.1f} % below" in PAGE
+    assert f"takes {mean['COPIClassifier()']['seconds'] / adam['seconds']:.1f} times as long as" in PAGE
+    versions = record["versions"]
+    text = " ".join(PAGE.split())
+    assert "Python {python}, NumPy {numpy}, scikit-learn {scikit-learn}".format(**versions) in text
+    assert [run["seed"] for runs in record["models"].values() for run in runs] == 5 * [0, 1, 2, 3, 4]
+
+
+def test_the_examples_of_the_page_run(capsys):
+    for example in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL):
+        exec(compile(example, "estimators.md", "exec"), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert all(float(line) > 0.95 for line in lines[:2])
+    assert float(lines[2].removeprefix("R^2 ")) > 0.35
+    assert [line.split()[0] for line in lines[3:]] == [*COPI_METHODS, *WHITENINGS]
+    assert all(float(line.split()[1]) < 0.0101 for line in lines[3:])
