@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 import shutil
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from matplotlib.image import imread
 
-from copi_np import DataError, plotting
+from copi_np import DataError, InputError, plotting
 from copi_np.callbacks import EpochRecord
+from copi_np.cli import main
 from copi_np.experiments.config import RunConfig
-from copi_np.experiments.records import append_line, find_runs, read_lines, read_run, replace_text, write_lines
+from copi_np.experiments.records import (
+    append_line,
+    find_runs,
+    load_history,
+    read_lines,
+    read_run,
+    replace_text,
+    write_lines,
+)
 from copi_np.experiments.report import write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
 from copi_np.experiments.tables import plus_minus
@@ -246,6 +259,75 @@ def test_figures_that_the_records_do_not_allow_any_more_are_removed(root):
         (root / name).write_bytes(b"old")
     write_report(root)
     assert sorted(path.name for path in root.glob("*.png")) == ["fig2.png", "figure.png"]
+
+
+def report(*arguments):
+    return CliRunner().invoke(main, ["report", *map(str, arguments)])
+
+
+def test_tables_come_in_formats_that_other_tools_read(root):
+    """And nothing is written."""
+    before = sorted(path for path in root.rglob("*"))
+    rows = list(csv.DictReader(report(root, "--format", "csv").stdout.splitlines()))
+    assert [row["method"] for row in rows] == ["COPI (BP)", "BP + decorrelation", "BP (Adam)"]
+    assert (rows[0]["seeds"], rows[0]["epochs"]) == ("2", "3")
+    assert float(rows[0]["test_accuracy"]) == pytest.approx(0.7)
+    assert float(rows[0]["test_accuracy_std"]) == pytest.approx(np.sqrt(0.02))
+    groups = json.loads(report(root, "--format", "json").stdout)
+    assert groups[0]["test_accuracy"]["by_seed"] == [0.8, 0.6]
+    markdown = report(root, "--format", "markdown").stdout
+    assert sorted(path for path in root.rglob("*")) == before
+    write_report(root)
+    assert markdown in (root / "table.md").read_text(encoding="utf-8")
+    assert (root / "summary.json").read_text(encoding="utf-8") == report(root, "--format", "json").stdout
+
+
+def test_a_table_for_latex_is_escaped_and_whole(root):
+    write_run(root / "runs", replace(CONFIG, method="bp", seed=0, dataset="my_data.npz"), [0.5], data_sha256="cd")
+    write_run(root / "runs", replace(CONFIG, method="bp", seed=0), [0.5])
+    text = report(root, "--format", "latex").stdout
+    assert text.startswith("\\begin{tabular}{lrrrrrrr}\n\\toprule\nmethod & seeds x epochs & train \\% &")
+    assert text.endswith("\\bottomrule\n\\end{tabular}\n")
+    assert "dataset=my\\_data & 1x1 & 60.00 &" in text
+    assert "70.00 $\\pm$ 14.14" in text
+    assert {line.count("&") for line in text.splitlines() if "&" in line} == {7}
+
+
+def test_a_single_seed_has_no_deviation_in_a_table(tmp_path):
+    write_run(tmp_path, CONFIG, [0.5])
+    (row,) = csv.DictReader(report(tmp_path, "--format", "csv").stdout.splitlines())
+    assert row["test_accuracy_std"] == ""
+
+
+def test_remarks_stay_out_of_the_table(root):
+    (next(root.rglob("bp-adam_1")) / "run.json").write_text("{")
+    result = report(root, "--format", "csv")
+    assert len(result.stdout.splitlines()) == 4
+    assert result.stderr.startswith("bp-adam_1: left out, since")
+
+
+def test_a_history_is_a_list_or_a_frame(root, monkeypatch):
+    folder = next(root.rglob("copi-bp_0"))
+    history = load_history(folder, as_frame=False)
+    assert [record.test_accuracy for record in history] == TEST["copi-bp"][0]
+    pandas = pytest.importorskip("pandas")
+    frame = load_history(folder)
+    assert isinstance(frame, pandas.DataFrame)
+    assert frame["test_accuracy"].to_dict() == {1: 0.5, 2: 0.7, 3: 0.8}
+    assert frame.loc[2, "decorrelation_loss"] == [0.0, 0.0]
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    assert load_history(folder) == history
+    with pytest.raises(InputError, match="a frame needs pandas: pip install pandas"):
+        load_history(folder, as_frame=True)
+
+
+def test_a_reader_that_goes_away_is_no_error(root):
+    code = f"from copi_np.cli import main; main(['report', {str(root)!r}, '--format', 'json'])"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.close()
+    assert process.stderr.read() == ""
+    process.stderr.close()
+    process.wait()
 
 
 def test_numbers_are_shown_with_their_deviation():

@@ -18,7 +18,8 @@ from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
-from copi_np.experiments.report import write_report
+from copi_np.experiments.report import read_results, write_report
+from copi_np.experiments.tables import FORMATS
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
 
@@ -225,6 +226,15 @@ def sweep(
 @click.command(short_help="Make tables and figures of runs on record.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--title", help="Of tables and figures.  [default: data set and layers]")
-def report(folder: Path, title: str | None) -> None:
+@click.option(
+    "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format, and write nothing."
+)
+def report(folder: Path, title: str | None, form: str | None) -> None:
     """Make tables and figures of all runs in FOLDER, from their records alone."""
-    echo_report(folder, title)
+    if form is None:
+        echo_report(folder, title)
+        return
+    results = read_results(folder, title)
+    click.echo(FORMATS[form](results.groups), nl=False)
+    for remark in results.remarks:
+        click.echo(remark, err=True)

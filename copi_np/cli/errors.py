@@ -38,6 +38,8 @@ def one_line_errors() -> Iterator[None]:
         raise Failure(f"{error.format_message().rstrip('.')} (see '{command} --help')") from error
     except MemoryError as error:
         raise Failure(f"not enough memory ({error}): choose smaller layers, batches or data") from error
+    except BrokenPipeError:
+        raise  # such as of `| head`, where there is nothing to say: click ends quietly
     except OSError as error:
         name = str(error.filename or "output")
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error

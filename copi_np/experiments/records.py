@@ -119,6 +119,36 @@ def read_run(folder: str | Path) -> RunRecord:
     return RunRecord(folder, config, description, history, _read(failure).strip() if failure.is_file() else None)
 
 
+def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
+    """Read the history of one run, for tables and plots of your own.
+
+    Parameters
+    ----------
+    path : path                 the run's folder
+    as_frame : bool, optional   whether to return a frame of pandas; default: where pandas is installed
+
+    Returns
+    -------
+    history : list of EpochRecord, or pandas.DataFrame
+                                a row an epoch, which is the index; "decorrelation_loss" holds lists, one value a layer
+
+    Raises
+    ------
+    DataError                   if the folder holds no run, or its records cannot be read
+    InputError                  if a frame is asked for, and pandas is not installed
+    """
+    history = read_run(path).history
+    if as_frame is False:
+        return history
+    try:
+        from pandas import DataFrame
+    except ImportError as error:
+        if as_frame is None:
+            return history
+        raise InputError("a frame needs pandas: pip install pandas, or as_frame=False for a list") from error
+    return DataFrame([record.as_dict() for record in history]).set_index("epoch")
+
+
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """All runs in a folder and the folders below it.
 

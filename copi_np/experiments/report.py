@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, compare, group_runs
-from copi_np.experiments.tables import markdown_table, percent, plus_minus
+from copi_np.experiments.tables import HEADER, json_of, markdown_of, markdown_table, percent, results_rows
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
@@ -24,9 +23,8 @@ FIGURES: Final = (CURVES, "fig3[abc]*.png", "diagnostics-*_seed*.png")
 MOST_CURVES: Final = 8
 """More colours than that cannot be told apart."""
 
-HEADER: Final = ("method", "runs", "train %", "test %", "best test %", "99 % at")
 WIDTHS: Final = (6, 14, 14, 14, 11)
-"""Of the columns behind the first; with a label of 20 characters a line has 79."""
+"""Of the columns behind the first that a terminal shows; with a label of 20 characters a line has 79."""
 
 EXPLANATION: Final = (
     "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
@@ -80,7 +78,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
     root = Path(root)
     results = read_results(root, title)
     replace_text(root / TABLE, markdown(results))
-    replace_text(root / SUMMARY, json.dumps([group.as_dict() for group in results.groups], indent=1) + "\n")
+    replace_text(root / SUMMARY, json_of(results.groups))
     figures = draw(root, results)
     for path in (path for pattern in FIGURES for path in root.glob(pattern)):
         if path not in figures:
@@ -121,43 +119,23 @@ def default_title(groups: Sequence[Group]) -> str:
 
 def text_table(results: Results) -> str:
     """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
-    groups = results.groups
-    first = max(20, *(len(group.label) for group in groups))
-    lines = [HEADER[0].ljust(first) + "".join(name.rjust(w) for name, w in zip(HEADER[1:], WIDTHS, strict=True))]
-    lines += [
-        group.label.ljust(first) + "".join(cell.rjust(w) for cell, w in zip(_cells(group), WIDTHS, strict=True))
-        for group in groups
+    rows = [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]
+    first = max(20, *(len(row[0]) for row in rows))
+    lines = [
+        row[0].ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row[1:], WIDTHS, strict=False))
+        for row in rows
     ]
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
     return "\n".join([*lines, *results.remarks])
 
 
-def _cells(group: Group) -> list[str]:
-    """The columns of both tables behind the label."""
-    accuracies = (group.statistic(name) for name in ("train_accuracy", "test_accuracy", "peak_test_accuracy"))
-    return [
-        f"{len(group.runs)}x{group.n_epochs}",
-        *(percent(accuracy) for accuracy in accuracies),
-        plus_minus(group.statistic("epochs_to_peak"), 1),
-    ]
-
-
 def markdown(results: Results) -> str:
     """The tables for a document: results, comparisons with the first group, what is missing, and what it ran on."""
     groups = results.groups
-    table = [
-        [
-            group.label,
-            *_cells(group),
-            plus_minus(group.statistic("train_loss"), 4),
-            plus_minus(group.statistic("test_loss"), 4),
-        ]
-        for group in groups
-    ]
     parts = [
         f"# {results.title}",
         EXPLANATION,
-        markdown_table(["method", "seeds x epochs", *HEADER[2:], "train loss", "test loss"], table),
+        markdown_of(groups).rstrip(),
     ]
     comparisons = [compare(groups[0], other) for other in groups[1:]]
     rows = [
