@@ -10,7 +10,7 @@ import pytest
 import copi_np
 
 HEAVY = (
-    "matplotlib", "pooch", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl", "sklearn",
+    "matplotlib", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl", "sklearn",
     "numpy.f2py", "numpy.testing",
 )  # fmt: skip
 
