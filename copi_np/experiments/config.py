@@ -166,7 +166,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     of_methods = set().union(*overrides.values())
     wrong = sorted((set(values) | of_methods) - known | set(overrides) - set(METHODS))
     if wrong:
-        raise DataError(f"preset {name!r} has unknown keys {list_names(wrong)}: correct the file")
+        raise DataError(f"preset {name!r} has unknown keys {brief(list_names(wrong))}: correct the file")
     if "dataset" in of_methods:
         raise DataError(f"preset {name!r}: dataset is the same for all methods: say it above the [methods.X] tables")
 

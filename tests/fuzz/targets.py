@@ -21,6 +21,7 @@ from functools import cache, partial
 from math import prod
 from pathlib import Path
 from typing import Any, NamedTuple
+from unittest.mock import patch
 
 import numpy as np
 
@@ -37,6 +38,7 @@ from copi_np.experiments.report import environments
 from copi_np.experiments.runner import train_into
 from copi_np.experiments.summary import group_runs
 
+TEMPORARY = tempfile.TemporaryDirectory(prefix="copi-np-fuzz-")
 SHAPES = {"train-images": (3, 2, 2), "train-labels": (3,), "t10k-images": (2, 2, 2), "t10k-labels": (2,)}
 DTYPES = ("u1", "<i8", "<u8", "<f4", "<f8", "<f2", "?", "<c8", "<U2", "S3", "<M8[s]", "V5", ">f4", "[('a', '<f4')]")
 
@@ -59,7 +61,7 @@ class Target(NamedTuple):
 @cache
 def folder() -> Path:
     """Where the files of this process are; with the records of a small run in recorded/."""
-    root = Path(tempfile.mkdtemp(prefix="copi-np-fuzz-"))
+    root = Path(TEMPORARY.name)
     rng = np.random.default_rng(0)
     splits = [Split(rng.integers(0, 256, (n, 4), np.uint8), np.arange(n) % 2) for n in (6, 4)]
     data = Dataset("tiny", *splits, n_classes=2, image_shape=(2, 2))
@@ -92,10 +94,9 @@ def read_idx_files(data: bytes) -> None:
         whole = idx.idx_header(shape) + bytes(prod(shape))
         chosen = content if which and which[0] % len(SHAPES) == k else None
         packed = content if chosen is not None and mode < b"\x80" else gzip.compress(chosen or whole, 1)
-        path = written(f"{name}.gz", packed)
-        idx.SHAPES[path.name] = shape
-        paths[DataFile(path.name, "", (), 0)] = path
-    idx.load_idx("fuzzed", paths)
+        paths[DataFile(f"{name}.gz", "", (), 0)] = written(f"{name}.gz", packed)
+    with patch.dict(idx.SHAPES, {f"{name}.gz": shape for name, shape in SHAPES.items()}):
+        idx.load_idx("fuzzed", paths)
 
 
 def read_cifar(data: bytes) -> None:
@@ -103,9 +104,8 @@ def read_cifar(data: bytes) -> None:
     mode, content = data[:1], data[1:]
     if mode >= b"\x40":
         content = gzip.compress(content if mode < b"\x80" else tar_with(content), 1)
-    cifar.BATCH_ROWS = 1
-    cifar.OTHER_BYTES = 2**16
-    cifar.load_cifar10("cifar10", {DataFile("cifar", "", (), 0): written("cifar.tar.gz", content)})
+    with patch.multiple(cifar, BATCH_ROWS=1, OTHER_BYTES=2**16):
+        cifar.load_cifar10("cifar10", {DataFile("cifar", "", (), 0): written("cifar.tar.gz", content)})
 
 
 def tar_with(data: bytes) -> bytes:
