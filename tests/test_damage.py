@@ -27,6 +27,7 @@ from fuzz import targets
 from fuzz.targets import TARGETS, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from privileges import without_privileges
 
 from copi_np import CopiError, DataError, InputError, load_dataset, load_network
 from copi_np.archives import SMALL, read_npz
@@ -146,19 +147,6 @@ def test_a_name_that_no_system_takes_is_refused(tmp_path, name):
 def test_what_need_not_be_there_is_empty_without_a_file(tmp_path, name):
     (tmp_path / name).mkdir()
     assert not OPTIONAL[name](tmp_path / name)
-
-
-@contextmanager
-def without_privileges():
-    """As a user who may not read everything: the superuser may, and would see no error."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")

@@ -308,6 +308,7 @@ TOML_WORDS = (
     b"'''",
     b"{a=1}",
     b".",
+    rb'"\u001b"',
 )
 PRESET = b"dataset = 'a.npz'\nlayers = [4, 3]\nepochs = 2\neta_W = 1e-2\neta_R = 0.1\n[methods.copi-bp]\nseed = 1\n"
 CURVES: Any = {name: [0.5, 0.5] for name in ("train_accuracy", "test_accuracy", "train_loss", "test_loss")}
