@@ -257,6 +257,10 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
 def _progress(path: Path, backend: str | Backend) -> Progress:
     network, metadata = load_network(path, backend)
     try:
-        return Progress(network, *(metadata[name] for name in Progress._fields[1:]))
-    except KeyError as error:
+        progress = Progress(network, *(metadata[name] for name in Progress._fields[1:]))
+        kinds = (dict, list, dict)
+        if not all(isinstance(value, kind) for value, kind in zip(progress[1:], kinds, strict=True)):
+            raise TypeError("not what save_progress writes")
+        return progress
+    except (KeyError, TypeError) as error:
         raise DataError(f"{path} is of a network alone, not of a training in progress: {ADVICE}") from error

@@ -283,6 +283,33 @@ def test_values_of_the_wrong_kind_are_refused(name, change):
     assert outcome(target(name), seed) == "read"
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"history": [{}]},
+        {"history": {}},
+        {"history": [{"epoch": 1, "test_loss": "1"}]},
+        {"settings": []},
+        {"shuffling": []},
+        {"shuffling": {"bit_generator": "PCG64"}},
+        {"shuffling": {"bit_generator": "MT19937"}},
+        {
+            "shuffling": {
+                "bit_generator": "PCG64",
+                "state": {"state": -1, "inc": 2**200},
+                "has_uint32": 0,
+                "uinteger": 0,
+            }
+        },
+        {"shuffling": {"bit_generator": "PCG64", "state": {"state": 1, "inc": 1}, "has_uint32": 2**99, "uinteger": -1}},
+        {"shuffling": {"bit_generator": "PCG64", "state": 1, "has_uint32": 0, "uinteger": 0}},
+    ],
+)
+def test_a_training_does_not_go_on_from_what_is_none(change):
+    seed = json.loads(target("training").seeds[0])
+    assert outcome(target("training"), json.dumps(seed | change).encode()) != "read"
+
+
 def test_diagnostics_are_of_the_lengths_that_are_drawn():
     first = json.loads(target("diagnostics.jsonl").seeds[0].split(b"\n")[0])
     for name in ("power", "power_before", "spectrum"):

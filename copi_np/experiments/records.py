@@ -18,11 +18,11 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from copi_np.callbacks import EpochRecord
+from copi_np.callbacks import EpochRecord, read_record
 from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, cannot_write
 from copi_np.experiments.config import RunConfig
 from copi_np.files import replace_file
-from copi_np.reading import check_number, check_numbers, exists, parse_json, read_text
+from copi_np.reading import exists, parse_json, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -117,7 +117,7 @@ def read_run(folder: str | Path) -> RunRecord:
     lines = read_lines(folder / HISTORY_FILE)
     try:
         config = RunConfig(**values | {"layers": tuple(values["layers"])})
-        history = [_epoch_record(line) for line in lines]
+        history = [read_record(line) for line in lines]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"the records in {folder} are damaged ({brief(error)}): {AWAY}") from error
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
@@ -134,17 +134,6 @@ def _check_description(description: dict[str, Any]) -> None:
             raise TypeError("versions are no table")
     if not all(isinstance(description.get(name, ""), str) for name in ("name", "data_sha256")):
         raise TypeError("a name is no text")
-
-
-def _epoch_record(line: dict[str, Any]) -> EpochRecord:
-    """A line of the history, checked: whoever draws it may rely on its numbers."""
-    record = EpochRecord(**line)
-    for name, value in vars(record).items():
-        if name == "decorrelation_loss":
-            check_numbers(name, value)
-        else:
-            check_number(name, value)
-    return record
 
 
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:

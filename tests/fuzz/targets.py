@@ -27,6 +27,7 @@ import numpy as np
 
 from copi_np import CopiError, Network, load_dataset, load_network, save_network
 from copi_np.archives import read_npz
+from copi_np.callbacks import CheckpointWriter
 from copi_np.checkpoint import content_digest
 from copi_np.datasets import Dataset, Split, cifar, idx
 from copi_np.datasets.fetch import DataFile
@@ -242,6 +243,37 @@ def read_checkpoint(data: bytes) -> None:
     network.predict(np.zeros((1, network.layers[0].n_inputs), network.dtype))
 
 
+@cache
+def training() -> tuple[Network, dict[str, Any]]:
+    """A network, and what a checkpoint says of its training, beside the history."""
+    rng = np.random.default_rng(1)
+    network = Network([3, 2, 2], rng=np.random.default_rng(0))
+    return network, {"shuffling": rng.bit_generator.state, "settings": {"batch_size": 3}}
+
+
+def read_training(data: bytes) -> None:
+    """What a checkpoint says of the training that goes on from it: metadata in JSON."""
+    network, _ = training()
+    path = folder() / "training.npz"
+    save_network(path, network)
+    arrays = read_npz(path, "")
+    header = json.loads(str(arrays["header"]))
+    text = json.dumps(header | {"metadata": "HERE"}).replace('"HERE"', data.decode("latin-1"))
+    arrays = {name: array for name, array in arrays.items() if name != "sha256"} | {"header": np.array(text)}
+    written(path.name, npz(npys({**arrays, "sha256": np.array(content_digest(arrays))})))
+    writer = CheckpointWriter(path, np.random.default_rng(0), {"batch_size": 3})
+    writer.begin(network, [], resume=True)
+    assert writer.rng.permutation(3).size
+
+
+def training_target() -> Target:
+    """The target of a training that goes on."""
+    _, state = training()
+    line = (folder() / "recorded" / "history.jsonl").read_bytes().split(b"\n")[0]
+    seed = json.dumps({"epoch": 1, **state, "history": [json.loads(line)]}).encode()
+    return Target([seed], read_training, (*(json.dumps(key).encode() for key in _keys(seed)), *JSON_WORDS))
+
+
 PICTURES = {
     "epoch": np.array(2),
     "image_shape": np.array([2, 2]),
@@ -335,6 +367,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
         read_checkpoint,
         JSON_WORDS,
     ),
+    "training": training_target,
     "pictures.npz": lambda: Target(npz_seeds(PICTURES), read_pictures),
     "preset.toml": lambda: Target([PRESET, b"layers = [4, 3]"], read_preset, TOML_WORDS),
     "run.json": lambda: record_target("run.json"),
