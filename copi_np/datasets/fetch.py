@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from filelock import FileLock
-
 from copi_np.errors import DataError, list_names
 from copi_np.reading import expand_home, open_file
 
@@ -143,6 +141,8 @@ def fetch(file: DataFile, folder: Path) -> Path:
     DataError
         if no mirror provides the file, or the folder cannot be written
     """
+    from filelock import FileLock
+
     path = folder / file.name
     try:
         folder.mkdir(parents=True, exist_ok=True)
