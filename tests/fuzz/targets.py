@@ -34,13 +34,12 @@ from copi_np.datasets.fetch import DataFile
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
-from copi_np.experiments.records import find_runs, read_run
+from copi_np.experiments.records import read_run
 from copi_np.experiments.report import environments
 from copi_np.experiments.runner import train_into
 from copi_np.experiments.summary import group_runs
 
 TEMPORARY = tempfile.TemporaryDirectory(prefix="copi-np-fuzz-")
-SHAPES = {"train-images": (3, 2, 2), "train-labels": (3,), "t10k-images": (2, 2, 2), "t10k-labels": (2,)}
 DTYPES = ("u1", "<i8", "<u8", "<f4", "<f8", "<f2", "?", "<c8", "<U2", "S3", "<M8[s]", "V5", ">f4", "[('a', '<f4')]")
 
 
@@ -87,17 +86,12 @@ def read_idx(content: bytes) -> None:
     idx.parse_idx(content)
 
 
-def read_idx_files(data: bytes) -> None:
-    """All four files of a data set: as .gz, or the decompressed content of one of them."""
-    mode, which, content = data[:1], data[1:2], data[2:]
-    paths = {}
-    for k, (name, shape) in enumerate(SHAPES.items()):
-        whole = idx.idx_header(shape) + bytes(prod(shape))
-        chosen = content if which and which[0] % len(SHAPES) == k else None
-        packed = content if chosen is not None and mode < b"\x80" else gzip.compress(chosen or whole, 1)
-        paths[DataFile(f"{name}.gz", "", (), 0)] = written(f"{name}.gz", packed)
-    with patch.dict(idx.SHAPES, {f"{name}.gz": shape for name, shape in SHAPES.items()}):
-        idx.load_idx("fuzzed", paths)
+def read_packed_idx(data: bytes) -> None:
+    """A file of labels as .gz: the bytes themselves, or packed."""
+    mode, content = data[:1], data[1:]
+    path = written("labels.gz", content if mode < b"\x80" else gzip.compress(content, 1))
+    with patch.dict(idx.SHAPES, {path.name: (3,)}):
+        idx.read_idx(DataFile(path.name, "", (), 0), path)
 
 
 def read_cifar(data: bytes) -> None:
@@ -169,9 +163,9 @@ def members_of(data: bytes, members: Mapping[str, bytes]) -> dict[str, bytes]:
     """The members of an archive, of which one is replaced: by bytes, by another array, or by nothing."""
     mode, which, rest = (data[0] % 4 if data else 0), (data[1] if len(data) > 1 else 0), data[2:]
     name = list(members)[which % len(members)]
-    if mode == 3:
-        return {other: content for other, content in members.items() if other != name}
-    return {**members, name: rest if mode == 1 else npy(made_array(rest))}
+    others = {other: content for other, content in members.items() if other != name}
+    # the changed one first: where it is refused, the others need not be read
+    return others if mode == 3 else {name: rest if mode == 1 else npy(made_array(rest)), **others}
 
 
 def npz_of(data: bytes, members: Mapping[str, bytes]) -> bytes:
@@ -244,23 +238,23 @@ def read_checkpoint(data: bytes) -> None:
 
 
 @cache
-def training() -> tuple[Network, dict[str, Any]]:
-    """A network, and what a checkpoint says of its training, beside the history."""
-    rng = np.random.default_rng(1)
-    network = Network([3, 2, 2], rng=np.random.default_rng(0))
-    return network, {"shuffling": rng.bit_generator.state, "settings": {"batch_size": 3}}
+def training() -> tuple[Network, dict[str, np.ndarray]]:
+    """A network, and the arrays of its checkpoint."""
+    path, network = folder() / "training.npz", Network([3, 2], rng=np.random.default_rng(0))
+    save_network(path, network)
+    return network, read_npz(path, "")
 
 
 def read_training(data: bytes) -> None:
     """What a checkpoint says of the training that goes on from it: metadata in JSON."""
-    network, _ = training()
-    path = folder() / "training.npz"
-    save_network(path, network)
-    arrays = read_npz(path, "")
-    header = json.loads(str(arrays["header"]))
-    text = json.dumps(header | {"metadata": "HERE"}).replace('"HERE"', data.decode("latin-1"))
-    arrays = {name: array for name, array in arrays.items() if name != "sha256"} | {"header": np.array(text)}
-    written(path.name, npz(npys({**arrays, "sha256": np.array(content_digest(arrays))})))
+    network, arrays = training()
+    text = json.dumps(json.loads(str(arrays["header"])) | {"metadata": "HERE"})
+    arrays = {
+        "header": np.array(text.replace('"HERE"', data.decode("latin-1"))),
+        "R_0": arrays["R_0"],
+        "W_0": arrays["W_0"],
+    }
+    path = written("training.npz", npz(npys({**arrays, "sha256": np.array(content_digest(arrays))})))
     writer = CheckpointWriter(path, np.random.default_rng(0), {"batch_size": 3})
     writer.begin(network, [], resume=True)
     assert writer.rng.permutation(3).size
@@ -268,7 +262,7 @@ def read_training(data: bytes) -> None:
 
 def training_target() -> Target:
     """The target of a training that goes on."""
-    _, state = training()
+    state = {"shuffling": np.random.default_rng(1).bit_generator.state, "settings": {"batch_size": 3}}
     line = (folder() / "recorded" / "history.jsonl").read_bytes().split(b"\n")[0]
     seed = json.dumps({"epoch": 1, **state, "history": [json.loads(line)]}).encode()
     return Target([seed], read_training, (*(json.dumps(key).encode() for key in _keys(seed)), *JSON_WORDS))
@@ -278,7 +272,7 @@ PICTURES = {
     "epoch": np.array(2),
     "image_shape": np.array([2, 2]),
     "samples": np.array([0, 1]),
-    **{name: np.ones((2, 4), "<f2") for name in ("raw", "COPI", "ZCA", "fields_0", "fields_1")},
+    **{name: np.ones((2, 4), "<f2") for name in ("raw", "COPI", "ZCA", "fields_0")},
 }
 PICTURE_MEMBERS = npys(PICTURES)
 
@@ -308,7 +302,6 @@ def read_record(name: str, data: bytes) -> None:
         elif name == "figure3.json":
             measures_of(root)
         else:
-            find_runs(folder())
             run = read_run(root)
             environments([run])
             group_runs([run, replace(run, history=run.history[:1])])
@@ -352,7 +345,7 @@ LABELS = idx.idx_header((3,)) + b"\0\1\2"
 
 TARGETS: dict[str, Callable[[], Target]] = {
     "idx": lambda: Target([IDX, LABELS, idx.idx_header((0, 2**32 - 1, 2**32 - 1))], read_idx),
-    "idx.gz": lambda: Target([b"\0\1" + gzip.compress(LABELS), b"\xff\1" + LABELS, b"\xff\1"], read_idx_files),
+    "idx.gz": lambda: Target([b"\0" + gzip.compress(LABELS), b"\xff" + LABELS], read_packed_idx),
     "cifar.tar.gz": lambda: Target(
         [b"\0" + gzip.compress(cifar_tar(), 9, mtime=0), b"\x40" + cifar_tar(), b"\x80\0" + cifar_tar()[100:199]],
         read_cifar,
