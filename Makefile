@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint notebooks site mutants
+.PHONY: demo test lint notebooks site mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -35,6 +35,11 @@ mutants: $(VENV)/installed-mutants
 	$(BIN)/python tools/record_mutants.py
 	$(BIN)/python tools/plant_bugs.py
 
+# not for CI: a million inputs for each reader of files take an hour or two
+fuzz: export OPENBLAS_NUM_THREADS = 1
+fuzz: $(VENV)/installed-fuzz
+	$(BIN)/python tests/fuzz
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "copi_np needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 ..." >&2; exit 1; }
@@ -54,4 +59,8 @@ $(VENV)/installed-site: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-mutants: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,mutants]'
+	@touch $@
+
+$(VENV)/installed-fuzz: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[fuzz]'
 	@touch $@

@@ -22,8 +22,8 @@ class Method(NamedTuple):
     """Per layer and step: products with W and with R, passes over the memory of each, and matrices that are kept.
 
     A product reads its matrix once; an update reads and writes it. COPI: forward, backward and update for W; forward,
-    backward, x R and the update for R. Adam: forward, backward and the product for W, whose update reads and writes W and
-    both running means.
+    backward, x R and the update for R. Adam: forward, backward and the product for W, whose update reads and writes
+    W and both running means.
     """
 
     name: str

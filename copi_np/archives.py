@@ -2,20 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 import zipfile
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from copi_np.errors import DataError
 from copi_np.files import replace_file
+from copi_np.reading import open_file
+
+MAX_RATIO: Final = 100
+"""How many times its own size an archive may unpack to; images and weights come to less than 50."""
+SMALL: Final = 2**26
+"""Bytes to which any archive may unpack, however small it is: 64 MiB."""
+CHUNK: Final = 2**20
+"""Bytes that are unpacked at a time."""
+METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+"""How NumPy writes members; the others can unpack to any size before a reader can stop them."""
+HEADER_READERS: Final = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+class _UnusableError(ValueError):
+    """Says what an archive holds that is not read."""
 
 
 def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
-    """Read all arrays of an .npz file; nothing is ever unpickled.
+    """Read all arrays of an .npz file; nothing is ever unpickled, and no header is believed.
+
+    What the archive would unpack to is checked against `MAX_RATIO` and `SMALL`, and what an array announces against
+    its member of the archive, before memory is taken for either.
 
     Parameters
     ----------
@@ -28,20 +52,50 @@ def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
 
     Raises
     ------
-    DataError           if the file is missing, cut short, damaged, or holds Python objects
+    DataError           if the file is missing, cut short, damaged, a bomb, or holds Python objects
     """
-    if not path.is_file():
-        raise DataError(f"there is no file {path}: correct the path, or {advice}")
-    if not zipfile.is_zipfile(path):
-        raise DataError(f"{path} is cut short, or not an .npz archive: {advice}")
-    try:
-        # opened here, since np.load would leave a damaged file open
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception there is
-    except Exception as error:
-        kind = "Python objects" if "pickle" in str(error) else "an array that cannot be read"
-        raise DataError(f"{path} is damaged or holds {kind}: {advice}") from error
+    with open_file(path, advice) as file:
+        if not zipfile.is_zipfile(file):
+            raise DataError(f"{path} is cut short, or not an .npz archive: {advice}")
+        try:
+            # odd headers, as of Python 2, are read all the same
+            with zipfile.ZipFile(file) as archive, warnings.catch_warnings(action="ignore"):
+                members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
+                _check_sizes(members, os.fstat(file.fileno()).st_size)
+                return {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
+        except MemoryError as error:
+            raise DataError(f"{path} does not fit into memory: use a smaller one") from error
+        # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception there is
+        except Exception as error:
+            what = error if isinstance(error, _UnusableError) else "an array that cannot be read"
+            raise DataError(f"{path} is damaged or holds {what}: {advice}") from error
+
+
+def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
+    """Refuse an archive of `size` bytes that would unpack to too many, or with members NumPy does not write."""
+    unpacked, limit = sum(member.file_size for member in members), max(SMALL, MAX_RATIO * size)
+    if unpacked > limit:
+        raise _UnusableError(f"{unpacked} bytes, where {limit} are allowed (numpy.savez stores without compression)")
+    if any(member.compress_type not in METHODS for member in members):
+        raise _UnusableError("members that are compressed otherwise than by numpy.savez_compressed")
+
+
+def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
+    """Read one array, once its header is checked: NumPy's reader first takes all the memory that a header announces."""
+    with archive.open(member) as stream:
+        shape, is_fortran, dtype = HEADER_READERS[np.lib.format.read_magic(stream)](stream)
+        size = member.file_size - stream.tell()
+        if dtype.hasobject:
+            raise _UnusableError("Python objects")
+        if not dtype.itemsize or prod(shape) * dtype.itemsize != size:
+            raise _UnusableError("an array that announces another size than it has")
+        content, filled = bytearray(size), 0
+        while chunk := stream.read(CHUNK):
+            content[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+    if filled != size:
+        raise _UnusableError("an array that is cut short")
+    return np.ndarray(shape, dtype, content, order="F" if is_fortran else "C")
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:

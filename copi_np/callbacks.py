@@ -14,6 +14,7 @@ import numpy as np
 from copi_np.checkpoint import Progress, load_progress, save_progress
 from copi_np.errors import DataError, InputError
 from copi_np.network import Network
+from copi_np.reading import check_number, check_numbers
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,22 @@ class EpochRecord:
     def as_dict(self) -> dict[str, Any]:
         """The record as plain values, ready for JSON."""
         return asdict(self)
+
+
+def read_record(values: dict[str, Any]) -> EpochRecord:
+    """A record out of a file, checked: whoever draws it may rely on its numbers.
+
+    Raises
+    ------
+    TypeError, ValueError       if something is missing, too much, or no finite number
+    """
+    record = EpochRecord(**values)
+    for name, value in vars(record).items():
+        if name == "decorrelation_loss":
+            check_numbers(name, value)
+        else:
+            check_number(name, value)
+    return record
 
 
 class Callback:
@@ -99,9 +116,10 @@ class CheckpointWriter(Callback):
         if progress is not None:
             self._check_same(network, progress)
             try:
-                self.history = [EpochRecord(**values) for values in progress.history]
+                self.history = [read_record(values) for values in progress.history]
                 self.rng.bit_generator.state = progress.shuffling
-            except (TypeError, ValueError, KeyError) as error:
+            # NumPy takes a state apart without looking at it first
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 raise DataError(f"{self.path} is not of a training that can go on: move it away") from error
             network.layers, network.feedback = progress.network.layers, progress.network.feedback
         return list(self.history)

@@ -15,13 +15,18 @@ import numpy.typing as npt
 
 from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
-from copi_np.errors import CopiError, CopiWarning, DataError, InputError, NewerVersionError
+from copi_np.error_signals import ERROR_SIGNALS
+from copi_np.errors import CopiError, CopiWarning, DataError, InputError, NewerVersionError, shown
 from copi_np.network import Network
+from copi_np.reading import parse_json
 
 SCHEMA: Final = 2
 """Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
+
+STEP_ARRAYS: Final = ("step_mean_", "step_square_")
+"""What Adam keeps for each weight."""
 
 
 def save_network(
@@ -110,7 +115,7 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
     arrays = read_npz(path, ADVICE)
     try:
         digest = str(arrays.pop("sha256", None))
-        header = json.loads(str(arrays["header"]))
+        header = parse_json(str(arrays["header"]))
         if header["schema"] > SCHEMA:
             raise NewerVersionError(f"{path} was written by a newer version of copi-np: update this one")
         if content_digest(arrays) != digest:
@@ -124,6 +129,27 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
     # a header or arrays of the wrong kind raise nearly every kind of exception there is
     except Exception as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
+
+
+def _check_shapes(config: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Refuse arrays of other sizes than announced, before those are drawn, which could take any amount of memory."""
+    n_layers = len(config["sizes"]) - 1
+    sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
+    if sizes != config["sizes"]:
+        raise DataError(
+            f"the checkpoint announces layers {shown(config['sizes'])}, but holds weights of {sizes}: {ADVICE}"
+        )
+    shapes = {f"W_{k}": (sizes[k + 1], sizes[k]) for k in range(n_layers)}
+    shapes |= {name: shapes[f"W_{name.rpartition('_')[2]}"] for name in arrays if name.startswith(STEP_ARRAYS)}
+    if config["decorrelation"] is not None:
+        shapes |= {f"R_{k}": (sizes[k], sizes[k]) for k in range(n_layers)}
+    source = ERROR_SIGNALS[config["error_signal"]].feedback_from
+    if source is not None:
+        above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
+        shapes |= {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
+    for name, shape in shapes.items():
+        if arrays[name].shape != shape:
+            raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")
 
 
 def network_of(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
@@ -140,10 +166,7 @@ def network_of(config: dict[str, Any], arrays: dict[str, Any], backend: str | Ba
     DataError           if the sizes of the two do not agree
     InputError          if the arrays do not fit in another way, or are not finite
     """
-    # before weights of the announced sizes are drawn, which could take any amount of memory
-    sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(len(config["sizes"]) - 1))]
-    if sizes != config["sizes"]:
-        raise DataError(f"the checkpoint announces layers {config['sizes']}, but holds weights of {sizes}: {ADVICE}")
+    _check_shapes(config, arrays)
     network = Network(**config, rng=np.random.default_rng(0), backend=backend)
     for k, layer in enumerate(network.layers):
         layer.W = network.backend.asarray(arrays[f"W_{k}"])
@@ -234,6 +257,10 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
 def _progress(path: Path, backend: str | Backend) -> Progress:
     network, metadata = load_network(path, backend)
     try:
-        return Progress(network, *(metadata[name] for name in Progress._fields[1:]))
-    except KeyError as error:
+        progress = Progress(network, *(metadata[name] for name in Progress._fields[1:]))
+        kinds = (dict, list, dict)
+        if not all(isinstance(value, kind) for value, kind in zip(progress[1:], kinds, strict=True)):
+            raise TypeError("not what save_progress writes")
+        return progress
+    except (KeyError, TypeError) as error:
         raise DataError(f"{path} is of a network alone, not of a training in progress: {ADVICE}") from error

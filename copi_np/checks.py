@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
 
-from copi_np.errors import InputError
+from copi_np.errors import InputError, shown
 
 MAX_UNITS: Final = 1_000_000
 """Units of a layer; lateral weights between so many would take 4 TB."""
+MAX_COUNT: Final = 2**128 - 1
+"""As much as the seed of a generator takes; and every integer up to it has a float."""
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> None:
-    """Raise an InputError unless `value` is an integer, at least `minimum`."""
+    """Raise an InputError unless `value` is an integer, at least `minimum` and at most `MAX_COUNT`."""
     if not _is_integer(value):
-        raise InputError(f"{name} must be an integer, got {value!r}")
+        raise InputError(f"{name} must be an integer, got {shown(value)}")
     if value < minimum:
-        raise InputError(f"{name} must be at least {minimum}, got {value}")
+        raise InputError(f"{name} must be at least {minimum}, got {shown(value)}")
+    if value > MAX_COUNT:
+        raise InputError(f"{name} must be at most 2**128 - 1, got {shown(value)}")
 
 
 def check_rate(name: str, value: Any) -> float:
@@ -27,8 +32,9 @@ def check_rate(name: str, value: Any) -> float:
 
     A NumPy scalar would make float64 of the float32 arrays that it multiplies.
     """
-    if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 <= value < math.inf:
-        raise InputError(f"{name} must be a finite number, at least 0, got {value!r}")
+    is_number = isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < math.inf
+    if not is_number or (isinstance(value, int) and value > sys.float_info.max):
+        raise InputError(f"{name} must be a finite number, at least 0, got {shown(value)}")
     return float(value)
 
 
@@ -43,7 +49,7 @@ def check_sizes(name: str, values: Any) -> tuple[int, ...]:
 def bad_sizes(name: str, values: Any) -> InputError:
     """The error for numbers of units that are none."""
     return InputError(
-        f"{name} must be two or more positive integers such as 784,500,10 (at most {MAX_UNITS}), got {values!r}"
+        f"{name} must be two or more positive integers such as 784,500,10 (at most {MAX_UNITS}), got {shown(values)}"
     )
 
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from signal import Signals
-from typing import TypeVar
+from typing import Final, TypeVar
 
 T = TypeVar("T")
+LONGEST: Final = 120
+"""Characters of a value, out of a file or from a user, that a message shows."""
 
 
 class CopiError(Exception):
@@ -56,6 +58,23 @@ class CopiWarning(UserWarning):
     """Something that the package has coped with, and the user should know: what it was, and what was done about it."""
 
 
+def shown(value: object) -> str:
+    """A value in a message: its repr, cut to one line; files may hold integers that Python refuses to print."""
+    try:
+        return _cut(repr(value))
+    except (ValueError, RecursionError):
+        return f"a {type(value).__name__} too long to show"
+
+
+def brief(text: object) -> str:
+    """What an error of another library, or a file, says, in a message: one line, and not a long one."""
+    return _cut("".join(letter if letter.isprintable() else " " for letter in str(text)[: 2 * LONGEST]))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}.."
+
+
 def one_line(error: BaseException) -> str:
     """An error in one line; with the name of its class, if it is none of this family."""
     text = (str(error).splitlines() or [""])[0]
@@ -70,12 +89,13 @@ def list_names(names: Iterable[str]) -> str:
 def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None = None) -> InputError:
     """The error for a name that is none of `names`; it suggests the nearest, the most similar one if not given."""
     names = list(names)
-    similar = get_close_matches(str(name).lower(), names, n=3, cutoff=0.5)
+    text = name.lower()[:LONGEST] if isinstance(name, str) else ""
+    similar = get_close_matches(text, names, n=3, cutoff=0.5)
     if nearest is None and similar:
         # swapped letters are the commonest slip, which the similarity alone does not know
-        nearest = max(similar, key=lambda candidate: sorted(candidate) == sorted(str(name).lower()))
+        nearest = max(similar, key=lambda candidate: sorted(candidate) == sorted(text))
     hint = f"did you mean {nearest!r}? " if nearest else ""
-    return InputError(f"unknown {kind} {name!r}: {hint}known: {list_names(names)}")
+    return InputError(f"unknown {kind} {shown(name)}: {hint}known: {list_names(names)}")
 
 
 def cannot_write(path: object, error: OSError) -> DataError:

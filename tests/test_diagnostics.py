@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +15,7 @@ from copi_np import DataError, InputError, Network, load_network
 from copi_np.callbacks import Callback
 from copi_np.datasets import load_dataset
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
-from copi_np.errors import StoppedError
+from copi_np.errors import CopiWarning, StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
@@ -205,7 +206,8 @@ def test_lines_that_do_not_belong_to_the_checkpoint_are_mended(tmp_path, config,
         "half a line": [*lines[:2], lines[2][:50]],
     }
     (parts / DIAGNOSTICS_FILE).write_text("".join(texts[damage]))
-    perform(tmp_path / "parts", config, data, "numpy", diagnostics=True)
+    with pytest.warns(CopiWarning, match="half a line") if damage == "half a line" else nullcontext():
+        perform(tmp_path / "parts", config, data, "numpy", diagnostics=True)
     assert (parts / DIAGNOSTICS_FILE).read_bytes() == (whole / DIAGNOSTICS_FILE).read_bytes()
 
 
@@ -237,7 +239,8 @@ def test_half_a_last_line_is_not_read(tmp_path, config, data):
     folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
     found, text = read_diagnostics(folder), (folder / DIAGNOSTICS_FILE).read_text()
     (folder / DIAGNOSTICS_FILE).write_text(text[:-100])
-    assert read_diagnostics(folder) == found[:-1]
+    with pytest.warns(CopiWarning, match=r"diagnostics\.jsonl ends in half a line, which is left out"):
+        assert read_diagnostics(folder) == found[:-1]
 
 
 # -------------------------------------------------------------------------------------------------------- drawn

@@ -8,6 +8,11 @@ import re
 from pathlib import Path
 
 import pytest
+from fuzz.targets import TARGETS
+
+from copi_np import archives, checks, reading
+from copi_np.datasets import cifar, fetch
+from copi_np.experiments import config
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -17,9 +22,11 @@ PAGES = [
     *sorted(ROOT.glob("docs/*.md")),
     *sorted(ROOT.glob("results/**/*.md")),
 ]
-THEORY, CLAIMS, RESULTS = (
-    (ROOT / name).read_text() for name in ("docs/theory.md", "docs/claims.md", "results/README.md")
+THEORY, CLAIMS, RESULTS, RELIABILITY = (
+    (ROOT / name).read_text()
+    for name in ("docs/theory.md", "docs/claims.md", "results/README.md", "docs/reliability.md")
 )
+MIB = 2**20
 RECORD = json.loads((ROOT / "docs" / "figures" / "theory.json").read_text())
 THEOREMS = sorted((ROOT / "tests" / "theorems").glob("test_*.py"))
 
@@ -181,3 +188,33 @@ def test_the_table_of_mutants_is_the_record():
     counts = {name: (n["mutants"], n["killed"], n["mutants"] - n["killed"]) for name, n in summary["modules"].items()}
     assert table == counts | {"all": tuple(map(sum, zip(*counts.values(), strict=True)))}
     assert f"({100 * summary['score']:.1f} %)" in RESULTS
+
+
+def test_the_table_of_fuzzed_inputs_is_the_record():
+    """A row for each reader that is fuzzed: inputs, seeds, branches and memory over all rounds."""
+    rounds = json.loads((ROOT / "results" / "fuzz" / "record.json").read_text())
+    rows = re.findall(r"^\| `([\w.]+)` \| ([\d,]+) \| ([\d, ]+) \| (\d+) \| (\d+) \|$", RELIABILITY, re.MULTILINE)
+    table = {name: [inputs.replace(",", ""), *others] for name, inputs, *others in rows}
+    assert table == {
+        name: [
+            str(sum(each["inputs"] for each in found)),
+            ", ".join(str(each["seed"]) for each in found),
+            str(max(each["branches"] for each in found)),
+            str(max(each["peak_mb"] for each in found)),
+        ]
+        for name, found in rounds.items()
+    }
+    assert set(table) == set(TARGETS)
+    versions = {
+        f"{each[name]}" for found in rounds.values() for each in found for name in ("atheris", "python", "numpy")
+    }
+    assert [version for version in versions if version not in RELIABILITY] == []
+
+
+def test_the_caps_on_the_page_are_those_of_the_code():
+    assert f"{archives.MAX_RATIO} times the file, or {archives.SMALL // MIB} MiB" in RELIABILITY
+    assert f"its six batches and {cifar.OTHER_BYTES // MIB} MiB" in RELIABILITY
+    assert f"| records in JSON | {reading.MAX_TEXT // MIB} MiB a file |" in RELIABILITY
+    assert f"| preset in TOML | {config.MAX_PRESET // MIB} MiB |" in RELIABILITY
+    assert checks.MAX_COUNT == 2**128 - 1
+    assert f"in its time at {fetch.SLOWEST // 1000} kB/s and {fetch.TIMEOUT:.0f} s" in RELIABILITY

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
 import time
+from contextlib import suppress
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
+import requests  # noqa: F401  before privileges are dropped
+import tqdm  # noqa: F401
+from privileges import without_privileges
 
 from copi_np.datasets import DATASETS, Description, cache_dir, fetch, find_dataset, idx, load_dataset
 from copi_np.datasets.fetch import DataFile
@@ -45,6 +53,7 @@ def tiny_files(mirrors=("http://127.0.0.1:9/",), check_content=True):
             name,
             hashlib.sha256(gzip.compress(content, mtime=0)).hexdigest(),
             mirrors,
+            len(gzip.compress(content, mtime=0)),
             hashlib.sha256(content).hexdigest() if check_content else None,
         )
         for name, content in contents().items()
@@ -165,8 +174,8 @@ def test_other_content_is_refused(places, compress):
 
 
 def test_an_archive_that_cannot_be_read_is_named(places):
-    with pytest.raises(DataError, match=r"cannot read .*nothing.gz \(No such file"):
-        fetch.verify_archive(DataFile("nothing.gz", "", ()), places / "nothing.gz")
+    with pytest.raises(DataError, match=r"there is no file .*nothing.gz: correct"):
+        fetch.verify_archive(DataFile("nothing.gz", "", (), 0), places / "nothing.gz")
 
 
 @pytest.mark.usefixtures("no_download")
@@ -203,10 +212,10 @@ def test_only_what_is_missing_is_downloaded(places, monkeypatch):
     put(places / "given" / "tiny", {name: content for name, content in contents().items() if "t10k" in name})
     asked = []
 
-    def download_from(url, sha256, folder):
+    def download_from(url, file, path):
         asked.append(url.rsplit("/", 1)[-1])
-        put(folder, {asked[-1]: contents()[asked[-1]]})
-        return folder / asked[-1]
+        put(path.parent, {asked[-1]: contents()[asked[-1]]})
+        return path
 
     monkeypatch.setattr(fetch, "download_from", download_from)
     dataset = load_dataset("tiny", places / "given")
@@ -248,16 +257,249 @@ def test_a_slow_mirror_is_given_up(places, monkeypatch):
         mirror = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         start = time.monotonic()
         with pytest.raises(DataError, match="no answer in time"):
-            fetch.fetch(DataFile("a.gz", "0" * 64, (mirror,)), places)
+            fetch.fetch(DataFile("a.gz", "0" * 64, (mirror,), 1), places)
     assert time.monotonic() - start < 4
 
 
 def test_a_folder_that_cannot_be_written_is_named(places, server):
     (places / "cache").write_text("a file where the folder should be")
     with pytest.raises(DataError, match=r"cannot write a.gz into .*cache/tiny \(Not a directory\)"):
-        fetch.fetch(DataFile("a.gz", "0" * 64, (server,)), places / "cache" / "tiny")
+        fetch.fetch(DataFile("a.gz", "0" * 64, (server,), 1), places / "cache" / "tiny")
 
 
 def test_a_bad_address_is_not_mistaken_for_a_bad_file(places):
     with pytest.raises(DataError, match=r"\(: InvalidURL\)"):
-        fetch.fetch(DataFile("a.gz", "0" * 64, ("http:///",)), Path(places))
+        fetch.fetch(DataFile("a.gz", "0" * 64, ("http:///",), 1), Path(places))
+
+
+# ---------------------------------------------------------------- a web server that fails in every way
+
+BODY = np.random.default_rng(0).bytes(200_000)
+PAUSE = 10.0  # seconds that a server waits at most for a test to go on
+
+
+class Faulty(BaseHTTPRequestHandler):
+    """Fails in the way that the first folder of the address names."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        with suppress(ConnectionError):
+            getattr(self, self.path.split("/")[1])()
+
+    def log_message(self, *args):
+        """Write nothing."""
+
+    def head(self, status=200, **headers):
+        self.send_response(status)
+        for name, value in headers.items():
+            self.send_header(name.replace("_", "-"), str(value))
+        self.end_headers()
+
+    def good(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY)
+
+    def not_there(self):
+        self.send_error(404)
+
+    def out_of_order(self):
+        self.send_error(500)
+
+    def silent(self):
+        self.server.go_on.wait(PAUSE)
+
+    def stalls(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY[:100_000])
+        self.server.half_way.set()
+        self.server.go_on.wait(PAUSE)
+        self.wfile.write(BODY[100_000:])
+
+    def drips(self):
+        self.head(Content_Length=len(BODY))
+        for byte in BODY:
+            self.wfile.write(bytes([byte]))
+            self.server.go_on.wait(0.02)
+
+    def hangs_up(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY[:100_000])
+
+    def ends_early(self):
+        self.head(Content_Length=100_000)
+        self.wfile.write(BODY[:100_000])
+
+    def ends_early_unannounced(self):
+        self.head()
+        self.wfile.write(BODY[:100_000])
+
+    def announces_little(self):
+        self.head(Content_Length=10)
+        self.wfile.write(BODY)
+
+    def other_content(self):
+        self.head(Content_Length=len(BODY))
+        self.wfile.write(BODY[::-1])
+
+    def endless(self):
+        self.head()
+        while True:
+            self.wfile.write(BODY)
+            self.server.sent += len(BODY)
+
+    def a_circle(self):
+        self.head(302, Location=self.path)
+
+    def elsewhere(self):
+        self.head(302, Location=self.path.replace("elsewhere", "good"))
+
+    def another_protocol(self):
+        self.head(302, Location="file:///etc/passwd")
+
+    def no_http(self):
+        self.wfile.write(b"hello\r\n\r\n")
+
+    def called_packed(self):
+        """As a server that takes the ending .gz for a coding of the transfer; the bytes are right."""
+        self.head(Content_Length=len(BODY), Content_Encoding="gzip")
+        self.wfile.write(BODY)
+
+
+@pytest.fixture
+def faulty():
+    """The server; it counts what it is asked, and goes on once `go_on` is set."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Faulty) as server:
+        server.asked, server.sent, server.go_on, server.half_way = [], 0, threading.Event(), threading.Event()
+        server.address = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.go_on.set()
+        server.shutdown()
+        thread.join()
+
+
+def file_on(server, *ways, body=BODY):
+    """The file, on mirrors that fail in these ways."""
+    return DataFile(
+        "a.gz", hashlib.sha256(body).hexdigest(), tuple(f"{server.address}/{way}/" for way in ways), len(body)
+    )
+
+
+FAILURES = {
+    "not_there": "HTTP 404",
+    "out_of_order": "HTTP 500",
+    "silent": "no answer in time",
+    "stalls": "no answer in time",
+    "drips": "too slow",
+    "hangs_up": "the connection broke",
+    "ends_early": "cut short after 100000 of 200000 bytes",
+    "ends_early_unannounced": "cut short after 100000 of 200000 bytes",
+    "announces_little": "cut short after 10 of 200000 bytes",
+    "other_content": "wrong checksum",
+    "endless": "sends more than the file holds",
+    "a_circle": "redirects in a circle",
+    "another_protocol": "InvalidSchema",
+    "no_http": "no connection",
+}
+
+
+@pytest.mark.parametrize("way", FAILURES)
+def test_a_mirror_that_fails_is_named_with_its_reason_and_the_next_is_tried(faulty, places, monkeypatch, way):
+    monkeypatch.setattr(fetch, "TIMEOUT", 0.5)
+    monkeypatch.setattr(fetch, "SLOWEST", 4e5)
+    folder = places / "cache" / "tiny"
+    with pytest.raises(DataError) as error:
+        fetch.fetch(file_on(faulty, way), folder)
+    assert str(error.value) == f"cannot download a.gz ({faulty.address[7:]}: {FAILURES[way]})"
+    assert list(folder.iterdir()) == []
+    assert fetch.fetch(file_on(faulty, way, "good"), folder).read_bytes() == BODY
+    assert [path.name for path in folder.iterdir()] == ["a.gz"]
+
+
+@pytest.mark.parametrize("way", ["elsewhere", "called_packed"])
+def test_what_other_mirrors_do_is_no_failure(faulty, places, way):
+    assert fetch.fetch(file_on(faulty, way), places / "tiny").read_bytes() == BODY
+
+
+def test_a_body_without_end_is_not_taken_in(faulty, places):
+    """No more than the file has is read; a little more may be on its way."""
+    with pytest.raises(DataError, match="sends more"):
+        fetch.fetch(file_on(faulty, "endless", body=BODY[:1000]), places / "tiny")
+    assert faulty.sent < 50_000_000
+
+
+def test_every_known_file_has_its_size():
+    """Nothing is downloaded of which it is not known where it ends; published sizes."""
+    sizes = {name: [file.size for file in description.files] for name, description in DATASETS.items()}
+    assert sizes["mnist"] == [9_912_422, 28_881, 1_648_877, 4_542]
+    assert sizes["fashion-mnist"] == [26_421_880, 29_515, 4_422_102, 5_148]
+    assert sizes["cifar10"] == [170_052_171]
+
+
+SCRIPT = """
+import sys
+from pathlib import Path
+from copi_np.datasets.fetch import DataFile, fetch
+mirror, sha256, size, folder = sys.argv[1:]
+fetch(DataFile("a.gz", sha256, (mirror,), int(size)), Path(folder))
+"""
+
+
+def start(file, folder):
+    """Fetch the file in a process of its own."""
+    command = [sys.executable, "-c", SCRIPT, *file.mirrors, file.sha256, str(file.size), str(folder)]
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+
+
+def test_two_processes_at_once_end_with_one_whole_file(faulty, places):
+    folder = places / "cache" / "tiny"
+    processes = [start(file_on(faulty, "stalls"), folder) for _ in range(2)]
+    assert faulty.half_way.wait(PAUSE)
+    time.sleep(0.5)  # time for the other, which must wait for the first; if it came later, it would find the file
+    faulty.go_on.set()
+    assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0), ("", 0)]
+    assert len(faulty.asked) == 1
+    assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("a.gz", BODY)]
+
+
+def test_a_process_killed_half_way_leaves_nothing_that_counts(faulty, places):
+    folder = places / "cache" / "tiny"
+    process = start(file_on(faulty, "stalls"), folder)
+    assert faulty.half_way.wait(PAUSE)
+    process.kill()
+    process.communicate()
+    assert [path.name for path in folder.iterdir()] == ["a.gz.part"]
+    faulty.go_on.set()
+    assert fetch.fetch(file_on(faulty, "good"), folder).read_bytes() == BODY
+    assert [path.name for path in folder.iterdir()] == ["a.gz"]
+
+
+def test_a_full_disk_is_named_and_leaves_nothing(faulty, places):
+    """The limit on the size of files makes the system fail a write half-way, as a full disk does."""
+    resource = pytest.importorskip("resource")
+    folder = places / "cache" / "tiny"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        with pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(File too large\)"):
+            fetch.fetch(file_on(faulty, "good"), folder)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")
+@pytest.mark.parametrize("locked", ["tiny", "."])
+def test_a_folder_that_is_read_only_is_named(faulty, locked):
+    with tempfile.TemporaryDirectory() as parent:
+        folder = Path(parent) / "cache" / "tiny"
+        folder.mkdir(parents=True)
+        Path(parent).chmod(0o755)
+        (folder.parent / "." / locked).chmod(0o555)
+        with (
+            without_privileges(),
+            pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(Permission denied\)"),
+        ):
+            fetch.fetch(file_on(faulty, "good"), folder)
+        assert list(folder.iterdir()) == []

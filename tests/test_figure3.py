@@ -331,7 +331,7 @@ def test_a_run_without_a_checkpoint_is_named(runs, data):
 
 
 def test_a_folder_that_holds_no_run_is_named(tmp_path, data):
-    assert_refused(DataError, r"cannot read .*run\.json", record_figure3, tmp_path, data, "numpy")
+    assert_refused(DataError, r"there is no file .*run\.json", record_figure3, tmp_path, data, "numpy")
 
 
 def test_other_data_are_refused(runs, data):
@@ -355,7 +355,7 @@ def test_measure_figure3_that_lack_numbers_are_named(recorded):
     record = measures_of(recorded[0])
     record["formula"]["test_loss"].pop()
     (recorded[0] / "figure3.json").write_text(json.dumps(record))
-    assert_refused(DataError, r"is damaged \(numbers are missing\)", compression_table, recorded)
+    assert_refused(DataError, r"is damaged \(a measure is no list of 4 numbers\)", compression_table, recorded)
 
 
 def test_damaged_pictures_are_named(recorded, tmp_path):

@@ -25,7 +25,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 INTERNAL_MODULES = {
     "archives", "arrays", "blas", "checks", "cli", "divergence", "doctor", "environment", "files", "interrupts",
-    "progress", "scaled",
+    "progress", "reading", "scaled",
 }  # fmt: skip
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 

@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.datasets.dataset import Dataset, Split
-from copi_np.datasets.fetch import DataFile, damaged
+from copi_np.datasets.fetch import AGAIN, DataFile, damaged
 from copi_np.errors import DataError
+from copi_np.reading import open_file
 
 # the four files of a data set, in the order in which `load_idx` takes them
 SHAPES: dict[str, tuple[int, ...]] = {
@@ -23,6 +24,7 @@ SHAPES: dict[str, tuple[int, ...]] = {
     "t10k-images-idx3-ubyte.gz": (10000, 28, 28),
     "t10k-labels-idx1-ubyte.gz": (10000,),
 }
+MAX_AXES = 8  # more than any images have
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
@@ -50,6 +52,8 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise DataError("is not an IDX file of bytes")
+    if not 1 <= content[3] <= MAX_AXES:
+        raise DataError(f"announces {content[3]} axes, where 1 to {MAX_AXES} make sense")
     start = 4 + 4 * content[3]
     if len(content) < start:
         raise DataError("is cut short in its header")
@@ -57,7 +61,10 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
     if prod(shape) != len(content) - start:
         raise DataError(f"announces shape {shape} but holds {len(content) - start} bytes")
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    try:
+        return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    except ValueError as error:  # no sample at all, of more pixels than an array can have
+        raise DataError(f"announces shape {shape}, which no array can have") from error
 
 
 def read_content(path: Path, size: int) -> bytes:
@@ -68,13 +75,13 @@ def read_content(path: Path, size: int) -> bytes:
     DataError
         if the file cannot be read or decompressed
     """
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            return stream.read(size + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise damaged(path, "is cut short, or not a gzip archive") from error
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}): check the file and its permissions") from error
+    with open_file(path, AGAIN) as file:
+        try:
+            return (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(size + 1)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise damaged(path, "is cut short, or not a gzip archive") from error
+        except OSError as error:
+            raise DataError(f"cannot read {path} ({error.strerror}): check the disk, or {AGAIN}") from error
 
 
 def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
@@ -90,9 +97,12 @@ def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
     if file.content_sha256 not in (None, hashlib.sha256(content).hexdigest()):
         raise damaged(path, "does not hold the original data (the SHA-256 of its content differs)")
     try:
-        return parse_idx(content)
+        array = parse_idx(content)
     except DataError as error:
         raise damaged(path, str(error)) from error
+    if array.shape != shape:
+        raise damaged(path, f"holds shape {array.shape} instead of {shape}")
+    return array
 
 
 def load_idx(name: str, paths: Mapping[DataFile, Path]) -> Dataset:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy.typing as npt
 from copi_np.archives import read_npz
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.errors import DataError, InputError, list_names
+from copi_np.reading import expand_home
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.., x_test=.., y_test=..)"
@@ -26,8 +26,10 @@ def load_npz(name: str) -> Dataset:
     ------
     DataError
         if there is no such file, it is damaged, or its arrays do not make a data set
+    InputError
+        if `name` begins with the home folder of nobody
     """
-    arrays = read_npz(Path(name).expanduser(), HOW_TO_WRITE)
+    arrays = read_npz(expand_home(name), HOW_TO_WRITE)
     if missing := [key for key in KEYS if key not in arrays]:
         raise DataError(f"{name} lacks {list_names(missing)}: {HOW_TO_WRITE}")
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)

@@ -8,18 +8,22 @@ import tomllib
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from copi_np.backend import DTYPES, Backend
 from copi_np.checks import check_count, check_rate, check_sizes
 from copi_np.datasets import Dataset
-from copi_np.errors import DataError, InputError, choose, list_names, unknown
+from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
 from copi_np.experiments.methods import METHODS
 from copi_np.network import Network
 from copi_np.optimizers import LATERAL_STEPS
+from copi_np.reading import exists, read_text
 from copi_np.training import Schedule
+
+MAX_PRESET: Final = 2**20
+"""Bytes of a preset, at most: 1 MiB."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ class RunConfig:
         choose("decorrelation", self.decorrelation, LATERAL_STEPS)
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if not isinstance(self.dataset, str) or not self.dataset.isprintable():
+            raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         check_sizes("layers", self.layers)
         for name, minimum in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("first_epochs", 0)):
             check_count(name, getattr(self, name), minimum)
@@ -132,13 +138,17 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     Raises
     ------
     InputError          if there is no such preset or method
-    DataError           if the file is no TOML, has keys that `RunConfig` does not know, or lacks some that it needs
+    DataError           if the file cannot be read, is no TOML, has keys that `RunConfig` does not know, or lacks some
+                        that it needs
     """
     choose("method", method, METHODS)
+    text = _preset_text(name)
     try:
-        values = tomllib.loads(_preset_text(name))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"preset {name!r} cannot be read ({error}): correct the file") from error
+        values = tomllib.loads(text)
+    except RecursionError as error:
+        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from error
+    except ValueError as error:  # no TOML, or an integer of too many digits
+        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from error
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
     values |= overrides.get(method, {})
@@ -156,17 +166,16 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     of_methods = set().union(*overrides.values())
     wrong = sorted((set(values) | of_methods) - known | set(overrides) - set(METHODS))
     if wrong:
-        raise DataError(f"preset {name!r} has unknown keys {list_names(wrong)}: correct the file")
+        raise DataError(f"preset {name!r} has unknown keys {brief(list_names(wrong))}: correct the file")
     if "dataset" in of_methods:
         raise DataError(f"preset {name!r}: dataset is the same for all methods: say it above the [methods.X] tables")
 
 
 def _preset_text(name: str) -> str:
     if name.endswith(".toml"):
-        try:
-            return Path(name).read_text(encoding="utf-8")
-        except OSError as error:
-            raise InputError(f"cannot read preset {name} ({error.strerror}): correct the path") from error
+        if not exists(Path(name)):
+            raise InputError(f"there is no preset {name}: correct the path")
+        return read_text(Path(name), "correct the file", MAX_PRESET)
     if name not in preset_names():
         raise InputError(f"{unknown('preset', name, preset_names())}, or the path of a .toml file")
     return (files("copi_np.experiments") / "presets" / f"{name}.toml").read_text(encoding="utf-8")

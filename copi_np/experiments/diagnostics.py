@@ -6,14 +6,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from copi_np.checks import check_count
 from copi_np.datasets import Dataset, Split
-from copi_np.diagnostics import LayerDiagnostics, diagnose
-from copi_np.errors import DataError
+from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
+from copi_np.errors import DataError, brief
 from copi_np.experiments.records import append_line, read_lines, write_lines
 from copi_np.network import Network
+from copi_np.reading import check_number, check_numbers
 from copi_np.training import N_MONITORED, to_device
 
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
+LENGTHS: Final = {"power_before": len(SHARES), "power": len(SHARES), "spectrum": len(RANKS)}
+"""Numbers in each of the lists of `LayerDiagnostics`."""
+OPTIONAL: Final = ("angle", "spectrum", "log_volume", "asymmetry")
+"""What `LayerDiagnostics` may lack."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +75,21 @@ def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
     """
     path = Path(folder) / DIAGNOSTICS_FILE
     try:
-        return [
-            EpochDiagnostics(int(line["epoch"]), [LayerDiagnostics(**layer) for layer in line["layers"]])
-            for line in read_lines(path)
-        ]
+        return [_epoch_diagnostics(line) for line in read_lines(path)]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}): move it away") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): move it away") from error
+
+
+def _epoch_diagnostics(line: dict[str, Any]) -> EpochDiagnostics:
+    """A line of the file, checked: whoever draws it may rely on its numbers."""
+    check_count("epoch", line["epoch"], minimum=0)
+    layers = [LayerDiagnostics(**layer) for layer in line["layers"]]
+    for layer in layers:
+        for name, value in vars(layer).items():
+            if value is None and name in OPTIONAL:
+                continue
+            if name in LENGTHS:
+                check_numbers(name, value, LENGTHS[name])
+            else:
+                check_number(name, value)
+    return EpochDiagnostics(line["epoch"], layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import prod
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,10 +15,11 @@ from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
-from copi_np.errors import DataError
+from copi_np.errors import DataError, brief, shown
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
+from copi_np.reading import check_numbers, exists, parse_json, read_text
 from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
 
@@ -27,6 +29,7 @@ PICTURES_FILE: Final = "pictures.npz"
 MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}
 """What stands for replaced layers: the formula of Appendix B, and its reference."""
 QUANTITIES: Final = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
+BY_LAYER: Final = ("correlations", "likeness", "against")
 N_SAMPLES: Final = 10
 N_UNITS: Final = 100
 """Units of each layer whose fields are recorded, at most; the paper shows as many."""
@@ -72,13 +75,16 @@ def record_figure3(
     if not needs_measures and not needs_pictures:
         return
     network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
+    epoch = metadata.get("epoch")
+    if not isinstance(epoch, int):
+        raise DataError(f"{folder / CHECKPOINT_FILE} does not say after which epoch it is: train the run again")
     if needs_measures:
-        record = {"epoch": metadata["epoch"], **measure_figure3(network, data)}
+        record = {"epoch": epoch, **measure_figure3(network, data)}
         replace_text(folder / MEASURES_FILE, json.dumps(record, indent=1) + "\n")
     if needs_pictures:
         # the first two children of the seed are for weights and shuffling
         rng = np.random.default_rng(run.config.seed).spawn(3)[2]
-        write_npz(folder / PICTURES_FILE, {"epoch": np.array(metadata["epoch"]), **_pictures(network, data, rng)})
+        write_npz(folder / PICTURES_FILE, {"epoch": np.array(epoch), **_pictures(network, data, rng)})
 
 
 def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
@@ -198,28 +204,45 @@ def measures_of(folder: Path) -> dict[str, Any] | None:
     DataError       if the record is damaged
     """
     path = folder / MEASURES_FILE
-    if not path.is_file():
+    if not exists(path):
         return None
     try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-        lengths = {len(record[name][quantity]) for name in MAPS for quantity in QUANTITIES}
-        by_layer = {len(record[name]) for name in ("correlations", "likeness", "against")}
-        if lengths != by_layer or len(by_layer) != 1:
-            raise ValueError("numbers are missing")
+        record = parse_json(read_text(path, ADVICE))
+        by_replaced = [record[name][quantity] for name in MAPS for quantity in QUANTITIES]
+        for values in (*(record[name] for name in BY_LAYER), *by_replaced):
+            check_numbers("a measure", values, len(record["correlations"]))
         return record if record["epoch"] == _n_epochs(folder) else None
-    except (OSError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({error}): {ADVICE}") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} is damaged ({brief(error)}): {ADVICE}") from error
 
 
 def pictures_of(folder: Path) -> dict[str, NDArray] | None:
     """What pictures.npz holds, see `record_figure3`; as for `measures_of`."""
     path = folder / PICTURES_FILE
-    if not path.is_file():
+    if not exists(path):
         return None
     arrays = read_npz(path, ADVICE)
     if missing := {"epoch", "image_shape", "fields_0", *ROWS} - set(arrays):
         raise DataError(f"{path} lacks {', '.join(sorted(missing))}: {ADVICE}")
-    return arrays if arrays["epoch"] == _n_epochs(folder) else None
+    _check_pictures(path, arrays)
+    return arrays if int(arrays["epoch"]) == _n_epochs(folder) else None
+
+
+def _check_pictures(path: Path, arrays: dict[str, NDArray]) -> None:
+    """Raise a DataError unless rows and fields are finite images of one shape."""
+    epoch, image_shape = arrays["epoch"], arrays["image_shape"]
+    whole = all(np.issubdtype(array.dtype, np.integer) for array in (epoch, image_shape))
+    if not whole or epoch.ndim != 0 or image_shape.ndim != 1:
+        raise DataError(f"{path} is damaged (epoch or image_shape are no integers): {ADVICE}")
+    n_pixels = prod(image_shape.tolist())
+    images = {name: array for name, array in arrays.items() if name in ROWS or name.startswith("fields_")}
+    for name, array in images.items():
+        if not np.issubdtype(array.dtype, np.floating) or array.ndim != 2 or not 0 < array.shape[1] == n_pixels:
+            raise DataError(f"{path} is damaged ({shown(name)} is no array of images): {ADVICE}")
+        if not array.size or not np.isfinite(array).all():
+            raise DataError(f"{path} is damaged ({shown(name)} is empty, or not finite): {ADVICE}")
+    if len({len(arrays[name]) for name in ROWS}) != 1 or image_shape.min() < 1:
+        raise DataError(f"{path} is damaged (rows of different lengths): {ADVICE}")
 
 
 def _n_epochs(folder: Path) -> int:

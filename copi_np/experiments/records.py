@@ -1,6 +1,7 @@
 """The folder of a run and what stands in it: run.json, history.jsonl, checkpoint.npz.
 
-At any moment, also when the process is killed, the files are whole, or end in half a line that is ignored.
+At any moment, also when the process is killed, the files are whole, or end in half a line, which is left out with a
+`CopiWarning`.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -16,15 +18,17 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from copi_np.callbacks import EpochRecord
-from copi_np.errors import DataError, InputError, InUseError, cannot_write
+from copi_np.callbacks import EpochRecord, read_record
+from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, cannot_write
 from copi_np.experiments.config import RunConfig
 from copi_np.files import replace_file
+from copi_np.reading import exists, parse_json, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 FAILURE_FILE: Final = "failure.txt"
+AWAY: Final = "move that folder away"
 LOCK_FILE: Final = ".lock"
 TEMPORARY: Final = re.compile(r".+\.\d+\.tmp")
 """What `files.replace_file` leaves of a process that was killed as it wrote."""
@@ -103,20 +107,33 @@ def read_run(folder: str | Path) -> RunRecord:
     DataError       if the folder holds no run, or its records cannot be read
     """
     folder = Path(folder)
+    text = read_text(folder / RUN_FILE, AWAY)
     try:
-        description = json.loads(_read(folder / RUN_FILE))
+        description = parse_json(text)
         values = description["config"]
-    except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: move that folder away") from error
+        _check_description(description)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {AWAY}") from error
+    lines = read_lines(folder / HISTORY_FILE)
     try:
         config = RunConfig(**values | {"layers": tuple(values["layers"])})
-        history = [EpochRecord(**line) for line in read_lines(folder / HISTORY_FILE)]
+        history = [read_record(line) for line in lines]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the records in {folder} are damaged ({error}): move that folder away") from error
+        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {AWAY}") from error
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
-        raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: move that folder away")
+        raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {AWAY}")
     failure = folder / FAILURE_FILE
-    return RunRecord(folder, config, description, history, _read(failure).strip() if failure.is_file() else None)
+    why = brief(read_text(failure, AWAY).strip()) if exists(failure) else None
+    return RunRecord(folder, config, description, history, why)
+
+
+def _check_description(description: dict[str, Any]) -> None:
+    """Raise an error unless run.json holds what its readers rely on."""
+    for part in (description, *description.get("continued", [])):
+        if not isinstance(part.get("versions", {}), dict):
+            raise TypeError("versions are no table")
+    if not all(isinstance(description.get(name, ""), str) for name in ("name", "data_sha256")):
+        raise TypeError("a name is no text")
 
 
 def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
@@ -182,27 +199,23 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file; none if there is no file. Half a last line, of a killed process, is left out.
+    """The objects of a JSONL file; none if there is no file.
+
+    Half a last line, of a killed process, is left out, and a `CopiWarning` says so.
 
     Raises
     ------
     DataError       if another line cannot be read
     """
-    if not path.is_file():
+    if not exists(path):
         return []
-    lines = _read(path).split("\n")
-    whole = lines[:-1]  # what stands behind the last line break was never finished
+    *lines, rest = read_text(path, AWAY).split("\n")
+    if rest:  # what stands behind the last line break was never finished
+        warnings.warn(f"{path} ends in half a line, which is left out: its writer was stopped", CopiWarning, 2)
     try:
-        return [json.loads(line) for line in whole]
+        return [parse_json(line) for line in lines]
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({error}): move that folder away") from error
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path} ({error}): correct the path, or move that folder away") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): {AWAY}") from error
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:
