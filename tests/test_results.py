@@ -127,8 +127,10 @@ def on_record(folder, label, quantity, digits=2):
         ),
         (
             "docs/reproduction.md",
-            "| MNIST {}, {}, {}, {}; mnist-5k, journal's schedule, {}, {}, {}, {}; the journal's network on CIFAR-10 "
-            "(JPEG q75), ten epochs, {}, {}, -, - |",
+            (
+                "| MNIST {}, {}, {}, {}; mnist-5k, journal's schedule, {}, {}, {}, {}; the journal's network on "
+                "CIFAR-10 (JPEG q75), ten epochs, {}, {}, -, - |"
+            ),
             [
                 *(on_record(folder, x, "epochs_to_peak", 1) for folder in ("mnist", "mnist-5k") for x in METHODS),
                 *(on_record("cifar10-deep-jpeg", x, "epochs_to_peak", 1) for x in (COPI, DECOR)),
@@ -143,6 +145,16 @@ def on_record(folder, label, quantity, digits=2):
             [on_record("mnist", FA, "test_accuracy")],
         ),
         ("docs/reproduction.md", "still classify {} %", compressed("mnist-deep", 6)),
+        (
+            "docs/reproduction.md",
+            "Adam (one seed, 1e-4) has {} % of the training set right, where COPI has {} %",
+            [on_record("cifar10-deep-jpeg", label, "train_accuracy") for label in (ADAM, COPI)],
+        ),
+        (
+            "docs/claims.md",
+            "after ten epochs 99.72 ± 0.02, Adam {};",
+            [on_record("cifar10-deep-jpeg", ADAM, "train_accuracy")],
+        ),
         ("docs/reproduction.md", "to {}, {} and {}° in layers 1 to 3", last_angles("copi-fa")),
         ("docs/reproduction.md", "largest is {} and the smallest {};", extremes_of_R("copi-fa")),
         ("docs/reproduction.md", "it moves by {} at most", [f"{max(abs(x.log_volume) for x in lateral()):.5f}"]),

@@ -1,0 +1,94 @@
+"""The tables of docs/performance.md, from the records in results/speed and the counts of `estimate.py`.
+
+python benchmarks/tables.py             # writes results/speed/tables.md; then: python tools/embed_tables.py
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from estimate import table as estimates
+
+from copi_np.experiments.tables import markdown_table
+
+SPEED = Path(__file__).parents[1] / "results" / "speed"
+STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam")
+
+
+def record(name: str) -> dict[str, Any]:
+    """One of the records."""
+    found: dict[str, Any] = json.loads((SPEED / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def steps() -> str:
+    """Steps beside their products."""
+    rows = []
+    for name in STEPS:
+        found = record(name)
+        times, straight = found["milliseconds"], found.get("straight_over_floor")
+        rows.append([
+            "-".join(map(str, found["sizes"])),
+            found["method"],
+            f"{found['gflop']:.2f}",
+            f"{times['floor']:.1f}",
+            f"{times['step']:.1f}",
+            f"{found['step_over_floor']:.2f}",
+            "" if straight is None else f"{straight:.2f}",
+            f"{found['unfolded_over_folded']:.2f}",
+        ])  # fmt: skip
+    header = ["layers", "method", "GFLOP", "products ms", "step ms", "step / products"]
+    return markdown_table([*header, "equations / products", "unfolded / folded"], rows)
+
+
+def pytorch() -> str:
+    """Steps beside PyTorch's."""
+    rows = []
+    for name in ("mnist", "cifar10"):
+        found = record(f"compare-{name}")
+        times = [f"{found['milliseconds'][tool]:.1f}" for tool in ("copi-np", "tuned", "straight")]
+        rows.append([name, *times, *(f"{found[f'step_over_{kind}']:.2f}" for kind in ("tuned", "straight"))])
+    header = ["network", "copi-np ms", "PyTorch, tuned ms", "PyTorch, straight ms"]
+    return markdown_table([*header, "step / tuned", "step / straight"], rows)
+
+
+def scaling(varied: str) -> str:
+    """Steps of COPI and of gradient descent as one thing varies."""
+    rows = [row for row in record("scaling")["steps"] if row["varied"] == varied]
+    table = []
+    for value in dict.fromkeys(row[varied] for row in rows):
+        copi, bp = (next(r for r in rows if r["method"] == m and r[varied] == value) for m in ("copi-bp", "bp"))
+        table.append([
+            str(value),
+            f"{copi['gflop']:.3g}",
+            f"{copi['step']:.3g}",
+            f"{copi['gflop'] / copi['step'] * 1e3:.0f}",
+            f"{copi['step_over_floor']:.2f}",
+            f"{bp['step']:.3g}",
+            f"{copi['step'] / bp['step']:.2f}",
+        ])  # fmt: skip
+    header = [varied, "GFLOP", "COPI ms", "GFLOP/s", "step / products", "BP (SGD) ms", "COPI / BP"]
+    return markdown_table(header, table)
+
+
+def by_C() -> str:
+    """How many times as long the update of R takes by products with the batch as by building C."""
+    found = record("scaling")["C"]
+    batches = list(dict.fromkeys(row["batch"] for row in found))
+    rows = []
+    for width in dict.fromkeys(row["width"] for row in found):
+        ratios = {row["batch"]: row["products_over_C"] for row in found if row["width"] == width}
+        rows.append([str(width), *(f"{ratios[batch]:.2f}" for batch in batches)])
+    return markdown_table(["units", *(f"batch {batch}" for batch in batches)], rows)
+
+
+def all_tables() -> str:
+    """The whole file."""
+    tables = [steps(), pytorch(), *map(scaling, ("width", "batch", "depth")), by_C(), estimates()]
+    return "# Tables of speed\n\nMade by benchmarks/tables.py.\n\n" + "\n\n".join(tables) + "\n"
+
+
+if __name__ == "__main__":
+    (SPEED / "tables.md").write_text(all_tables(), encoding="utf-8")
