@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import json
 import re
 import subprocess
@@ -174,3 +175,19 @@ def test_tables_of_speed_are_what_the_records_say(monkeypatch):
     monkeypatch.syspath_prepend(ROOT / "benchmarks")
     tables = importlib.import_module("tables")
     assert (ROOT / "results" / "speed" / "tables.md").read_text(encoding="utf-8") == tables.all_tables()
+
+
+def test_numbers_in_the_text_of_the_page_are_on_record():
+    text = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    scaling = json.loads((ROOT / "results" / "speed" / "scaling.json").read_text())
+    times = scaling["leaky ReLU"]
+    assert f"takes {times['maximum']:.0f} microseconds" in text
+    assert f"takes {times['where']:.0f}, since the signs" in text
+    pairs = zip(scaling["steps"][::2], scaling["steps"][1::2], strict=True)
+    ratios = [copi["step"] / bp["step"] for copi, bp in pairs if copi["varied"] != "batch"]
+    assert f"measured, {min(ratios):.1f} to {max(ratios):.1f} times" in text
+    monkey = importlib.util.spec_from_file_location("estimate", ROOT / "benchmarks" / "estimate.py")
+    estimate = importlib.util.module_from_spec(monkey)
+    sys.modules["estimate"] = estimate
+    monkey.loader.exec_module(estimate)
+    assert f"R alone fills 80 GB at {estimate.widest():,} inputs" in text
