@@ -276,6 +276,12 @@ def test_training_ends_once_nothing_gets_better(early_stopping):
 
 
 @few_epochs
+def test_the_first_epochs_do_not_count_as_no_better():
+    """In them only the lateral weights learn, and the loss stays about where it is."""
+    assert COPIClassifier(random_state=0, first_epochs=12, n_iter_no_change=3, tol=0.1).fit(X, Y).n_iter_ > 15
+
+
+@few_epochs
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
 def test_early_stopping_keeps_the_network_of_the_best_epoch(kind):
     """With targets of chance, where later epochs learn by heart."""
@@ -318,6 +324,18 @@ def test_probabilities_are_the_softmax_in_the_order_of_the_classes():
     expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
     assert np.allclose(model.predict_proba(X), expected)
     assert np.array_equal(model.classes_[expected.argmax(axis=1)], model.predict(X))
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_mean_and_scale_are_those_of_the_first_samples(kind):
+    """Not of later batches, nor of the samples to predict."""
+    model = kind(random_state=0, **FEW).fit(X, NUMBERS)
+    assert np.array_equal(model.predict(X[:5]).round(9), model.predict(X)[:5].round(9))
+    model.partial_fit(X[:9] + 50, NUMBERS[:9])
+    assert np.allclose(model.scaler_.mean_, X.mean(axis=0))
+    if kind is COPIRegressor:
+        assert np.allclose(model.target_scaler_.scale_, NUMBERS.std())
 
 
 def test_the_quadratic_loss_has_no_probabilities():

@@ -260,6 +260,15 @@ def test_an_epoch_learns_any_targets_and_returns_the_mean_loss_of_a_sample():
     assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, twin.layers, strict=True))
 
 
+def test_an_epoch_ends_with_a_look_at_the_weights():
+    """Of which one, behind an input that is always zero, no loss shows that it exploded."""
+    network = make_network(decorrelation=None)
+    network.layers[0].W[2, 5] = 1e7
+    train = DeviceSplit(np.eye(6)[:5], np.zeros((5, 3)))
+    with pytest.raises(DivergenceError, match=r"^batch 2: training diverged: weights reach 1e\+07 in W of layer 0"):
+        train_epoch(network, train, rates=STEADY.rates(1), rng=np.random.default_rng(0), batch_size=3)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
