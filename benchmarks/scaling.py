@@ -103,7 +103,7 @@ def timed_branches(rounds: int) -> dict[str, float]:
 def draw(record: dict[str, Any]) -> Figure:
     """Milliseconds of a step and of its products, by width, batch and depth."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(10, 3.4), layout="constrained")
+        figure = Figure(figsize=(10, 4), layout="constrained")
         for axes, name in zip(figure.subplots(1, 3), ("width", "batch", "depth"), strict=True):
             for method, marker in zip(METHODS_TIMED, "os", strict=True):
                 rows = [row for row in record["steps"] if row["varied"] == name and row["method"] == method]
@@ -114,9 +114,11 @@ def draw(record: dict[str, Any]) -> Figure:
                 axes.plot(values, floor, "--", color=line.get_color(), label=f"{label}, products alone")
             axes.set(xlabel={"width": "units a layer", "batch": "batch", "depth": "layers"}[name])
             if name != "depth":
-                axes.set(xscale="log", yscale="log")
+                axes.set(xscale="log", yscale="log", xticks=values, xticklabels=list(map(str, values)))
+                axes.tick_params(axis="x", rotation=45)
+                axes.minorticks_off()
         figure.axes[0].set_ylabel("milliseconds a step")
-        figure.axes[0].legend()
+        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 

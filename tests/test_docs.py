@@ -176,7 +176,7 @@ def test_tables_of_results_are_the_records():
 def test_accuracies_of_claims_are_in_the_results():
     """Every pair of train / test accuracies stands in a table of results."""
     pairs = re.findall(r"\d\d\.\d\d / \d\d\.\d\d", CLAIMS)
-    assert len(pairs) > 10
+    assert len(pairs) > 8
     assert [pair for pair in pairs if pair not in RESULTS] == []
 
 
