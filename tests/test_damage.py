@@ -284,6 +284,30 @@ def test_values_of_the_wrong_kind_are_refused(name, change):
 
 
 @pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"epoch": np.array([2, 2])}, "no counts"),
+        ({"epoch": np.array("2")}, "no counts"),
+        ({"epoch": np.array(2.0)}, "no counts"),
+        ({"image_shape": np.array(4)}, "no counts"),
+        ({"image_shape": np.array([2, 3])}, "'raw' is no array of images"),
+        ({"image_shape": np.array([-2, -2])}, "no counts"),
+        ({"image_shape": np.zeros(0, int)}, "'raw' is no array of images"),
+        ({"raw": np.ones((2, 5))}, "'raw' is no array of images"),
+        ({"COPI": np.ones(4)}, "'COPI' is no array of images"),
+        ({"ZCA": np.full((2, 4), "a")}, "'ZCA' is no array of images"),
+        ({"ZCA": np.ones((3, 4))}, "rows of different lengths"),
+        ({"fields_0": np.full((2, 4), np.nan)}, "'fields_0' is empty, or not finite"),
+        ({"fields_1": np.zeros((0, 4))}, "'fields_1' is empty, or not finite"),
+    ],
+)
+def test_pictures_are_images_of_one_shape(change, message):
+    members = targets.npys(targets.PICTURES | change)
+    assert message in outcome(target("pictures.npz"), b"\0" + targets.npz(members))
+    assert outcome(target("pictures.npz"), b"\0" + targets.npz(targets.PICTURE_MEMBERS)) == "read"
+
+
+@pytest.mark.parametrize(
     "change",
     [
         {"history": [{}]},
@@ -528,6 +552,18 @@ def test_no_header_of_a_tar_archive_is_believed(tmp_path, kind, monkeypatch):
         cifar.read_batches(path)
     path.write_bytes(gzip.compress(long_name(kind)))
     with at_most(8), pytest.raises(DataError, match="lacks cifar-10-batches-bin"):
+        cifar.read_batches(path)
+
+
+def test_a_tar_archive_that_ends_in_a_batch_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
+    whole = targets.cifar_tar()
+    end = whole.rindex(cifar.TEST.encode()) + tarfile.BLOCKSIZE + cifar.ROW_BYTES
+    path = tmp_path / "cifar.tar.gz"
+    path.write_bytes(gzip.compress(whole[:end]))
+    assert len(cifar.read_batches(path)) == 6
+    path.write_bytes(gzip.compress(whole[: end - 1]))
+    with pytest.raises(DataError, match=r"lacks cifar-10-batches-bin/test_batch\.bin of"):
         cifar.read_batches(path)
 
 

@@ -275,7 +275,7 @@ def test_a_bad_address_is_not_mistaken_for_a_bad_file(places):
 # ---------------------------------------------------------------- a web server that fails in every way
 
 BODY = np.random.default_rng(0).bytes(200_000)
-PAUSE = 10.0  # seconds that a server waits at most for a test to go on
+PAUSE = 60.0  # seconds that a server waits at most for a test to go on
 
 
 class Faulty(BaseHTTPRequestHandler):
@@ -406,7 +406,7 @@ FAILURES = {
 
 @pytest.mark.parametrize("way", FAILURES)
 def test_a_mirror_that_fails_is_named_with_its_reason_and_the_next_is_tried(faulty, places, monkeypatch, way):
-    monkeypatch.setattr(fetch, "TIMEOUT", 0.5)
+    monkeypatch.setattr(fetch, "TIMEOUT", 1.0)
     monkeypatch.setattr(fetch, "SLOWEST", 4e5)
     folder = places / "cache" / "tiny"
     with pytest.raises(DataError) as error:

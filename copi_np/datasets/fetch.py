@@ -19,7 +19,7 @@ DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
 SLOWEST = 10_000  # bytes per second, on average, below which a mirror is given up
 CHUNK = 2**16  # bytes per read from the network
-PART = ".part"  # ends the name of a file that is being downloaded
+PART = ".part"  # ends the name of a file that is being downloaded; that of a killed process is written over
 AGAIN = "delete it and load the data set again, which fetches it anew"
 
 
@@ -150,8 +150,6 @@ def fetch(file: DataFile, folder: Path) -> Path:
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             if path.is_file():  # another process has fetched it meanwhile
                 return path
-            for part in folder.glob(f"*{PART}"):  # of a process that was killed
-                part.unlink(missing_ok=True)
             return _fetch_from_mirrors(file, path)
     except OSError as error:
         why = error.strerror or type(error).__name__

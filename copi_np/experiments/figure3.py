@@ -232,16 +232,16 @@ def _check_pictures(path: Path, arrays: dict[str, NDArray]) -> None:
     """Raise a DataError unless rows and fields are finite images of one shape."""
     epoch, image_shape = arrays["epoch"], arrays["image_shape"]
     whole = all(np.issubdtype(array.dtype, np.integer) for array in (epoch, image_shape))
-    if not whole or epoch.ndim != 0 or image_shape.ndim != 1:
-        raise DataError(f"{path} is damaged (epoch or image_shape are no integers): {ADVICE}")
+    if not whole or epoch.ndim != 0 or image_shape.ndim != 1 or not all(side > 0 for side in image_shape):
+        raise DataError(f"{path} is damaged (epoch or image_shape are no counts): {ADVICE}")
     n_pixels = prod(image_shape.tolist())
     images = {name: array for name, array in arrays.items() if name in ROWS or name.startswith("fields_")}
     for name, array in images.items():
-        if not np.issubdtype(array.dtype, np.floating) or array.ndim != 2 or not 0 < array.shape[1] == n_pixels:
+        if not np.issubdtype(array.dtype, np.floating) or array.ndim != 2 or array.shape[1] != n_pixels:
             raise DataError(f"{path} is damaged ({shown(name)} is no array of images): {ADVICE}")
         if not array.size or not np.isfinite(array).all():
             raise DataError(f"{path} is damaged ({shown(name)} is empty, or not finite): {ADVICE}")
-    if len({len(arrays[name]) for name in ROWS}) != 1 or image_shape.min() < 1:
+    if len({len(arrays[name]) for name in ROWS}) != 1:
         raise DataError(f"{path} is damaged (rows of different lengths): {ADVICE}")
 
 
