@@ -16,6 +16,7 @@ from dataclasses import fields, replace
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from runs import history_of, weights_of
 from tiny import write_tiny
 
 from copi_np import DataError, DivergenceError, InputError
@@ -28,8 +29,6 @@ from copi_np.experiments.campaign import epochs_left, grid, perform, run_folder
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.records import find_runs, hold, read_run
 from copi_np.experiments.runner import train_into
-
-SECONDS = re.compile('"seconds": [0-9.e+-]+')
 
 
 @pytest.fixture
@@ -48,10 +47,8 @@ def options(data, **others):
 
 def record_of(folder):
     """History without times, and final weights."""
-    history = SECONDS.sub("", (folder / "history.jsonl").read_text())
     network, metadata = load_network(folder / "checkpoint.npz")
-    arrays = [array for layer in network.layers for array in (layer.W, layer.R)] + network.feedback
-    return history, metadata["epoch"], [None if array is None else array.tobytes() for array in arrays]
+    return history_of(folder), metadata["epoch"], weights_of(network)
 
 
 def content_of(folder):

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from killed import train_there, train_until_call
+from runs import history_of, weights_of
 from tiny import write_tiny
 
 from copi_np import Callback, InputError, Network, Schedule, fit
@@ -41,19 +42,13 @@ def config(data):
     return RunConfig("copi-fa", data.name, (6, 5, 3), 4, 0.05, 0.05, batch_size=4, seed=3)
 
 
-def weights_of(network):
-    arrays = [array for layer in network.layers for array in (layer.W, layer.R)] + network.feedback
-    return [None if array is None else array.tobytes() for array in arrays]
-
-
 def without_seconds(history):
     return [replace(record, seconds=0.0) for record in history]
 
 
 def result_of(folder):
     """All that a run comes to: history without times, and final weights."""
-    history = re.sub('"seconds": [0-9.e+-]+', "", (folder / "history.jsonl").read_text())
-    return history, weights_of(load_network(folder / "checkpoint.npz")[0])
+    return history_of(folder), weights_of(load_network(folder / "checkpoint.npz")[0])
 
 
 # ------------------------------------------------------------------------------------------------- fit

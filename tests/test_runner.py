@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from runs import SECONDS, history_of
 from tiny import write_tiny
 
 from copi_np import CopiError, DivergenceError, InputError, Network
@@ -35,7 +36,6 @@ HISTORY_KEYS = [
 ]
 TIMED = ("header", "sha256")
 """Arrays of a checkpoint that depend on the seconds that an epoch took."""
-SECONDS = re.compile('"seconds": [0-9.e+-]+')
 FILES = [".lock", "checkpoint.npz", "checkpoint.previous.npz", "history.jsonl", "run.json"]
 
 
@@ -60,10 +60,6 @@ def lines_of(folder):
 
 def content_of(folder):
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-
-
-def without_seconds(folder):
-    return SECONDS.sub("", (folder / "history.jsonl").read_text(encoding="utf-8"))
 
 
 # ---------------------------------------------------------------- records
@@ -107,7 +103,7 @@ def test_run_json_says_how_to_repeat_the_run(tmp_path, config, data):
     again = RunConfig(**{**record["config"], "layers": tuple(record["config"]["layers"])})
     assert again == config
     train_into(tmp_path / "again", again, load_dataset(again.dataset), "numpy")
-    assert without_seconds(tmp_path / "again") == without_seconds(tmp_path / "run")
+    assert history_of(tmp_path / "again") == history_of(tmp_path / "run")
 
 
 class Stop(Callback):
@@ -129,7 +125,7 @@ def test_an_interrupted_run_keeps_its_finished_epochs(tmp_path, config, data):
     train_into(whole, config, data, "numpy")
     with pytest.raises(KeyboardInterrupt):
         train_into(folder, config, data, "numpy", [Stop(folder, epoch=3)])
-    assert without_seconds(folder).splitlines() == without_seconds(whole).splitlines()[:3]
+    assert history_of(folder).splitlines() == history_of(whole).splitlines()[:3]
     assert load_network(folder / "checkpoint.npz")[1]["epoch"] == 3
 
 
@@ -212,7 +208,7 @@ def test_every_method_learns_the_bundled_digits_at_its_defaults(method):
 def test_the_same_seed_gives_the_same_bytes(tmp_path, config, data, method):
     for name in ("one", "two"):
         train_into(tmp_path / name, replace(config, method=method), data, "numpy")
-    assert without_seconds(tmp_path / "one") == without_seconds(tmp_path / "two")
+    assert history_of(tmp_path / "one") == history_of(tmp_path / "two")
     with np.load(tmp_path / "one" / "checkpoint.npz") as one, np.load(tmp_path / "two" / "checkpoint.npz") as two:
         assert all(one[name].tobytes() == two[name].tobytes() for name in one.files if name not in TIMED)
         assert SECONDS.sub("", str(one["header"])) == SECONDS.sub("", str(two["header"]))
@@ -227,8 +223,8 @@ def test_two_fresh_processes_give_the_same_bytes(tmp_path, npz):
         command = [sys.executable, "-c", code, *arguments, "--backend", "numpy", "--out", str(tmp_path / name)]
         environment = {**os.environ, "PYTHONHASHSEED": str(len(name) + ord(name[0]))}
         subprocess.run(command, check=True, capture_output=True, env=environment)
-    assert without_seconds(tmp_path / "one") == without_seconds(tmp_path / "two")
-    assert len(without_seconds(tmp_path / "one").splitlines()) == 3
+    assert history_of(tmp_path / "one") == history_of(tmp_path / "two")
+    assert len(history_of(tmp_path / "one").splitlines()) == 3
 
 
 class Start:
@@ -293,7 +289,7 @@ def test_weights_and_order_are_drawn_from_streams_of_their_own(config, data, mon
 def test_epochs_are_not_part_of_the_start(tmp_path, config, data):
     train_into(tmp_path / "long", config, data, "numpy")
     train_into(tmp_path / "short", replace(config, epochs=2), data, "numpy")
-    assert without_seconds(tmp_path / "long").startswith(without_seconds(tmp_path / "short"))
+    assert history_of(tmp_path / "long").startswith(history_of(tmp_path / "short"))
 
 
 # ---------------------------------------------------------------- folders

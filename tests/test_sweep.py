@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from filelock import FileLock
+from runs import history_of
 from threadpoolctl import threadpool_info
 from tiny import write_tiny
 
@@ -28,8 +29,6 @@ from copi_np.experiments.campaign import grid, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import read_run
 from copi_np.experiments.sweep import Source, run_task, sweep
-
-SECONDS = re.compile('"seconds": [0-9.e+-]+')
 
 
 @pytest.fixture(autouse=True)
@@ -47,10 +46,6 @@ def data(tmp_path):
 @pytest.fixture
 def config(data):
     return RunConfig("copi-bp", data.name, (6, 5, 3), 3, 0.05, 0.05, batch_size=4, seed=3)
-
-
-def history_of(folder):
-    return SECONDS.sub("", (folder / "history.jsonl").read_text())
 
 
 def content_of(folder):
