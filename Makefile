@@ -39,6 +39,7 @@ mutants: $(VENV)/installed-mutants
 fuzz: export OPENBLAS_NUM_THREADS = 1
 fuzz: $(VENV)/installed-fuzz
 	$(BIN)/python tests/fuzz
+	$(BIN)/python tools/fuzz_table.py
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
