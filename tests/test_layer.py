@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from oracles import assert_near
 from strategies import SEEDS, arrays, forward_passes
 
-from copi_np import InputError, Layer, get_backend, rules
+from copi_np import InputError, Layer, get_backend, optimizers, rules
 from copi_np.activations import ACTIVATIONS
 from copi_np.optimizers import FORWARD_STEPS
 
@@ -111,6 +111,22 @@ def test_adam(dtype, seed, n_steps, size):
         gradients.append(oracles.sgd(x, delta))
         expected = expected + 0.01 * oracles.adam_move(gradients)
     assert_near(layer.W, expected, ulps=1000)
+
+
+@pytest.mark.parametrize("block", [1, 8, 9, 12, 100])
+def test_adam_moves_all_blocks_alike(monkeypatch, block):
+    """Whatever the size of a block: one row at least, and perhaps fewer in the last."""
+    rng = np.random.default_rng(0)
+    batches = [(rng.normal(size=(5, 4)), rng.normal(size=(5, 7))) for _ in range(3)]
+    moved = []
+    for size in (1000, block):
+        monkeypatch.setattr(optimizers, "BLOCK", size)
+        layer = make_layer(np.zeros((7, 4)), "adam", None)
+        for x, delta in batches:
+            layer.step(x, np.zeros_like(delta), delta, 0.01, 0.0)
+        moved.append(layer.W)
+    np.testing.assert_allclose(moved[1], moved[0], rtol=1e-12)
+    assert moved[1].all()
 
 
 def test_the_first_move_of_adam_is_the_step_size():

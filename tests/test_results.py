@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -176,3 +177,12 @@ def test_other_numbers_are_on_record(page, written, numbers):
     """Wherever lines are broken."""
     flat = " ".join((ROOT / page).read_text(encoding="utf-8").split())
     assert written.format(*numbers) in flat
+
+
+def test_every_bug_that_is_planted_has_its_place(monkeypatch):
+    """`make mutants` takes a quarter of an hour; that its texts are still there is seen at once."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    bugs = importlib.import_module("plant_bugs").BUGS
+    assert len(bugs) > 100
+    texts = {bug.file: (ROOT / "copi_np" / bug.file).read_text(encoding="utf-8") for bug in bugs}
+    assert [bug.fault for bug in bugs if texts[bug.file].count(bug.text) != 1] == []

@@ -42,17 +42,15 @@ COPI = "mean_outer(z, x) - W * mean_square(x)"
 COPI_DECAY = "W *= 1 - eta_W * power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
-MATRIX_DECAY = "(1 + eta_R * power)[:, None]"
-LOCAL_DECAY = "R *= 1 + eta_R * power\n"
+MATRIX_DECAY = "    R.scale_rows(1 + eta_R * power)\n"
+LOCAL_DECAY = "    stored = R.array()\n    stored *= 1 + eta_R * power\n"
 MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
 W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
-R_MOVES = "self.lateral_step(self.backend, self._R, x, power, eta_R)"
-MEAN_MOVES, SQUARE_MOVES = "(1 - self.beta1) * (dW - self.mean)", "(1 - self.beta2) * (dW * dW - self.square)"
-UNBIASED_MEAN, UNBIASED_SQUARE = (
-    "self.mean / (1 - self.beta1**self.count)",
-    "self.square / (1 - self.beta2**self.count)",
-)
+R_MOVES = "self.lateral_step(self._R, x, power, eta_R)"
+MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
+MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
+SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
 INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
@@ -159,9 +157,12 @@ BUGS = [
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "carried @ self._R", "carried @ self._R.T"),
+    Bug("backward: transposed R", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
     Bug(
-        "backward: R left out", "layer.py", "return carried if self._R is None else carried @ self._R", "return carried"
+        "backward: R left out",
+        "layer.py",
+        "return carried if self._R is None else self._R.rows_times(carried)",
+        "return carried",
     ),
     Bug(
         "backward: transposed W",
@@ -187,43 +188,55 @@ BUGS = [
     Bug("decorrelation, local: axis", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("(x))", "(x)[:, None])")),
     Bug("decorrelation, local: post-synaptic", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("square(x)", "square(q)")),
     Bug("decorrelation, local: transposed R", "rules.py", "q = x @ R.T", "q = x @ R"),
-    Bug("decorrelation in place: axis", "optimizers.py", MATRIX_DECAY, "1 + eta_R * power"),
-    Bug("decorrelation in place: no diagonal", "optimizers.py", MATRIX_DECAY, "1"),
+    Bug("decorrelation in place: axis", "optimizers.py", MATRIX_DECAY, LOCAL_DECAY),
+    Bug("decorrelation in place: no diagonal", "optimizers.py", MATRIX_DECAY, ""),
     Bug(
         "decorrelation in place: R moved before x R",
         "optimizers.py",
-        "    x_R = x @ R\n    R *= " + MATRIX_DECAY,
-        "    R *= " + MATRIX_DECAY + "\n    x_R = x @ R",
+        "    x_R = R.rows_times(x)\n" + MATRIX_DECAY,
+        MATRIX_DECAY + "    x_R = R.rows_times(x)\n",
     ),
-    Bug("decorrelation in place, local: axis", "optimizers.py", LOCAL_DECAY, "R *= (1 + eta_R * power)[:, None]\n"),
+    Bug(
+        "decorrelation in place, local: axis",
+        "optimizers.py",
+        LOCAL_DECAY,
+        LOCAL_DECAY.replace("1 + eta_R * power", "(1 + eta_R * power)[:, None]"),
+    ),
     Bug(
         "decorrelation in place, local: R moved before R x",
         "optimizers.py",
-        "    q = x @ R.T\n    " + LOCAL_DECAY,
-        "    " + LOCAL_DECAY + "    q = x @ R.T\n",
+        "    q = R.times_rows(x)\n" + LOCAL_DECAY,
+        LOCAL_DECAY + "    q = R.times_rows(x)\n",
     ),
+    # rows with a factor that is put off
+    Bug("scale: left out of x R", "scaled.py", "(x if self._scale is None else x * self._scale) @", "x @"),
+    Bug("scale: left out of R y", "scaled.py", "product if self._scale is None else product * self._scale", "product"),
+    Bug("scale: on what is added", "scaled.py", "            x = x / self._scale\n", "            pass\n"),
+    Bug(
+        "scale: only the last factor",
+        "scaled.py",
+        "factors if self._scale is None else self._scale * factors",
+        "factors",
+    ),
+    Bug("scale: multiplied in again", "scaled.py", "self._scale, self._n_factors = None, 0", "self._n_factors = 0"),
     # Adam
-    Bug("Adam: no bias correction of the mean", "optimizers.py", UNBIASED_MEAN, "self.mean"),
-    Bug("Adam: no bias correction of the square", "optimizers.py", UNBIASED_SQUARE, "self.square"),
+    Bug("Adam: no bias correction of the mean", "optimizers.py", MEAN_CORRECTED, "direction *= correction"),
+    Bug("Adam: no bias correction of the square", "optimizers.py", SQUARE_CORRECTED, "correction = 1.0"),
     Bug(
         "Adam: bias corrected by the first step's factor",
         "optimizers.py",
-        UNBIASED_SQUARE,
-        "self.square / (1 - self.beta2)",
+        SQUARE_CORRECTED,
+        "correction = (1 - self.beta2) ** 0.5",
     ),
     Bug(
         "Adam: epsilon under the root",
         "optimizers.py",
-        "(xp.sqrt(unbiased_square) + self.epsilon)",
-        "xp.sqrt(unbiased_square + self.epsilon)",
+        "size = backend.xp.sqrt(square)\n        size += self.epsilon * correction",
+        "size = backend.xp.sqrt(square + self.epsilon)",
     ),
-    Bug(
-        "Adam: variance for square",
-        "optimizers.py",
-        SQUARE_MOVES,
-        SQUARE_MOVES.replace("dW * dW", "(dW - self.mean) ** 2"),
-    ),
+    Bug("Adam: variance for square", "optimizers.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
     Bug("Adam: the betas swapped", "optimizers.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
+    Bug("Adam: the first block alone", "optimizers.py", "range(0, n_outputs, n_rows)", "range(0, 1)"),
     # error signals
     Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
@@ -349,7 +362,7 @@ BUGS = [
     Bug(
         "property: R is the identity always",
         "layer.py",
-        "        if self._R is not None:\n            return self._R\n",
+        "        if self._R is not None:\n            return self._R.array()\n",
         "",
     ),
     Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),
