@@ -13,7 +13,16 @@ from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, compare, group_runs
-from copi_np.experiments.tables import HEADER, json_of, markdown_of, markdown_table, percent, results_rows
+from copi_np.experiments.tables import (
+    HEADER,
+    SELECTED_HEADER,
+    json_of,
+    markdown_of,
+    markdown_table,
+    percent,
+    results_rows,
+    selected_rows,
+)
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
@@ -25,6 +34,8 @@ MOST_CURVES: Final = 8
 
 WIDTHS: Final = (6, 14, 14, 14, 11)
 """Of the columns behind the first that a terminal shows; with a label of 20 characters a line has 79."""
+
+SELECTED_ON: Final = "At the epoch of each run that is best on its validation split:"
 
 EXPLANATION: Final = (
     "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
@@ -121,12 +132,15 @@ def text_table(results: Results) -> str:
     """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
     rows = [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]
     first = max(20, *(len(row[0]) for row in rows))
-    lines = [
-        row[0].ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row[1:], WIDTHS, strict=False))
-        for row in rows
-    ]
+    lines = [_text_row(row, first) for row in rows]
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
+    if selected := selected_rows(results.groups):
+        lines += ["", SELECTED_ON, *(_text_row(row, first) for row in (SELECTED_HEADER, *selected))]
     return "\n".join([*lines, *results.remarks])
+
+
+def _text_row(row: Sequence[str], first: int) -> str:
+    return row[0].ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row[1:], WIDTHS, strict=False))
 
 
 def markdown(results: Results) -> str:
@@ -137,6 +151,8 @@ def markdown(results: Results) -> str:
         EXPLANATION,
         markdown_of(groups).rstrip(),
     ]
+    if selected := selected_rows(groups):
+        parts += [SELECTED_ON, markdown_table(SELECTED_HEADER, selected)]
     comparisons = [compare(groups[0], other) for other in groups[1:]]
     rows = [
         [c.other, str(c.epoch), percent(c.difference, sign=True), f"{c.n_ahead} of {c.n_seeds}"]
