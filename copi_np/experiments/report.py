@@ -23,8 +23,8 @@ FIGURES: Final = (CURVES, "fig3[abc]*.png", "diagnostics-*_seed*.png")
 MOST_CURVES: Final = 8
 """More colours than that cannot be told apart."""
 
-WIDTHS: Final = (6, 14, 14, 14, 11)
-"""Of the columns behind the first that a terminal shows; with a label of 20 characters a line has 79."""
+WIDTHS: Final = (20, 6, 14, 14, 14, 11)
+"""Of the columns that a terminal shows: a line has 79."""
 
 EXPLANATION: Final = (
     "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
@@ -54,8 +54,12 @@ class Results:
     remarks: list[str]
     environments: list[str]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, ready for JSON."""
+        return {"title": self.title, "groups": [group.as_dict() for group in self.groups], "remarks": self.remarks}
 
-def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[Path]]:
+
+def write_report(root: str | Path, title: str | None = None) -> tuple[Results, list[Path]]:
     """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
 
     Figures of an earlier report that the records do not allow any more are removed. What is damaged is left out, and
@@ -68,7 +72,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
 
     Returns
     -------
-    table : str             of at most 80 columns, where labels are short
+    results : Results
     files : list of Path    what was written
 
     Raises
@@ -83,7 +87,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
     for path in (path for pattern in FIGURES for path in root.glob(pattern)):
         if path not in figures:
             path.unlink()
-    return text_table(results), [root / TABLE, root / SUMMARY, *figures]
+    return results, [root / TABLE, root / SUMMARY, *figures]
 
 
 def read_results(root: Path, title: str | None = None) -> Results:
@@ -118,13 +122,17 @@ def default_title(groups: Sequence[Group]) -> str:
 
 
 def text_table(results: Results) -> str:
-    """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
-    rows = [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]
-    first = max(20, *(len(row[0]) for row in rows))
-    lines = [
-        row[0].ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row[1:], WIDTHS, strict=False))
-        for row in rows
-    ]
+    """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds.
+
+    A label that is too long for its column stands on a line of its own.
+    """
+    lines = []
+    for label, *cells in [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]:
+        if len(label) > WIDTHS[0]:
+            lines.append(label)
+            label = ""
+        numbers = (cell.rjust(width) for cell, width in zip(cells, WIDTHS[1:], strict=False))
+        lines.append(label.ljust(WIDTHS[0]) + "".join(numbers))
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
     return "\n".join([*lines, *results.remarks])
 
