@@ -259,7 +259,7 @@ def similarity() -> tuple[Figure, Measured]:
     for i, (loss, look) in enumerate(zip(np.array(losses).T, looks(len(D)), strict=True)):
         order.loglog(sizes, loss, **look, label=f"variance {D[i]}")
     order.loglog(sizes, 0.03 * sizes**2, ":", color="gray", label="order 2")
-    order.set(xlabel=r"correlation $\epsilon$", ylabel="1 - similarity to ZCA")
+    order.set(xlabel=r"correlation $\epsilon$", ylabel="1 - similarity to ZCA", ylim=(None, 1))
     order.legend()
 
     images = as_float(load_dataset("mnist-5k").train.inputs, "float64")

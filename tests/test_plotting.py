@@ -180,6 +180,9 @@ def test_long_legends_and_titles_stay_within_the_figure():
         assert 0 <= box.x0 < box.x1 <= figure.bbox.width
         assert 0 <= box.y0 < box.y1 <= figure.bbox.height
     assert not any(box.overlaps(figure.axes[0].bbox) for box in boxes)
+    few = FIGURES["learning curves"]()
+    few.draw_without_rendering()
+    assert figure.axes[0].bbox.height == pytest.approx(few.axes[0].bbox.height, rel=0.1)  # not squeezed
 
 
 def test_labels_of_rows_do_not_touch():

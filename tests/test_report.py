@@ -30,7 +30,7 @@ from copi_np.experiments.records import (
     replace_text,
     write_lines,
 )
-from copi_np.experiments.report import text_table, write_report
+from copi_np.experiments.report import read_results, text_table, write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
 from copi_np.experiments.tables import plus_minus
 
@@ -201,6 +201,17 @@ def test_what_is_missing_is_said_and_left_out(root):
     text = (root / "table.md").read_text(encoding="utf-8")
     assert all(remark in text for remark in remarks)
     assert "| COPI (BP) | 2x3 |" in text
+
+
+def test_a_long_label_stands_on_a_line_of_its_own(tmp_path):
+    """So that columns stay columns, in 80 columns."""
+    for eta_W in (0.1, 0.2):
+        config = replace(CONFIG, epochs=2, eta_W=eta_W, batch_size=round(100 * eta_W))
+        write_run(tmp_path, config, [0.5, 0.6])
+    header, *lines, _ = text_table(read_results(tmp_path)).splitlines()
+    assert lines[::2] == [f"COPI (BP), eta_W={eta_W}, batch_size={round(100 * eta_W)}" for eta_W in (0.1, 0.2)]
+    assert {len(line) for line in (header, *lines[1::2])} == {79}
+    assert all(line[:20] == " " * 20 for line in lines[1::2])
 
 
 def test_of_many_groups_the_best_are_drawn(tmp_path, monkeypatch):

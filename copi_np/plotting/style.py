@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any, Final
 
-from matplotlib import cycler
+from cycler import cycler
 from matplotlib.figure import Figure
 
 # the palette of Okabe and Ito, without its yellow, which is too pale on white, and with a grey
@@ -22,6 +22,8 @@ FIGURE_WIDTH: Final = 9.0
 DPI: Final = 150
 MARGIN: Final = 0.15
 """Inches around a figure in its file."""
+LINE: Final = 0.23
+"""Inches of a line of a title or a legend."""
 TITLE: Final = 90
 """Characters of a line of a title."""
 
@@ -60,15 +62,18 @@ def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
 
 
 def title_above(figure: Figure, title: str | None) -> None:
-    """A title above all panels, in as many lines as it takes."""
+    """A title above all panels, in as many lines as it takes, for which the figure grows."""
     if title is not None:
         figure.suptitle(fill(title, TITLE))
+        figure.set_figheight(figure.get_figheight() + LINE * (len(title) // TITLE))
 
 
 def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
-    """A legend below all panels, in as many columns as fit."""
+    """A legend below all panels, in as many columns as fit, and in rows for which the figure grows."""
     for n_columns in range(len(labels), 0, -1):
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=n_columns, frameon=False)
         if legend.get_window_extent().width <= figure.bbox.width or n_columns == 1:
+            n_rows = -(-len(labels) // n_columns)
+            figure.set_figheight(figure.get_figheight() + LINE * (n_rows - 1))
             return
         legend.remove()
