@@ -50,7 +50,8 @@ def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> l
     """The matrix products that a step cannot do without.
 
     Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
-    z^T x, x R and x^T (x R), and of these only the first without lateral weights. The matrix form of the rule is meant.
+    z^T x, x R and x^T (x R), and of these only the first without lateral weights. Where delta W and x are both
+    multiplied by R, it is one product. The matrix form of the rule is meant.
 
     Parameters
     ----------
@@ -70,15 +71,13 @@ def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> l
         if method.decorrelates:
             products.append(lateral._replace(right_transposed=True))
         products.append(Product(B, n_inputs, n_outputs, right_transposed=True))
+        carried = k > 0 and method.error_signal == "bp"
         if k > 0:
-            backward = Product(B, n_outputs, n_inputs)
-            if method.error_signal == "fa":
-                products.append(backward._replace(right_transposed=True))
-            else:
-                products += [backward, lateral] if method.decorrelates else [backward]
+            products.append(Product(B, n_outputs, n_inputs, right_transposed=method.error_signal == "fa"))
         products.append(Product(n_outputs, B, n_inputs, left_transposed=True, accumulated=method.rule != "adam"))
         if method.decorrelates:
-            products += [lateral, Product(n_inputs, B, n_inputs, left_transposed=True, accumulated=True)]
+            products.append(lateral._replace(m=2 * B) if carried else lateral)
+            products.append(Product(n_inputs, B, n_inputs, left_transposed=True, accumulated=True))
     return products
 
 

@@ -54,7 +54,7 @@ def backpropagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, d
     Parameters
     ----------
     layers : L layers
-    trace : Trace               of the batch
+    trace : Trace               of the batch; its products x_R are filled in, see `Layer.backward`
     feedback : L matrices       not used
     delta_L : (B, K) array      signal of the output layer
 
@@ -64,7 +64,8 @@ def backpropagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, d
     """
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * layers[k + 1].backward(deltas[0]))
+        carried, trace.x_R[k + 1] = layers[k + 1].backward(deltas[0], trace.x[k + 1])
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
     return deltas
 
 

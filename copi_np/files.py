@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from copi_np.errors import cannot_write
+from copi_np.errors import InputError, cannot_write
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path | None = None) -> None:
@@ -39,6 +39,12 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def check_free(path: Path) -> None:
+    """Raise an InputError if there is something at `path`, so that nothing is lost."""
+    if path.exists():
+        raise InputError(f"{path} exists already: move it away, or choose another path")
 
 
 def _sync_folder(folder: Path) -> None:

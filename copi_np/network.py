@@ -157,7 +157,7 @@ class Network:
         InputError              if y0 does not fit the network
         """
         self._check("inputs", y0, self.layers[0].n_inputs)
-        trace = Trace(y0, [], [], [])
+        trace = Trace(y0, [], [], [], [None] * len(self.layers))
         y = y0
         for layer in self.layers:
             x, a, y = layer.forward(y)
@@ -230,8 +230,8 @@ class Network:
             deltas = self.error_signals(trace, targets, delta_scale)
         if self.error_signal.learns_inverse:
             self._learn_inverse(trace)
-        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, eta_R)
+        for layer, x, a, x_R, delta in zip(self.layers, trace.x, trace.a, trace.x_R, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, eta_R, x_R)
         return loss
 
     def _learn_inverse(self, trace: Trace) -> None:

@@ -127,7 +127,7 @@ class AdamStep(ForwardStep):
 FORWARD_STEPS: dict[str, Callable[[], ForwardStep]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
 
 
-def matrix_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float) -> None:
+def matrix_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float, x_R: Array | None = None) -> None:
     """``R += eta_R * rules.decorrelation_update(R, x)``.
 
     Parameters
@@ -136,14 +136,16 @@ def matrix_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: floa
     x : (B, I) array        decorrelated inputs
     power : (I,) array      mean square of x over the batch
     eta_R : float           step size
+    x_R : (B, I) array      x R, if it is known already
     """
-    x_R = R.rows_times(x)
+    if x_R is None:
+        x_R = R.rows_times(x)
     R.scale_rows(1 + eta_R * power)
     R.add_outer(x, x_R, -eta_R / x.shape[0])
 
 
-def local_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float) -> None:
-    """``R += eta_R * rules.local_decorrelation_update(R, x)``; parameters as `matrix_decorrelation_step`."""
+def local_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float, x_R: Array | None = None) -> None:
+    """``R += eta_R * rules.local_decorrelation_update(R, x)``; parameters as above, of which x_R is of no use."""
     q = R.times_rows(x)
     stored = R.array()
     stored *= 1 + eta_R * power

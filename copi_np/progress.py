@@ -113,8 +113,8 @@ class CampaignBar(Bar):
         """Say how many epochs are left, where nobody tells of batches."""
         self.advance(max(0.0, self.n_epochs - n_epochs - self.n_done))
 
-    def fail(self) -> None:
-        """Take off the total what the present run will not do."""
+    def end_run(self) -> None:
+        """Take off the total what the present run has not done: it failed, or stopped early."""
         self.n_epochs -= max(0.0, self.end - self.n_done)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:

@@ -92,6 +92,7 @@ def fit(
                                 shuffles the training samples, on the host
     batch_size : int            the last batch of an epoch may be smaller
     callbacks : sequence of Callback
+                                told of what happens, in this order; one of them may end training
     history : sequence of EpochRecord
                                 of the epochs that network and rng have behind them already: training goes on from
                                 there
@@ -102,7 +103,7 @@ def fit(
     Returns
     -------
     history : list of EpochRecord
-                                of all epochs
+                                of all epochs that there were
 
     Raises
     ------
@@ -112,25 +113,29 @@ def fit(
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, epochs, schedule, batch_size, rng)
+    _check_validation(data, callbacks)
     records = _checked_history(history)
     if checkpoint is not None:
         writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
         records = writer.begin(network, records, resume=resume)
         callbacks = [writer, *callbacks]
-    train = to_device(network, data.train, data.n_classes)
-    test = to_device(network, data.test, data.n_classes)
+    splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
+    train = splits["train"]
     for callback in callbacks:
-        callback.on_start(network)
+        callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)
     for epoch in range(len(records) + 1, epochs + 1):
+        if any(callback.stop for callback in callbacks):
+            break
         start = time.perf_counter()
         rates = schedule.rates(epoch)
         with located(f"epoch {epoch}, "):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
-                record = _evaluated(network, train, test, epoch, start)
+                record = _evaluated(network, splits, epoch, start)
                 limit = loss_limit(network.backend, network.loss, train.targets)
-                if not max(record.train_loss, record.test_loss) <= limit:
+                losses = (record.train_loss, record.test_loss, record.val_loss)
+                if not all(loss is None or loss <= limit for loss in losses):
                     raise DivergenceError(blame_weights(network.layers, rates))
                 check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
@@ -201,15 +206,19 @@ def train_epoch(
     return float(np.average(values, weights=[min(batch_size, n_samples - start) for start in starts]))
 
 
-def _evaluated(network: Network, train: DeviceSplit, test: DeviceSplit, epoch: int, start: float) -> EpochRecord:
+def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, start: float) -> EpochRecord:
     """Evaluate the network after an epoch that began at `start`."""
-    train_accuracy, train_loss = evaluate(network, train.inputs, train.targets)
-    test_accuracy, test_loss = evaluate(network, test.inputs, test.targets)
+    train = splits["train"]
+    results = {name: evaluate(network, split.inputs, split.targets) for name, split in splits.items()}
+    (train_accuracy, train_loss), (test_accuracy, test_loss) = results["train"], results["test"]
+    val_accuracy, val_loss = results.get("validation", (None, None))
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
     with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` looks at what comes of it
         decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
     seconds = round(time.perf_counter() - start, 3)
-    return EpochRecord(epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds)
+    return EpochRecord(
+        epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds, val_accuracy, val_loss
+    )
 
 
 def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:
@@ -252,6 +261,16 @@ def _check_fit(
             f"the network takes {have[0]} inputs and gives {have[1]} outputs, but data set {data.name!r} has "
             f"{need[0]} features and {need[1]} classes: change the first or last layer size"
         )
+
+
+def _check_validation(data: Dataset, callbacks: Sequence[Callback]) -> None:
+    """Raise an InputError if a callback is of no use with these data."""
+    for callback in callbacks:
+        if callback.needs_validation and data.validation is None:
+            raise InputError(
+                f"{type(callback).__name__} selects on a validation split, which data set {data.name!r} does not have: "
+                "train with hold_out(data, 0.1, rng)"
+            )
 
 
 def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:

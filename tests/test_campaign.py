@@ -63,7 +63,7 @@ def test_a_name_says_method_and_seed_and_hashes_the_rest(config, data):
 
 
 @pytest.mark.parametrize(
-    "field", [field.name for field in fields(RunConfig) if field.name not in ("epochs", "dataset")]
+    "field", [field.name for field in fields(RunConfig) if field.name not in ("epochs", "patience", "dataset")]
 )
 def test_every_hyper_parameter_changes_the_name(config, data, field):
     other = {
@@ -75,9 +75,10 @@ def test_every_hyper_parameter_changes_the_name(config, data, field):
 
 def test_length_and_place_do_not_change_the_name_but_the_data_do(config, data, tmp_path):
     """A longer run begins with the shorter one, and a file may be moved."""
+    config = replace(config, val_fraction=0.25)
     name = run_name(config, data)
     moved = Dataset("elsewhere.npz", data.train, data.test, data.n_classes)
-    assert run_name(replace(config, epochs=9, dataset="elsewhere.npz"), moved) == name
+    assert run_name(replace(config, epochs=9, patience=3, dataset="elsewhere.npz"), moved) == name
     labels = data.train.labels.copy()
     labels[0] = (labels[0] + 1) % 3
     assert run_name(config, Dataset(data.name, Split(data.train.inputs, labels), data.test, 3)) != name

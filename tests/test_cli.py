@@ -64,7 +64,7 @@ def tree(folder):
 
 WHAT_TO_DO = re.compile(
     r"did you mean|known: |must be|see 'copi-np [\w ]*--help'|"
-    r"\b(change|check|choose|correct|convert|copy|delete|give|install|leave out|make|move|number|remove|save|say|scale|"
+    r"\b(change|check|choose|correct|convert|copy|delete|give|hold|install|leave out|make|move|number|remove|save|say|scale|"
     r"store|write)\b"
 )
 
@@ -121,6 +121,8 @@ def test_options_reach_the_record(place):
         "--batch-size": 4,
         "--decorrelation": "local",
         "--dtype": "float64",
+        "--val-fraction": 0.25,
+        "--patience": 2,
     }
     assert train(*(word for option in options.items() for word in option)).exit_code == 0
     config = json.loads((place / "run" / "run.json").read_text())["config"]
@@ -139,7 +141,32 @@ def test_options_reach_the_record(place):
         "batch_size": 4,
         "decorrelation": "local",
         "dtype": "float64",
+        "val_fraction": 0.25,
+        "patience": 2,
     }
+
+
+def test_a_validation_split_keeps_the_best_network_and_may_end_the_run(place):
+    result = train("--epochs", 30, "--val-fraction", 0.3, "--patience", 2)
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in (place / "run" / "history.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: line["val_accuracy"])
+    assert len(lines) == max(best["epoch"], 1) + 2 < 30
+    assert re.search(
+        rf"best on validation, epoch {best['epoch']}: val {100 * best['val_accuracy']:.2f} %, "
+        rf"test {100 * best['test_accuracy']:.2f} %\nNetwork in run/best.npz\n",
+        result.stdout,
+    )
+    assert load_network(place / "run" / "best.npz")[1] == best
+    assert call("train", "--resume", "run").stdout == result.stdout  # it has come to its end
+    assert call("train", "--resume", "run", "--patience", 4).exit_code == 0
+    assert (place / "run" / "history.jsonl").read_text().count("\n") > len(lines)
+
+
+def test_a_validation_split_that_makes_no_sense_is_refused():
+    assert_refused(train("--patience", 2), "patience needs samples to select by", "val_fraction=0.1")
+    assert_refused(train("--val-fraction", 1), "--val-fraction", "0<=x<1")
+    assert_refused(train("--val-fraction", 0.001), "less than a sample: raise it")
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["demo"], ["doctor"]])

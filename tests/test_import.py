@@ -11,7 +11,7 @@ import copi_np
 
 HEAVY = (
     "matplotlib", "requests", "cupy", "click", "tqdm", "scipy", "platformdirs", "threadpoolctl", "sklearn",
-    "numpy.f2py", "numpy.testing", "filelock",
+    "numpy.f2py", "numpy.testing", "filelock", "IPython", "tensorboardX",
 )  # fmt: skip
 
 

@@ -140,6 +140,8 @@ def test_json_says_what_the_records_say(out):
     values = json.loads(call(*COMMANDS["train"], "--json").stdout)
     last = json.loads((Path(values["folder"]) / "history.jsonl").read_text())
     assert {name: values[name] for name in last} == last
+    values = json.loads(call(*COMMANDS["train"], "--val-fraction", "0.3", "--json").stdout)
+    assert values["best"]["val_accuracy"] == values["val_accuracy"]  # of the only epoch
     (out / "summary.json").unlink()
     values = json.loads(call("report", "out", "--json").stdout)
     assert values["groups"] == json.loads((out / "summary.json").read_text())
@@ -198,7 +200,7 @@ def test_bars_can_be_hidden_all_together(capsys):
             bar.begin("one", 2)
             bar.on_batch(1, 2)
             bar.set_left(1)
-            bar.fail()
+            bar.end_run()
     assert capsys.readouterr().err == ""
     with ProgressBar("COPI (BP)", 2) as bar:
         bar.on_batch(1, 2)

@@ -107,8 +107,7 @@ def reproduce(
         for config in configs:
             bar.begin(run_label(config), left[config])
             outcomes.append(perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics))
-            if outcomes[-1].failure:
-                bar.fail()
+            bar.end_run()
         if figure == "fig3":
             outcomes = list(analysed(outcomes, data, chosen_backend, stop, output))
     show(out, title, outcomes, output, diagnostics=diagnostics)

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from copi_np.backend import DTYPES, get_backend
+from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, threads_option
 from copi_np.cli.output import Output, output_options, written
@@ -20,7 +21,7 @@ from copi_np.errors import InputError, list_names
 from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.records import RunRecord, read_run
+from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
 from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
 from copi_np.interrupts import StopOnSignal
 from copi_np.optimizers import LATERAL_STEPS
@@ -54,10 +55,10 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Outp
         output.note(ONLY_R)
 
 
-def run_to_resume(folder: Path, epochs: int | None) -> RunRecord:
+def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     """The run in a folder, made longer if asked; other options of the command must be left out."""
     context = click.get_current_context()
-    allowed = {"resume", "epochs", "data_dir", "backend", "threads", "quiet", "json_to"}
+    allowed = {"resume", "epochs", "patience", "data_dir", "backend", "threads", "quiet", "json_to"}
     given = [
         "--" + name.replace("_", "-")
         for name in context.params
@@ -66,7 +67,8 @@ def run_to_resume(folder: Path, epochs: int | None) -> RunRecord:
     if given:
         raise InputError(f"--resume goes on with the run as it was started: leave out {list_names(given)}")
     run = read_run(folder)
-    return run if epochs is None else replace(run, config=replace(run.config, epochs=epochs))
+    changes = {name: options[name] for name in ("epochs", "patience") if options[name] is not None}
+    return replace(run, config=replace(run.config, **changes))
 
 
 @click.command()
@@ -101,6 +103,14 @@ def run_to_resume(folder: Path, epochs: int | None) -> RunRecord:
     help="Form of the rule of the lateral weights: matrix or local.",
 )
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
+@click.option(
+    "--val-fraction",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Share of the training samples to hold out; DIR/best.npz is the network of the epoch that is best on them.",
+)
+@click.option(
+    "--patience", type=click.IntRange(min=0), help="End after as many epochs without a better one on those samples."
+)
 @backend_option
 @threads_option
 @data_dir_option
@@ -111,7 +121,7 @@ def run_to_resume(folder: Path, epochs: int | None) -> RunRecord:
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Go on with the run in DIR, as it was started; --epochs makes it longer.",
+    help="Go on with the run in DIR, as it was started; --epochs and --patience make it longer.",
 )
 @output_options()
 def train(
@@ -135,7 +145,7 @@ def train(
         out = free_folder(config) if out is None else out
         done = 0
     else:
-        run = run_to_resume(resume, options["epochs"])
+        run = run_to_resume(resume, options)
         config, out, done = run.config, resume, len(run.history)
         data = load_dataset(config.dataset, data_dir)
     label = METHODS[config.method].label
@@ -147,10 +157,18 @@ def train(
     ):
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     last = history[-1]
-    output.result(
+    text = (
         f"{config.method} on {config.dataset}, epoch {last.epoch}: "
-        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} %\nRecords in {out}",
-        {"folder": str(out), "config": config.as_dict(), **last.as_dict()},
+        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} %\nRecords in {out}"
     )
+    values = {"folder": str(out), "config": config.as_dict(), **last.as_dict()}
+    if config.val_fraction:
+        best = history[best_epoch(history) - 1]
+        text += (
+            f"\nbest on validation, epoch {best.epoch}: val {100 * (best.val_accuracy or 0.0):.2f} %, "
+            f"test {100 * best.test_accuracy:.2f} %\nNetwork in {out / BEST_FILE}"
+        )
+        values["best"] = best.as_dict()
+    output.result(text, values)
     if config.schedule.rates(last.epoch)["eta_W"] == 0:
         output.note(ONLY_R)

@@ -155,8 +155,8 @@ def _first(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: A
 
 def _second(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Any) -> Deltas:
     deltas = [delta_L]
-    for above in reversed(layers[1:]):
-        deltas.insert(0, above.backward(deltas[0]))
+    for above, x in zip(reversed(layers[1:]), reversed(trace.x[1:]), strict=True):
+        deltas.insert(0, above.backward(deltas[0], x)[0])
     return deltas
 
 

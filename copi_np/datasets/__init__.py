@@ -10,6 +10,7 @@ from copi_np.datasets.bundled import bundled_path
 from copi_np.datasets.catalogue import DATASETS, Description
 from copi_np.datasets.dataset import Dataset, Split, as_float, one_hot
 from copi_np.datasets.fetch import cache_dir, locate, obtain, search_folders
+from copi_np.datasets.holding_out import hold_out
 from copi_np.datasets.npz import load_npz
 from copi_np.errors import InputError, choose
 
@@ -22,6 +23,7 @@ __all__ = [
     "as_float",
     "cache_dir",
     "find_dataset",
+    "hold_out",
     "load_dataset",
     "one_hot",
 ]

@@ -33,7 +33,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification task: one split to train on, another to test on.
+    """A classification task: one split to train on, another to test on, and where wanted a third to select by.
 
     Parameters
     ----------
@@ -45,6 +45,8 @@ class Dataset:
         the number of classes K; labels are 0 .. K - 1
     image_shape : tuple of int, or None
         the shape of one sample, such as (28, 28) or channel-major (3, 32, 32); None if it is not known
+    validation : Split, or None
+        samples that are neither trained nor tested on: `hold_out` takes them from those to train on
 
     Raises
     ------
@@ -58,10 +60,11 @@ class Dataset:
     test: Split
     n_classes: int
     image_shape: tuple[int, ...] | None = None
+    validation: Split | None = None
 
     def __post_init__(self) -> None:
         """Refuse what no network could learn from."""
-        for part, (inputs, labels) in (("train", self.train), ("test", self.test)):
+        for part, (inputs, labels) in self.splits.items():
             where = f"data set {self.name!r}, {part} split"
             check_inputs(where, inputs)
             check_labels(where, labels, self.n_classes)
@@ -70,23 +73,30 @@ class Dataset:
         self._check_agreement()
 
     def _check_agreement(self) -> None:
-        """Check that both splits are the same kind of samples."""
-        train, test = self.train.inputs, self.test.inputs
-        if train.shape[1] != test.shape[1]:
-            raise InputError(
-                f"data set {self.name!r}: {train.shape[1]} train but {test.shape[1]} test columns: "
-                "give both splits the same features"
-            )
-        # uint8 beside floating point would be scaled in one split only
-        if train.dtype != test.dtype:
-            raise InputError(
-                f"data set {self.name!r}: {train.dtype} train but {test.dtype} test inputs: convert one of them"
-            )
+        """Check that all splits are the same kind of samples."""
+        train = self.train.inputs
+        for part, (inputs, _) in self.splits.items():
+            if train.shape[1] != inputs.shape[1]:
+                raise InputError(
+                    f"data set {self.name!r}: {train.shape[1]} train but {inputs.shape[1]} {part} columns: "
+                    "give both splits the same features"
+                )
+            # uint8 beside floating point would be scaled in one split only
+            if train.dtype != inputs.dtype:
+                raise InputError(
+                    f"data set {self.name!r}: {train.dtype} train but {inputs.dtype} {part} inputs: convert one of them"
+                )
         if self.image_shape is not None and prod(self.image_shape) != self.n_inputs:
             raise InputError(
                 f"data set {self.name!r}: image_shape {self.image_shape} does not hold {self.n_inputs} pixels: "
                 "correct it, or give None"
             )
+
+    @property
+    def splits(self) -> dict[str, Split]:
+        """The splits by their names."""
+        splits = {"train": self.train, "test": self.test}
+        return splits if self.validation is None else {**splits, "validation": self.validation}
 
     @property
     def n_inputs(self) -> int:
@@ -97,7 +107,7 @@ class Dataset:
     def fingerprint(self) -> str:
         """SHA-256 of all samples and labels with their shapes and dtypes, in hexadecimal; the name does not count."""
         digest = hashlib.sha256()
-        for array in (*self.train, *self.test):
+        for array in (array for split in self.splits.values() for array in split):
             digest.update(f"{array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()

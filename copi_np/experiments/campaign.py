@@ -22,7 +22,7 @@ from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, St
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.records import FAILURE_FILE, HISTORY_FILE, read_lines, read_run, replace_text
+from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run, replace_text
 from copi_np.experiments.runner import train_into
 
 RUNS: Final = "runs"
@@ -102,10 +102,14 @@ def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
 
 def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
     """Epochs that a run of the campaign at `root` still has to do; none if its records are damaged."""
+    folder = run_folder(root, config, data)
+    if not (folder / RUN_FILE).exists():
+        return config.epochs
     try:
-        return max(0, config.epochs - len(read_lines(run_folder(root, config, data) / HISTORY_FILE)))
+        history = read_run(folder).history
     except DataError:  # it will fail at once, and say why
         return 0
+    return 0 if config.is_over(history) else config.epochs - len(history)
 
 
 def perform(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
@@ -13,6 +14,8 @@ from typing import Any, Final
 import numpy as np
 
 from copi_np.backend import DTYPES, Backend
+from copi_np.callbacks import EpochRecord
+from copi_np.callbacks.selection import has_waited
 from copi_np.checks import check_count, check_rate, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
@@ -42,6 +45,9 @@ class RunConfig:
     delta_scale : float                 multiplies the error signals of all layers
     decorrelation : {"matrix", "local"} form of the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
+    val_fraction : float                share of the training samples that is held out, to select by; 0 for none
+    patience : int                      epochs in a row without a new best one, by accuracy on the samples held out,
+                                        after which the run ends; 0 for as many epochs as there are
 
     Raises
     ------
@@ -62,6 +68,8 @@ class RunConfig:
     delta_scale: float = 1.0
     decorrelation: str = "matrix"
     dtype: str = "float32"
+    val_fraction: float = 0.0
+    patience: int = 0
 
     def __post_init__(self) -> None:
         choose("method", self.method, METHODS)
@@ -71,16 +79,27 @@ class RunConfig:
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         check_sizes("layers", self.layers)
-        for name, minimum in (("epochs", 1), ("batch_size", 1), ("seed", 0), ("first_epochs", 0)):
+        minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
+        for name, minimum in minima.items():
             check_count(name, getattr(self, name), minimum)
-        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
+        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "val_fraction"):
             check_rate(name, getattr(self, name))
+        if self.val_fraction >= 1:
+            raise InputError(f"val_fraction must be below 1, e.g. 0.1, got {shown(self.val_fraction)}")
+        if self.patience and not self.val_fraction:
+            raise InputError("patience needs samples to select by: hold some out, e.g. val_fraction=0.1")
 
     @property
     def schedule(self) -> Schedule:
         """The step sizes by epoch."""
         names = [field.name for field in fields(Schedule)]
         return Schedule(**{name: getattr(self, name) for name in names})
+
+    def is_over(self, history: Sequence[EpochRecord]) -> bool:
+        """Whether a run with this history has come to its end: all epochs, or enough without a better one."""
+        if len(history) >= self.epochs:
+            return True
+        return self.patience > 0 and has_waited(history, self.patience, self.first_epochs)
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Make the untrained network of this run."""
@@ -103,12 +122,13 @@ class RunConfig:
 def run_name(config: RunConfig, data: Dataset) -> str:
     """The name of a run, e.g. "copi-bp_seed0_3f9c2a1b07": method, seed, and a hash of all that its numbers depend on.
 
-    That is the configuration, without its number of epochs: a longer run begins with the shorter one. Values that are
-    the defaults of `RunConfig` are left out, so that a field added later does not change the names of earlier runs.
-    The data count by their content, not by where they lie; 50 and 50.0 are one number.
+    That is the configuration, without what decides about its end: a longer run begins with the shorter one. Values
+    that are the defaults of `RunConfig` are left out, so that a field added later does not change the names of earlier
+    runs. The data count by their content, not by where they lie; 50 and 50.0 are one number.
     """
     defaults = {field.name: field.default for field in fields(config)}
     differing = {name: _one_number(value) for name, value in config.as_dict().items() if value != defaults[name]}
+    differing.pop("patience", None)
     content = differing | {"epochs": None, "dataset": data.fingerprint}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     return f"{config.method}_seed{config.seed}_{digest[:10]}"

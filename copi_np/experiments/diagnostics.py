@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from copi_np.callbacks import Callback, EpochRecord
 from copi_np.checks import check_count
 from copi_np.datasets import Dataset, Split
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
@@ -34,34 +36,40 @@ class EpochDiagnostics:
         return asdict(self)
 
 
-class DiagnosticsRecorder:
-    """Measures a network after every epoch, on the first `N_MONITORED` training samples, and keeps the numbers.
+class DiagnosticsRecorder(Callback):
+    """Measures a network before training and after every epoch, on the first `N_MONITORED` training samples.
+
+    `read_diagnostics` reads the numbers, `copi_np.plotting.diagnostic_curves` draws them.
 
     Parameters
     ----------
-    folder : Path       of the run
+    folder : path       where diagnostics.jsonl is written
     data : Dataset
+
+    Raises
+    ------
+    DataError           from `fit`, if what was measured before cannot be read, or the file cannot be written
     """
 
-    def __init__(self, folder: Path, data: Dataset) -> None:
-        self.path = folder / DIAGNOSTICS_FILE
+    def __init__(self, folder: str | Path, data: Dataset) -> None:
+        self.path = Path(folder) / DIAGNOSTICS_FILE
         self.sample = Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])
         self.n_classes = data.n_classes
 
-    def go_on(self, network: Network, epoch: int) -> None:
-        """Start, or go on, after `epoch`: what was measured later is dropped, and that epoch measured if it is not.
-
-        Raises
-        ------
-        DataError           if what was measured before cannot be read
-        """
-        kept = [moment for moment in read_diagnostics(self.path.parent) if moment.epoch <= epoch]
+    def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
+        """Start, or go on: what was measured later is dropped, and the latest epoch measured if it is not."""
+        epoch = len(history)
+        moments = read_diagnostics(self.path.parent) if epoch else []
+        kept = [moment for moment in moments if moment.epoch <= epoch]
         write_lines(self.path, [moment.as_dict() for moment in kept])
         if not kept or kept[-1].epoch < epoch:
-            self.record(network, epoch)
+            self._measure(network, epoch)
 
-    def record(self, network: Network, epoch: int) -> None:
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Measure the network after an epoch."""
+        self._measure(network, record.epoch)
+
+    def _measure(self, network: Network, epoch: int) -> None:
         layers = diagnose(network, *to_device(network, self.sample, self.n_classes))
         append_line(self.path, EpochDiagnostics(epoch, layers).as_dict())
 

@@ -1,4 +1,4 @@
-"""The folder of a run and what stands in it: run.json, history.jsonl, checkpoint.npz.
+"""The folder of a run and what stands in it: run.json, history.jsonl, checkpoint.npz, with a validation split best.npz.
 
 At any moment, also when the process is killed, the files are whole, or end in half a line, which is left out with a
 `CopiWarning`.
@@ -27,6 +27,7 @@ from copi_np.reading import exists, parse_json, read_text
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
+BEST_FILE: Final = "best.npz"
 FAILURE_FILE: Final = "failure.txt"
 AWAY: Final = "move that folder away"
 LOCK_FILE: Final = ".lock"
@@ -95,8 +96,13 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether all epochs of its configuration are recorded."""
-        return len(self.history) >= self.config.epochs
+        """Whether all its epochs are recorded."""
+        return self.config.is_over(self.history)
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether its validation split has ended it, before its number of epochs."""
+        return self.finished and len(self.history) < self.config.epochs
 
 
 def read_run(folder: str | Path) -> RunRecord:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +13,16 @@ from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, compare, group_runs
-from copi_np.experiments.tables import HEADER, json_of, markdown_of, markdown_table, percent, results_rows
+from copi_np.experiments.tables import (
+    HEADER,
+    SELECTED_HEADER,
+    json_of,
+    markdown_of,
+    markdown_table,
+    percent,
+    results_rows,
+    selected_rows,
+)
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
@@ -25,6 +34,8 @@ MOST_CURVES: Final = 8
 
 WIDTHS: Final = (20, 6, 14, 14, 14, 11)
 """Of the columns that a terminal shows: a line has 79."""
+
+SELECTED_ON: Final = "At the epoch of each run that is best on its validation split:"
 
 EXPLANATION: Final = (
     "Accuracies in per cent and losses per sample after the last epoch: mean and standard deviation over seeds. The "
@@ -122,19 +133,22 @@ def default_title(groups: Sequence[Group]) -> str:
 
 
 def text_table(results: Results) -> str:
-    """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds.
+    """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
+    lines = [*_text_lines([("method", "runs", *HEADER[2:6]), *results_rows(results.groups)])]
+    lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
+    if selected := selected_rows(results.groups):
+        lines += ["", SELECTED_ON, *_text_lines([SELECTED_HEADER, *selected])]
+    return "\n".join([*lines, *results.remarks])
 
-    A label that is too long for its column stands on a line of its own.
-    """
-    lines = []
-    for label, *cells in [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]:
+
+def _text_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows in columns; a label that is too long for the first stands on a line of its own."""
+    for label, *cells in rows:
         if len(label) > WIDTHS[0]:
-            lines.append(label)
+            yield label
             label = ""
         numbers = (cell.rjust(width) for cell, width in zip(cells, WIDTHS[1:], strict=False))
-        lines.append(label.ljust(WIDTHS[0]) + "".join(numbers))
-    lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
-    return "\n".join([*lines, *results.remarks])
+        yield label.ljust(WIDTHS[0]) + "".join(numbers)
 
 
 def markdown(results: Results) -> str:
@@ -145,6 +159,8 @@ def markdown(results: Results) -> str:
         EXPLANATION,
         markdown_of(groups).rstrip(),
     ]
+    if selected := selected_rows(groups):
+        parts += [SELECTED_ON, markdown_table(SELECTED_HEADER, selected)]
     comparisons = [compare(groups[0], other) for other in groups[1:]]
     rows = [
         [c.other, str(c.epoch), percent(c.difference, sign=True), f"{c.n_ahead} of {c.n_seeds}"]

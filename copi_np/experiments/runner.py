@@ -11,13 +11,14 @@ from typing import Any
 import numpy as np
 
 from copi_np.backend import Backend
-from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
-from copi_np.datasets import Dataset
+from copi_np.callbacks import BestCheckpoint, Callback, CheckpointWriter, EarlyStopping, EpochRecord
+from copi_np.datasets import Dataset, hold_out
 from copi_np.environment import blas, n_cores, versions
 from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.records import (
+    BEST_FILE,
     CHECKPOINT_FILE,
     FAILURE_FILE,
     HISTORY_FILE,
@@ -39,7 +40,7 @@ def first_state(config: RunConfig, backend: str | Backend) -> tuple[Network, np.
     """The untrained network, and the random generator that shuffles the samples.
 
     Every purpose has a random generator of its own, a child of the seed, so that methods with the same seed start
-    from the same weights and see the same batches.
+    from the same weights and see the same batches; the third child belongs to `with_validation`.
     """
     weights_rng, shuffling_rng = np.random.default_rng(config.seed).spawn(2)
     return config.build_network(weights_rng, backend), shuffling_rng
@@ -63,7 +64,14 @@ def train(
     history : list of EpochRecord
     """
     network, rng = first_state(config, backend)
-    return network, _fit(network, rng, config, data, callbacks)
+    return network, _fit(network, rng, config, with_validation(config, data), callbacks)
+
+
+def with_validation(config: RunConfig, data: Dataset) -> Dataset:
+    """The data of a run, with the validation split that it holds out; its choice depends on the seed alone."""
+    if not config.val_fraction:
+        return data
+    return hold_out(data, config.val_fraction, np.random.default_rng(config.seed).spawn(3)[2])
 
 
 def _fit(
@@ -74,6 +82,8 @@ def _fit(
     callbacks: Sequence[Callback],
     history: Sequence[EpochRecord] = (),
 ) -> list[EpochRecord]:
+    if config.patience:
+        callbacks = [EarlyStopping(config.patience, first_epochs=config.first_epochs), *callbacks]
     return fit(
         network,
         data,
@@ -98,6 +108,8 @@ def train_into(
 ) -> list[EpochRecord]:
     """Train as `train` does, and keep the run in a folder: run.json, history.jsonl, checkpoint.npz.
 
+    With a validation split, best.npz is the network of the epoch that is best on it.
+
     Parameters
     ----------
     folder : path       made if need be
@@ -118,21 +130,24 @@ def train_into(
     """
     folder = Path(folder)
     record = _found(folder, config, data, resume=resume)
-    if record is not None and len(record.history) >= config.epochs:
+    if record is not None and config.is_over(record.history):
         return record.history  # nothing to write, so the folder may be read-only
     with hold(folder):
         record = _found(folder, config, data, resume=resume)  # another process may have been here meanwhile
-        if record is not None and len(record.history) >= config.epochs:
+        if record is not None and config.is_over(record.history):
             return record.history
         network, rng = first_state(config, backend)
-        settings = training_settings(data, config.schedule, config.batch_size)
+        splits = with_validation(config, data)
+        settings = training_settings(splits, config.schedule, config.batch_size)
         writer = CheckpointWriter(folder / CHECKPOINT_FILE, rng, settings)
         history = writer.begin(network, [], resume=resume)
         if record is not None and record.history and not history:
             raise DataError(f"there is no {writer.path} to go on from: move that folder away, to start the run anew")
-        watch = DiagnosticsRecorder(folder, data) if diagnostics else None
-        recorder = RunRecorder(folder, config, data, history, watch)
-        return _fit(network, rng, config, data, [writer, recorder, *callbacks], history)
+        recorders: list[Callback] = [writer]
+        recorders += [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
+        recorders += [DiagnosticsRecorder(folder, splits)] if diagnostics else []
+        recorders += [RunRecorder(folder, config, data)]
+        return _fit(network, rng, config, splits, [*recorders, *callbacks], history)
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
@@ -166,41 +181,29 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
 class RunRecorder(Callback):
     """Writes a run to its folder as it goes; the folder must be in hand, see `hold`.
 
-    It comes after the `CheckpointWriter`: an epoch is in the history once all that goes with it is there.
+    It comes after the other recorders: an epoch is in the history once all that goes with it is there.
 
     Parameters
     ----------
     folder : Path
     config : RunConfig
-    data : Dataset
-    history : list of EpochRecord   of the epochs that are done
-    diagnostics : DiagnosticsRecorder, optional
+    data : Dataset      that of ``config.dataset``, from which nothing is held out yet
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        config: RunConfig,
-        data: Dataset,
-        history: Sequence[EpochRecord],
-        diagnostics: DiagnosticsRecorder | None = None,
-    ) -> None:
+    def __init__(self, folder: Path, config: RunConfig, data: Dataset) -> None:
         self.folder = folder
         self.config = config
         self.data = data
-        self.diagnostics = diagnostics
-        self.history = list(history)
 
-    def on_start(self, network: Network) -> None:
+    def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Say in the folder what is run on what."""
-        replace_text(self.folder / RUN_FILE, json.dumps(self._description(network), indent=2) + "\n")
+        description = self._description(network, len(history))
+        replace_text(self.folder / RUN_FILE, json.dumps(description, indent=2) + "\n")
         (self.folder / FAILURE_FILE).unlink(missing_ok=True)
         # a process killed between its two writes leaves a history one epoch short of the checkpoint
-        write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in self.history])
-        if self.diagnostics is not None:
-            self.diagnostics.go_on(network, len(self.history))
+        write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in history])
 
-    def _description(self, network: Network) -> dict[str, Any]:
+    def _description(self, network: Network, n_epochs: int) -> dict[str, Any]:
         """What run.json says: of the first start, and of every later one."""
         environment = {
             "backend": network.backend.name,
@@ -214,17 +217,14 @@ class RunRecorder(Callback):
             "config": self.config.as_dict(),
             "data_sha256": self.data.fingerprint,
         }
-        if not self.history:
+        if n_epochs == 0:
             return head | environment
         earlier = read_run(self.folder).description
-        continued = [*earlier.get("continued", []), {"after_epoch": len(self.history), **environment}]
+        continued = [*earlier.get("continued", []), {"after_epoch": n_epochs, **environment}]
         return earlier | head | {"continued": continued}
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Record the epoch."""
-        self.history.append(record)
-        if self.diagnostics is not None:
-            self.diagnostics.record(network, record.epoch)
         append_line(self.folder / HISTORY_FILE, record.as_dict())
 
 

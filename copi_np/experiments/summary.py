@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
-from copi_np.callbacks import EpochRecord
+from copi_np.callbacks import EpochRecord, best_epoch
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord
@@ -36,6 +36,13 @@ QUANTITIES: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
 """What a history comes to: the last epoch, the best epochs of each split (chosen on that very split, so the best on the
 test set is optimistic), the epochs to 99 % of the peak on the training set, and time."""
 
+SELECTED: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
+    "selected_epoch": best_epoch,
+    "selected_val_accuracy": lambda history: cast(float, history[best_epoch(history) - 1].val_accuracy),
+    "selected_test_accuracy": lambda history: history[best_epoch(history) - 1].test_accuracy,
+}
+"""What the epoch that is best on the validation split comes to, where there is one."""
+
 
 class Statistic(NamedTuple):
     """Mean over seeds, and standard deviation between them (n - 1 in the denominator; None for a single seed)."""
@@ -58,7 +65,8 @@ class Group:
     ----------
     label : str                 the method, and what else tells it from other groups
     config : RunConfig          of the first run
-    runs : tuple of RunRecord   those with as many epochs as the longest, by seed: what statistics are about
+    runs : tuple of RunRecord   those with as many epochs as the longest, or that a validation split has ended, by seed:
+                                what statistics are about
     shorter : tuple of RunRecord
                                 the others: interrupted, or failed
     """
@@ -70,8 +78,13 @@ class Group:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs on record, of each of `runs`."""
-        return len(self.runs[0].history)
+        """Epochs on record of each of `runs`; the fewest, where a validation split has ended them."""
+        return min(map(len, self.histories))
+
+    @property
+    def quantities(self) -> dict[str, Callable[[Sequence[EpochRecord]], float]]:
+        """What there is to say about these histories: `QUANTITIES`, and of runs with a validation split `SELECTED`."""
+        return QUANTITIES | SELECTED if self.config.val_fraction else QUANTITIES
 
     @property
     def histories(self) -> list[list[EpochRecord]]:
@@ -79,13 +92,13 @@ class Group:
         return [run.history for run in self.runs]
 
     def statistic(self, quantity: str) -> Statistic:
-        """A quantity of `QUANTITIES`, over seeds."""
-        return statistic(QUANTITIES[quantity](history) for history in self.histories)
+        """One of `quantities`, over seeds."""
+        return statistic(self.quantities[quantity](history) for history in self.histories)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, ready for JSON: the configuration, the seeds, and every quantity with its value for each."""
         quantities = {}
-        for name, quantity in QUANTITIES.items():
+        for name, quantity in self.quantities.items():
             by_seed = [quantity(history) for history in self.histories]
             quantities[name] = statistic(by_seed)._asdict() | {"by_seed": by_seed}
         config = {name: value for name, value in self.config.as_dict().items() if name not in ("seed", "epochs")}
@@ -98,7 +111,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
         if run.history:
-            kind = replace(run.config, seed=0, epochs=1, dataset=Path(run.config.dataset).stem)
+            kind = replace(run.config, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
             families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
     order = list(METHODS)
     kinds = sorted(families, key=lambda key: (order.index(key[0].method), astuple(key[0]), str(key[1])))
@@ -107,8 +120,8 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     for key, label in zip(kinds, labels, strict=True):
         members = sorted(families[key], key=lambda run: run.config.seed)
         longest = max(len(run.history) for run in members)
-        full = tuple(run for run in members if len(run.history) == longest)
-        shorter = tuple(run for run in members if len(run.history) < longest)
+        full = tuple(run for run in members if len(run.history) == longest or run.ended_early)
+        shorter = tuple(run for run in members if run not in full)
         groups.append(Group(label, full[0].config, full, shorter))
     return groups
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from io import StringIO
 from typing import Final
 
-from copi_np.experiments.summary import QUANTITIES, Group, Statistic
+from copi_np.experiments.summary import Group, Statistic
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -35,11 +35,14 @@ def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
 def csv_of(groups: Sequence[Group]) -> str:
     """A row a group: method, seeds, epochs, and mean and deviation of every quantity; shares from 0 to 1."""
     text = StringIO()
-    names = [f"{name}{suffix}" for name in QUANTITIES for suffix in ("", "_std")]
+    names = dict.fromkeys(name for group in groups for name in group.quantities)
+    columns = [f"{name}{suffix}" for name in names for suffix in ("", "_std")]
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "seeds", "epochs", *names])
+    writer.writerow(["method", "seeds", "epochs", *columns])
     for group in groups:
-        values = [value for name in QUANTITIES for value in group.statistic(name)]
+        values = [
+            value for name in names for value in (group.statistic(name) if name in group.quantities else (None, None))
+        ]
         cells = ["" if value is None else repr(value) for value in values]
         writer.writerow([group.label, len(group.runs), group.n_epochs, *cells])
     return text.getvalue()
@@ -68,6 +71,24 @@ def results_rows(groups: Iterable[Group]) -> list[list[str]]:
             ),
         ]
         for group in groups
+    ]
+
+
+SELECTED_HEADER: Final = ("method", "runs", "val %", "test %", "epoch")
+
+
+def selected_rows(groups: Iterable[Group]) -> list[list[str]]:
+    """The epochs that are best on the validation split, under `SELECTED_HEADER`; of the groups that have one."""
+    return [
+        [
+            group.label,
+            str(len(group.runs)),
+            percent(group.statistic("selected_val_accuracy")),
+            percent(group.statistic("selected_test_accuracy")),
+            plus_minus(group.statistic("selected_epoch"), 1),
+        ]
+        for group in groups
+        if group.config.val_fraction
     ]
 
 

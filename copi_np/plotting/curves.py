@@ -16,7 +16,9 @@ History = Sequence[EpochRecord]
 
 
 def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:
-    """Accuracy and loss by epoch, train dashed and test solid (Figure 2); accuracy from the second epoch on in full.
+    """Accuracy and loss by epoch (Figure 2): train dashed, test solid, and validation, where all have it, dotted.
+
+    Accuracies are shown in full from the second epoch on.
 
     Parameters
     ----------
@@ -32,18 +34,21 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
         figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.3), layout="constrained")
         title_above(figure, title)
         accuracy, loss = figure.subplots(1, 2)
+        curves = {label: _runs(history) for label, history in histories.items()}
+        lines = {"train": "--", "val": ":", "test": "-"}
+        if any(record.val_accuracy is None for runs in curves.values() for run in runs for record in run):
+            del lines["val"]
         lowest = 100.0
-        by_label = {label: _runs(history) for label, history in histories.items()}
-        longest = max(len(runs[0]) for runs in by_label.values())
-        for (label, runs), look in zip(by_label.items(), looks(len(by_label), longest), strict=True):
-            for split, line in (("train", "--"), ("test", "-")):
+        longest = max(len(runs[0]) for runs in curves.values())
+        for (label, runs), look in zip(curves.items(), looks(len(curves), longest), strict=True):
+            for split, line in lines.items():
                 _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
                 name = label if split == "test" else None
                 mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
             # the first epoch, at chance where only R learns, would leave no room for the rest
             lowest = min([lowest, *mean[1:]]) if len(mean) > 1 else 2.0
-        accuracy.plot([], [], "-", color="gray", label="test")
-        accuracy.plot([], [], "--", color="gray", label="train")
+        for split, line in reversed(lines.items()):
+            accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
         accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):

@@ -554,7 +554,7 @@ class Watch(Callback):
     def __init__(self):
         self.accuracy, self.maps = [], []
 
-    def on_start(self, network):
+    def on_start(self, network, history):
         self.maps.append(backend.to_host(network.layers[0].folded()))
 
     def on_epoch(self, network, record):

@@ -457,7 +457,7 @@ from copi_np import Callback
 class UndoMotion(Callback):
     """After every batch, let each layer compute W R as if R had not moved."""
 
-    def on_start(self, network):
+    def on_start(self, network, history):
         self.layers = network.layers
         self.old = [layer.R + 0.0 for layer in network.layers]  # copies
 

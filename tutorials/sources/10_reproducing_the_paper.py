@@ -192,7 +192,7 @@ for name in ("one-idle", "two-idle"):
 
 # %%
 class Keep(Callback):
-    def on_start(self, network):
+    def on_start(self, network, history):
         self.right = []
 
     def on_epoch(self, network, record):

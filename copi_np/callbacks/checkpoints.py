@@ -1,77 +1,19 @@
-"""What is told of training as it goes: records of epochs, callbacks, and checkpoints to go on from."""
+"""Checkpoints as training goes: the latest, to go on from, and the best."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from copi_np.callbacks.base import Callback, EpochRecord, read_record
 from copi_np.checkpoint import Progress, load_progress, save_progress
 from copi_np.errors import DataError, InputError
 from copi_np.network import Network
-from copi_np.reading import check_number, check_numbers
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """What one epoch came to; evaluated after it, on all samples.
-
-    Attributes
-    ----------
-    epoch : int                         counted from 1
-    train_accuracy, test_accuracy : float
-                                        share of samples whose largest output is their class, 0 to 1
-    train_loss, test_loss : float       mean loss of a sample
-    decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
-                                        first `N_MONITORED` training samples
-    seconds : float                     wall-clock time of the epoch, evaluation included
-    """
-
-    epoch: int
-    train_accuracy: float
-    test_accuracy: float
-    train_loss: float
-    test_loss: float
-    decorrelation_loss: list[float]
-    seconds: float
-
-    def as_dict(self) -> dict[str, Any]:
-        """The record as plain values, ready for JSON."""
-        return asdict(self)
-
-
-def read_record(values: dict[str, Any]) -> EpochRecord:
-    """A record out of a file, checked: whoever draws it may rely on its numbers.
-
-    Raises
-    ------
-    TypeError, ValueError       if something is missing, too much, or no finite number
-    """
-    record = EpochRecord(**values)
-    for name, value in vars(record).items():
-        if name == "decorrelation_loss":
-            check_numbers(name, value)
-        else:
-            check_number(name, value)
-    return record
-
-
-class Callback:
-    """Told of what happens in training; override what you need."""
-
-    def on_start(self, network: Network) -> None:
-        """Called once everything is checked, before the first batch."""
-
-    def on_batch(self, batch: int, n_batches: int) -> None:
-        """Called after each batch, counted from 1 in every epoch."""
-
-    def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Called after each epoch, once it is evaluated."""
 
 
 class CheckpointWriter(Callback):

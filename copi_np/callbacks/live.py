@@ -1,0 +1,66 @@
+"""Learning curves that grow in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+from copi_np.callbacks.base import Callback, EpochRecord
+from copi_np.errors import InputError
+from copi_np.network import Network
+
+
+class LivePlot(Callback):
+    """Draws the learning curves anew after each epoch, in the output of the notebook's cell.
+
+    Parameters
+    ----------
+    label : str         of the network, in the legend
+    title : str, optional
+
+    Raises
+    ------
+    InputError          from `fit`, where there is no notebook to draw in
+    """
+
+    def __init__(self, label: str = "network", title: str | None = None) -> None:
+        self.label = label
+        self.title = title
+        self.history: list[EpochRecord] = []
+        self._display: Any = None
+
+    def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
+        """Draw the epochs that are done already."""
+        if not _in_notebook():
+            raise InputError("LivePlot draws in a Jupyter notebook: elsewhere, plot what fit returns")
+        self.history = list(history)
+        self._display = None  # a second training has a picture of its own
+        if history:
+            self._draw()
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Draw the epoch."""
+        self.history.append(record)
+        self._draw()
+
+    def _draw(self) -> None:
+        from IPython.display import Image, display
+
+        from copi_np.plotting import learning_curves  # brings matplotlib
+
+        file = BytesIO()
+        learning_curves({self.label: self.history}, self.title).savefig(file, format="png")
+        picture = Image(data=file.getvalue())
+        if self._display is None:
+            self._display = display(picture, display_id=True)
+        else:
+            self._display.update(picture)
+
+
+def _in_notebook() -> bool:
+    try:
+        from IPython import get_ipython
+    except ImportError:
+        return False
+    return hasattr(get_ipython(), "kernel")

@@ -1,0 +1,125 @@
+"""Histories for other programs: a table of comma-separated values, and TensorBoard."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Iterable, Sequence
+from io import StringIO
+from pathlib import Path
+from typing import Any, Self
+
+from copi_np.callbacks.base import Callback, EpochRecord
+from copi_np.errors import InputError, cannot_write
+from copi_np.files import check_free, replace_file
+from copi_np.network import Network
+
+
+def flat_record(record: EpochRecord) -> dict[str, float]:
+    """A record as single numbers: of each layer's decorrelation loss, "decorrelation_loss_0", .. ."""
+    values = record.as_dict()
+    by_layer = values.pop("decorrelation_loss")
+    return values | {f"decorrelation_loss_{k}": value for k, value in enumerate(by_layer)}
+
+
+class CSVLog(Callback):
+    """Writes a table of comma-separated values, a row an epoch, which spreadsheets and R read.
+
+    Parameters
+    ----------
+    path : path         the file; when training goes on, it is written again with all epochs
+
+    Raises
+    ------
+    InputError          from `fit`, if there is such a file before the first epoch
+    DataError           if it cannot be written
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+
+    def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
+        """Write the epochs that are done already."""
+        if not history:
+            check_free(self.path)
+            return
+        text = _rows(map(flat_record, history), header=True)
+        replace_file(self.path, lambda file: file.write(text.encode()))
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Add a row."""
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as file:
+                file.write(_rows([flat_record(record)], header=record.epoch == 1))
+        except OSError as error:
+            raise cannot_write(self.path, error) from error
+
+
+def _rows(records: Iterable[dict[str, float]], *, header: bool) -> str:
+    text = StringIO()
+    records = list(records)
+    writer = csv.DictWriter(text, records[0], lineterminator="\n")
+    if header:
+        writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue()
+
+
+class TensorBoardLog(Callback):
+    """Writes the history for TensorBoard (extra ``tensorboard``); use it in a ``with`` statement.
+
+    ``tensorboard --logdir FOLDER`` shows it, and several folders below one side by side.
+
+    Parameters
+    ----------
+    folder : path       of this run, made if need be; when training goes on, its later epochs replace those that were
+                        written before the interruption
+
+    Raises
+    ------
+    InputError          if tensorboardX is not installed
+    """
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        try:
+            import tensorboardX  # noqa: F401  # imported when it is needed; here, to fail before training
+        except ImportError as error:
+            raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from error
+        self.folder = Path(folder)
+        self._writer: Any = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+    def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
+        """Open the file, from which TensorBoard drops what is newer than the history."""
+        from tensorboardX import SummaryWriter
+
+        try:
+            # the suffix, since a second writer in the same second would take the first one's file
+            self._writer = SummaryWriter(
+                str(self.folder),
+                purge_step=len(history) + 1 if history else None,
+                filename_suffix=f".from{len(history) + 1}",
+            )
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
+
+    def on_epoch(self, network: Network, record: EpochRecord) -> None:
+        """Write the numbers of an epoch: "accuracy/train", "loss/test", "decorrelation_loss/layer_0", .. ."""
+        for name, value in flat_record(record).items():
+            if name != "epoch":
+                self._writer.add_scalar(_tag(name), value, record.epoch)
+        self._writer.flush()
+
+
+def _tag(name: str) -> str:
+    """TensorBoard puts what stands before the slash above one group of panels."""
+    head, _, tail = name.rpartition("_")
+    if head == "decorrelation_loss":
+        return f"{head}/layer_{tail}"
+    return f"{tail}/{head}" if head else name

@@ -1,0 +1,52 @@
+"""A validation split, taken from the samples to train on."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from copi_np.checks import check_rng
+from copi_np.datasets.dataset import Dataset, Split
+from copi_np.errors import InputError, shown
+
+
+def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Dataset:
+    """Take a validation split from the training samples: the same share of every class, rounded.
+
+    Parameters
+    ----------
+    data : Dataset
+    fraction : float                of the training samples, between 0 and 1
+    rng : numpy.random.Generator    chooses them
+
+    Returns
+    -------
+    data : Dataset                  with the same test split; the samples are in the order in which they were
+
+    Raises
+    ------
+    InputError                      if the fraction is out of range, or comes to no sample or to all of a class; or if
+                                    the data have a validation split already
+    """
+    check_rng(rng)
+    if data.validation is not None:
+        raise InputError(f"data set {data.name!r} has a validation split already: use it")
+    if not (isinstance(fraction, (int, float, np.floating)) and 0 < fraction < 1):
+        raise InputError(f"the fraction to hold out must be between 0 and 1, e.g. 0.1, got {shown(fraction)}")
+    inputs, labels = data.train
+    order = rng.permutation(len(labels))
+    held_out = np.zeros(len(labels), bool)
+    for label in np.unique(labels):
+        members = order[labels[order] == label]
+        n_held_out = round(fraction * len(members))
+        if n_held_out == len(members):
+            raise InputError(f"to hold out {fraction} of {data.name!r} leaves nothing of class {label}: lower it")
+        held_out[members[:n_held_out]] = True
+    if not held_out.any():
+        raise InputError(f"{fraction} of each class of {data.name!r} is less than a sample: raise it")
+    return replace(
+        data,
+        train=Split(inputs[~held_out], labels[~held_out]),
+        validation=Split(inputs[held_out], labels[held_out]),
+    )
