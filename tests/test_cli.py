@@ -64,8 +64,8 @@ def tree(folder):
 
 WHAT_TO_DO = re.compile(
     r"did you mean|known: |must be|see 'copi-np [\w ]*--help'|"
-    r"\b(change|check|choose|correct|convert|copy|delete|give|hold|install|leave out|make|move|number|remove|save|say|scale|"
-    r"store|write)\b"
+    r"\b(change|check|choose|correct|convert|copy|delete|give|hold|install|leave out|make|move|number|"
+    r"raise|remove|save|say|scale|store|write)\b"
 )
 
 
