@@ -61,6 +61,27 @@ def test_the_step_in_place_is_the_pure_rule(rule, decorrelation, dtype, data, et
         np.testing.assert_array_equal(argument, original)
 
 
+@pytest.mark.parametrize("decorrelation", [*FORMS, None])
+@given(forward=forward_passes(st.just(np.float64)), seed=SEEDS)
+def test_a_product_that_came_along_on_the_way_back_is_not_made_again(decorrelation, forward, seed):
+    """The same step with it and without; only the matrix form has any use for it."""
+    W, x, a, delta = forward
+    R = np.random.default_rng(seed).normal(size=(W.shape[1], W.shape[1]))
+    moved = []
+    for comes_along in (False, True):
+        layer = make_layer(W, decorrelation=decorrelation)
+        layer.R = R
+        _, x_R = layer.backward(delta, x)
+        assert (x_R is not None) == (decorrelation == "matrix")
+        layer.step(x, a, delta, 0.1, 0.2, x_R if comes_along else None)
+        moved.append(layer.R)
+    assert_near(moved[1], moved[0], 100 * (1 + np.max(np.abs(x)) ** 2))
+    if decorrelation == "matrix":
+        layer.R = R
+        layer.step(x, a, delta, 0.1, 0.2, np.zeros_like(x))  # taken at its word
+        assert_near(layer.R, R * (1 + 0.2 * np.mean(x**2, axis=0))[:, None], 100 * (1 + np.max(np.abs(x)) ** 2))
+
+
 @pytest.mark.parametrize("decorrelation", FORMS)
 @given(forward=forward_passes(), eta_R=RATES)
 def test_lateral_weights_start_as_the_identity(decorrelation, forward, eta_R):
@@ -167,11 +188,13 @@ def test_passes_go_through_R_then_W(forward, activation, seed):
     layer = make_layer(W, activation=activation)
     layer.R = R
     x, a, out = layer.forward(y)
+    carried, x_R = layer.backward(delta, x)
     for n, sample in enumerate(y):
         assert_near(x[n], R @ sample, 100)
         assert_near(a[n], W @ (R @ sample), 500)
         assert_near(out[n], oracles.F[activation](a[n]), 100)
-        assert_near(layer.backward(delta, x)[0][n], R.T @ (W.T @ delta[n]), 500)
+        assert_near(carried[n], R.T @ (W.T @ delta[n]), 500)
+        assert_near(x_R[n], R.T @ x[n], 500)
     assert_near(layer.folded(), W @ R, 100)
 
 

@@ -42,12 +42,13 @@ COPI = "mean_outer(z, x) - W * mean_square(x)"
 COPI_DECAY = "W *= 1 - eta_W * power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
+X_R = "    if x_R is None:\n        x_R = R.rows_times(x)\n"
 MATRIX_DECAY = "    R.scale_rows(1 + eta_R * power)\n"
 LOCAL_DECAY = "    stored = R.array()\n    stored *= 1 + eta_R * power\n"
 MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
 W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
-R_MOVES = "self.lateral_step(self._R, x, power, eta_R)"
+R_MOVES = "self.lateral_step(self._R, x, power, eta_R, x_R)"
 MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
@@ -59,9 +60,10 @@ INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
 SIGNALS = """        if eta_W != 0:
             deltas = self.error_signals(trace, targets, delta_scale)
 """
-UPDATES = """        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, eta_R)
+UPDATES = """        for layer, x, a, x_R, delta in zip(self.layers, trace.x, trace.a, trace.x_R, deltas, strict=True):
+            layer.step(x, a, delta, eta_W, eta_R, x_R)
 """
+HALVES = "both[:batch_size, :], both[batch_size:, :]"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
 SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
 
@@ -157,13 +159,13 @@ BUGS = [
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
-    Bug(
-        "backward: R left out",
-        "layer.py",
-        "return carried if self._R is None else self._R.rows_times(carried)",
-        "return carried",
-    ),
+    Bug("backward: transposed R", "layer.py", "self._R.rows_times(self", "self._R.times_rows(self"),
+    Bug("backward: transposed R, local", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
+    Bug("backward: R left out", "layer.py", HALVES, "carried, both[batch_size:, :]"),
+    Bug("backward: R left out, local", "layer.py", "return self._R.rows_times(carried), None", "return carried, None"),
+    Bug("backward: the halves swapped", "layer.py", HALVES, "both[batch_size:, :], both[:batch_size, :]"),
+    Bug("backward: the signal for x R", "layer.py", HALVES, "both[:batch_size, :], both[:batch_size, :]"),
+    Bug("backward: x R of another layer", "error_signals.py", "trace.x_R[k + 1] = layers", "trace.x_R[k] = layers"),
     Bug(
         "backward: transposed W",
         "layer.py",
@@ -193,8 +195,8 @@ BUGS = [
     Bug(
         "decorrelation in place: R moved before x R",
         "optimizers.py",
-        "    x_R = R.rows_times(x)\n" + MATRIX_DECAY,
-        MATRIX_DECAY + "    x_R = R.rows_times(x)\n",
+        X_R + MATRIX_DECAY,
+        MATRIX_DECAY + X_R,
     ),
     Bug(
         "decorrelation in place, local: axis",
@@ -277,8 +279,8 @@ BUGS = [
     Bug(
         "step sizes: the two swapped",
         "network.py",
-        "layer.step(x, a, delta, eta_W, eta_R)",
-        "layer.step(x, a, delta, eta_R, eta_W)",
+        "layer.step(x, a, delta, eta_W, eta_R, x_R)",
+        "layer.step(x, a, delta, eta_R, eta_W, x_R)",
     ),
     Bug(
         "step sizes: scale in the step",
