@@ -25,7 +25,7 @@ from copi_np.benchmark import ETA, candidates, measure, products_of_step, ratio
 from copi_np.environment import blas, blas_threads, versions
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import replace_text
-from copi_np.plotting.style import STYLE
+from copi_np.plotting import FIGURE_WIDTH, STYLE, legend_below, save_figure
 from copi_np.scaled import ScaledRows
 
 WIDTHS = (128, 256, 512, 1024, 2048, 4096)
@@ -103,7 +103,7 @@ def timed_branches(rounds: int) -> dict[str, float]:
 def draw(record: dict[str, Any]) -> Figure:
     """Milliseconds of a step and of its products, by width, batch and depth."""
     with rc_context(STYLE):
-        figure = Figure(figsize=(10, 4), layout="constrained")
+        figure = Figure(figsize=(FIGURE_WIDTH, 4), layout="constrained")
         for axes, name in zip(figure.subplots(1, 3), ("width", "batch", "depth"), strict=True):
             for method, marker in zip(METHODS_TIMED, "os", strict=True):
                 rows = [row for row in record["steps"] if row["varied"] == name and row["method"] == method]
@@ -115,10 +115,10 @@ def draw(record: dict[str, Any]) -> Figure:
             axes.set(xlabel={"width": "units a layer", "batch": "batch", "depth": "layers"}[name])
             if name != "depth":
                 axes.set(xscale="log", yscale="log", xticks=values, xticklabels=list(map(str, values)))
-                axes.tick_params(axis="x", rotation=45)
+                axes.tick_params(axis="x", rotation=90)
                 axes.minorticks_off()
         figure.axes[0].set_ylabel("milliseconds a step")
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
+        legend_below(figure, *figure.axes[0].get_legend_handles_labels())
     return figure
 
 
@@ -135,7 +135,7 @@ def main(file: Path, threads: int, rounds: int) -> None:
         record["leaky ReLU"] = timed_branches(rounds)
     file.parent.mkdir(parents=True, exist_ok=True)
     replace_text(file, json.dumps(record, indent=1) + "\n")
-    draw(record).savefig(file.with_suffix(".png"))
+    save_figure(draw(record), file.with_suffix(".png"))
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from copi_np.backend import CuPyBackend, why_no_gpu
 from copi_np.datasets import DATASETS, cache_dir, find_dataset
@@ -12,22 +13,48 @@ from copi_np.environment import blas, n_cores, versions
 from copi_np.errors import list_names
 
 
-def report(data_dir: Path | None = None) -> str:
-    """Versions, BLAS and threads, whether a GPU works and if not why, data sets at hand; a line each."""
-    lines = [f"{name:20}{version}" for name, version in versions().items()]
-    lines.append(f"{'BLAS':20}{blas()}; {n_cores()} cores; copi-np uses one thread unless told --threads")
+def examine(data_dir: Path | None = None) -> dict[str, Any]:
+    """Versions, BLAS and cores, whether a GPU works and if not why, and data sets at hand; ready for JSON."""
     reason = why_no_gpu()
-    lines.append(f"{'GPU':20}{'works: ' + CuPyBackend().describe() if reason is None else 'no: ' + reason}")
-    lines.append(f"{'backend auto':20}{'cupy' if reason is None else 'numpy'}")
-    lines.append(f"{'cache':20}{cache_dir()}")
-    if folder := os.environ.get(DATA_VARIABLE):
-        lines.append(f"{DATA_VARIABLE:20}{folder}{'' if Path(folder).is_dir() else ' (there is no such folder)'}")
-    lines.extend(f"{'data ' + name:20}{_presence(name, data_dir)}" for name in DATASETS)
-    return "\n".join(lines)
+    found = {name: find_dataset(name, data_dir) for name in DATASETS}
+    return {
+        "versions": versions(),
+        "blas": blas(),
+        "cores": n_cores(),
+        "gpu": CuPyBackend().describe() if reason is None else None,
+        "why_no_gpu": reason,
+        "backend_auto": "cupy" if reason is None else "numpy",
+        "cache": str(cache_dir()),
+        "data_folder": os.environ.get(DATA_VARIABLE) or None,
+        "data": {
+            name: {"folders": [str(folder) for folder in files.folders], "missing": list(files.missing)}
+            for name, files in found.items()
+        },
+    }
 
 
-def _presence(name: str, data_dir: Path | None) -> str:
-    found = find_dataset(name, data_dir)
-    if found.complete:
-        return "present in " + list_names(str(folder) for folder in found.folders)
-    return f"not here; downloaded when first used ({list_names(found.missing)})"
+def report(data_dir: Path | None = None) -> str:
+    """What `examine` finds, a line each."""
+    return describe(examine(data_dir))
+
+
+def describe(found: dict[str, Any]) -> str:
+    """What `examine` has found, a line each."""
+    reason, folder = found["why_no_gpu"], found["data_folder"]
+    lines = {
+        **found["versions"],
+        "BLAS": f"{found['blas']}; {found['cores']} cores; copi-np uses one thread unless told --threads",
+        "GPU": f"works: {found['gpu']}" if reason is None else f"no: {reason}",
+        "backend auto": found["backend_auto"],
+        "cache": found["cache"],
+    }
+    if folder:
+        lines[DATA_VARIABLE] = f"{folder}{'' if Path(folder).is_dir() else ' (there is no such folder)'}"
+    lines |= {f"data {name}": _presence(**files) for name, files in found["data"].items()}
+    return "\n".join(f"{name:20}{text}" for name, text in lines.items())
+
+
+def _presence(folders: list[str], missing: list[str]) -> str:
+    if not missing:
+        return f"present in {list_names(folders)}"
+    return f"not here; downloaded when first used ({list_names(missing)})"

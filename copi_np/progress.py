@@ -3,10 +3,26 @@
 from __future__ import annotations
 
 import sys
-from typing import Any, Self
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any, Final, Self
 
 from copi_np.callbacks import Callback, EpochRecord
 from copi_np.network import Network
+
+SHOWN: Final = ContextVar("SHOWN", default=True)
+"""Whether bars are shown: those of downloads are too deep down to be told one by one."""
+
+
+@contextmanager
+def no_bars() -> Iterator[None]:
+    """Show no bars inside a ``with`` statement."""
+    token = SHOWN.set(False)
+    try:
+        yield
+    finally:
+        SHOWN.reset(token)
 
 
 class Bar(Callback):
@@ -27,6 +43,8 @@ class Bar(Callback):
 
     def advance(self, n_epochs: float) -> None:
         """Move the bar on, by a part of an epoch or more."""
+        if not SHOWN.get():
+            return
         if self._bar is None:
             from tqdm import tqdm
 

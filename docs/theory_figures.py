@@ -23,7 +23,7 @@ from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.datasets import as_float, one_hot
 from copi_np.environment import blas_threads, versions
 from copi_np.optimizers import CopiStep, SgdStep
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, FIGURE_WIDTH, STYLE, looks, save_figure
 from copi_np.rules import (
     copi_update,
     decorrelate,
@@ -65,7 +65,7 @@ def batch_of(sigma: Array) -> Array:
 
 def axes_of(n: int) -> tuple[Figure, list[Any]]:
     """A figure of n panels side by side."""
-    figure = Figure(figsize=(4.2 * n, 3.4), layout="constrained")
+    figure = Figure(figsize=(min(4.2 * n, FIGURE_WIDTH), 3.4), layout="constrained")
     return figure, list(figure.subplots(1, n, squeeze=False)[0])
 
 
@@ -77,19 +77,19 @@ def copi_versus_sgd() -> tuple[Figure, Measured]:
     figure, (axes,) = axes_of(1)
     strengths = np.linspace(0, 1, 11)
     rng = np.random.default_rng(0)
-    for seed, colour in zip(range(3), COLOURS, strict=False):
+    for seed, look in enumerate(looks(3)):
         sigma, W, delta = random_sigma(seed, 6), rng.normal(size=(4, 6)), rng.normal(size=(6, 4))
         distances = []
         for t in strengths:
             x = batch_of(np.diag(np.diag(sigma)) + t * off_diagonal(sigma))
             copi = copi_update(W, x, target_state(transform(W, x), delta))
             distances.append(np.linalg.norm(copi - sgd_update(x, delta)))
-        axes.plot(strengths, distances, "o-", color=colour, label=f"$\\Sigma$ {seed + 1}")
+        axes.plot(strengths, distances, **look, label=f"$\\Sigma$ {seed + 1}")
     axes.set(
         xlabel="correlation $t$,  $C = $ diag $ + t$ off",
         ylabel=r"$\|\Delta W_{\rm copi} - \Delta W_{\rm sgd}\|$",
     )
-    axes.legend(frameon=False)
+    axes.legend()
     return figure, {}
 
 
@@ -121,7 +121,7 @@ def cancellation() -> tuple[Figure, Measured]:
     y, delta = rng.normal(size=(20, 5)) @ rng.normal(size=(5, 5)) / 2, rng.normal(size=(20, 4))
     W, R = rng.normal(size=(4, 5)), np.eye(5) + 0.2 * rng.normal(size=(5, 5))
     steps, measured = np.logspace(-5, -1, 9), {}
-    for (name, rules), colour in zip(RULES.items(), COLOURS, strict=False):
+    for (name, rules), look in zip(RULES.items(), looks(len(RULES)), strict=True):
         residuals = []
         for eta in steps:
             layer = make_layer(W, R, rules)
@@ -129,18 +129,18 @@ def cancellation() -> tuple[Figure, Measured]:
             layer.step(x, a, delta, eta, eta)
             residuals.append(np.linalg.norm(layer.folded() - W @ R - eta * (delta.T @ x / len(y)) @ R))
         order = np.polyfit(np.log(steps[:5]), np.log(residuals[:5]), 1)[0]
-        one_step.loglog(steps, residuals, "o-", color=colour, label=f"{name}: order {order:.2f}")
+        one_step.loglog(steps, residuals, **look, label=f"{name}: order {order:.2f}")
         layer, drift = make_layer(W, np.eye(5), rules), [0.0]
         for _ in range(1500):
             x, a, _ = layer.forward(y)
             layer.step(x, a, np.zeros_like(a), 1e-3, 1e-3)
             drift.append(100 * float(np.linalg.norm(layer.folded() - W) / np.linalg.norm(W)))
-        way.plot(drift, color=colour, label=name)
+        way.plot(drift, **look | {"markevery": 250}, label=name)
         measured[name] = {"order of the residual": order, "drift in per cent": drift[-1]}
-    one_step.set(xlabel=r"step size $\eta$", ylabel=r"$\|\Delta(WR) - \eta\, G R\|$")
+    one_step.set(xlabel=r"step size $\eta$", ylabel=r"$\|\Delta(WR) - \eta\, G R\|$", ylim=(None, 1e4))
     way.set(xlabel=r"steps of decorrelation alone, $\eta = 10^{-3}$", ylabel=r"drift of $WR$ (%)", yscale="log")
-    for axes in (one_step, way):
-        axes.legend(frameon=False)
+    one_step.legend(loc="upper left")
+    way.legend()
     return figure, measured
 
 
@@ -161,14 +161,14 @@ def symmetry() -> tuple[Figure, Measured]:
     """Theorem 3: where the asymmetry of R settles, against the step size, and over random matrices."""
     figure, (by_step, histogram) = axes_of(2)
     shares = np.array([0.02, 0.05, 0.1, 0.2, 0.5])
-    for seed in range(6):
+    for seed, look in enumerate(looks(6)):
         sigma = random_sigma(seed, 3 + seed)
         values = [asymmetry(settled(sigma, share / np.trace(sigma))[0]) for share in shares]
-        by_step.plot(shares, values, "o-", color=COLOURS[seed], label=f"n = {3 + seed}")
+        by_step.plot(shares, values, **look, label=f"n = {3 + seed}")
     by_step.set(
         xlabel=r"step size $\eta\,$tr$\,\Sigma$", ylabel=r"$\|R - R^T\| / \|R\|$", xlim=(0, None), ylim=(0, 0.18)
     )
-    by_step.legend(frameon=False, ncols=3)
+    by_step.legend(ncols=3)
     values = np.array([asymmetry(settled(sigma, 0.5 / np.trace(sigma))[0]) for sigma in trials()])
     histogram.hist(values, bins=30, color=COLOURS[0])
     histogram.set(xlabel=r"$\|R - R^T\| / \|R\|$ once decorrelated", ylabel=f"of {len(values)} random $\\Sigma$")
@@ -190,15 +190,17 @@ def convergence() -> tuple[Figure, Measured]:
             share = moments[:, i, i] / moments[0, i, i]
             variances.semilogx(1 + np.arange(len(share)), share, style, color=colour, label=name if i == 0 else None)
         defect.semilogy([hadamard_defect(C) for C in moments], style, color=COLOURS[0], label=name)
-    for eta, colour in zip((0.1, 0.05, 0.025), COLOURS, strict=False):
+    for eta, look in zip((0.1, 0.05, 0.025), looks(3), strict=True):
         path = islice(decorrelation_path(batch_of(sigma), eta, 1000), 0, round(20 / eta) + 1)
         values = [np.linalg.slogdet(R)[1] for R in path]
-        volume.plot(eta * np.arange(len(values)), values, color=colour, label=rf"$\eta$ = {eta}")
-    variances.set(xlabel=r"1 + steps, $\eta = 0.05$", ylabel="variances $C_{ii}$, in shares of their start")
+        volume.plot(eta * np.arange(len(values)), values, **look | {"markevery": 0.2}, label=rf"$\eta$ = {eta}")
+    variances.set(
+        xlabel=r"1 + steps, $\eta = 0.05$", ylabel="variances $C_{ii}$, in shares of their start", ylim=(0, 1.4)
+    )
     defect.set(xlabel=r"steps, $\eta = 0.05$", ylabel="Hadamard defect (nats)")
     volume.set(xlabel=r"time, $\eta \times$ steps", ylabel=r"$\log|\det R|$", ylim=(None, 0.02))
     for axes in (variances, defect, volume):
-        axes.legend(frameon=False)
+        axes.legend()
     return figure, {name: counted(update) for name, update in FORMS.items()}
 
 
@@ -222,9 +224,9 @@ def step_size() -> tuple[Figure, Measured]:
     etas = np.linspace(0.02, 0.8, 14)
     after = np.array([list(decorrelation_path(batch_of(sigma), eta, 1))[-1] for eta in etas])
     moments = after @ sigma @ after.transpose(0, 2, 1)
-    for (i, j), colour in zip(pairs, COLOURS, strict=False):
-        factors.plot(etas, moments[:, i, j] / sigma[i, j], "o", color=colour, label=f"variances {D[i]:g}, {D[j]:g}")
-        factors.plot(etas, 1 - etas * (D[i] + D[j]), color=colour)
+    for (i, j), look in zip(pairs, looks(len(pairs)), strict=True):
+        factors.plot(etas, moments[:, i, j] / sigma[i, j], **look, linestyle="", label=f"variances {D[i]:g}, {D[j]:g}")
+        factors.plot(etas, 1 - etas * (D[i] + D[j]), color=look["color"])
     factors.axhline(-1, color="gray", linestyle=":")
     factors.axvline(2 / 3, color="gray", linestyle=":", label="bound, 2 / (2 + 1)")
     factors.set(xlabel=r"step size $\eta$", ylabel="factor of $C_{ij}$ in one step", ylim=(-3.2, 1.1))
@@ -236,8 +238,8 @@ def step_size() -> tuple[Figure, Measured]:
     total.plot(path[:, 0, 0] + path[:, 1, 1], color=COLOURS[0])
     total.axhline(2 / eta, color="gray", linestyle=":", label=r"$2 / \eta$")
     total.set(xlabel="steps, 5 % above the bound", ylabel="$C_{11} + C_{22}$")
-    factors.legend(frameon=False, loc="lower left")
-    total.legend(frameon=False)
+    factors.legend(loc="lower left")
+    total.legend()
     return figure, {"largest covariance above the bound": np.max(np.abs(path[:, 0, 1]))}
 
 
@@ -254,11 +256,11 @@ def similarity() -> tuple[Figure, Measured]:
         sigma = np.diag(D) + size * E
         R, moments = settled(sigma, 0.2)
         losses.append(1 - np.diag(R @ np.linalg.inv(zca(sigma))) / np.sqrt(np.diag(moments[-1])))
-    for i, loss in enumerate(np.array(losses).T):
-        order.loglog(sizes, loss, "o-", color=COLOURS[i], label=f"variance {D[i]}")
+    for i, (loss, look) in enumerate(zip(np.array(losses).T, looks(len(D)), strict=True)):
+        order.loglog(sizes, loss, **look, label=f"variance {D[i]}")
     order.loglog(sizes, 0.03 * sizes**2, ":", color="gray", label="order 2")
-    order.set(xlabel=r"correlation $\epsilon$", ylabel="1 - similarity to ZCA")
-    order.legend(frameon=False)
+    order.set(xlabel=r"correlation $\epsilon$", ylabel="1 - similarity to ZCA", ylim=(None, 1))
+    order.legend()
 
     images = as_float(load_dataset("mnist-5k").train.inputs, "float64")
     images = images[:, np.mean(images**2, axis=0) > 1e-3]
@@ -273,7 +275,7 @@ def similarity() -> tuple[Figure, Measured]:
         histogram.hist(values, bins=np.linspace(-0.3, 1, 66), color=colour, alpha=0.7, label=name)
         measured[name] = {"median": np.median(values), "min": np.min(values)}
     histogram.set(xlabel="correlation with the ZCA pixel", ylabel=f"of {len(R)} pixels of mnist-5k")
-    histogram.legend(frameon=False)
+    histogram.legend()
     return figure, measured | {"pixels": len(R)}
 
 
@@ -284,17 +286,17 @@ def fixed_point() -> tuple[Figure, Measured]:
     y, D = batch_of(random_sigma(3, 5)), rng.normal(size=(3, 5))
     *_, R = decorrelation_path(y, 0.2, 3000)
     measured = {}
-    for (name, x), colour in zip({"correlated": y, "decorrelated": decorrelate(R, y)}.items(), COLOURS, strict=False):
+    for (name, x), look in zip({"correlated": y, "decorrelated": decorrelate(R, y)}.items(), looks(2), strict=True):
         W, z, distances = np.zeros_like(D), transform(D, x), []
         for _ in range(1400):
             distances.append(np.linalg.norm(W - D) / np.linalg.norm(D))
             W = W + 0.2 * copi_update(W, x, z)
-        axes.semilogy(distances, color=colour, label=f"{name} inputs")
+        axes.semilogy(distances, **look | {"markevery": 200}, label=f"{name} inputs")
         rest = np.linalg.norm(linear_map(x, z) - D) / np.linalg.norm(D)
-        axes.axhline(rest, color=colour, linestyle=":")
+        axes.axhline(rest, color=look["color"], linestyle=":")
         measured[name] = {"relative error of the fixed point": rest}
     axes.set(xlabel=r"steps, $\eta = 0.2$", ylabel=r"$\|W - D\| / \|D\|$", ylim=(1e-7, 3))
-    axes.legend(frameon=False)
+    axes.legend()
     return figure, measured
 
 
@@ -317,12 +319,12 @@ def alignment() -> tuple[Figure, Measured]:
     batch = as_float(data.test.inputs, "float32"), one_hot(data.test.labels, 10, "float32")
     schedule = Schedule(1e-3, 1e-3, first_epochs=1, first_eta_W=0.0, first_eta_R=1e-3, delta_scale=100)
     measured: Measured = {}
-    for kind, colour in zip(("fa", "dfa", "dtp"), COLOURS, strict=False):
+    for kind, look in zip(("fa", "dfa", "dtp"), looks(3), strict=True):
         network = Network([784, 100, 100, 10], rng=np.random.default_rng(0), error_signal=kind)
         angles = Angles(network, *batch)
         fit(network, data, epochs=10, schedule=schedule, rng=np.random.default_rng(1), callbacks=[angles])
         for k, axes in enumerate(panels):
-            axes.plot([row[k] for row in angles.rows], "o-", color=colour, label=kind.upper())
+            axes.plot([row[k] for row in angles.rows], **look, label=kind.upper())
         measured[kind] = {
             "before": angles.rows[0],
             "after 2 epochs": angles.rows[2],
@@ -332,7 +334,7 @@ def alignment() -> tuple[Figure, Measured]:
         axes.axhline(90, color="gray", linestyle=":")
         axes.set(xlabel="epoch (R alone in the first)", ylabel="angle to BP (degrees)", title=f"hidden layer {k + 1}")
         axes.set(ylim=(45, 95))
-        axes.legend(frameon=False)
+        axes.legend()
     return figure, measured
 
 
@@ -364,7 +366,7 @@ def main() -> None:
     for name, draw in FIGURES.items():
         with rc_context(STYLE), blas_threads(1):  # the last digits depend on the number of threads
             figure, measured = draw()
-        figure.savefig(FOLDER / f"{name}.png", metadata={"Software": None})
+        save_figure(figure, FOLDER / f"{name}.png")
         record[name] = rounded(measured)
         print(name, record[name])
     (FOLDER / "theory.json").write_text(json.dumps(record, indent=1) + "\n")

@@ -348,6 +348,7 @@ def test_a_campaign_that_is_asked_to_stop_says_how_it_can_go_on(tmp_path, data):
     assert process.returncode == 143
     assert output == ""
     assert errors.splitlines()[-1].startswith("Error: stopped by SIGTERM")
+    assert errors.endswith("; the same command goes on from there\n")
     json.loads((run_folder(tmp_path, *first_run(data)) / "history.jsonl").read_text().splitlines()[0])
 
 
@@ -384,7 +385,8 @@ def test_figure_3_is_reproduced_and_reported_from_records_alone(tmp_path, images
     files = ["table.md", "summary.json", "fig2.png", "fig3a.png", "fig3b.png", "fig3c.png"]
     pictures = [path.name for path in out.glob("diagnostics-copi-bp_seed0_*.png")]
     assert len(pictures) == 1
-    assert result.stdout.splitlines()[-1] == "Written: " + ", ".join(str(out / name) for name in [*files, *pictures])
+    written = [f"  {out / name}" for name in [*files, *pictures]]
+    assert result.stdout.splitlines()[-1 - len(written) :] == ["Written:", *written]
     table = (out / "table.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\d) \| (as trained|formula|least squares) \| ([\d.]+) ± ([\d.]+) \|", table, re.MULTILINE)
     assert [row[:2] for row in rows] == [

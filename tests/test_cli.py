@@ -50,7 +50,7 @@ def save(path, **arrays):
 
 
 def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
 
 
 def train(*arguments, data="tiny.npz", out="run"):
@@ -62,11 +62,19 @@ def tree(folder):
     return {str(path): path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
 
+WHAT_TO_DO = re.compile(
+    r"did you mean|known: |must be|see 'copi-np [\w ]*--help'|"
+    r"\b(change|check|choose|correct|convert|copy|delete|give|hold|install|leave out|make|move|number|"
+    r"raise|remove|save|say|scale|store|write)\b"
+)
+
+
 def assert_one_line(stderr):
     assert stderr.startswith("Error: ")
     assert stderr.endswith("\n")
     assert stderr.count("\n") == 1
     assert "\r" not in stderr
+    assert WHAT_TO_DO.search(stderr)
 
 
 def assert_refused(result, *words):
@@ -92,8 +100,8 @@ def test_training_prints_the_result_and_shows_progress_apart(place):
         "run.json",
     ]
     last = json.loads((place / "run" / "history.jsonl").read_text().splitlines()[-1])
-    assert result.stdout.count("\n") == 1
-    for word in ("bp-decor", "tiny.npz", "epoch 2", f"train {100 * last['train_accuracy']:.2f} %", "run"):
+    assert result.stdout.splitlines()[1:] == ["Records in run"]
+    for word in ("bp-decor", "tiny.npz", "epoch 2", f"train {100 * last['train_accuracy']:.2f} %"):
         assert word in result.stdout
     assert f"test {100 * last['test_accuracy']:.2f} %" in result.stdout
     assert "BP + decorrelation" in result.stderr
@@ -146,7 +154,7 @@ def test_a_validation_split_keeps_the_best_network_and_may_end_the_run(place):
     assert len(lines) == max(best["epoch"], 1) + 2 < 30
     assert re.search(
         rf"best on validation, epoch {best['epoch']}: val {100 * best['val_accuracy']:.2f} %, "
-        rf"test {100 * best['test_accuracy']:.2f} % \(network in run/best.npz\)",
+        rf"test {100 * best['test_accuracy']:.2f} %\nNetwork in run/best.npz\n",
         result.stdout,
     )
     assert load_network(place / "run" / "best.npz")[1] == best
@@ -206,7 +214,7 @@ def test_doctor_reports_the_machine_and_the_data(place):
     assert line("data mnist-5k").startswith("present")
     assert str(folder) in line("data mnist")
     assert line("data fashion-mnist").startswith("not here")
-    assert "cifar-10-binary.tar.gz" in line("data cifar10")
+    assert "(cifar-10-binary.tar.gz)" in result.stdout
     assert not (place.parent / "cache").exists()  # looking leaves nothing behind
 
 
@@ -269,6 +277,33 @@ def test_a_bad_option_is_one_line_and_leaves_nothing(place, options, words):
         (["demo", "--epochs", "0"], ["--epochs"]),
         (["demo", "--epochs", "1", "--backend", "nunpy"], ["unknown backend 'nunpy'", "did you mean 'numpy'"]),
         (["demo", "--epochs", "1", "--out", "tiny.npz"], ["tiny.npz"]),
+        (["train", "--epochs"], ["'--epochs' requires an argument", "copi-np train --help"]),
+        (["train", "--resume", "nowhere"], ["no run in nowhere", "give a folder that holds run.json"]),
+        (["train", "--resume", "tiny.npz"], ["no run in tiny.npz"]),
+        (["train", "--resume", "nowhere", "--seed", "1"], ["leave out --seed"]),
+        (["train", "--dataset", "tiny.npz", "--preset", "gone.toml"], ["no preset gone.toml: correct the path"]),
+        (["train", "--preset", "own-data"], ["say which with --dataset FILE.npz"]),
+        (["demo", "--out", "tiny.npz"], ["tiny.npz is a file: choose a folder"]),
+        (["demo", "--out", "."], ["not of an earlier demo: choose another folder with --out"]),
+        (["demo", "extra"], ["extra argument (extra)", "copi-np demo --help"]),
+        (["reproduce"], ["Missing argument", "fig2, fig3"]),
+        (["reproduce", "fig2", "--out", "tiny.npz"], ["tiny.npz is a file: choose a folder"]),
+        (
+            ["reproduce", "fig2", "--preset", "mnist-5k", "--methods", ","],
+            ["unknown method ''", "known: copi-bp, copi-fa"],
+        ),
+        (["reproduce", "fig2", "--seeds", "0"], ["--seeds", "x>=1"]),
+        (["sweep", "--vary", "x=1"], ["unknown hyper-parameter 'x': known: layers, eta_W, eta_R, batch_size"]),
+        (["sweep", "--vary", "seed=1"], ["'seed' is not for --vary: say it with --seeds"]),
+        (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=-1"], ["eta_W must be", "at least 0, got -1.0"]),
+        (["sweep", "--workers", "0"], ["--workers", "x>=1"]),
+        (["report"], ["Missing argument 'FOLDER'", "copi-np report --help"]),
+        (["report", "tiny.npz"], ["tiny.npz", "is a file"]),
+        (["report", "."], ["no runs in .: make some with copi-np reproduce"]),
+        (["report", ".", "--format", "xml"], ["'csv', 'markdown', 'latex', 'json'"]),
+        (["bench", "--method", "copi-tp"], ["choose a method with BP or FA"]),
+        (["bench", "--network", "mnits"], ["did you mean 'mnist'"]),
+        (["bench", "--network", "7"], ["784,500,10"]),
         (["doctor", "--data-dir", "nowhere"], ["nowhere"]),
         (["--no-such-option"], ["--no-such-option"]),
     ],
@@ -362,7 +397,7 @@ def test_without_a_folder_each_run_gets_one_of_its_own(place):
         "copi-bp_tiny_seed3",
         "copi-bp_tiny_seed3_2",
     ]
-    assert "records in runs/copi-bp_tiny_seed3_2" in result.stdout
+    assert "Records in runs/copi-bp_tiny_seed3_2\n" in result.stdout
 
 
 def test_the_folder_of_another_run_is_refused_and_untouched(place):
@@ -399,7 +434,7 @@ def test_a_process_separates_results_from_progress(place):
     result = process("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", "1", "--out", "run")
     assert result.returncode == 0
     assert result.stdout.startswith("copi-bp on tiny.npz, epoch 1: train ")
-    assert result.stdout.count("\n") == 1
+    assert result.stdout.count("\n") == 2
     assert "COPI (BP)" in result.stderr
     assert "Warning" not in result.stderr
 
@@ -438,7 +473,8 @@ def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place, n
         _, stderr = running.communicate(timeout=30)
     assert running.returncode == exit_code
     assert "Traceback" not in stderr
-    assert stderr.endswith(f"\nError: stopped by {name}: what was finished before is recorded\n")
+    what_to_do = "go on with copi-np train --resume run"
+    assert stderr.endswith(f"\nError: stopped by {name}: what was finished before is recorded; {what_to_do}\n")
     lines = history.read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) > 2

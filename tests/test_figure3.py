@@ -331,7 +331,9 @@ def test_a_run_without_a_checkpoint_is_named(runs, data):
 
 
 def test_a_folder_that_holds_no_run_is_named(tmp_path, data):
-    assert_refused(DataError, r"there is no file .*run\.json", record_figure3, tmp_path, data, "numpy")
+    assert_refused(
+        DataError, r"there is no run in .*: give a folder that holds run\.json", record_figure3, tmp_path, data, "numpy"
+    )
 
 
 def test_other_data_are_refused(runs, data):

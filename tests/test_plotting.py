@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import io
+from itertools import combinations
+from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.image import imread
+from matplotlib.text import Text
 
 from copi_np import DataError, InputError
 from copi_np.callbacks import EpochRecord
 from copi_np.plotting import (
     COLOURS,
+    MARKERS,
     as_picture,
     compression_curves,
     field_blocks,
     image_rows,
     learning_curves,
+    looks,
     save_figure,
 )
+from copi_np.plotting.style import DPI
 
 
 def history(offset, n=3):
@@ -71,10 +78,120 @@ def test_axes_are_labelled():
     assert loss.get_yscale() == "log"
 
 
-def test_colours_are_different():
-    assert len(set(COLOURS)) == len(COLOURS) >= 8
+def test_looks_are_different():
+    assert len(set(COLOURS)) == len(COLOURS) == len(set(MARKERS)) == len(MARKERS) >= 8
     many = {str(i): history(0.01 * i) for i in range(8)}
-    assert len(drawn(learning_curves(many).axes[0])) == 16
+    lines = learning_curves(many).axes[0].get_lines()[:16]
+    assert len({(line.get_color(), line.get_linestyle()) for line in lines}) == 16
+    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == 16  # in grey
+    assert {line.get_fillstyle() for line in lines} == {"none"}
+
+
+@pytest.mark.parametrize(("n_points", "n_marked"), [(1, 1), (8, 8), (9, 5), (25, 7), (1000, 8)])
+def test_long_curves_have_few_markers(n_points, n_marked):
+    (look,) = looks(1, n_points)
+    assert len(range(0, n_points, look["markevery"])) == n_marked <= 8
+
+
+# what the colour-blind see, in linear RGB: Machado, Oliveira and Fernandes 2009, severity 1
+VISIONS = {
+    "all colours": np.eye(3),
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+}
+XYZ = np.array(
+    [[0.4124564, 0.3575761, 0.1804375], [0.2126729, 0.7151522, 0.0721750], [0.0193339, 0.1191920, 0.9503041]]
+)
+
+
+def linear(colour):
+    """A colour of sRGB in linear RGB."""
+    rgb = np.array(to_rgb(colour))
+    return np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    """Linear RGB in CIELAB, where a distance of 2.3 is just noticeable."""
+    x, y, z = (XYZ @ rgb) / (XYZ @ np.ones(3))
+    x, y, z = (np.cbrt(v) if v > (6 / 29) ** 3 else v / (3 * (6 / 29) ** 2) + 4 / 29 for v in (x, y, z))
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", VISIONS)
+def test_colours_differ_to_the_colour_blind(vision):
+    """From each other and from the white that they are on."""
+    seen = [lab(np.clip(np.array(VISIONS[vision]) @ linear(colour), 0, 1)) for colour in (*COLOURS, "white")]
+    assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 15
+
+
+def luminance(colour):
+    return float(linear(colour) @ [0.2126, 0.7152, 0.0722])
+
+
+def test_curves_stand_out_from_white():
+    """Of the contrast that WCAG asks of graphics, 3, the two palest have 2."""
+    contrasts = sorted(1.05 / (luminance(colour) + 0.05) for colour in COLOURS)
+    assert contrasts[0] > 2
+    assert contrasts[3] > 3
+
+
+FIGURES = {
+    "learning curves": lambda: learning_curves(HISTORIES, "title"),
+    "image rows": lambda: image_rows({"raw": np.eye(10), "BP + decorrelation": np.eye(10)}, (2, 5)),
+    "field blocks": lambda: field_blocks(dict.fromkeys(("layer 1", "layer 2", "layer 3"), np.eye(100)), (10, 10)),
+    "compression": lambda: compression_curves({"a": [1, 0.9]}, {"a": [1, 0.9]}, {"a": [1, 2]}),
+    "many long labels": lambda: learning_curves(LONG, "a title of " + "many words " * 20),
+}
+LONG = {f"COPI (BP), eta_W=0.00{k}, batch_size=20, decorrelation=local": history(0.01 * k) for k in range(8)}
+
+
+def is_a_white_card(picture):
+    """Whether a picture is opaque, and has an even white margin of a tenth of an inch."""
+    margin = int(0.1 * DPI)
+    edges = (picture[:margin], picture[-margin:], picture[:, :margin], picture[:, -margin:])
+    return np.all(picture[..., 3:] == 1) and all(np.all(edge == 1) for edge in edges)
+
+
+@pytest.mark.parametrize("folder", ["docs/figures", "results"])
+def test_figures_of_the_pages_are_of_this_style(folder):
+    files = sorted((Path(__file__).parents[1] / folder).rglob("*.png"))
+    assert len(files) >= 8
+    assert [file.name for file in files if not is_a_white_card(imread(file))] == []
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_legible_on_paper_and_on_a_dark_page(name, tmp_path):
+    """Opaque, with a white margin and nothing cut off; letters of 7 points where the text is 6.3 inches wide."""
+    figure = FIGURES[name]()
+    picture = imread(save_figure(figure, tmp_path / "figure.png"))
+    assert is_a_white_card(picture)
+    inches = picture.shape[1] / DPI
+    figure.draw_without_rendering()
+    texts = [text for text in figure.findobj(Text) if text.get_text().strip()]
+    assert min(text.get_fontsize() for text in texts) * min(1, 6.3 / inches) > 7
+
+
+def test_long_legends_and_titles_stay_within_the_figure():
+    figure = FIGURES["many long labels"]()
+    figure.draw_without_rendering()
+    boxes = [*(text.get_window_extent() for text in figure.legends[0].texts), figure._suptitle.get_window_extent()]
+    for box in boxes:
+        assert 0 <= box.x0 < box.x1 <= figure.bbox.width
+        assert 0 <= box.y0 < box.y1 <= figure.bbox.height
+    assert not any(box.overlaps(figure.axes[0].bbox) for box in boxes)
+    few = FIGURES["learning curves"]()
+    few.draw_without_rendering()
+    assert figure.axes[0].bbox.height == pytest.approx(few.axes[0].bbox.height, rel=0.1)  # not squeezed
+
+
+def test_labels_of_rows_do_not_touch():
+    figure = image_rows({name: np.eye(10) for name in ("raw", "BP + decorrelation", "ZCA")}, (2, 5))
+    figure.draw_without_rendering()
+    boxes = [axes.yaxis.label.get_window_extent() for axes in figure.axes if axes.get_ylabel()]
+    assert len(boxes) == 3
+    assert min(box.x0 for box in boxes) >= 0
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 def saved_size(figure):
@@ -98,8 +215,8 @@ def test_figures_are_figures_and_leave_no_state():
     for figure in figures:
         assert isinstance(figure, Figure)
         height, width = saved_size(figure)
-        assert height > 80
-        assert width > 300
+        assert height > 60
+        assert width > 200
 
 
 def test_several_seeds_are_a_mean_with_an_envelope():
@@ -140,9 +257,10 @@ def points(container):
 def test_compression_is_shown_from_no_layer_replaced_on():
     """In per cent; the mean of several seeds, with their standard deviation as bars, or one network without bars."""
     several = np.array([[0.9, 0.8, 0.4], [0.7, 0.8, 0.6]])
-    (axes,) = compression_curves({"one": [0.99, 0.9, 0.8], "two": several}).axes
+    figure = compression_curves({"one": [0.99, 0.9, 0.8], "two": several})
+    (axes,) = figure.axes
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("layers replaced by one matrix", "accuracy (%)")
-    assert [text.get_text() for text in axes.get_legend().texts] == ["one", "two"]
+    assert [text.get_text() for text in figure.legends[0].texts] == ["one", "two"]
     (x_one, one, no_bars), (x_two, two, bars) = map(points, axes.containers)
     assert x_one == x_two == [0, 1, 2]
     assert np.allclose(one, [99, 90, 80])
@@ -158,12 +276,13 @@ def test_compression_of_the_training_set_is_dashed_and_losses_have_a_panel():
     """One colour a label, in all places."""
     labels = ["a", "b"]
     test, train, loss = ({label: [high, high / 2] for label in labels} for high in (0.8, 1.0, 4.0))
-    accuracy, losses = compression_curves(test, train, loss).axes
+    figure = compression_curves(test, train, loss)
+    accuracy, losses = figure.axes
     styles = {(line.get_color(), line.get_linestyle()): line.get_ydata() for line, _, _ in accuracy.containers}
     assert set(styles) == {(colour, style) for colour in COLOURS[:2] for style in ("-", "--")}
     assert np.allclose(styles[COLOURS[0], "-"], [80, 40])
     assert np.allclose(styles[COLOURS[1], "--"], [100, 50])
-    assert {text.get_text() for text in accuracy.get_legend().texts} == {"a", "b", "train", "test"}
+    assert {text.get_text() for text in figure.legends[0].texts} == {"a", "b", "train", "test"}
     assert losses.get_ylabel() == "test loss per sample"
     assert losses.get_yscale() == "log"
     assert [line.get_color() for line, _, _ in losses.containers] == list(COLOURS[:2])

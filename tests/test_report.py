@@ -30,7 +30,7 @@ from copi_np.experiments.records import (
     replace_text,
     write_lines,
 )
-from copi_np.experiments.report import write_report
+from copi_np.experiments.report import read_results, text_table, write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
 from copi_np.experiments.tables import plus_minus
 
@@ -148,7 +148,8 @@ def test_the_same_data_in_two_places_are_one_group(tmp_path):
 
 
 def test_a_report_is_table_summary_and_figure(root):
-    table, files = write_report(root)
+    results, files = write_report(root)
+    table = text_table(results)
     assert [path.name for path in files] == ["table.md", "summary.json", "fig2.png"]
     lines = table.splitlines()
     assert max(map(len, lines)) <= 80
@@ -188,7 +189,7 @@ def test_what_is_missing_is_said_and_left_out(root):
     write_run(root / "runs", replace(CONFIG, method="bp-adam", seed=2, epochs=1), [0.1])
     write_run(root / "runs", replace(CONFIG, method="bp", seed=0), [])
     write_run(root / "runs", replace(CONFIG, method="copi-fa", seed=0), [0.2])
-    table, _ = write_report(root)
+    table = text_table(write_report(root)[0])
     remarks = [
         "copi-bp_2: 1 of 3 epochs, not finished, left out",
         "copi-fa_0: 1 of 3 epochs, not finished",
@@ -202,14 +203,25 @@ def test_what_is_missing_is_said_and_left_out(root):
     assert "| COPI (BP) | 2x3 |" in text
 
 
+def test_a_long_label_stands_on_a_line_of_its_own(tmp_path):
+    """So that columns stay columns, in 80 columns."""
+    for eta_W in (0.1, 0.2):
+        config = replace(CONFIG, epochs=2, eta_W=eta_W, batch_size=round(100 * eta_W))
+        write_run(tmp_path, config, [0.5, 0.6])
+    header, *lines, _ = text_table(read_results(tmp_path)).splitlines()
+    assert lines[::2] == [f"COPI (BP), eta_W={eta_W}, batch_size={round(100 * eta_W)}" for eta_W in (0.1, 0.2)]
+    assert {len(line) for line in (header, *lines[1::2])} == {79}
+    assert all(line[:20] == " " * 20 for line in lines[1::2])
+
+
 def test_of_many_groups_the_best_are_drawn(tmp_path, monkeypatch):
     for k in range(10):
         write_run(tmp_path, replace(CONFIG, epochs=2, eta_W=0.1 * (k + 1)), [0.5, 0.5 + 0.01 * k])
     drawn = []
     real = plotting.learning_curves
     monkeypatch.setattr(plotting, "learning_curves", lambda *arguments: drawn.append(arguments) or real(*arguments))
-    table, _ = write_report(tmp_path, "Ten")
-    assert len(table.splitlines()) == 12
+    results, _ = write_report(tmp_path, "Ten")
+    assert len(results.groups) == 10
     ((histories, title),) = drawn
     assert title == "Ten (the best 8 of 10)"
     assert sorted(runs[0][-1].test_accuracy for runs in histories.values()) == pytest.approx(np.arange(0.52, 0.6, 0.01))
@@ -225,7 +237,7 @@ def test_copies_of_a_run_are_no_more_seeds(root):
     assert [run.folder.name for run in runs] == [f"{method}_{seed}" for method in sorted(TEST) for seed in (0, 1)]
     assert all("backup" not in run.folder.parts for run in runs)
     assert re.fullmatch(r".*backup.bp-adam_1: left out, since .*runs.bp-adam_1 is of the same run", line)
-    assert line in write_report(root)[0]
+    assert line in text_table(write_report(root)[0])
 
 
 def test_two_files_of_the_same_name_are_two_curves(tmp_path):
@@ -239,7 +251,7 @@ def test_two_files_of_the_same_name_are_two_curves(tmp_path):
 def test_a_damaged_record_is_said_and_the_others_are_reported(root, name):
     folder = next(root.rglob("bp-decor_0"))
     (folder / name).write_text("nonsense\n")
-    table, _ = write_report(root)
+    table = text_table(write_report(root)[0])
     assert "BP + decorrelation" in table
     (line,) = [line for line in table.splitlines() if line.startswith("bp-decor_0")]
     assert re.match(r"bp-decor_0: left out( of some figures)?, since .*" + re.escape(str(folder)), line)

@@ -6,6 +6,7 @@ Results go to standard output, progress and errors to standard error.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import click
 
@@ -14,22 +15,39 @@ from copi_np.cli.bench import bench
 from copi_np.cli.campaigns import report, reproduce, sweep
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
+from copi_np.cli.output import Output, output_options
 from copi_np.cli.single import demo, train
-from copi_np.doctor import report as doctor_report
+from copi_np.doctor import describe, examine
+
+START: Final = {
+    "copi-np demo": "Four methods learn digits: a table and two figures, in 90 seconds.",
+    "copi-np train --dataset mnist-5k": "One network learns by COPI; its records go to a folder in runs/.",
+    "copi-np reproduce fig2 --preset mnist-5k --seeds 1": "Figure 2 of the paper in small: a minute.",
+    "copi-np report reproduce/mnist-5k": "Tables and figures of all runs in a folder, from their records.",
+    "copi-np doctor": "What works on this machine: BLAS, GPU, data sets.",
+}
+"""The lines that people need first, to be copied, and what each gives."""
 
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(copi_np.__version__, prog_name="copi-np")
-def main() -> None:
+@click.pass_context
+def main(context: click.Context) -> None:
     """Constrained Parameter Inference (COPI): learning with local rules."""
+    if context.invoked_subcommand is None:
+        click.echo(f"{main.help}\n")
+        for line, gain in START.items():
+            click.echo(f"  {click.style(line, bold=True)}\n      {gain}")
+        click.echo("\nAll commands: copi-np --help. Options of one: copi-np train --help.")
 
 
 @main.command()
 @data_dir_option
-def doctor(data_dir: Path | None) -> None:
+@output_options()
+def doctor(data_dir: Path | None, output: Output) -> None:
     """Say what works on this machine: versions, BLAS, GPU, data sets."""
-
-    click.echo(doctor_report(data_dir))
+    found = examine(data_dir)
+    output.result(describe(found), found, indent=20)
 
 
 for command in (demo, train, reproduce, sweep, report, bench):

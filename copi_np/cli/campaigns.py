@@ -9,16 +9,18 @@ from typing import Any
 import click
 
 from copi_np.backend import Backend, get_backend
-from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
-from copi_np.datasets import Dataset, load_dataset
+from copi_np.cli.errors import if_stopped
+from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, some_of, threads_option
+from copi_np.cli.output import Output, output_options, written
+from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.environment import blas_threads
-from copi_np.errors import CopiError, InUseError, list_names, one_line
+from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
 from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
-from copi_np.experiments.report import read_results, write_report
+from copi_np.experiments.report import read_results, text_table, write_report
 from copi_np.experiments.tables import FORMATS
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
@@ -26,6 +28,7 @@ from copi_np.progress import CampaignBar
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 """Which methods a figure of the paper is about."""
 
+GO_ON = "the same command goes on from there"
 METHODS_HELP = f"Separated by commas, of: {list_names(METHODS)}."
 PRESETS = f"{list_names(preset_names())}, or a .toml file."
 
@@ -33,10 +36,20 @@ PRESETS = f"{list_names(preset_names())}, or a .toml file."
 def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """The options of a grid of runs."""
     options = [
-        click.option("--preset", default="mnist", show_default=True, help=PRESETS),
+        click.option(
+            "--preset",
+            default="mnist",
+            show_default=True,
+            shell_complete=one_of(preset_names(), or_file=True),
+            help=PRESETS,
+        ),
         click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 on."),
         click.option("--epochs", type=click.IntRange(min=1), help="Of each run.  [default: as in the preset]"),
-        click.option("--dataset", help="Other data than the preset's: a name, or the path of an .npz file."),
+        click.option(
+            "--dataset",
+            shell_complete=one_of(DATASETS, or_file=True),
+            help="Other data than the preset's: a name, or the path of an .npz file.",
+        ),
         click.option("--title", help="Of tables and figures.  [default: data set and layers]"),
         click.option(
             "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R of every epoch."
@@ -51,10 +64,11 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Regenerate a figure of the paper, fig2 or fig3.")
 @click.argument("figure", type=click.Choice(list(FIGURES)))
-@click.option("--methods", help=f"{METHODS_HELP}  [default: those of the figure]")
+@click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: those of the figure]")
 @campaign_options
 @threads_option
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: reproduce/PRESET]")
+@output_options()
 def reproduce(
     figure: str,
     methods: str | None,
@@ -66,6 +80,7 @@ def reproduce(
     threads: int,
     title: str | None,
     diagnostics: bool,
+    output: Output,
     **options: Any,
 ) -> None:
     """Regenerate a figure of the paper: fig2, learning curves, or fig3, samples, receptive fields, compression.
@@ -83,23 +98,30 @@ def reproduce(
     )
     left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
-    with blas_threads(threads), CampaignBar(len(configs), sum(left.values())) as bar, StopOnSignal() as stop:
+    with (
+        if_stopped(GO_ON),
+        blas_threads(threads),
+        CampaignBar(len(configs), sum(left.values())) as bar,
+        StopOnSignal() as stop,
+    ):
         for config in configs:
             bar.begin(run_label(config), left[config])
             outcomes.append(perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics))
             bar.end_run()
         if figure == "fig3":
-            outcomes = list(analysed(outcomes, data, chosen_backend, stop))
-    show(out, title, outcomes, diagnostics=diagnostics)
+            outcomes = list(analysed(outcomes, data, chosen_backend, stop, output))
+    show(out, title, outcomes, output, diagnostics=diagnostics)
 
 
-def analysed(outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal) -> Iterator[Outcome]:
+def analysed(
+    outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal, output: Output
+) -> Iterator[Outcome]:
     """Record what Figure 3 shows of the finished networks, unless it is on record: pictures of one of each method."""
     from copi_np.experiments.figure3 import record_figure3
 
-    click.echo("\nSamples, receptive fields and compression ..", err=True)
+    output.note("\nSamples, receptive fields and compression ..")
     if data.image_shape is None:
-        click.echo(f"{data.name} has no images, so that 3A and 3B are left out: store them as (N, H, W)", err=True)
+        output.note(f"{data.name} has no images, so that 3A and 3B are left out: store them as (N, H, W)")
     pictured: set[str] = set()
     for outcome in outcomes:
         stop.check()
@@ -128,13 +150,15 @@ def run_label(config: RunConfig) -> str:
     return f"{METHODS[config.method].label}, seed {config.seed}"
 
 
-def show(out: Path, title: str | None, outcomes: Sequence[Outcome], *, diagnostics: bool) -> None:
+def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
     """Make the report, and end with an error if a run failed."""
     failures = [f"{outcome.folder.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
-    for line in [*dict.fromkeys(failures), *notes(outcomes, diagnostics=diagnostics)]:
-        click.echo(line, err=True)
+    for failure in dict.fromkeys(failures):
+        click.echo(failure, err=True)
+    for note in notes(outcomes, diagnostics=diagnostics):
+        output.note(note)
     if len(failures) < len(outcomes):
-        echo_report(out, title)
+        make_report(out, title, output)
     n_in_use = sum(outcome.in_use for outcome in outcomes)
     if len(failures) > n_in_use:
         raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: try them again, or leave them out")
@@ -151,20 +175,20 @@ def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
             yield f"{outcome.folder.name}: {len(outcome.history)} epochs are on record, and all of them are reported"
 
 
-def echo_report(out: Path, title: str | None) -> None:
+def make_report(out: Path, title: str | None, output: Output) -> None:
     """Write the report of a folder, and show it."""
-    table, files = write_report(out, title)
-    click.echo(table)
-    click.echo("\nWritten: " + list_names(str(path) for path in files))
+    results, files = write_report(out, title)
+    output.result(f"{text_table(results)}\n\n{written(files)}", {**results.as_dict(), "written": list(map(str, files))})
 
 
 @click.command(short_help="Run a grid of hyper-parameters on many processes.")
-@click.option("--methods", default="copi-bp", show_default=True, help=METHODS_HELP)
+@click.option("--methods", default="copi-bp", show_default=True, shell_complete=some_of(METHODS), help=METHODS_HELP)
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @campaign_options
 @click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one a core]")
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")
+@output_options()
 def sweep(
     methods: str,
     vary: tuple[str, ...],
@@ -177,6 +201,7 @@ def sweep(
     workers: int | None,
     title: str | None,
     diagnostics: bool,
+    output: Output,
     **options: Any,
 ) -> None:
     """Run a grid of methods, seeds and hyper-parameters on many processes, through Dask.
@@ -201,7 +226,7 @@ def sweep(
         parse_variations(vary),
     )
     left = sum(epochs_left(out, config, data) for config in configs)
-    with CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+    with if_stopped(GO_ON), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
 
         def on_tick(n_epochs: int) -> None:
             bar.set_left(n_epochs)
@@ -219,7 +244,7 @@ def sweep(
             on_tick=on_tick,
             on_outcome=lambda outcome: bar.begin(run_label(outcome.config)),
         )
-    show(out, title, outcomes, diagnostics=diagnostics)
+    show(out, title, outcomes, output, diagnostics=diagnostics)
 
 
 @click.command(short_help="Make tables and figures of runs on record.")
@@ -228,12 +253,15 @@ def sweep(
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format, and write nothing."
 )
-def report(folder: Path, title: str | None, form: str | None) -> None:
+@output_options()
+def report(folder: Path, title: str | None, form: str | None, output: Output) -> None:
     """Make tables and figures of all runs in FOLDER, from their records alone."""
     if form is None:
-        echo_report(folder, title)
+        make_report(folder, title, output)
         return
+    if output.json_to is not None:
+        raise InputError("--json and --format exclude each other: leave out one of them")
     results = read_results(folder, title)
     click.echo(FORMATS[form](results.groups), nl=False)
-    for remark in results.remarks:
+    for remark in results.remarks:  # also with --quiet: the table in these formats does not say what it leaves out
         click.echo(remark, err=True)

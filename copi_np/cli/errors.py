@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import IO, Any
 
 import click
 
@@ -17,25 +18,37 @@ class Failure(click.ClickException):
 
     exit_code = 2
 
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print it to standard error."""
+        tell("Error", self.message, "red", color=self.show_color)
+
+
+def tell(kind: str, text: str, colour: str, *, color: bool | None = None) -> None:
+    """Print one line to standard error; its first word in colour, which click leaves out where there is no terminal.
+
+    Outside a command `color` has to say what `Group` has decided.
+    """
+    click.echo(f"{click.style(f'{kind}:', fg=colour, bold=True)} {text}", err=True, color=color)
+
 
 @contextmanager
-def one_line_errors() -> Iterator[None]:
+def one_line_errors(context: click.Context) -> Iterator[None]:
     """Show whatever goes wrong inside as one line that says what was wrong and what to do."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", CopiWarning)
             warnings.showwarning = show_warning
             yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
     except StoppedError as error:
-        click.echo(f"Error: {error}", err=True)
+        tell("Error", "; ".join([str(error), *getattr(error, "__notes__", [])]), "red")
         raise click.exceptions.Exit(128 + error.signal_number) from error  # as the shell has it: 130 for Ctrl-C
     except CopiError as error:
         raise Failure(str(error)) from error
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "copi-np"
-        raise Failure(f"{error.format_message().rstrip('.')} (see '{command} --help')") from error
+        # click forgets the command where an option lacks its value
+        command = error.ctx.command_path if error.ctx else f"{context.command_path} {context.invoked_subcommand or ''}"
+        message = " ".join(error.format_message().split()).rstrip(".")
+        raise Failure(f"{message} (see '{command.strip()} --help')") from error
     except MemoryError as error:
         raise Failure(f"not enough memory ({error}): choose smaller layers, batches or data") from error
     except BrokenPipeError:
@@ -45,10 +58,20 @@ def one_line_errors() -> Iterator[None]:
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
 
 
+@contextmanager
+def if_stopped(advice: str) -> Iterator[None]:
+    """Say how to go on, where a signal stops what is inside."""
+    try:
+        yield
+    except StoppedError as error:
+        error.add_note(advice)
+        raise
+
+
 def show_warning(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
     """Show a warning of this package as one line; others as Python does."""
     if issubclass(category, CopiWarning):
-        click.echo(f"Warning: {message}", err=True)
+        tell("Warning", str(message), "yellow")
     else:
         click.echo(warnings.formatwarning(message, category, *place[:2]), err=True)
 
@@ -57,13 +80,15 @@ class Group(click.Group):
     """A group of commands whose errors are one line each."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Read the options that stand before the command."""
-        with one_line_errors():
+        """Read the options that stand before the command; without colours if NO_COLOR says so, see no-color.org."""
+        if os.environ.get("NO_COLOR"):
+            context.color = False
+        with one_line_errors(context):
             return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
         """Read the options of the command, and run it."""
-        with one_line_errors():
+        with one_line_errors(context):
             return super().invoke(context)
 
     def resolve_command(

@@ -1,11 +1,17 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what the shell may complete them to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
+
+from copi_np.backend import BACKENDS
+
+Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
 
 class Folder(click.Path):
@@ -15,14 +21,43 @@ class Folder(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Refuse the empty name, which would mean the current folder."""
+        """Refuse the empty name, which would mean the current folder, and a file, before anything is computed."""
         if value == "":
-            self.fail("the name of the folder is empty", parameter, context)
+            self.fail("the name is empty: give that of a folder", parameter, context)
+        if Path(value).is_file():
+            self.fail(f"{value} is a file: choose a folder", parameter, context)
         return super().convert(value, parameter, context)
 
 
+# not click.Choice: whether a name is right is known where it is used, and said with the nearest right one
+def one_of(names: Iterable[str], *, or_file: bool = False) -> Completer:
+    """Complete to the names that begin as typed; or, where none does, to a file."""
+    names = list(names)
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+        found = [CompletionItem(name) for name in names if name.startswith(typed)]
+        return [CompletionItem(typed, type="file")] if or_file and not found else found
+
+    return complete
+
+
+def some_of(names: Iterable[str]) -> Completer:
+    """Complete the last of some names separated by commas."""
+    names = list(names)
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
+        before, comma, last = typed.rpartition(",")
+        return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
+
+    return complete
+
+
 backend_option = click.option(
-    "--backend", default="auto", show_default=True, help="numpy, cupy, or auto: a GPU where one works."
+    "--backend",
+    default="auto",
+    show_default=True,
+    shell_complete=one_of(BACKENDS),
+    help="numpy, cupy, or auto: a GPU where one works.",
 )
 # the environment variable is left to `copi_np.datasets`: an old value must not fail a command that needs no data
 data_dir_option = click.option(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,18 +10,21 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from copi_np.backend import get_backend
+from copi_np.backend import DTYPES, get_backend
 from copi_np.callbacks import best_epoch
-from copi_np.cli.options import Folder, backend_option, data_dir_option, threads_option
-from copi_np.datasets import load_dataset
+from copi_np.cli.errors import if_stopped
+from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, threads_option
+from copi_np.cli.output import Output, output_options, written
+from copi_np.datasets import DATASETS, load_dataset
 from copi_np.environment import blas_threads
 from copi_np.errors import InputError, list_names
 from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
-from copi_np.experiments.runner import free_folder, train_into
+from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
 from copi_np.interrupts import StopOnSignal
+from copi_np.optimizers import LATERAL_STEPS
 from copi_np.progress import ProgressBar
 
 ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
@@ -37,22 +41,24 @@ ONLY_R = "So far only lateral weights have learned: give more --epochs for the o
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs per method.  [default: 12]")
 @backend_option
 @threads_option
-def demo(out: Path, epochs: int | None, backend: str, threads: int) -> None:
+@output_options()
+def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Output) -> None:
     """Watch four methods learn handwritten digits."""
     from copi_np.experiments.demo import demo_table, run_demo  # brings matplotlib, which the others need not wait for
 
     with blas_threads(threads), StopOnSignal() as stop:
         results = run_demo(out, epochs, ProgressBar, backend, [stop])
-    click.echo(demo_table(results))
+    files = [out / name for name in ("learning-curves.png", "digits.png", DEMO_FILE)]
+    record = json.loads((out / DEMO_FILE).read_text(encoding="utf-8"))
+    output.result(f"{demo_table(results)}\n\n{written(files)}", {**record, "written": list(map(str, files))})
     if epochs == 1:
-        click.echo(ONLY_R, err=True)
-    click.echo(f"\nFigures and records: {out / 'learning-curves.png'}, {out / 'digits.png'}, {out / 'demo.json'}")
+        output.note(ONLY_R)
 
 
 def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     """The run in a folder, made longer if asked; other options of the command must be left out."""
     context = click.get_current_context()
-    allowed = {"resume", "epochs", "patience", "data_dir", "backend", "threads"}
+    allowed = {"resume", "epochs", "patience", "data_dir", "backend", "threads", "quiet", "json_to"}
     given = [
         "--" + name.replace("_", "-")
         for name in context.params
@@ -66,9 +72,23 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 
 
 @click.command()
-@click.option("--dataset", help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.")
-@click.option("--method", default="copi-bp", show_default=True, help=f"{list_names(METHODS)}.")
-@click.option("--preset", help=f"Hyper-parameters to start from: {list_names(preset_names())}.  [default: by data set]")
+@click.option(
+    "--dataset",
+    shell_complete=one_of(DATASETS, or_file=True),
+    help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.",
+)
+@click.option(
+    "--method",
+    default="copi-bp",
+    show_default=True,
+    shell_complete=one_of(METHODS),
+    help=f"{list_names(METHODS)}.",
+)
+@click.option(
+    "--preset",
+    shell_complete=one_of(preset_names(), or_file=True),
+    help=f"Hyper-parameters to start from: {list_names(preset_names())}.  [default: by data set]",
+)
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and shuffling.")
 @click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
@@ -77,8 +97,12 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
 @click.option("--r-only-epochs", type=click.IntRange(min=0), help="First epochs: lateral weights learn alone.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
-@click.option("--decorrelation", help="Form of the rule of the lateral weights: matrix or local.")
-@click.option("--dtype", help="float32 or float64.")
+@click.option(
+    "--decorrelation",
+    shell_complete=one_of(LATERAL_STEPS),
+    help="Form of the rule of the lateral weights: matrix or local.",
+)
+@click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @click.option(
     "--val-fraction",
     type=click.FloatRange(min=0, max=1, max_open=True),
@@ -99,8 +123,15 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     metavar="DIR",
     help="Go on with the run in DIR, as it was started; --epochs and --patience make it longer.",
 )
+@output_options()
 def train(
-    out: Path | None, resume: Path | None, data_dir: Path | None, backend: str, threads: int, **options: Any
+    out: Path | None,
+    resume: Path | None,
+    data_dir: Path | None,
+    backend: str,
+    threads: int,
+    output: Output,
+    **options: Any,
 ) -> None:
     """Train one network and keep its records.
 
@@ -118,18 +149,26 @@ def train(
         config, out, done = run.config, resume, len(run.history)
         data = load_dataset(config.dataset, data_dir)
     label = METHODS[config.method].label
-    with blas_threads(threads), ProgressBar(label, config.epochs, done) as bar, StopOnSignal() as stop:
+    with (
+        if_stopped(f"go on with copi-np train --resume {out}"),
+        blas_threads(threads),
+        ProgressBar(label, config.epochs, done) as bar,
+        StopOnSignal() as stop,
+    ):
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     last = history[-1]
-    click.echo(
+    text = (
         f"{config.method} on {config.dataset}, epoch {last.epoch}: "
-        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % (records in {out})"
+        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} %\nRecords in {out}"
     )
+    values = {"folder": str(out), "config": config.as_dict(), **last.as_dict()}
     if config.val_fraction:
         best = history[best_epoch(history) - 1]
-        click.echo(
-            f"best on validation, epoch {best.epoch}: val {100 * (best.val_accuracy or 0.0):.2f} %, "
-            f"test {100 * best.test_accuracy:.2f} % (network in {out / BEST_FILE})"
+        text += (
+            f"\nbest on validation, epoch {best.epoch}: val {100 * (best.val_accuracy or 0.0):.2f} %, "
+            f"test {100 * best.test_accuracy:.2f} %\nNetwork in {out / BEST_FILE}"
         )
+        values["best"] = best.as_dict()
+    output.result(text, values)
     if config.schedule.rates(last.epoch)["eta_W"] == 0:
-        click.echo(ONLY_R, err=True)
+        output.note(ONLY_R)

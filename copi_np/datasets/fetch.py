@@ -199,7 +199,10 @@ def _bar(file: DataFile) -> Any:
     """A progress bar of one download, shown to people only."""
     from tqdm import tqdm
 
-    return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=not sys.stderr.isatty())
+    from copi_np.progress import SHOWN
+
+    hidden = not (SHOWN.get() and sys.stderr.isatty())
+    return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=hidden)
 
 
 def chunks(url: str, size: int) -> Iterator[bytes]:

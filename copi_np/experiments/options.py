@@ -113,7 +113,7 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     if name in VARIED_OTHERWISE:
         raise InputError(f"{name!r} is not for --vary: say it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
-        raise unknown("hyper-parameter", name, kinds.keys() - VARIED_OTHERWISE)
+        raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
     read = {"int": int, "float": float, "str": str}.get(str(kinds[name]), parse_layers)
     try:
         return name, [read(value.strip()) for value in values.split(",")]

@@ -113,6 +113,8 @@ def read_run(folder: str | Path) -> RunRecord:
     DataError       if the folder holds no run, or its records cannot be read
     """
     folder = Path(folder)
+    if not exists(folder / RUN_FILE):
+        raise DataError(f"there is no run in {folder}: give a folder that holds {RUN_FILE}")
     text = read_text(folder / RUN_FILE, AWAY)
     try:
         description = parse_json(text)

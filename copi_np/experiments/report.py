@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -32,8 +32,8 @@ FIGURES: Final = (CURVES, "fig3[abc]*.png", "diagnostics-*_seed*.png")
 MOST_CURVES: Final = 8
 """More colours than that cannot be told apart."""
 
-WIDTHS: Final = (6, 14, 14, 14, 11)
-"""Of the columns behind the first that a terminal shows; with a label of 20 characters a line has 79."""
+WIDTHS: Final = (20, 6, 14, 14, 14, 11)
+"""Of the columns that a terminal shows: a line has 79."""
 
 SELECTED_ON: Final = "At the epoch of each run that is best on its validation split:"
 
@@ -65,8 +65,12 @@ class Results:
     remarks: list[str]
     environments: list[str]
 
+    def as_dict(self) -> dict[str, Any]:
+        """The numbers as plain values, ready for JSON."""
+        return {"title": self.title, "groups": [group.as_dict() for group in self.groups], "remarks": self.remarks}
 
-def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[Path]]:
+
+def write_report(root: str | Path, title: str | None = None) -> tuple[Results, list[Path]]:
     """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
 
     Figures of an earlier report that the records do not allow any more are removed. What is damaged is left out, and
@@ -79,7 +83,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
 
     Returns
     -------
-    table : str             of at most 80 columns, where labels are short
+    results : Results
     files : list of Path    what was written
 
     Raises
@@ -94,7 +98,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[str, list[
     for path in (path for pattern in FIGURES for path in root.glob(pattern)):
         if path not in figures:
             path.unlink()
-    return text_table(results), [root / TABLE, root / SUMMARY, *figures]
+    return results, [root / TABLE, root / SUMMARY, *figures]
 
 
 def read_results(root: Path, title: str | None = None) -> Results:
@@ -130,17 +134,21 @@ def default_title(groups: Sequence[Group]) -> str:
 
 def text_table(results: Results) -> str:
     """The table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
-    rows = [["method", "runs", *HEADER[2:6]], *results_rows(results.groups)]
-    first = max(20, *(len(row[0]) for row in rows))
-    lines = [_text_row(row, first) for row in rows]
+    lines = [*_text_lines([("method", "runs", *HEADER[2:6]), *results_rows(results.groups)])]
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
     if selected := selected_rows(results.groups):
-        lines += ["", SELECTED_ON, *(_text_row(row, first) for row in (SELECTED_HEADER, *selected))]
+        lines += ["", SELECTED_ON, *_text_lines([SELECTED_HEADER, *selected])]
     return "\n".join([*lines, *results.remarks])
 
 
-def _text_row(row: Sequence[str], first: int) -> str:
-    return row[0].ljust(first) + "".join(cell.rjust(width) for cell, width in zip(row[1:], WIDTHS, strict=False))
+def _text_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """Rows in columns; a label that is too long for the first stands on a line of its own."""
+    for label, *cells in rows:
+        if len(label) > WIDTHS[0]:
+            yield label
+            label = ""
+        numbers = (cell.rjust(width) for cell, width in zip(cells, WIDTHS[1:], strict=False))
+        yield label.ljust(WIDTHS[0]) + "".join(numbers)
 
 
 def markdown(results: Results) -> str:

@@ -7,10 +7,12 @@ from copi_np.plotting.curves import learning_curves
 from copi_np.plotting.diagnostics import diagnostic_curves
 from copi_np.plotting.files import save_figure
 from copi_np.plotting.representations import as_picture, compression_curves, field_blocks, image_rows
-from copi_np.plotting.style import COLOURS, STYLE
+from copi_np.plotting.style import COLOURS, FIGURE_WIDTH, MARKERS, STYLE, legend_below, looks
 
 __all__ = [
     "COLOURS",
+    "FIGURE_WIDTH",
+    "MARKERS",
     "STYLE",
     "as_picture",
     "compression_curves",
@@ -18,5 +20,7 @@ __all__ = [
     "field_blocks",
     "image_rows",
     "learning_curves",
+    "legend_below",
+    "looks",
     "save_figure",
 ]

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.callbacks import EpochRecord
-from copi_np.plotting.style import STYLE, colours
+from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]
 
@@ -31,20 +31,20 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     figure : Figure
     """
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 3.8 if title is None else 4.1), layout="constrained")
-        if title is not None:
-            figure.suptitle(title)
+        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.3), layout="constrained")
+        title_above(figure, title)
         accuracy, loss = figure.subplots(1, 2)
         curves = {label: _runs(history) for label, history in histories.items()}
         lines = {"train": "--", "val": ":", "test": "-"}
         if any(record.val_accuracy is None for runs in curves.values() for run in runs for record in run):
             del lines["val"]
         lowest = 100.0
-        for (label, runs), colour in zip(curves.items(), colours(len(curves)), strict=True):
+        longest = max(len(runs[0]) for runs in curves.values())
+        for (label, runs), look in zip(curves.items(), looks(len(curves), longest), strict=True):
             for split, line in lines.items():
-                _draw(loss, runs, f"{split}_loss", 1, linestyle=line, color=colour)
+                _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
                 name = label if split == "test" else None
-                mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, color=colour, label=name)
+                mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
             # the first epoch, at chance where only R learns, would leave no room for the rest
             lowest = min([lowest, *mean[1:]]) if len(mean) > 1 else 2.0
         for split, line in reversed(lines.items()):
@@ -53,7 +53,7 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        figure.legend(*accuracy.get_legend_handles_labels(), loc="outside lower center", ncols=6, frameon=False)
+        legend_below(figure, *accuracy.get_legend_handles_labels())
     return figure
 
 

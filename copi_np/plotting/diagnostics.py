@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics
-from copi_np.plotting.style import STYLE, colours
+from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
 
 
 def diagnostic_curves(
@@ -29,13 +29,12 @@ def diagnostic_curves(
     -------
     figure : Figure                 panels of R say so where a network has no lateral weights
     """
-    with rc_context(STYLE | {"axes.titlesize": "medium"}):
-        figure = Figure(figsize=(10, 6), layout="constrained")
-        if title is not None:
-            figure.suptitle(title)
+    with rc_context(STYLE):
+        figure = Figure(figsize=(FIGURE_WIDTH, 6.2), layout="constrained")
+        title_above(figure, title)
         panels = figure.subplots(2, 3)
-        for k, colour in enumerate(colours(len(layers[0]))):
-            _draw_layer(panels, epochs, [moment[k] for moment in layers], color=colour, label=f"layer {k + 1}")
+        for k, look in enumerate(looks(len(layers[0]), len(epochs))):
+            _draw_layer(panels, epochs, [moment[k] for moment in layers], label=f"layer {k + 1}", **look)
         _label(panels)
         (angle, correlation, _), (_, asymmetry, spectrum) = panels
         _scale_angles(angle)
@@ -47,12 +46,12 @@ def diagnostic_curves(
             _say_empty(asymmetry)
             _say_empty(spectrum)
         handles, labels = correlation.get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 9), frameon=False)
+        legend_below(figure, handles, labels)
     return figure
 
 
 def _draw_layer(panels: Any, epochs: Sequence[int], path: Sequence[LayerDiagnostics], **line: Any) -> None:
-    """Draw one layer into all panels, with the same colour and label."""
+    """Draw one layer into all panels, with the same look and label."""
     (angle, correlation, loss), (power, asymmetry, spectrum) = panels
     _plot(angle, epochs, [each.angle for each in path], **line)
     _plot(correlation, epochs, [each.correlation for each in path], **line)
@@ -62,7 +61,7 @@ def _draw_layer(panels: Any, epochs: Sequence[int], path: Sequence[LayerDiagnost
     _band(power, epochs, np.array([each.power for each in path]), **line)
     _plot(asymmetry, epochs, [each.asymmetry for each in path], **line)
     if path[-1].spectrum is not None:
-        spectrum.plot(RANKS, path[-1].spectrum, marker=".", **line)
+        spectrum.plot(RANKS, path[-1].spectrum, **line | {"markevery": looks(1, len(RANKS))[0]["markevery"]})
 
 
 def _label(panels: Any) -> None:
@@ -102,12 +101,12 @@ def _scale_spectrum(axes: Any) -> None:
 def _plot(axes: Any, epochs: Sequence[int], values: Sequence[float | None], **line: Any) -> None:
     """A curve with gaps where there is no value; nothing without any."""
     if any(value is not None for value in values):
-        axes.plot(epochs, [np.nan if value is None else value for value in values], marker=".", **line)
+        axes.plot(epochs, [np.nan if value is None else value for value in values], **line)
 
 
 def _band(axes: Any, epochs: Sequence[int], quantiles: Any, **line: Any) -> None:
     low, middle, high = (quantiles[:, SHARES.index(share)] for share in (0.25, 0.5, 0.75))
-    axes.plot(epochs, middle, marker=".", **line)
+    axes.plot(epochs, middle, **line)
     axes.fill_between(epochs, low, high, color=line["color"], alpha=0.12, linewidth=0)
     for edge in (low, high):  # where bands overlap, their edges still tell them apart
         axes.plot(epochs, edge, color=line["color"], linewidth=0.6)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import cycle
 from math import ceil
+from textwrap import fill
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from copi_np.errors import InputError
-from copi_np.plotting.style import STYLE, colours
+from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks
 
 NDArray = npt.NDArray[Any]
 GAP: Final = 2
@@ -24,10 +24,10 @@ SHOWN: Final = 0.995
 
 PLANES: Final = (1, 3)
 """Numbers of colour planes that an image may have."""
+LABEL: Final = 13
+"""Characters of a line beside a row of images."""
 MOST_INCHES: Final = 30
 """Width of a figure of blocks, however wide the pictures are in proportion to their height."""
-MARKERS: Final = ("o", "s", "^", "D", "v")
-"""Different and hollow, since curves may lie on each other."""
 
 
 def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
@@ -47,7 +47,7 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
         raise InputError(f"need one or more rows of equally many images, got rows of {sorted(lengths)}")
     with rc_context(STYLE):
         n_columns = lengths.pop()
-        figure = Figure(figsize=(0.9 * n_columns + 0.8, 0.95 * len(rows)), layout="constrained")
+        figure = Figure(figsize=(0.78 * n_columns + 1.2, 0.8 * len(rows)), layout="constrained")
         for (label, images), row in zip(
             rows.items(), figure.subplots(len(rows), n_columns, squeeze=False), strict=True
         ):
@@ -55,7 +55,8 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
             low = -high if images.min() < 0 else 0.0
             for axes, image in zip(row, images, strict=True):
                 _show(axes, as_picture((image - low) / (high - low), image_shape))
-            row[0].set_ylabel(label)
+            text = fill(label, LABEL, break_long_words=False)
+            row[0].set_ylabel(text, rotation=0, horizontalalignment="right", verticalalignment="center")
     return figure
 
 
@@ -75,8 +76,8 @@ def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) ->
     blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
     shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
     with rc_context(STYLE):
-        width = min(4.2 * sum(shapes), MOST_INCHES)
-        figure = Figure(figsize=(width, 4.5), layout="constrained")
+        width = min(2.7 * sum(shapes), MOST_INCHES)
+        figure = Figure(figsize=(width, 3.0), layout="constrained")
         row = figure.subplots(1, len(blocks), squeeze=False, width_ratios=shapes)[0]
         for axes, (label, block) in zip(row, blocks.items(), strict=True):
             _show(axes, block)
@@ -105,14 +106,13 @@ def compression_curves(
     if test_loss is not None:
         panels.append(("test loss per sample", 1, {"-": test_loss}))
     with rc_context(STYLE):
-        figure = Figure(figsize=(6.4 if test_loss is None else 9, 3.8), layout="constrained")
+        figure = Figure(figsize=(6.4 if test_loss is None else FIGURE_WIDTH, 4.0), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (name, unit, by_style) in zip(row, panels, strict=True):
             for style, curves in by_style.items():
-                looks = zip(curves.items(), colours(len(curves)), cycle(MARKERS), strict=False)
-                for (label, values), colour, marker in looks:
-                    line = {"label": label if style == "-" else None, "linestyle": style, "color": colour}
-                    _error_bars(axes, unit * np.atleast_2d(np.asarray(values, dtype=np.float64)), marker=marker, **line)
+                for (label, values), look in zip(curves.items(), looks(len(curves)), strict=True):
+                    line = {"label": label if style == "-" else None, "linestyle": style, **look}
+                    _error_bars(axes, unit * np.atleast_2d(np.asarray(values, dtype=np.float64)), **line)
             axes.set(xlabel="layers replaced by one matrix", ylabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         if train:
@@ -120,14 +120,14 @@ def compression_curves(
             row[0].plot([], [], "--", color="gray", label="train")
         if test_loss is not None:
             row[1].set_yscale("log")
-        row[0].legend(frameon=False)
+        legend_below(figure, *row[0].get_legend_handles_labels())
     return figure
 
 
 def _error_bars(axes: Any, values: NDArray, **line: Any) -> None:
     """The mean over seeds, the first axis of `values`, with the standard deviation if there are several."""
     deviation = values.std(axis=0, ddof=1) if len(values) > 1 else None
-    axes.errorbar(np.arange(values.shape[1]), values.mean(axis=0), deviation, fillstyle="none", capsize=3, **line)
+    axes.errorbar(np.arange(values.shape[1]), values.mean(axis=0), deviation, capsize=3, **line)
 
 
 def as_picture(image: NDArray, image_shape: tuple[int, ...]) -> NDArray:
