@@ -254,8 +254,8 @@ BUGS = [
     Bug(
         "backpropagation: derivative at y for a",
         "error_signals.py",
-        "layers[k].activation.df(trace.a[k]) * layers[k + 1]",
-        "layers[k].activation.df(trace.y[k]) * layers[k + 1]",
+        "layers[k].activation.df(trace.a[k]) * carried",
+        "layers[k].activation.df(trace.y[k]) * carried",
     ),
     Bug(
         "direct feedback: from the layer above",

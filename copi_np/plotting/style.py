@@ -9,7 +9,7 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any, Final
 
-from cycler import cycler
+from matplotlib import cycler
 from matplotlib.figure import Figure
 
 # the palette of Okabe and Ito, without its yellow, which is too pale on white, and with a grey
