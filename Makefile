@@ -2,8 +2,9 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+DIST ?= dist
 
-.PHONY: demo test lint notebooks site mutants fuzz
+.PHONY: demo test lint dist notebooks site mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -12,10 +13,20 @@ demo: $(VENV)/installed
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
 
+# also the pre-commit hook
 lint: $(VENV)/installed-test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tools/notebooks.py check
+	$(BIN)/python tools/embed_tables.py --check
+
+# wheel and source distribution as they would be uploaded; what is left of an earlier build would creep into them
+dist: $(VENV)/installed-test
+	rm -rf $(DIST) build copi_np.egg-info
+	$(BIN)/python -m build --quiet --outdir $(DIST)
+	$(BIN)/twine check --strict $(DIST)/*
+	$(BIN)/python tools/check_dist.py $(DIST)
 
 # executes every source in tutorials/sources and writes the notebooks: a few minutes
 notebooks: $(VENV)/installed-test
