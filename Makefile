@@ -2,9 +2,10 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+OLDEST := $(VENV)-oldest
 DIST ?= dist
 
-.PHONY: demo test lint dist notebooks site mutants fuzz
+.PHONY: demo test test-oldest lint dist notebooks site mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -12,6 +13,12 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest
+
+# On the oldest versions that setup.cfg admits, on Python 3.11 or 3.12; TESTS chooses some. Two warnings are no errors
+# there: of old packages on new ones beneath them, and of the file that NumPy before 2.2 leaves open on a full disk.
+test-oldest: $(OLDEST)/installed-test
+	$(OLDEST)/bin/python -m pytest $(TESTS) \
+	  -W ignore::DeprecationWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
 # also the pre-commit hook
 lint: $(VENV)/installed-test
@@ -63,6 +70,13 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(OLDEST)/installed-test: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(OLDEST)
+	sed -nE 's/^ +([A-Za-z0-9-]+) >= /\1 == /p' setup.cfg > $(OLDEST)/constraints.txt
+	$(OLDEST)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile \
+	  --constraint $(OLDEST)/constraints.txt --editable '.[test]'
 	@touch $@
 
 $(VENV)/installed-site: setup.cfg pyproject.toml | $(BIN)/python

@@ -69,7 +69,7 @@ def alignment_angle(delta: Array, reference: Array) -> float:
     norms = xp.linalg.vector_norm(delta) * xp.linalg.vector_norm(reference)
     if not float(norms) > 0:
         raise InputError("an error signal that is zero everywhere has no direction: give a batch with an error")
-    cosine = xp.clip(xp.sum(delta * reference) / norms, -1, 1)  # rounding may take it just outside
+    cosine = xp.clip(xp.sum(delta * reference) / norms, -1.0, 1.0)  # rounding may take it just outside
     return float(xp.acos(cosine)) * 180 / pi
 
 
