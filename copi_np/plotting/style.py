@@ -9,8 +9,8 @@ from __future__ import annotations
 from textwrap import fill
 from typing import Any, Final
 
-from matplotlib import cycler
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
 # the palette of Okabe and Ito, without its yellow, which is too pale on white, and with a grey
 COLOURS: Final = ("#0072B2", "#009E73", "#D55E00", "#000000", "#CC79A7", "#56B4E9", "#E69F00", "#606060")
