@@ -433,7 +433,7 @@ def process(*arguments):
 def test_a_process_separates_results_from_progress(place):
     result = process("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", "1", "--out", "run")
     assert result.returncode == 0
-    assert result.stdout.startswith("copi-bp on tiny.npz, epoch 1: train ")
+    assert result.stdout.startswith("epoch 1: train ")
     assert result.stdout.count("\n") == 2
     assert "COPI (BP)" in result.stderr
     assert "Warning" not in result.stderr

@@ -158,8 +158,8 @@ def train(
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     last = history[-1]
     text = (
-        f"{config.method} on {config.dataset}, epoch {last.epoch}: "
-        f"train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} %\nRecords in {out}"
+        f"epoch {last.epoch}: train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % "
+        f"({config.method} on {config.dataset})\nRecords in {out}"
     )
     values = {"folder": str(out), "config": config.as_dict(), **last.as_dict()}
     if config.val_fraction:
