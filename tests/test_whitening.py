@@ -222,3 +222,8 @@ def test_asymmetry(M, c):
 
 def test_asymmetry_of_an_antisymmetric_matrix():
     assert asymmetry(np.array([[0.0, 3.0], [-3.0, 0.0]])) == pytest.approx(2)
+
+
+def test_an_infinite_moment_is_an_infinite_loss():
+    """Not NaN, which would hide where training blew up."""
+    assert decorrelation_loss(np.array([[1.0, np.inf], [np.inf, 1.0]])) == np.inf
