@@ -33,11 +33,6 @@ def examine(data_dir: Path | None = None) -> dict[str, Any]:
     }
 
 
-def report(data_dir: Path | None = None) -> str:
-    """What `examine` finds, a line each."""
-    return describe(examine(data_dir))
-
-
 def describe(found: dict[str, Any]) -> str:
     """What `examine` has found, a line each."""
     reason, folder = found["why_no_gpu"], found["data_folder"]

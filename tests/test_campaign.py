@@ -12,6 +12,7 @@ import time
 import warnings
 from contextlib import nullcontext
 from dataclasses import fields, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -158,6 +159,17 @@ def test_a_finished_run_is_left_alone(tmp_path, config, data):
     again = perform(tmp_path, config, data, "numpy", [StopAfter(1, 1)])
     assert again.history == first.history
     assert content_of(first.folder) == before
+    assert epochs_left(tmp_path, config, data) == 0
+
+
+def test_a_run_that_may_not_be_looked_at_has_no_epochs_left(tmp_path, config, data, monkeypatch):
+    """It fails when its turn comes, and the others do not."""
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    monkeypatch.setattr(Path, "exists", refuse)
     assert epochs_left(tmp_path, config, data) == 0
 
 

@@ -24,7 +24,7 @@ from test_backends import OPTIONS, host_batch, make_network, name_of, tiny_data
 import copi_np
 from copi_np import InputError, get_backend, load_network, rules, save_network
 from copi_np.backend import CuPyBackend, why_no_gpu
-from copi_np.doctor import report
+from copi_np.doctor import describe, examine
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.runner import train_into
@@ -351,7 +351,7 @@ def test_the_backend_and_the_report_are_the_real_ones(cupy):
     backend = get_backend("auto")
     assert type(backend) is CuPyBackend
     assert backend.xp.__name__ == COMPAT
-    assert "works: double of CuPy" in report()
+    assert "works: double of CuPy" in describe(examine())
     with pytest.raises(InputError, match="need arrays of one library"):
         rules.mean_outer(backend.asarray(HOST), HOST)
 

@@ -24,6 +24,7 @@ from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run, replace_text
 from copi_np.experiments.runner import train_into
+from copi_np.reading import exists
 
 RUNS: Final = "runs"
 """The folder of all runs, inside the folder of a campaign."""
@@ -103,9 +104,9 @@ def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
 def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
     """Epochs that a run of the campaign at `root` still has to do; none if its records are damaged."""
     folder = run_folder(root, config, data)
-    if not (folder / RUN_FILE).exists():
-        return config.epochs
     try:
+        if not exists(folder / RUN_FILE):
+            return config.epochs
         history = read_run(folder).history
     except DataError:  # it will fail at once, and say why
         return 0

@@ -121,7 +121,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
         members = sorted(families[key], key=lambda run: run.config.seed)
         longest = max(len(run.history) for run in members)
         full = tuple(run for run in members if len(run.history) == longest or run.ended_early)
-        shorter = tuple(run for run in members if run not in full)
+        shorter = tuple(run for run in members if len(run.history) < longest and not run.ended_early)
         groups.append(Group(label, full[0].config, full, shorter))
     return groups
 
