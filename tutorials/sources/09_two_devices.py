@@ -90,10 +90,11 @@ for name in ("numpy", "auto", "cupy", "gpu"):
 # are two of its lines:
 
 # %%
-from copi_np.doctor import report
+from copi_np.doctor import describe, examine
 
 wanted = ("GPU", "backend")
-print(*(line for line in report().splitlines() if line.startswith(wanted)), sep="\n")
+lines = describe(examine()).splitlines()
+print(*(line for line in lines if line.startswith(wanted)), sep="\n")
 
 # %% [markdown]
 # ## 2. There and back
