@@ -27,6 +27,7 @@ from copi_np.errors import InputError
 from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
 from copi_np.rules import mean_outer
+from copi_np.weighing import weigh
 
 Feedback = Sequence[Array | None]
 
@@ -172,7 +173,9 @@ def feedback_into(feedback: Feedback, k: int) -> Array:
     return feedback[k]
 
 
-def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: Array) -> Array:
+def reconstruction_update(
+    B: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
+) -> Array:
     """Update of an inverse model f(B y_above) ~ y: gradient descent on its squared error, normalised.
 
         dB = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = B y_above
@@ -186,6 +189,8 @@ def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: A
     activation : Activation     of the layer
     y_above : (B, N) array      outputs of the layer above
     y : (B, O) array            outputs of the layer, to be reconstructed
+    sample_weight : (B,) array or None
+                                how many times each sample counts, see `weighing.weigh`
 
     Returns
     -------
@@ -193,7 +198,8 @@ def reconstruction_update(B: Array, activation: Activation, y_above: Array, y: A
     """
     xp = common_namespace("ON BN BO", B, y_above, y)
     b = y_above @ B.T
-    error = activation.df(b) * (y - activation.f(b))
+    error = weigh(activation.df(b) * (y - activation.f(b)), sample_weight)
+    y_above = weigh(y_above, sample_weight)
     size = xp.sum(y_above * y_above) / y_above.shape[0]
     return mean_outer(error, y_above) / xp.where(size > 0, size, xp.ones_like(size))
 

@@ -18,6 +18,7 @@ from copi_np.errors import DivergenceError, InputError, choose, unknown
 from copi_np.layer import Layer, Trace
 from copi_np.losses import LOSSES
 from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
+from copi_np.weighing import weigh
 
 ETA_INVERSE: Final = 0.1
 """Step size of the inverse models of target propagation; they are normalised, and stable below 2."""
@@ -187,7 +188,14 @@ class Network:
         return [delta_scale * delta for delta in deltas]
 
     def step(
-        self, y0: Array, targets: Array, *, eta_W: float, eta_R: float | None = None, delta_scale: float = 1.0
+        self,
+        y0: Array,
+        targets: Array,
+        *,
+        eta_W: float,
+        eta_R: float | None = None,
+        delta_scale: float = 1.0,
+        sample_weight: Array | None = None,
     ) -> Array:
         """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
 
@@ -200,6 +208,10 @@ class Network:
         eta_W : float               step size of the forward weights; 0 leaves them as they are, so that R learns alone
         eta_R : float or None       step size of the lateral weights; None: the same as eta_W, as in the paper
         delta_scale : float         multiplies the error signals of all layers
+        sample_weight : (B,) array or None
+                                    how many times each sample counts in every mean over the batch, those of the lateral
+                                    weights included, and in the loss; 0 or more, None: once. One is best as their mean:
+                                    larger weights are larger steps
 
         Returns
         -------
@@ -214,12 +226,16 @@ class Network:
         eta_W, delta_scale = check_rate("eta_W", eta_W), check_rate("delta_scale", delta_scale)
         eta_R = eta_W if eta_R is None else check_rate("eta_R", eta_R)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence, not as a warning
-            return self._step(y0, targets, eta_W, eta_R, delta_scale)
+            return self._step(y0, targets, sample_weight, eta_W, eta_R, delta_scale)
 
-    def _step(self, y0: Array, targets: Array, eta_W: float, eta_R: float, delta_scale: float) -> Array:
+    def _step(
+        self, y0: Array, targets: Array, sample_weight: Array | None, eta_W: float, eta_R: float, delta_scale: float
+    ) -> Array:
         trace = self.forward(y0)
         self._check("targets", targets, self.layers[-1].n_outputs, y0.shape[0])
-        loss = self.loss.value(trace.y[-1], targets)
+        if sample_weight is not None:
+            self._check_weights(sample_weight, y0.shape[0])
+        loss = self.loss.value(trace.y[-1], targets, sample_weight)
         if self.backend.is_host and not loss <= loss_limit(self.backend, self.loss, targets):
             eta_R = 0.0 if self.config["decorrelation"] is None else eta_R
             rates = {"eta_W": eta_W, "eta_R": eta_R, "delta_scale": delta_scale}
@@ -229,16 +245,17 @@ class Network:
         if eta_W != 0:
             deltas = self.error_signals(trace, targets, delta_scale)
         if self.error_signal.learns_inverse:
-            self._learn_inverse(trace)
-        for layer, x, a, x_R, delta in zip(self.layers, trace.x, trace.a, trace.x_R, deltas, strict=True):
+            self._learn_inverse(trace, sample_weight)
+        for layer, *states in zip(self.layers, trace.x, trace.a, deltas, trace.x_R, strict=True):
+            x, a, delta, x_R = (weigh(state, sample_weight) for state in states)
             layer.step(x, a, delta, eta_W, eta_R, x_R)
         return loss
 
-    def _learn_inverse(self, trace: Trace) -> None:
+    def _learn_inverse(self, trace: Trace, sample_weight: Array | None) -> None:
         """Let every feedback matrix learn to reconstruct its layer from the layer above."""
         for k in range(len(self.layers) - 1):
             B = feedback_into(self.feedback, k)
-            dB = reconstruction_update(B, self.layers[k].activation, trace.y[k + 1], trace.y[k])
+            dB = reconstruction_update(B, self.layers[k].activation, trace.y[k + 1], trace.y[k], sample_weight)
             self.feedback[k] = B + ETA_INVERSE * dB
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
@@ -269,18 +286,30 @@ class Network:
 
     def _check(self, what: str, array: Array, n_columns: int, n_rows: int | None = None) -> None:
         """Raise an InputError unless `array` is a batch of this network's backend and dtype."""
-        if not self.backend.owns(array):
-            raise InputError(
-                f"{what} must be an array of backend {self.backend.name!r}, got {type(array).__name__}: "
-                f"convert with network.backend.asarray({what}, {self.dtype!r})"
-            )
+        self._check_kind(what, array)
         if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
             need = f"({n_rows or 'B'}, {n_columns})"
             raise InputError(f"{what} must have shape {need} for this network, got {tuple(array.shape)}")
         if array.shape[0] == 0:
             raise InputError(f"{what} are empty: a batch needs at least one sample")
-        if array.dtype != getattr(self.backend.xp, self.dtype):
-            raise InputError(f"{what} must be {self.dtype} like the weights, got {array.dtype}: convert them first")
         # on a GPU this would wait for the device at every step; there `fit` checks the data once
         if self.backend.is_host and not np.isfinite(array).all():
             raise InputError(f"{what} hold NaN or infinite values: clean the data first")
+
+    def _check_weights(self, sample_weight: Array, n_samples: int) -> None:
+        """Raise an InputError unless there is a weight for each sample, 0 or more."""
+        self._check_kind("sample_weight", sample_weight)
+        if tuple(sample_weight.shape) != (n_samples,):
+            raise InputError(f"sample_weight must have shape ({n_samples},), got {tuple(sample_weight.shape)}")
+        if self.backend.is_host and not (np.isfinite(sample_weight) & (sample_weight >= 0)).all():
+            raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
+
+    def _check_kind(self, what: str, array: Array) -> None:
+        """Raise an InputError unless `array` is of this network's backend and dtype."""
+        if not self.backend.owns(array):
+            raise InputError(
+                f"{what} must be an array of backend {self.backend.name!r}, got {type(array).__name__}: "
+                f"convert with network.backend.asarray({what}, {self.dtype!r})"
+            )
+        if array.dtype != getattr(self.backend.xp, self.dtype):
+            raise InputError(f"{what} must be {self.dtype} like the weights, got {array.dtype}: convert them first")

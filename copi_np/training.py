@@ -156,6 +156,7 @@ def train_epoch(
     rates: dict[str, float],
     rng: np.random.Generator,
     batch_size: int = 50,
+    sample_weight: Array | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> float:
     """One pass through the training samples, in a new order.
@@ -170,6 +171,8 @@ def train_epoch(
     rates : dict                    step sizes, as `Schedule.rates` gives them
     rng : numpy.random.Generator    shuffles the samples, on the host
     batch_size : int                the last batch may be smaller
+    sample_weight : (N,) array or None
+                                    how many times each sample counts, see `Network.step`
     callbacks : sequence of Callback
                                     only their `on_batch` is called
 
@@ -192,8 +195,9 @@ def train_epoch(
     for batch, start in enumerate(starts, start=1):
         rows = order[start : min(start + batch_size, n_samples)]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
+        weights = None if sample_weight is None else xp.take(sample_weight, rows, axis=0)
         with located(f"batch {batch}: "):
-            losses.append(network.step(inputs, targets, **rates))
+            losses.append(network.step(inputs, targets, **rates, sample_weight=weights))
         for callback in callbacks:
             callback.on_batch(batch, len(starts))
     values = backend.to_host(xp.stack(losses))

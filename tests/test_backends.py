@@ -46,6 +46,7 @@ from copi_np.backend import why_no_gpu
 from copi_np.diagnostics import diagnose
 from copi_np.error_signals import reconstruction_update
 from copi_np.losses import LOSSES, log_softmax
+from copi_np.weighing import weigh
 
 HOST, DEVICE = array_api_strict.Device("CPU_DEVICE"), array_api_strict.Device("device1")
 
@@ -95,7 +96,9 @@ FUNCTIONS = {
     **{f"{name}.df": (activation.df, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.value": (loss.value, "BK BK") for name, loss in LOSSES.items()},
     **{f"{name}.gradient": (loss.gradient, "BK BK") for name, loss in LOSSES.items()},
+    **{f"{name}.value, weighted": (loss.value, "BK BK B") for name, loss in LOSSES.items()},
     "log_softmax": (log_softmax, "BK"),
+    "weigh": (weigh, "BN B"),
     "reconstruction_update": (
         lambda B, above, y: reconstruction_update(B, ACTIVATIONS["leaky_relu"], above, y),
         "ON BN BO",
@@ -110,7 +113,8 @@ TRANSFORMS = ["zca", "pca", "cholesky"]
 
 def example_arrays(words, seed=0):
     rng = np.random.default_rng(seed)
-    return [rng.normal(size=[LENGTH_OF[letter] for letter in word]) for word in words.split()]
+    examples = [rng.normal(size=[LENGTH_OF[letter] for letter in word]) for word in words.split()]
+    return [np.abs(example) if example.ndim == 1 else example for example in examples]  # weights of samples
 
 
 def test_every_public_rule_is_compared():
@@ -171,7 +175,9 @@ def test_paths_agree_on_every_backend(update, backend, dtype):
 
 # ---------------------------------------------------------------- what must not mix
 
-SEVERAL = {name: entry for name, entry in FUNCTIONS.items() if " " in entry[1] and name != "reconstruction_update"}
+# weights of samples may be missing; the reconstruction meets B and the activity above before it meets the others
+OTHERS = {"reconstruction_update", "weigh"} | {f"{name}.value, weighted" for name in LOSSES}
+SEVERAL = {name: entry for name, entry in FUNCTIONS.items() if " " in entry[1] and name not in OTHERS}
 POSITIONS = [(name, k) for name, (_, words) in SEVERAL.items() for k in range(len(words.split()))]
 
 
@@ -361,6 +367,20 @@ def test_step_sizes_from_numpy_do_not_change_the_dtype(backend, eta_W, delta_sca
     plain.step(y0, targets, eta_W=float(eta_W), delta_scale=float(delta_scale))
     for one, other in zip(network.layers, plain.layers, strict=True):
         np.testing.assert_array_equal(backend.to_host(one.W), backend.to_host(other.W))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=name_of)
+def test_weighted_samples_count_the_same_on_every_backend(options, backend):
+    network, on_host = make_network(backend, **options), make_network("numpy", **options)
+    y0, targets, sample_weight = *host_batch(), np.array([1.0, 0.5, 0.0, 2.0, 1.5, 1.0])
+    for _ in range(3):
+        *batch, weights = (backend.asarray(values) for values in (y0, targets, sample_weight))
+        loss = network.step(*batch, eta_W=0.01, sample_weight=weights)
+        expected = on_host.step(y0, targets, eta_W=0.01, sample_weight=sample_weight)
+        assert backend.scalar(loss) == pytest.approx(float(expected), rel=1e-9)
+    for one, other in zip(network.layers, on_host.layers, strict=True):
+        assert_equal_to(1e-9, backend.to_host(one.W), other.W)
+        assert_equal_to(1e-9, backend.to_host(one.R), other.R)
 
 
 def test_host_batches_are_refused_by_a_network_on_a_device(device_backend):

@@ -257,6 +257,72 @@ def test_the_loss_curve_is_the_loss_before_each_update():
     assert model.loss_curve_[2] == pytest.approx(-np.log(probabilities).mean())
 
 
+# ---------------------------------------------------------------- weights of samples
+
+
+@few_epochs
+@pytest.mark.parametrize("early_stopping", [False, True])
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_a_sample_without_weight_is_as_good_as_absent(kind, early_stopping):
+    """And the unit of the weights is of no importance, be it as large as it may."""
+    options = {"random_state": 2, "early_stopping": early_stopping, **FEW}
+    weights = np.arange(150) % 3
+    whole = kind(**options).fit(X, NUMBERS, sample_weight=5e307 * weights)
+    rest = kind(**options).fit(X[weights > 0], NUMBERS[weights > 0], sample_weight=weights[weights > 0])
+    for a, b in zip(whole.network_.layers, rest.network_.layers, strict=True):
+        np.testing.assert_allclose(a.W, b.W, rtol=1e-9)
+    assert whole.validation_scores_ == pytest.approx(rest.validation_scores_)
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+def test_weights_count_in_standardisation_loss_and_validation(kind):
+    options = {"random_state": 2, "batch_size": 150, "max_iter": 2, "tol": 0, "first_epochs": 0}
+    weights = 1.0 + np.arange(150) % 4
+    model = kind(**options).fit(X, NUMBERS, sample_weight=weights)
+    assert np.allclose(model.scaler_.mean_, np.average(X, axis=0, weights=weights))
+    before = kind(**{**options, "max_iter": 1}).fit(X, NUMBERS, sample_weight=weights)
+    if kind is COPIClassifier:
+        losses = -np.log(before.predict_proba(X)[np.arange(150), NUMBERS])
+    else:
+        mean = np.average(NUMBERS, weights=weights)
+        variance = np.average((NUMBERS - mean) ** 2, weights=weights)
+        losses = (before.predict(X) - NUMBERS) ** 2 / variance
+    assert model.loss_curve_[1] == pytest.approx(np.average(losses, weights=weights))
+    options |= {"early_stopping": True, "validation_fraction": 0.4, "max_iter": 1}
+    model = kind(**options).fit(X, NUMBERS, sample_weight=weights)
+    stratify = NUMBERS if kind is COPIClassifier else None
+    _, held_out = train_test_split(np.arange(150), test_size=0.4, random_state=2, stratify=stratify)
+    expected = model.score(X[held_out], NUMBERS[held_out], weights[held_out])
+    assert model.validation_scores_ == [pytest.approx(expected, rel=1e-9)]
+    assert model.score(X[held_out], NUMBERS[held_out]) != pytest.approx(expected, rel=1e-3)
+
+
+@few_epochs
+def test_a_class_of_more_weight_is_predicted_more_often():
+    def share(weight):
+        model = COPIClassifier(random_state=0, hidden_layer_sizes=(), max_iter=30, tol=0, batch_size=150)
+        chance = np.random.default_rng(0).permutation(NUMBERS)  # nothing to learn but how frequent classes are
+        return np.mean(model.fit(X, chance, sample_weight=np.where(chance == 1, weight, 1)).predict(X) == 1)
+
+    assert share(0.2) < share(1) < share(5)
+
+
+@few_epochs
+def test_an_epoch_by_hand_takes_weights_too():
+    weights = 1.0 + np.arange(150) % 4
+    for kind, first in ((COPIClassifier, {"classes": [0, 1, 2]}), (COPIRegressor, {})):
+        fitted = kind(random_state=2, max_iter=1).fit(X, NUMBERS, sample_weight=weights)
+        by_hand = kind(random_state=2).partial_fit(X, NUMBERS, sample_weight=weights, **first)
+        assert same(fitted.network_, by_hand.network_)
+
+
+@pytest.mark.parametrize("weights", [np.zeros(150), -np.ones(150), np.ones(149), np.full(150, np.nan)])
+def test_weights_that_make_no_sense_are_refused(weights):
+    with pytest.raises(ValueError, match=r"[sS]ample.weight"):
+        COPIClassifier(**FEW).fit(X, Y, sample_weight=weights)
+
+
 # ---------------------------------------------------------------- when training ends
 
 

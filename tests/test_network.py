@@ -197,6 +197,39 @@ def test_updates_do_not_depend_on_the_order_or_number_of_copies_of_samples(rule)
         np.testing.assert_allclose(a.R, b.R, atol=1e-12)
 
 
+COPIES = np.array([1, 2, 0, 3, 1, 5])
+
+
+@pytest.mark.parametrize("loss", oracles.LOSS)
+@pytest.mark.parametrize("decorrelation", FORMS)
+@pytest.mark.parametrize("kind", [*KINDS, "tp", "dtp"])
+@pytest.mark.parametrize("rule", RULES)
+def test_a_weight_counts_as_so_many_copies_of_its_sample(rule, kind, decorrelation, loss):
+    """In everything: forward, lateral and feedback weights, and the loss."""
+    y0, targets = regression_batch()
+    rows = np.repeat(np.arange(len(y0)), COPIES)
+    options = {"rule": rule, "error_signal": kind, "decorrelation": decorrelation, "loss": loss}
+    weighted, copied = (make_network([5, 4, 3], **options) for _ in range(2))
+    for _ in range(3):
+        losses = weighted.step(y0, targets, eta_W=0.01, sample_weight=COPIES / COPIES.mean())
+        assert losses == pytest.approx(copied.step(y0[rows], targets[rows], eta_W=0.01), rel=1e-12)
+    for one, other in zip(weights_of(weighted)[:3], weights_of(copied)[:3], strict=True):
+        for a, b in zip(one, other, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9) if a is not None else None
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("loss", oracles.LOSS)
+def test_weights_of_one_change_nothing(rule, loss):
+    y0, targets = regression_batch("float32")
+    weighted, plain = (make_network([5, 4, 3], rule=rule, loss=loss, dtype="float32") for _ in range(2))
+    ones = np.ones(len(y0), "float32")
+    assert weighted.step(y0, targets, eta_W=0.01, sample_weight=ones) == plain.step(y0, targets, eta_W=0.01)
+    for a, b in zip(weighted.layers, plain.layers, strict=True):
+        assert np.array_equal(a.W, b.W)
+        assert np.array_equal(a.R, b.R)
+
+
 def test_learning_lowers_the_loss():
     y0, targets = regression_batch()
     for rule, eta_W in (("copi", 0.05), ("sgd", 0.05), ("adam", 0.01)):
@@ -363,6 +396,25 @@ def test_targets_that_do_not_fit_are_refused_before_anything_moves(targets, mess
         network.step(np.ones((5, 4)), targets, eta_W=0.1)
     np.testing.assert_array_equal(network.layers[0].W, W)
     np.testing.assert_array_equal(network.layers[0].R, np.eye(4))
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "message"),
+    [
+        ([1.0] * 6, "sample_weight must be an array of backend 'numpy', got list"),
+        (np.ones(5), r"sample_weight must have shape \(6,\), got \(5,\)"),
+        (np.ones((6, 1)), r"sample_weight must have shape \(6,\), got \(6, 1\)"),
+        (np.ones(6, "float32"), "sample_weight must be float64 like the weights, got float32"),
+        (-np.eye(6)[0], "sample_weight holds negative, NaN or infinite values: give each sample 0 or more"),
+        (np.full(6, np.nan), "sample_weight holds negative, NaN"),
+        (np.full(6, np.inf), "sample_weight holds negative, NaN"),
+    ],
+)
+def test_weights_of_samples_that_do_not_fit_are_refused_before_anything_moves(sample_weight, message):
+    network, fresh = make_network([5, 4, 3]), make_network([5, 4, 3])
+    with pytest.raises(InputError, match=message):
+        network.step(*regression_batch(), eta_W=0.1, sample_weight=sample_weight)
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, fresh.layers, strict=True))
 
 
 def test_the_message_shows_the_shape_that_fits():

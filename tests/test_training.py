@@ -260,6 +260,19 @@ def test_an_epoch_learns_any_targets_and_returns_the_mean_loss_of_a_sample():
     assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, twin.layers, strict=True))
 
 
+def test_every_sample_of_an_epoch_brings_its_own_weight():
+    rng = np.random.default_rng(3)
+    train = DeviceSplit(rng.normal(size=(7, 6)), rng.normal(size=(7, 3)))
+    weights = np.arange(7) / 3
+    network, twin = make_network(), make_network()
+    rates = STEADY.rates(1)
+    train_epoch(network, train, rates=rates, rng=np.random.default_rng(1), batch_size=3, sample_weight=weights)
+    order = np.random.default_rng(1).permutation(7)
+    for rows in (order[:3], order[3:6], order[6:]):
+        twin.step(train.inputs[rows], train.targets[rows], eta_W=0.05, eta_R=0.05, sample_weight=weights[rows])
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, twin.layers, strict=True))
+
+
 def test_an_epoch_ends_with_a_look_at_the_weights():
     """Of which one, behind an input that is always zero, no loss shows that it exploded."""
     network = make_network(decorrelation=None)

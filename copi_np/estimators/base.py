@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
 from math import inf
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Final, NamedTuple, Self
 from warnings import warn
 
 import numpy as np
@@ -19,7 +19,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.checks import check_count, check_rate
@@ -49,6 +49,18 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
                 kind = f"{type(array).__module__}.{type(array).__name__}"
                 raise InputError(f"cannot learn from {kind}, of array libraries only from NumPy: use numpy.asarray")
     return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
+
+
+class Samples(NamedTuple):
+    """What is learned from: inputs (N, I), y (N,) or (N, K), and weights (N,) of mean 1, None where all count once."""
+
+    X: NDArray
+    y: NDArray
+    weights: NDArray | None
+
+    def take(self, rows: NDArray) -> Samples:
+        """Some of the samples."""
+        return Samples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
 @dataclass(eq=False, repr=False)
@@ -91,7 +103,7 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """X (N, I) and y as arrays that fit each other, and unless `reset` those before them."""
 
     @abstractmethod
-    def _learn_targets(self, y: NDArray) -> None:
+    def _learn_targets(self, y: NDArray, weights: NDArray | None) -> None:
         """Keep what `_targets` has to know of y: its classes, or its mean and scale."""
 
     @abstractmethod
@@ -103,18 +115,22 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """What a validation split keeps the proportions of; None for nothing."""
 
     @abstractmethod
-    def _validation_score(self, validation: DeviceSplit) -> float:
-        """What early stopping watches: the higher, the better."""
+    def _score(self, outputs: NDArray, targets: NDArray, weights: NDArray | None) -> float:
+        """What early stopping watches, of outputs and targets (N, K): the higher, the better."""
 
     # --------------------------------------------------------------------------------------------------- training
 
-    def fit(self, X: Any, y: Any) -> Self:
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train until the loss, or with `early_stopping` the validation score, stands still.
 
         Parameters
         ----------
         X : (N, I) array-like       inputs
         y : array-like              classes (N,) for the classifier; numbers (N,) or (N, K) for the regressor
+        sample_weight : (N,) array-like or None
+                                    how many times each sample counts, in every mean that a rule takes over a batch, in
+                                    loss, standardisation and validation; only ratios matter. A sample of weight 0 is
+                                    left out
 
         Returns
         -------
@@ -128,44 +144,53 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
-        X, y = self._checked(X, y, reset=first)
+        samples, held_out = self._samples(X, y, sample_weight, reset=first), None
         if first:
             self.__dict__.pop("network_", None)  # should this fit fail, nothing is fitted
-            self._learn_targets(y)
-        held_out = None
+            self._learn_targets(samples.y, samples.weights)
         if self.early_stopping:
             options = {"test_size": self.validation_fraction, "random_state": self.random_state}
-            X, X_held_out, y, y_held_out = train_test_split(X, y, stratify=self._strata(y), **options)
-            held_out = X_held_out, self._targets(y_held_out)
-        targets = self._targets(y)
+            rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
+            samples, held_out = map(samples.take, rows)
         if first:
-            self._start(X, targets)
-        self._train(self._on_device(X, targets), self._on_device(*held_out) if held_out else None)
+            self._start(samples)
+        self._train(samples, held_out)
         return self
 
-    def _fit_epoch(self, X: Any, y: Any, all_y: Any = None) -> Self:
+    def _fit_epoch(self, X: Any, y: Any, sample_weight: Any, all_y: Any = None) -> Self:
         """One epoch, the first of a network or its next; `_learn_targets` sees all_y in the place of y, where given."""
         self._check_numbers()
         first = not hasattr(self, "network_")
-        X, y = self._checked(X, y, reset=first)
+        samples = self._samples(X, y, sample_weight, reset=first)
         if first:
-            self._learn_targets(y if all_y is None else all_y)
-        targets = self._targets(y)
-        if first:
-            self._start(X, targets)
-        self._train_epoch(self._on_device(X, targets))
+            self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
+            self._start(samples)
+        self._train_epoch(*self._on_device(samples))
         return self
 
-    def _start(self, X: NDArray, targets: NDArray) -> None:
+    def _samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
+        """What there is to learn from, once it is known to be fit for use."""
+        X, y = self._checked(X, y, reset=reset)
+        if sample_weight is None:
+            return Samples(X, y, None)
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        if not weights.any():
+            raise InputError("sample_weight is zero for all samples: give some of them a positive weight")
+        counts = weights > 0
+        weights = weights[counts] / weights.max()  # or else the sum might overflow
+        return Samples(X[counts], y[counts], weights / weights.mean())
+
+    def _start(self, samples: Samples) -> None:
         """A new network for data such as these; weights and order of samples as `copi-np train --seed` draws them."""
+        X, n_outputs = samples.X, self._targets(samples.y).shape[1]
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
         weights_rng, self._shuffling_rng = np.random.default_rng(seed).spawn(2)
-        self.scaler_ = StandardScaler().fit(X) if self.standardize else None
+        self.scaler_ = StandardScaler().fit(X, sample_weight=samples.weights) if self.standardize else None
         n_inputs = X.shape[1] + bool(self.fit_intercept)
         self.network_ = Network(
-            [n_inputs, *np.atleast_1d(self.hidden_layer_sizes).tolist(), targets.shape[1]],
+            [n_inputs, *np.atleast_1d(self.hidden_layer_sizes).tolist(), n_outputs],
             rng=weights_rng,
             rule=self.rule,
             error_signal=self.error_signal,
@@ -179,34 +204,43 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
-    def _train_epoch(self, train: DeviceSplit) -> None:
+    def _train_epoch(self, train: DeviceSplit, weights: Any) -> None:
         sizes = (self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R, self.delta_scale)
         rates = Schedule(*sizes).rates(self.n_iter_ + 1)
-        rng, batch_size = self._shuffling_rng, self.batch_size
         try:
             with located(f"epoch {self.n_iter_ + 1}, "):
-                loss = train_epoch(self.network_, train, rates=rates, rng=rng, batch_size=batch_size)
+                loss = train_epoch(
+                    self.network_,
+                    train,
+                    rates=rates,
+                    rng=self._shuffling_rng,
+                    batch_size=self.batch_size,
+                    sample_weight=weights,
+                )
         except DivergenceError:
             del self.network_  # of no use to anybody: nothing has been fitted
             raise
         self.loss_curve_.append(loss)
 
-    def _train(self, train: DeviceSplit, validation: DeviceSplit | None) -> None:
+    def _train(self, train: Samples, held_out: Samples | None) -> None:
         """Epochs, until `n_iter_no_change` in a row were not better by `tol` than the best before each of them."""
+        on_device = self._on_device(train)
+        held_out_inputs = None if held_out is None else self._inputs(held_out.X)
         best, best_network, n_waited = -inf, self.network_, 0
         for _ in range(self.max_iter):
-            self._train_epoch(train)
-            if validation is None:
+            self._train_epoch(*on_device)
+            if held_out is None:
                 score = -self.loss_curve_[-1]
             else:
-                score = self._validation_score(validation)
+                outputs = self.network_.backend.to_host(self.network_.predict(held_out_inputs))
+                score = self._score(outputs, self._targets(held_out.y), held_out.weights)
                 self.validation_scores_.append(score)
             if self.n_iter_ <= self.first_epochs:
                 continue  # decorrelation has to set in first
             n_waited = 0 if score > best + self.tol else n_waited + 1
             if score > best:
                 best = score
-                best_network = self.network_ if validation is None else deepcopy(self.network_)
+                best_network = self.network_ if held_out is None else deepcopy(self.network_)
             if n_waited >= self.n_iter_no_change:
                 break
         else:
@@ -220,8 +254,11 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """Number of epochs so far."""
         return len(self.loss_curve_)
 
-    def _on_device(self, X: NDArray, targets: NDArray) -> DeviceSplit:
-        return DeviceSplit(self._inputs(X), self.network_.backend.asarray(as_float(targets, self.network_.dtype)))
+    def _on_device(self, samples: Samples) -> tuple[DeviceSplit, Any]:
+        """Inputs and targets, and the weights, on the network's device."""
+        asarray, dtype = self.network_.backend.asarray, self.network_.dtype
+        split = DeviceSplit(self._inputs(samples.X), asarray(as_float(self._targets(samples.y), dtype)))
+        return split, None if samples.weights is None else asarray(samples.weights, dtype)
 
     def _inputs(self, X: NDArray) -> Any:
         """X on the network's device, standardised and with a constant input, where the network was trained so."""

@@ -14,7 +14,6 @@ from copi_np.datasets import one_hot
 from copi_np.errors import InputError
 from copi_np.estimators.base import NDArray, NetworkEstimator, validated
 from copi_np.losses import log_softmax
-from copi_np.training import DeviceSplit, evaluate
 
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
@@ -73,7 +72,7 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     _: KW_ONLY
     loss: str = "cross_entropy"
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None) -> Self:
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """One epoch on these samples, as each of those of `fit`; parameters and errors as there.
 
         Parameters
@@ -81,6 +80,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         X : (N, I) array-like
         y : (N,) array-like
         classes : (K,) array-like       all labels there will ever be; needed in the first call alone
+        sample_weight : (N,) array-like or None
+                                        how many times each sample counts, compared with the others of this call
 
         Returns
         -------
@@ -91,7 +92,7 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
                 raise InputError("the first partial_fit needs classes, all labels there will ever be: got None")
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
             raise InputError(f"classes were {self.classes_.tolist()}, and are now {classes!r}: they cannot change")
-        return self._fit_epoch(X, y, classes)
+        return self._fit_epoch(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray:
         """The class of each sample, (N,): that of the largest output."""
@@ -108,7 +109,7 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         check_classification_targets(y)
         return X, y
 
-    def _learn_targets(self, y: NDArray) -> None:
+    def _learn_targets(self, y: NDArray, weights: NDArray | None) -> None:
         self.classes_ = np.unique(y)
 
     def _targets(self, y: NDArray) -> NDArray:
@@ -119,5 +120,5 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def _strata(self, y: NDArray) -> NDArray:
         return y
 
-    def _validation_score(self, validation: DeviceSplit) -> float:
-        return evaluate(self.network_, *validation)[0]
+    def _score(self, outputs: NDArray, targets: NDArray, weights: NDArray | None) -> float:
+        return float(np.average(outputs.argmax(axis=1) == targets.argmax(axis=1), weights=weights))

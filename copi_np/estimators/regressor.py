@@ -12,7 +12,6 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from copi_np.estimators.base import NDArray, NetworkEstimator, validated
-from copi_np.training import DeviceSplit
 
 
 @dataclass(eq=False, repr=False)
@@ -31,9 +30,9 @@ class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type
     loss: ClassVar[str] = "quadratic"
     _output_activation: ClassVar[str | None] = "linear"
 
-    def partial_fit(self, X: Any, y: Any) -> Self:
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """One epoch on these samples, as each of those of `fit`; parameters and errors as there."""
-        return self._fit_epoch(X, y)
+        return self._fit_epoch(X, y, sample_weight)
 
     def predict(self, X: Any) -> NDArray:
         """The outputs of the network in the unit of y, (N, K); (N,) where K is 1."""
@@ -46,8 +45,9 @@ class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type
         X, y = validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
-    def _learn_targets(self, y: NDArray) -> None:
-        self.target_scaler_ = StandardScaler().fit(y.reshape(len(y), -1)) if self.standardize else None
+    def _learn_targets(self, y: NDArray, weights: NDArray | None) -> None:
+        scaler = StandardScaler()
+        self.target_scaler_ = scaler.fit(y.reshape(len(y), -1), sample_weight=weights) if self.standardize else None
 
     def _targets(self, y: NDArray) -> NDArray:
         targets = y.reshape(len(y), -1).astype(np.float64)
@@ -56,7 +56,5 @@ class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type
     def _strata(self, y: NDArray) -> None:
         return None
 
-    def _validation_score(self, validation: DeviceSplit) -> float:
-        to_host = self.network_.backend.to_host
-        outputs = to_host(self.network_.predict(validation.inputs))
-        return float(r2_score(to_host(validation.targets), outputs))
+    def _score(self, outputs: NDArray, targets: NDArray, weights: NDArray | None) -> float:
+        return float(r2_score(targets, outputs, sample_weight=weights))
