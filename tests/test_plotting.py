@@ -140,6 +140,7 @@ FIGURES = {
     "learning curves": lambda: learning_curves(HISTORIES, "title"),
     "image rows": lambda: image_rows({"raw": np.eye(10), "BP + decorrelation": np.eye(10)}, (2, 5)),
     "field blocks": lambda: field_blocks(dict.fromkeys(("layer 1", "layer 2", "layer 3"), np.eye(100)), (10, 10)),
+    "field blocks of many layers": lambda: field_blocks({f"layer {k}": np.eye(100) for k in range(7)}, (10, 10)),
     "compression": lambda: compression_curves({"a": [1, 0.9]}, {"a": [1, 0.9]}, {"a": [1, 2]}),
     "many long labels": lambda: learning_curves(LONG, "a title of " + "many words " * 20),
 }

@@ -26,8 +26,10 @@ PLANES: Final = (1, 3)
 """Numbers of colour planes that an image may have."""
 LABEL: Final = 13
 """Characters of a line beside a row of images."""
-MOST_INCHES: Final = 30
-"""Width of a figure of blocks, however wide the pictures are in proportion to their height."""
+BLOCKS_A_ROW: Final = 4
+"""Blocks side by side."""
+MOST_INCHES: Final = 9.6
+"""Width of a figure of blocks, however wide its pictures are: in a wider one the letters are too small on paper."""
 
 
 def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
@@ -61,7 +63,7 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
 
 
 def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
-    """Receptive fields, a block of pictures for each layer, side by side (Figure 3B).
+    """Receptive fields, a block of pictures for each layer, up to four side by side (Figure 3B).
 
     Parameters
     ----------
@@ -76,12 +78,17 @@ def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) ->
     blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
     shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
     with rc_context(STYLE):
-        width = min(2.7 * sum(shapes), MOST_INCHES)
-        figure = Figure(figsize=(width, 3.0), layout="constrained")
-        row = figure.subplots(1, len(blocks), squeeze=False, width_ratios=shapes)[0]
-        for axes, (label, block) in zip(row, blocks.items(), strict=True):
+        n_rows, n_columns = ceil(len(blocks) / BLOCKS_A_ROW), min(len(blocks), BLOCKS_A_ROW)
+        widths = [max(shapes[column::n_columns]) for column in range(n_columns)]
+        width = min(2.7 * sum(widths), MOST_INCHES)
+        height = max(width / sum(widths), 0.7) + 0.3  # of a block and its title
+        figure = Figure(figsize=(width, height * n_rows), layout="constrained")
+        grid = figure.subplots(n_rows, n_columns, squeeze=False, width_ratios=widths).ravel()
+        for axes, (label, block) in zip(grid, blocks.items(), strict=False):
             _show(axes, block)
             axes.set_title(label)
+        for axes in grid[len(blocks) :]:
+            axes.remove()
     return figure
 
 
