@@ -16,9 +16,18 @@ import numpy.typing as npt
 from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS
-from copi_np.errors import CopiError, CopiWarning, DataError, InputError, NewerVersionError, shown
+from copi_np.errors import (
+    BackendError,
+    CopiError,
+    CopiWarning,
+    DataError,
+    InputError,
+    NewerVersionError,
+    cannot_write,
+    shown,
+)
 from copi_np.network import Network
-from copi_np.reading import parse_json
+from copi_np.reading import exists, parse_json
 
 SCHEMA: Final = 2
 """Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
@@ -47,7 +56,7 @@ def save_network(
     path : path                 ends in .npz
     network : Network
     metadata : dict, optional   anything JSON can hold, given back by `load_network`
-    previous : path, optional   where an older file at `path` goes, once the new one is on the disk
+    previous : path, optional   keeps the older file at `path`, once the new one is on the disk
 
     Raises
     ------
@@ -58,6 +67,7 @@ def save_network(
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
     try:
         header = json.dumps(content)
+        parse_json(header)  # refuses what json.dumps writes and no reader takes, such as NaN
     except (TypeError, ValueError) as error:
         raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
     arrays["header"] = np.array(header)
@@ -109,7 +119,7 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
     DataError           if the file is missing, damaged, or not a checkpoint that this version can read; a
                         `NewerVersionError` if a newer version has written it
     InputError          if its weights do not fit its configuration, or are not finite
-    BackendError        if the backend does not work here
+    BackendError        if the backend does not work here, or has not enough memory
     """
     path = Path(path)
     arrays = read_npz(path, ADVICE)
@@ -126,8 +136,10 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         return network_of(header["network"], arrays, backend), header["metadata"]
     except CopiError:
         raise
-    # a header or arrays of the wrong kind raise nearly every kind of exception there is
-    except Exception as error:
+    except MemoryError as error:
+        raise BackendError(f"there is not enough memory for the network in {path}: free some") from error
+    # what a header or arrays of the wrong kind raise
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 
@@ -212,7 +224,7 @@ def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
 
     Raises
     ------
-    DataError       if it cannot be written; older ones are left as they were
+    DataError       if it cannot be written; the latest one is left as it was
     """
     metadata = {"epoch": len(progress.history), **progress._asdict()}
     del metadata["network"]
@@ -222,6 +234,8 @@ def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
 def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> Progress | None:
     """Read the latest checkpoint of a training in progress, or the one before if the latest is damaged or missing.
 
+    A damaged one is moved aside, so that the next to be saved does not push out the one before.
+
     Returns
     -------
     progress : Progress or None     None if there is neither
@@ -229,29 +243,39 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
     Raises
     ------
     DataError           if none that is there can be used
-    BackendError        if the backend does not work here
+    BackendError        if the backend does not work here, or has not enough memory
 
     Warns
     -----
     CopiWarning         if the latest is damaged, so that at most one epoch is done again
     """
     path = Path(path)
-    candidates = [candidate for candidate in (path, previous_path(path)) if candidate.is_file()]
-    failure: DataError | None = None
+    candidates = [candidate for candidate in (path, previous_path(path)) if exists(candidate)]
+    failure: CopiError | None = None
     for candidate in candidates:
         try:
             progress = _progress(candidate, backend)
         except NewerVersionError:
             raise
-        except DataError as error:
+        except (DataError, InputError) as error:
             failure = failure or error
             continue
         if failure is not None:
-            warnings.warn(f"{failure}. Going on from {candidate}", CopiWarning, stacklevel=2)
+            what = f"Going on from {candidate}, and keeping the damaged one as {_move_aside(path).name}"
+            warnings.warn(f"{failure}. {what}", CopiWarning, stacklevel=2)
         return progress
     if failure is not None:
         raise failure
     return None
+
+
+def _move_aside(path: Path) -> Path:
+    """Give a damaged checkpoint another name."""
+    aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
+    try:
+        return path.replace(aside)
+    except OSError as error:
+        raise cannot_write(aside, error) from error
 
 
 def _progress(path: Path, backend: str | Backend) -> Progress:

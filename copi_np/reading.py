@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -23,10 +25,39 @@ def exists(path: Path) -> bool:
     ------
     DataError           if the system does not let us know
     """
-    try:
+    with _told_of(path):
         return path.is_file()
+
+
+def is_taken(path: Path) -> bool:
+    """Whether there is anything by that name.
+
+    Raises
+    ------
+    DataError           if the system does not let us know
+    """
+    with _told_of(path):
+        return path.exists()
+
+
+@contextmanager
+def _told_of(path: Path) -> Iterator[None]:
+    """Turn what the system says of a path into a DataError."""
+    try:
+        yield
     except OSError as error:
         raise DataError(f"cannot read {path} ({error.strerror}): check the path and its permissions") from error
+
+
+def list_folder(folder: Path) -> list[Path]:
+    """What stands in a folder, by name.
+
+    Raises
+    ------
+    DataError           if there is no such folder, or it cannot be read
+    """
+    with _told_of(folder):
+        return sorted(folder.iterdir())
 
 
 def open_file(path: Path, advice: str) -> BufferedReader:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from copi_np import CopiError, DataError, InputError, Network
+from copi_np import BackendError, CopiError, DataError, InputError, Network
 from copi_np.checkpoint import (
     Progress,
     content_digest,
@@ -231,6 +231,34 @@ def test_a_file_whose_digest_does_not_fit_is_refused(tmp_path):
         load_network(path)
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "\udce9", object()])
+def test_metadata_that_could_not_be_read_back_are_refused(tmp_path, value):
+    with pytest.raises(InputError, match="metadata of a checkpoint must be plain values, as in JSON"):
+        save_network(tmp_path / "net.npz", trained(), {"value": value})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", ["", ".", "/", "a\0.npz"])
+def test_what_cannot_be_the_name_of_a_file_is_refused(path):
+    with pytest.raises(InputError, match="cannot be the name of a file: choose another path"):
+        save_network(path, trained())
+
+
+def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
+    """Or else the next checkpoint would be tried, and blamed as well."""
+
+    def network_of(*_):
+        raise MemoryError
+
+    path = tmp_path / "net.npz"
+    for seed in range(2):
+        save_progress(path, progress(seed))
+    monkeypatch.setattr("copi_np.checkpoint.network_of", network_of)
+    with pytest.raises(BackendError, match=r"not enough memory for the network in .*net\.npz"):
+        load_progress(path)
+    assert path.is_file()
+
+
 # ---------------------------------------------------------------- the checkpoint before
 
 
@@ -256,11 +284,41 @@ def test_the_checkpoint_before_is_kept_and_used_where_the_latest_is_damaged(tmp_
     with pytest.warns(CopiWarning, match=r"net\.npz is cut short.*Going on from .*net\.previous\.npz") as caught:
         assert_same_progress(load_progress(path), progress(1, 2))
     assert len(caught) == 1
-    previous_path(path).write_bytes(b"")
-    with pytest.raises(DataError, match=r"net\.npz is cut short"):
-        load_progress(path)
+    assert str(caught[0].message).endswith("and keeping the damaged one as net.damaged.npz")
     path.write_bytes(content)
     assert_same_progress(load_progress(path), progress(2, 3))
+    for damaged in (path, previous_path(path)):
+        damaged.write_bytes(b"")
+    with pytest.raises(DataError, match=r"net\.npz is cut short"):
+        load_progress(path)
+
+
+def test_a_damaged_checkpoint_does_not_push_out_the_one_before(tmp_path):
+    """The one before is all there is until the next is whole: wherever a process is killed, it can go on from it."""
+    path = tmp_path / "net.npz"
+    for seed in range(2):
+        save_progress(path, progress(seed))
+    damaged = path.read_bytes()[:-99]
+    path.write_bytes(damaged)
+    with pytest.warns(CopiWarning):
+        load_progress(path)
+    assert (tmp_path / "net.damaged.npz").read_bytes() == damaged
+    before = previous_path(path).read_bytes()
+    save_progress(path, progress(2))
+    assert previous_path(path).read_bytes() == before
+    assert_same_progress(load_progress(path), progress(2))
+
+
+def test_weights_that_are_not_finite_are_as_good_as_damage(tmp_path):
+    path = tmp_path / "net.npz"
+    save_progress(path, progress(0))
+    previous = path.read_bytes()
+    wild = progress(1)
+    wild.network.layers[0].W[0, 0] = np.nan
+    save_progress(path, wild)
+    previous_path(path).write_bytes(previous)
+    with pytest.warns(CopiWarning, match="NaN or infinite.*Going on from"):
+        assert_same_progress(load_progress(path), progress(0))
 
 
 def test_a_process_killed_between_two_moves_leaves_the_checkpoint_before(tmp_path):
@@ -268,6 +326,34 @@ def test_a_process_killed_between_two_moves_leaves_the_checkpoint_before(tmp_pat
     save_progress(path, progress(0))
     path.replace(previous_path(path))
     assert_same_progress(load_progress(path), progress(0))
+
+
+@pytest.mark.parametrize("call", ["replace", "link"])
+def test_a_move_that_fails_leaves_the_latest_where_it_is(tmp_path, monkeypatch, call):
+    """Whichever of the two moves it is; a file system that knows no links gets a copy."""
+    path = tmp_path / "net.npz"
+    for seed in range(2):
+        save_progress(path, progress(seed))
+    latest = path.read_bytes()
+    if call == "link":
+        monkeypatch.setattr(os, "link", lambda *_: (_ for _ in ()).throw(OSError(95, "Operation not supported")))
+        save_progress(path, progress(2))
+        assert previous_path(path).read_bytes() == latest
+        assert_same_progress(load_progress(path), progress(2))
+        return
+    replace = Path.replace
+    for fatal in ("net.previous.npz", "net.npz"):
+
+        def failing(self, target, fatal=fatal):
+            if Path(target).name == fatal:
+                raise OSError(5, "Input/output error")
+            return replace(self, target)
+
+        monkeypatch.setattr(Path, "replace", failing)
+        with pytest.raises(DataError, match=r"cannot write .*net\.npz \(Input/output error\)"):
+            save_progress(path, progress(2))
+        assert path.read_bytes() == latest
+        assert sorted(file.name for file in tmp_path.iterdir()) == ["net.npz", "net.previous.npz"]
 
 
 def test_a_checkpoint_of_a_newer_version_is_not_gone_back_on(tmp_path):
@@ -318,7 +404,8 @@ def test_a_file_is_on_the_disk_before_it_takes_its_place(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "fsync", watched_fsync)
     monkeypatch.setattr(Path, "replace", watched_replace)
     save_progress(path, progress(1))
-    assert events == ["sync file", ".npz to net.previous.npz", ".tmp to net.npz", "sync folder"]
+    temporary = ".copi-np-tmp"
+    assert events == ["sync file", f"{temporary} to net.previous.npz", f"{temporary} to net.npz", "sync folder"]
 
 
 class Payload:

@@ -29,16 +29,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from privileges import without_privileges
 
-from copi_np import CopiError, DataError, InputError, load_dataset, load_network
+from copi_np import CopiError, DataError, Dataset, InputError, Network, Schedule, Split, fit, load_dataset, load_network
 from copi_np.archives import SMALL, read_npz
+from copi_np.callbacks import CSVLog
 from copi_np.checks import check_count, check_rate
 from copi_np.cli import main
-from copi_np.datasets import cifar, idx
+from copi_np.datasets import cifar, find_dataset, idx
 from copi_np.errors import LONGEST, shown
-from copi_np.experiments.config import MAX_PRESET, load_preset
+from copi_np.experiments.config import MAX_PRESET, RunConfig, load_preset
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
-from copi_np.experiments.records import read_lines, read_run
+from copi_np.experiments.records import find_runs, read_lines, read_run
+from copi_np.experiments.runner import train_into
 from copi_np.reading import MAX_TEXT, parse_json, read_text
 
 PACKAGE = Path(__file__).parents[1] / "copi_np"
@@ -167,6 +169,47 @@ def test_what_may_not_be_read_is_said_to_be_so(name, where):
         finally:
             locked.chmod(0o700)
     assert "Permission denied" in message
+
+
+def small_fit(**options):
+    """One epoch of a small network, which no other test needs here."""
+    data = load_dataset("mnist-5k")
+    few = Split(data.train.inputs[:9], data.train.labels[:9])
+    network, rng = Network([784, 10], rng=np.random.default_rng(0)), np.random.default_rng(1)
+    schedule = Schedule(eta_W=1e-3, eta_R=1e-3)
+    return fit(network, Dataset("few", few, few, 10), epochs=1, schedule=schedule, rng=rng, **options)
+
+
+LOOKING = {
+    "fit": lambda path: small_fit(checkpoint=path),
+    "fit, resumed": lambda path: small_fit(checkpoint=path, resume=True),
+    "CSVLog": lambda path: small_fit(callbacks=[CSVLog(path)]),
+    "load_dataset": lambda path: load_dataset("mnist", path),
+    "find_dataset": lambda path: find_dataset("mnist", path),
+    "find_runs": find_runs,
+    "train_into": lambda path: train_into(path, MINIMAL, load_dataset("mnist-5k"), "numpy"),
+}
+MINIMAL = RunConfig("copi-bp", "mnist-5k", (784, 10), 1, 1e-3, 1e-3)
+
+
+@pytest.mark.parametrize("name", LOOKING)
+def test_whoever_looks_for_a_file_says_that_no_system_takes_its_name(tmp_path, name):
+    assert "too long" in refused(LOOKING[name], tmp_path / ("x" * 300))
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")
+@pytest.mark.parametrize("name", LOOKING)
+def test_a_folder_that_may_not_be_entered_is_said_to_be_so(name):
+    LOOKING["find_dataset"](Path("nowhere"))  # modules are imported while they are within reach
+    with tempfile.TemporaryDirectory() as parent:
+        Path(parent).chmod(0o755)
+        folder = Path(parent) / "folder"
+        folder.mkdir(mode=0)
+        try:
+            with without_privileges(), pytest.raises(CopiError, match="Permission denied"):
+                LOOKING[name](folder / "x")
+        finally:
+            folder.chmod(0o700)
 
 
 @pytest.mark.parametrize("path", ["~nobody-of-this-name/own.npz"])

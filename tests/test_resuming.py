@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -108,6 +109,22 @@ def test_fit_overwrites_no_checkpoint(tmp_path, data):
     with pytest.raises(InputError, match=r"net\.npz exists already: go on from it with resume=True"):
         run_fit(data, tmp_path / "net.npz", epochs=1)
     assert (tmp_path / "net.npz").read_bytes() == before
+
+
+def test_fit_overwrites_no_checkpoint_of_which_only_the_one_before_is_left(tmp_path, data):
+    run_fit(data, tmp_path / "net.npz", epochs=1)
+    previous = previous_path(tmp_path / "net.npz")
+    (tmp_path / "net.npz").replace(previous)
+    with pytest.raises(InputError, match=r"net\.previous\.npz exists already: go on from it with resume=True"):
+        run_fit(data, tmp_path / "net.npz", epochs=1)
+
+
+def test_fit_removes_what_killed_processes_left_of_its_checkpoint(tmp_path, data):
+    names = [".net.npz.12.copi-np-tmp", ".net.previous.npz.12.copi-np-tmp", ".other.npz.12.copi-np-tmp"]
+    for name in names:
+        (tmp_path / name).touch()
+    run_fit(data, tmp_path / "net.npz", epochs=1)
+    assert [(tmp_path / name).exists() for name in names] == [False, False, True]
 
 
 def test_fit_refuses_the_checkpoint_of_another_training(tmp_path, data):
@@ -219,7 +236,8 @@ def test_a_damaged_checkpoint_is_a_warning_of_one_line(tmp_path, data):
     result = train("--resume", tmp_path / "run", "--epochs", 3)
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
-    assert re.search(r"checkpoint\.npz is cut short.*Going on from .*checkpoint\.previous\.npz$", line)
+    assert re.search(r"checkpoint\.npz is cut short.*Going on from .*checkpoint\.previous\.npz", line)
+    assert (tmp_path / "run" / "checkpoint.damaged.npz").is_file()
     assert result_of(tmp_path / "run") == result_of(tmp_path / "whole")
 
 
@@ -294,27 +312,39 @@ def test_a_process_killed_at_random_moments_comes_to_the_same(tmp_path, config):
                 assert exit_code(train_there, folder, config) == 0
                 break
         assert result_of(folder) == expected
-        assert not list(folder.glob("*.tmp"))
+        assert not list(folder.glob("*-tmp"))
     assert n_half > 10
 
 
 @needs_sigkill
-def test_a_process_killed_inside_each_step_of_saving_comes_to_the_same(tmp_path, config):
-    """At every call that touches a file, one after the other, from the first to the last of the whole run."""
-    config = replace(config, epochs=2)
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_process_killed_inside_each_step_of_saving_comes_to_the_same(tmp_path, config, damaged):
+    """At every call that touches a file, one after the other, from the first to the last of the whole run.
+
+    Or of one that goes on from the checkpoint before, since the latest is damaged, until the next one is saved.
+    """
+    config = replace(config, epochs=3 if damaged else 2)
     assert exit_code(train_there, tmp_path / "whole", config) == 0
     expected = result_of(tmp_path / "whole")
+    if damaged:
+        assert exit_code(train_there, tmp_path / "begun", replace(config, epochs=2)) == 0
+        (tmp_path / "begun" / "checkpoint.npz").write_bytes(b"damaged")
     n = 0
     while True:
         n += 1
         folder = tmp_path / f"run{n}"
+        if damaged:
+            shutil.copytree(tmp_path / "begun", folder)
         code = exit_code(train_until_call, folder, config, n)
         if code == 0:
             break
         assert code == -signal.SIGKILL
+        saved = (folder / "checkpoint.npz").exists() and (folder / "checkpoint.npz").read_bytes() != b"damaged"
         assert exit_code(train_there, folder, config) == 0
         assert result_of(folder) == expected, n
-        assert not list(folder.glob("*.tmp"))
+        assert not list(folder.glob("*-tmp"))
+        if damaged and saved:
+            break
     assert n > 40
 
 

@@ -187,10 +187,10 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path, config, da
     """But for the user's own files."""
     folder = tmp_path / "run"
     folder.mkdir()
-    for name in ("checkpoint.npz.123.tmp", "history.jsonl.9.tmp", "notes.tmp", "notes.md"):
+    for name in (".checkpoint.npz.123.copi-np-tmp", ".history.jsonl.9.copi-np-tmp", "a.1.tmp", "notes.md"):
         (folder / name).write_text("half")
     train_into(folder, config, data, "numpy")
-    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "notes.tmp", "notes.md"])
+    assert sorted(path.name for path in folder.iterdir()) == sorted([*FILES, "a.1.tmp", "notes.md"])
 
 
 @pytest.mark.parametrize("method", METHODS)

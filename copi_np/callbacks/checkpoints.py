@@ -11,9 +11,11 @@ from typing import Any
 import numpy as np
 
 from copi_np.callbacks.base import Callback, EpochRecord, read_record
-from copi_np.checkpoint import Progress, load_progress, save_progress
+from copi_np.checkpoint import Progress, load_progress, previous_path, save_progress
 from copi_np.errors import DataError, InputError
+from copi_np.files import remove_leftovers
 from copi_np.network import Network
+from copi_np.reading import is_taken
 
 
 class CheckpointWriter(Callback):
@@ -50,9 +52,12 @@ class CheckpointWriter(Callback):
         except TypeError as error:
             kind = type(self.rng.bit_generator).__name__
             raise InputError(f"the state of {kind} cannot be recorded: use numpy.random.default_rng") from error
+        kept = (self.path, previous_path(self.path))
+        for path in kept:
+            if not resume and is_taken(path):
+                raise InputError(f"{path} exists already: go on from it with resume=True, or choose another path")
+        remove_leftovers(self.path.parent, [path.name for path in kept])
         if not resume:
-            if self.path.exists():
-                raise InputError(f"{self.path} exists already: go on from it with resume=True, or choose another path")
             return list(self.history)
         progress = load_progress(self.path, network.backend)
         if progress is not None:

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, list_names
-from copi_np.reading import expand_home, open_file
+from copi_np.reading import exists, expand_home, open_file
 
 DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
@@ -91,7 +91,7 @@ def locate(files: Iterable[DataFile], folders: Sequence[Path]) -> dict[DataFile,
     found = {}
     for file in files:
         candidates = (folder / name for folder in folders for name in file.accepted_names)
-        if path := next((candidate for candidate in candidates if candidate.is_file()), None):
+        if path := next((candidate for candidate in candidates if exists(candidate)), None):
             found[file] = path
     return found
 

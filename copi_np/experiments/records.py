@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -21,8 +20,8 @@ from filelock import FileLock, Timeout
 from copi_np.callbacks import EpochRecord, read_record
 from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, cannot_write
 from copi_np.experiments.config import RunConfig
-from copi_np.files import replace_file
-from copi_np.reading import exists, parse_json, read_text
+from copi_np.files import remove_leftovers, replace_file
+from copi_np.reading import exists, is_taken, list_folder, parse_json, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -31,8 +30,6 @@ BEST_FILE: Final = "best.npz"
 FAILURE_FILE: Final = "failure.txt"
 AWAY: Final = "move that folder away"
 LOCK_FILE: Final = ".lock"
-TEMPORARY: Final = re.compile(r".+\.\d+\.tmp")
-"""What `files.replace_file` leaves of a process that was killed as it wrote."""
 
 
 @contextmanager
@@ -46,7 +43,7 @@ def hold(folder: Path) -> Iterator[None]:
     InUseError      if another process has it in hand
     InputError      if the folder cannot be made or written
     """
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    made = [path for path in (folder, *folder.parents) if not is_taken(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
         # the system releases the lock of a process that dies, however it dies
@@ -57,9 +54,7 @@ def hold(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder") from error
     with lock:
-        for path in folder.iterdir():
-            if TEMPORARY.fullmatch(path.name):
-                path.unlink(missing_ok=True)
+        remove_leftovers(folder)
         try:
             yield
         finally:
@@ -184,9 +179,10 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
 
     Raises
     ------
-    DataError       if there are none
+    DataError       if there are none, or the folder cannot be read
     """
     root = Path(root)
+    list_folder(root)  # of one that cannot be read, the search below would only find nothing
     folders = sorted(path.parent for path in root.rglob(RUN_FILE))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")

@@ -31,6 +31,7 @@ from copi_np.experiments.records import (
     write_lines,
 )
 from copi_np.network import Network
+from copi_np.reading import exists, is_taken
 from copi_np.training import fit, training_settings
 
 DEMO_FILE = "demo.json"
@@ -164,7 +165,7 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
     ------
     InputError          if the folder holds another run
     """
-    if not (folder / RUN_FILE).is_file():
+    if not exists(folder / RUN_FILE):
         if _holds_a_run(folder):
             raise another_run(folder)
         return None
@@ -232,11 +233,11 @@ def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
     """A folder below `parent` that no run has taken, named after method, data set and seed."""
     name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
-    return next(folder for folder in candidates if not folder.exists())
+    return next(folder for folder in candidates if not is_taken(folder))
 
 
 def _holds_a_run(folder: Path) -> bool:
-    return any((folder / name).exists() for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
+    return any(is_taken(folder / name) for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
 
 
 def other_data(folder: Path, data: Dataset) -> InputError:
