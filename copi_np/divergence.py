@@ -22,6 +22,12 @@ EXPLODED_LOSS: Final = 1e6
 EXPLODED_WEIGHT: Final = 1e6
 """A weight above this size counts as exploded; those of the runs in results/ stayed below 4."""
 
+EXPLODED_ACTIVITY: Final = 1e3
+"""Units of this size, root mean square, tell nothing of what had been stable."""
+
+LARGE_INPUT: Final = 10
+"""Inputs above this size, root mean square, as pixels from 0 to 255 are, need other step sizes than the usual ones."""
+
 
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
     """The loss above which training counts as diverged, for targets such as these (B, K)."""
@@ -80,11 +86,22 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
     not_finite = [found for found in gains if not np.isfinite(found[-1])]
     k, matrix, _ = not_finite[0] if not_finite else max(gains, key=lambda found: found[-1])
     advice = _advice(layers, k, matrix, rates)
-    of_known_bound = matrix == "R" and layers[k].lateral_step is matrix_decorrelation_step
-    bound = stable_eta_R(layers[k].backend.to_host(trace.y_in[k])) if of_known_bound else None
-    if bound is not None and bound < rates["eta_R"]:
-        advice += f"; about {bound:.1g} is stable from the start on inputs like these"
+    if matrix == "R":
+        advice += _what_would_be_stable(layers, trace, rates["eta_R"])
+    if _root_mean_square(layers[0].backend.to_host(trace.y0)) > LARGE_INPUT:
+        advice += "; inputs are large: scale them to about unit size"
     return f"training diverged: loss {loss:.3g}, activity explodes at {advice}"
+
+
+def _what_would_be_stable(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str:
+    """The largest step size that would have been stable in every layer whose inputs have not exploded."""
+    bounds = []
+    for k, (layer, y_in) in enumerate(zip(layers, trace.y_in, strict=True)):
+        y = layer.backend.to_host(y_in)
+        if layer.lateral_step is matrix_decorrelation_step and (k == 0 or _root_mean_square(y) < EXPLODED_ACTIVITY):
+            bounds.append(stable_eta_R(y))
+    smallest = min((bound for bound in bounds if bound is not None), default=eta_R)
+    return f"; about {smallest:.1g} is stable from the start on inputs like these" if smallest < eta_R else ""
 
 
 def stable_eta_R(y: npt.NDArray[Any]) -> float | None:
@@ -100,12 +117,12 @@ def stable_eta_R(y: npt.NDArray[Any]) -> float | None:
 
     Returns
     -------
-    eta_R : float or None   None where inputs are zero, or have exploded themselves
+    eta_R : float or None   None where inputs are zero, or their squares too large for numbers
     """
     y = y.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
-        largest = np.sum(y**2) / len(y)
-    if not 0 < largest <= EXPLODED_WEIGHT:
+        power = np.sum(y**2)
+    if not 0 < power < np.inf:
         return None
     return float(len(y) / np.linalg.norm(y, 2) ** 2)
 
@@ -136,14 +153,14 @@ def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
 def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, float]]:
     """Layer, matrix and the factor by which activity grows behind it, in the order of the forward pass."""
     for k, layer in enumerate(layers):
-        sizes = [_root_mean_square(layer.backend, states[k]) for states in (trace.y_in, trace.x, trace.a)]
+        sizes = [_root_mean_square(layer.backend.to_host(states[k])) for states in (trace.y_in, trace.x, trace.a)]
         if layer.has_lateral_weights:
             yield k, "R", sizes[1] / sizes[0]
         yield k, "W", sizes[2] / sizes[1]
 
 
-def _root_mean_square(backend: Backend, array: Array) -> float:
+def _root_mean_square(values: npt.NDArray[Any]) -> float:
     """In float64, so that squares do not overflow; never 0."""
-    values = backend.to_host(array).astype(np.float64)
+    values = values.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sqrt(np.mean(values**2)) + np.finfo(np.float64).tiny)

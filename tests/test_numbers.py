@@ -157,7 +157,28 @@ def test_the_message_tells_a_step_size_that_is_stable():
     assert not isinstance(outcome_of(make(), inputs, Schedule(1e-4, float(found[1])), epochs=30), str)
 
 
-@pytest.mark.parametrize("y", [np.zeros((4, 3)), np.full((4, 3), 1e30), np.full((4, 3), np.inf)])
+def test_the_step_size_told_is_for_all_layers_whichever_blew_up():
+    """And not for activity that has exploded, but for what came in."""
+    rng = np.random.default_rng(3)
+    inputs = correlated(rng, N_INPUTS, 1.0)[:N]
+    network = Network([N_INPUTS, 6, 4, N_CLASSES], rng=np.random.default_rng(1))
+    message = outcome_of(network, inputs, Schedule(1e-4, 3.0))
+    found = re.search(r"at R of layer [12] .*; about (\S+) is stable", message)
+    assert found, message
+    network = Network([N_INPUTS, 6, 4, N_CLASSES], rng=np.random.default_rng(1))
+    assert not isinstance(outcome_of(network, inputs, Schedule(1e-4, float(found[1])), epochs=30), str)
+
+
+@pytest.mark.parametrize("rates", [(1e-6, 1e-3), (1e-3, 0.0)])
+def test_large_inputs_are_named_beside_the_step_size(rates):
+    """Pixels from 0 to 255, the commonest slip: no step size that anybody would try is small enough."""
+    rng = np.random.default_rng(3)
+    network = Network([N_INPUTS, 4, N_CLASSES], rng=rng)
+    message = outcome_of(network, 255 * rng.random((N, N_INPUTS)), Schedule(*rates), epochs=30)
+    assert re.search(r"lower eta_[WR] \(now 0.001\).*; inputs are large: scale them to about unit size$", message)
+
+
+@pytest.mark.parametrize("y", [np.zeros((4, 3)), np.full((4, 3), 1e200), np.full((4, 3), np.inf)])
 def test_where_inputs_tell_nothing_no_step_size_is_told(y):
     assert stable_eta_R(y) is None
 
