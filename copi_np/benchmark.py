@@ -15,7 +15,7 @@ from copi_np.arrays import Array
 from copi_np.backend import Backend, get_backend
 from copi_np.checks import check_count
 from copi_np.environment import blas, versions
-from copi_np.errors import InputError, choose
+from copi_np.errors import InputError, choose, unknown
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.options import parse_layers
 from copi_np.network import Network
@@ -213,8 +213,10 @@ def bench(
 
 def sizes_of(network: str) -> tuple[int, ...]:
     """Numbers of units from a name of `NETWORKS`, or from text such as "784-500-10"."""
+    if network in NETWORKS:
+        return NETWORKS[network]
     if any(letter.isalpha() for letter in network):
-        return choose("network", network, NETWORKS)
+        raise InputError(f"{unknown('network', network, NETWORKS)}, or units such as 784-500-10")
     return parse_layers(network)
 
 

@@ -115,6 +115,8 @@ def fit(
     _check_fit(network, data, epochs, schedule, batch_size, rng)
     _check_validation(data, callbacks)
     records = _checked_history(history)
+    if resume and checkpoint is None:
+        raise InputError("resume=True goes on from a checkpoint: say which, by checkpoint=PATH")
     if checkpoint is not None:
         writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
         records = writer.begin(network, records, resume=resume)

@@ -20,6 +20,7 @@ from copi_np.backend import why_no_gpu
 from copi_np.checkpoint import load_network
 from copi_np.cli import main
 from copi_np.datasets import DATASETS
+from copi_np.errors import StoppedError
 
 NO_NETWORK = {"HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
 
@@ -164,7 +165,7 @@ def test_a_validation_split_keeps_the_best_network_and_may_end_the_run(place):
 
 
 def test_a_validation_split_that_makes_no_sense_is_refused():
-    assert_refused(train("--patience", 2), "patience needs samples to select by", "val_fraction=0.1")
+    assert_refused(train("--patience", 2), "patience needs samples to select by", "--val-fraction")
     assert_refused(train("--val-fraction", 1), "--val-fraction", "0<=x<1")
     assert_refused(train("--val-fraction", 0.001), "less than a sample: raise it")
 
@@ -458,6 +459,21 @@ def test_without_a_network_one_error_says_what_to_do(place):
         assert file.name in error
     assert file.mirrors[0] in error
     assert tree(place) == before
+
+
+def test_how_to_go_on_is_said_with_where_the_data_were(place, monkeypatch):
+    def stopped(*_, **__):
+        raise StoppedError(2)
+
+    monkeypatch.setattr("copi_np.cli.single.train_into", stopped)
+    (place / "my data").mkdir()
+    result = train("--data-dir", "my data", "--out", "a run", "--epochs", 1)
+    assert result.stderr.endswith("; go on with copi-np train --resume 'a run' --data-dir 'my data'\n")
+
+
+def test_where_the_result_cannot_be_kept_nothing_is_computed(place):
+    result = CliRunner().invoke(main, ["bench", "--json", "nowhere/bench.json"])
+    assert_refused(result, "there is no folder nowhere for --json: make it, or choose another")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")

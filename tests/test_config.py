@@ -128,12 +128,12 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path):
 @pytest.mark.parametrize(
     ("text", "word"),
     [
-        ("etaW = 1", "unknown keys etaW: correct the file"),
-        ("[methods.bp]\neta_w = 1", "unknown keys eta_w"),
-        ("[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2", "unknown keys speed"),
-        ("[methods.copi-pb]\neta_W = 1", "unknown keys copi-pb"),
-        ('method = "bp"', "unknown keys method"),
-        ("seed = 3", "unknown keys seed"),
+        ("etaW = 1", "unknown key 'etaW': did you mean 'eta_W'"),
+        ("[methods.bp]\neta_w = 1", "unknown key 'eta_w': did you mean 'eta_W'"),
+        ("[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2", "unknown key 'speed': known: batch_size, "),
+        ("[methods.copi-pb]\neta_W = 1", "unknown method 'copi-pb': did you mean 'copi-bp'"),
+        ('method = "bp"', "unknown key 'method'"),
+        ("seed = 3", "unknown key 'seed'"),
         ('[methods.bp]\ndataset = "mnist"', "dataset is the same for all methods: say it above"),
         ("methods = 3", "methods are tables"),
         ("methods.bp = 3", "methods are tables"),
@@ -162,7 +162,7 @@ def test_a_preset_that_lacks_something_is_refused(tmp_path):
         load_preset(str(tmp_path / "none.toml"), "copi-bp")
     for layers in ("5", '"784,10"', "[784, -1]", "[5]"):
         path.write_text(f"layers = {layers}\nepochs = 1\neta_W = 1\neta_R = 1\ndataset = 'x.npz'")
-        with pytest.raises(InputError, match="layers must be two or more positive integers"):
+        with pytest.raises(DataError, match=r"mine\.toml': layers must be two or more positive integers"):
             preset(str(path))
 
 

@@ -119,6 +119,11 @@ def test_fit_overwrites_no_checkpoint_of_which_only_the_one_before_is_left(tmp_p
         run_fit(data, tmp_path / "net.npz", epochs=1)
 
 
+def test_fit_goes_on_from_no_checkpoint_that_is_not_named(tmp_path, data):
+    with pytest.raises(InputError, match="resume=True goes on from a checkpoint: say which, by checkpoint=PATH"):
+        run_fit(data, None, resume=True)
+
+
 def test_fit_removes_what_killed_processes_left_of_its_checkpoint(tmp_path, data):
     names = [".net.npz.12.copi-np-tmp", ".net.previous.npz.12.copi-np-tmp", ".other.npz.12.copi-np-tmp"]
     for name in names:
@@ -178,8 +183,38 @@ def test_a_run_is_resumed_from_its_folder_alone(tmp_path, data):
     assert "epoch 4: train" in result.stdout
     assert "4/4: train" in result.stderr
     assert result_of(parts) == result_of(whole)
-    assert train("--resume", parts).exit_code == 0  # nothing left to do
-    assert result_of(parts) == result_of(whole)
+    for epochs in (["--epochs", 4], ["--epochs", 1], []):
+        again = train("--resume", parts, *epochs)
+        assert again.exit_code == 0
+        assert "Nothing was left to do: the run has come to its end already." in again.stderr
+        assert result_of(parts) == result_of(whole)
+
+
+def test_a_run_is_resumed_where_its_data_were_moved(tmp_path, data):
+    start(tmp_path / "run", data, "--epochs", 1)
+    (tmp_path / "elsewhere").mkdir()
+    moved = Path(data.name).rename(tmp_path / "elsewhere" / "renamed.npz")
+    assert "there is no file" in train("--resume", tmp_path / "run", "--epochs", 2).stderr
+    assert train("--resume", tmp_path / "run", "--epochs", 2, "--dataset", moved).exit_code == 0
+    assert train("--resume", tmp_path / "run", "--epochs", 3).exit_code == 0  # it is known from now on
+
+
+def test_what_patience_ended_says_so(tmp_path, data):
+    held_out = ["--val-fraction", 0.2, "--patience", 1, "--epochs", 50]
+    result = start(tmp_path / "run", data, *held_out)
+    assert "Ended by patience 1: a larger --patience makes it longer" in result.stdout
+    longer = train("--resume", tmp_path / "run", "--patience", 2)
+    assert "Nothing was left to do" not in longer.stderr
+
+
+def test_a_run_whose_settings_were_changed_by_hand_is_not_resumed(tmp_path, data):
+    start(tmp_path / "run", data, "--epochs", 1)
+    path = tmp_path / "run" / "run.json"
+    path.write_text(path.read_text().replace('"eta_W": 0.001', '"eta_W": 0.002'))
+    result = train("--resume", tmp_path / "run", "--epochs", 2)
+    assert re.search(
+        r"^Error: .*run\.json does not fit its own name: undo what was changed in it$", result.stderr.strip()
+    )
 
 
 def test_the_bar_of_a_resumed_run_begins_where_it_was(tmp_path, data):

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import click
 
+from copi_np.errors import InputError
 from copi_np.experiments.records import replace_text
 from copi_np.progress import no_bars
 
@@ -70,6 +71,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def speaking(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
+            if json_to is not None and not json_to.parent.is_dir():  # before anything is computed
+                raise InputError(f"there is no folder {json_to.parent} for --json: make it, or choose another")
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,7 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Outp
 def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     """The run in a folder, made longer if asked; other options of the command must be left out."""
     context = click.get_current_context()
-    allowed = {"resume", "epochs", "patience", "data_dir", "backend", "threads", "quiet", "json_to"}
+    allowed = {"resume", "epochs", "patience", "dataset", "data_dir", "backend", "threads", "quiet", "json_to"}
     given = [
         "--" + name.replace("_", "-")
         for name in context.params
@@ -67,7 +68,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     if given:
         raise InputError(f"--resume goes on with the run as it was started: leave out {list_names(given)}")
     run = read_run(folder)
-    changes = {name: options[name] for name in ("epochs", "patience") if options[name] is not None}
+    changes = {name: options[name] for name in ("epochs", "patience", "dataset") if options[name] is not None}
     return replace(run, config=replace(run.config, **changes))
 
 
@@ -109,7 +110,9 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help="Share of the training samples to hold out; DIR/best.npz is the network of the epoch that is best on them.",
 )
 @click.option(
-    "--patience", type=click.IntRange(min=0), help="End after as many epochs without a better one on those samples."
+    "--patience",
+    type=click.IntRange(min=0),
+    help="End after as many epochs without a better one on those samples; 0: never.",
 )
 @backend_option
 @threads_option
@@ -121,7 +124,8 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Go on with the run in DIR, as it was started; --epochs and --patience make it longer.",
+    help="Go on with the run in DIR, as it was started; --epochs and --patience make it longer, --dataset says where "
+    "its data lie now.",
 )
 @output_options()
 def train(
@@ -149,8 +153,9 @@ def train(
         config, out, done = run.config, resume, len(run.history)
         data = load_dataset(config.dataset, data_dir)
     label = METHODS[config.method].label
+    where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (
-        if_stopped(f"go on with copi-np train --resume {out}"),
+        if_stopped(f"go on with copi-np train --resume {shlex.quote(str(out))}{where}"),
         blas_threads(threads),
         ProgressBar(label, config.epochs, done) as bar,
         StopOnSignal() as stop,
@@ -161,6 +166,8 @@ def train(
         f"epoch {last.epoch}: train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % "
         f"({config.method} on {config.dataset})\nRecords in {out}"
     )
+    if last.epoch < config.epochs:
+        text += f"\nEnded by patience {config.patience}: a larger --patience makes it longer"
     values = {"folder": str(out), "config": config.as_dict(), **last.as_dict()}
     if config.val_fraction:
         best = history[best_epoch(history) - 1]
@@ -170,5 +177,7 @@ def train(
         )
         values["best"] = best.as_dict()
     output.result(text, values)
+    if done == last.epoch:
+        output.note("Nothing was left to do: the run has come to its end already.")
     if config.schedule.rates(last.epoch)["eta_W"] == 0:
         output.note(ONLY_R)

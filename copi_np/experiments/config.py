@@ -87,7 +87,9 @@ class RunConfig:
         if self.val_fraction >= 1:
             raise InputError(f"val_fraction must be below 1, e.g. 0.1, got {shown(self.val_fraction)}")
         if self.patience and not self.val_fraction:
-            raise InputError("patience needs samples to select by: hold some out, e.g. val_fraction=0.1")
+            raise InputError(
+                "patience needs samples to select by: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)"
+            )
 
     @property
     def schedule(self) -> Schedule:
@@ -158,8 +160,8 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     Raises
     ------
     InputError          if there is no such preset or method
-    DataError           if the file cannot be read, is no TOML, has keys that `RunConfig` does not know, or lacks some
-                        that it needs
+    DataError           if the file cannot be read, is no TOML, has keys or values that `RunConfig` does not take, or
+                        lacks some that it needs
     """
     choose("method", method, METHODS)
     text = _preset_text(name)
@@ -175,7 +177,12 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
         raise DataError(f"preset {name!r} lacks {list_names(missing)}: add them to the file")
     layers = values["layers"]
-    return values | {"method": method, "layers": tuple(layers) if isinstance(layers, list) else layers}
+    values |= {"method": method, "layers": tuple(layers) if isinstance(layers, list) else layers}
+    try:
+        RunConfig(**{"dataset": "to be said", **values})
+    except InputError as error:
+        raise DataError(f"preset {name!r}: {error}") from error
+    return values
 
 
 def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
@@ -184,9 +191,9 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
     known = {field.name for field in fields(RunConfig)} - {"method", "seed"}
     of_methods = set().union(*overrides.values())
-    wrong = sorted((set(values) | of_methods) - known | set(overrides) - set(METHODS))
-    if wrong:
-        raise DataError(f"preset {name!r} has unknown keys {brief(list_names(wrong))}: correct the file")
+    for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
+        if wrong := sorted(names - allowed):
+            raise DataError(f"preset {name!r}: {unknown(kind, wrong[0], sorted(allowed))}: correct the file")
     if "dataset" in of_methods:
         raise DataError(f"preset {name!r}: dataset is the same for all methods: say it above the [methods.X] tables")
 

@@ -174,7 +174,13 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
         raise other_data(folder, data)
     if record.description.get("name") != run_name(config, data):
         then, now = record.config.as_dict(), config.as_dict()
-        changes = [f"{name} {then[name]}, now {now[name]}" for name in now if then[name] != now[name]]
+        changes = [
+            f"{name} {then[name]}, now {now[name]}"
+            for name in now
+            if then[name] != now[name] and name not in ("epochs", "patience", "dataset")  # no part of a run's name
+        ]
+        if not changes:
+            raise InputError(f"{folder / RUN_FILE} does not fit its own name: undo what was changed in it")
         raise InputError(f"{another_run(folder)} ({list_names(changes)})")
     return record
 
