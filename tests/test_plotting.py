@@ -220,6 +220,14 @@ def test_figures_are_figures_and_leave_no_state():
         assert width > 200
 
 
+@pytest.mark.parametrize(("n_epochs", "lowest"), [(1, 10.0), (2, 10.0), (3, 10.0), (4, 80.0)])
+def test_the_first_epoch_is_cut_off_where_there_are_many(n_epochs, lowest):
+    """It is at chance where only the lateral weights learn."""
+    accuracies = [0.1, 0.8, 0.9, 0.95][:n_epochs]
+    records = [EpochRecord(k, a, a, 0.1, 0.1, [0.1], 1.0) for k, a in enumerate(accuracies, start=1)]
+    assert learning_curves({"COPI (BP)": records}).axes[0].get_ylim() == pytest.approx((lowest - 2, 100.5))
+
+
 def test_several_seeds_are_a_mean_with_an_envelope():
     """The standard deviation, n - 1 in the denominator, over the epochs that all seeds have."""
     seeds = [history(0.0), history(0.1), history(0.05, n=2)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from matplotlib import rc_context
@@ -13,12 +13,14 @@ from copi_np.callbacks import EpochRecord
 from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]
+FEW: Final = 3
+"""Epochs of which even the first is worth its room."""
 
 
 def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:
     """Accuracy and loss by epoch (Figure 2): train dashed, test solid, and validation, where all have it, dotted.
 
-    Accuracies are shown in full from the second epoch on.
+    Of more than `FEW` epochs, accuracies are shown in full from the second on.
 
     Parameters
     ----------
@@ -45,8 +47,8 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
                 _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
                 name = label if split == "test" else None
                 mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
-            # the first epoch, at chance where only R learns, would leave no room for the rest
-            lowest = min([lowest, *mean[1:]]) if len(mean) > 1 else 2.0
+            # the first of many epochs, at chance where only R learns, would leave no room for the rest
+            lowest = min([lowest, *(mean[1:] if len(mean) > FEW else mean)])
         for split, line in reversed(lines.items()):
             accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
         accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))
