@@ -75,6 +75,12 @@ def save_network(
     write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
 
 
+def check_network(network: Network) -> None:
+    """Raise an InputError unless it is one: path and network are easily given in the wrong order."""
+    if not isinstance(network, Network):
+        raise InputError(f"need a Network, got {shown(network)}: the path comes first, then the network")
+
+
 def content_digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     """SHA-256 over names, types, shapes and values of arrays: what is in a file, however it is packed."""
     digest = hashlib.sha256()
@@ -88,7 +94,12 @@ def network_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
     """All that `network_of` needs, beside the configuration, for a network that goes on exactly where this one is.
 
     The names are those of a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; copies, on the host.
+
+    Raises
+    ------
+    InputError          if it is no network
     """
+    check_network(network)
     arrays = {}
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}

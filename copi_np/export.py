@@ -11,7 +11,7 @@ import numpy as np
 
 from copi_np import __version__
 from copi_np.activations import LEAK
-from copi_np.checkpoint import network_arrays
+from copi_np.checkpoint import check_network, network_arrays
 from copi_np.errors import InputError
 from copi_np.files import replace_file
 from copi_np.network import Network
@@ -28,7 +28,7 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if safetensors is not installed
+    InputError          if safetensors is not installed, or it is no network
     DataError           if the file cannot be written
     """
     try:
@@ -49,13 +49,14 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if onnx is not installed
+    InputError          if onnx is not installed, or it is no network
     DataError           if the file cannot be written
     """
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
     except ImportError as error:
         raise _missing("onnx") from error
+    check_network(network)
     kind = TensorProto.FLOAT if network.dtype == "float32" else TensorProto.DOUBLE
     nodes, constants = [], []
     value = "inputs"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from copi_np import DataError, InputError, Network
-from copi_np.checkpoint import network_arrays, network_of
+from copi_np.checkpoint import network_arrays, network_of, save_network
 from copi_np.export import export_onnx, export_safetensors
 
 
@@ -75,3 +75,10 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path, export, package):
     pytest.importorskip(package)
     with pytest.raises(DataError, match=r"cannot write .*missing"):
         export(tmp_path / "missing" / "net", trained())
+
+
+@pytest.mark.parametrize("write", [export_safetensors, export_onnx, save_network])
+def test_path_and_network_in_the_wrong_order_are_told(tmp_path, write):
+    network = Network([3, 2], rng=np.random.default_rng(0))
+    with pytest.raises(InputError, match=r"need a Network, got .*onnx.: the path comes first, then the network"):
+        write(network, str(tmp_path / "x.onnx"))
