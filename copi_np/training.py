@@ -15,7 +15,7 @@ from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rate, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
-from copi_np.errors import DivergenceError, InputError
+from copi_np.errors import DivergenceError, InputError, shown
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
@@ -197,9 +197,12 @@ def train_epoch(
     DivergenceError                 if training blows up; names batch, layer and the step size to lower
     """
     check_rng(rng)
-    check_count("batch_size", batch_size)
+    batch_size = check_count("batch_size", batch_size)
     xp, backend = network.backend.xp, network.backend
     n_samples = int(train.inputs.shape[0])
+    for what, array in (("targets", train.targets), ("sample_weight", sample_weight)):
+        if array is not None and array.shape[0] != n_samples:  # once rows are taken, more of them would not show
+            raise InputError(f"{what} must be as many as the inputs, {n_samples}: got {array.shape[0]}")
     order = backend.asarray(rng.permutation(n_samples))
     starts = range(0, n_samples, batch_size)
     losses = []
@@ -263,7 +266,7 @@ def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.rand
     if not isinstance(data, Dataset):
         raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
     if not isinstance(schedule, Schedule):
-        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {schedule!r}")
+        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {shown(schedule)}")
     check_rng(rng)
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)

@@ -319,12 +319,16 @@ def test_an_epoch_ends_with_a_look_at_the_weights():
     [
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(1, 3))}, "targets must be as many as the inputs, 2: got 1"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(3))}, "targets must be as many as the inputs, 2: got 3"),
+        ({"sample_weight": np.ones(1)}, "sample_weight must be as many as the inputs, 2: got 1"),
+        ({"sample_weight": np.ones(3)}, "sample_weight must be as many as the inputs, 2: got 3"),
     ],
 )
 def test_an_epoch_that_cannot_be_trained_is_refused(changes, message):
-    train = DeviceSplit(np.zeros((2, 6)), np.zeros((2, 3)))
+    sound = {"train": DeviceSplit(np.zeros((2, 6)), np.zeros((2, 3))), "rates": STEADY.rates(1)}
     with pytest.raises(InputError, match=message):
-        train_epoch(make_network(), train, **{"rates": STEADY.rates(1), "rng": np.random.default_rng(0)} | changes)
+        train_epoch(make_network(), **sound | {"rng": np.random.default_rng(0)} | changes)
 
 
 # ---------------------------------------------------------------- divergence
