@@ -17,14 +17,18 @@ MAX_COUNT: Final = 2**128 - 1
 """As much as the seed of a generator takes; and every integer up to it has a float."""
 
 
-def check_count(name: str, value: Any, minimum: int = 1) -> None:
-    """Raise an InputError unless `value` is an integer, at least `minimum` and at most `MAX_COUNT`."""
+def check_count(name: str, value: Any, minimum: int = 1) -> int:
+    """An integer, at least `minimum` and at most `MAX_COUNT`, as a Python int, or an InputError.
+
+    NumPy's integers cannot be written as JSON.
+    """
     if not _is_integer(value):
         raise InputError(f"{name} must be an integer, got {shown(value)}")
     if value < minimum:
         raise InputError(f"{name} must be at least {minimum}, got {shown(value)}")
     if value > MAX_COUNT:
         raise InputError(f"{name} must be at most 2**128 - 1, got {shown(value)}")
+    return int(value)
 
 
 def check_rate(name: str, value: Any) -> float:

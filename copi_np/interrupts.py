@@ -1,10 +1,12 @@
-"""Stop training between two batches when the user or the system asks for it, never in the middle of a write."""
+"""Stop when the user or the system asks for it: training between two batches, and never in the middle of a write."""
 
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from copi_np.callbacks import Callback
 from copi_np.errors import StoppedError
@@ -43,3 +45,17 @@ class StopOnSignal(Callback):
     def _restore(self) -> None:
         for number, handler in self._previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def sigterm_interrupts() -> Iterator[None]:
+    """Let SIGTERM raise a KeyboardInterrupt with its number, so that it ends a program as tidily as Ctrl-C."""
+    previous = signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt(number)

@@ -12,10 +12,10 @@ import numpy as np
 
 from copi_np.arrays import Array
 from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
-from copi_np.checks import check_count, check_rng
+from copi_np.checks import check_count, check_rate, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
-from copi_np.errors import DivergenceError, InputError
+from copi_np.errors import DivergenceError, InputError, shown
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
@@ -33,6 +33,10 @@ class Schedule:
     first_epochs : int                  number of epochs with step sizes of their own
     first_eta_W, first_eta_R : float    those step sizes; 0 leaves the weights as they are
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
+
+    Raises
+    ------
+    InputError                          if a value cannot be used
     """
 
     eta_W: float
@@ -41,6 +45,12 @@ class Schedule:
     first_eta_W: float = 0.0
     first_eta_R: float = 0.0
     delta_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse what no epoch could be trained with; a checkpoint holds plain numbers, so NumPy's become Python's."""
+        object.__setattr__(self, "first_epochs", check_count("first_epochs", self.first_epochs, minimum=0))
+        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
+            object.__setattr__(self, name, check_rate(name, getattr(self, name)))
 
     def rates(self, epoch: int) -> dict[str, float]:
         """The keyword arguments of `Network.step` in an epoch, counted from 1."""
@@ -112,7 +122,8 @@ def fit(
     DataError                   if the checkpoint cannot be read, or written
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
-    _check_fit(network, data, epochs, schedule, batch_size, rng)
+    _check_fit(network, data, schedule, rng)
+    epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
     _check_validation(data, callbacks)
     records = _checked_history(history)
     if resume and checkpoint is None:
@@ -188,9 +199,12 @@ def train_epoch(
     DivergenceError                 if training blows up; names batch, layer and the step size to lower
     """
     check_rng(rng)
-    check_count("batch_size", batch_size)
+    batch_size = check_count("batch_size", batch_size)
     xp, backend = network.backend.xp, network.backend
     n_samples = int(train.inputs.shape[0])
+    for what, array in (("targets", train.targets), ("sample_weight", sample_weight)):
+        if array is not None and array.shape[0] != n_samples:  # once rows are taken, more of them would not show
+            raise InputError(f"{what} must be as many as the inputs, {n_samples}: got {array.shape[0]}")
     order = backend.asarray(rng.permutation(n_samples))
     starts = range(0, n_samples, batch_size)
     losses = []
@@ -249,17 +263,13 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
     return n_correct / outputs.shape[0], loss
 
 
-def _check_fit(
-    network: Network, data: Dataset, epochs: int, schedule: Schedule, batch_size: int, rng: np.random.Generator
-) -> None:
-    """Raise an InputError unless the data fit the network and there is something to do."""
+def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.random.Generator) -> None:
+    """Raise an InputError unless each is what it should be, and the data fit the network."""
     if not isinstance(data, Dataset):
         raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
     if not isinstance(schedule, Schedule):
-        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {schedule!r}")
+        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {shown(schedule)}")
     check_rng(rng)
-    check_count("epochs", epochs)
-    check_count("batch_size", batch_size)
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
     if need != have:

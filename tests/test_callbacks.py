@@ -20,7 +20,7 @@ from runs import history_of, weights_of
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tiny import write_tiny
 
-from copi_np import CopiError, Dataset, InputError, Network, Schedule, Split, fit, load_dataset, load_network
+from copi_np import CopiError, DataError, Dataset, InputError, Network, Schedule, Split, fit, load_dataset, load_network
 from copi_np.callbacks import (
     BestCheckpoint,
     Callback,
@@ -302,6 +302,66 @@ def test_a_best_checkpoint_that_is_gone_is_said(data, tmp_path):
         run(data, epochs=20, callbacks=[BestCheckpoint(path)], resume=True, **options)
 
 
+@pytest.mark.parametrize("kind", [BestCheckpoint, CSVLog])
+@pytest.mark.parametrize("content", ["mine\n", "epoch,train_accuracy\n1,0.5\n", ""])
+def test_a_file_that_is_of_another_training_is_not_replaced_where_one_goes_on(data, tmp_path, kind, content):
+    history = run(data, epochs=2)
+    path = tmp_path / "mine"
+    path.write_text(content)
+    if (kind, content) == (CSVLog, ""):  # of a process that was killed before its first row
+        run(data, epochs=3, history=history, callbacks=[kind(path)])
+        return
+    with pytest.raises(InputError, match="exists already: it is of another training, so move it away, or choose"):
+        run(data, epochs=3, history=history, callbacks=[kind(path)])
+    assert path.read_text() == content
+
+
+def test_the_log_of_a_training_that_stopped_anywhere_is_gone_on_with(data, tmp_path):
+    path = tmp_path / "log.csv"
+    history = run(data, epochs=4, callbacks=[CSVLog(path)])
+    content = path.read_bytes()
+    ends = [k + 1 for k, byte in enumerate(content) if byte == ord("\n")]
+    for end in range(len(content) + 1):  # of history's two rows, with the header, and at most one row more
+        path.write_bytes(content[:end])
+        if end <= ends[3]:
+            CSVLog(path).on_start(None, history[:2])
+            assert path.read_bytes() == content[: ends[2]]
+        else:
+            with pytest.raises(InputError, match=r"log\.csv exists already"):
+                CSVLog(path).on_start(None, history[:2])
+            assert path.read_bytes() == content[:end]
+    path.write_bytes(content[: ends[1]].replace(b".", b","))
+    with pytest.raises(InputError, match=r"log\.csv exists already"):
+        CSVLog(path).on_start(None, history)
+
+
+def test_the_best_network_of_another_training_is_not_replaced(data, tmp_path):
+    path = tmp_path / "best.npz"
+    history = run(data, epochs=20, callbacks=[BestCheckpoint(path)])
+    content, n_best = path.read_bytes(), best_epoch(history)
+    assert 1 < n_best < 20
+    other = Network([6, 4, 3], rng=np.random.default_rng(5))
+    for known in (run(data, epochs=n_best, network=other), history[: n_best - 1]):
+        with pytest.raises(InputError, match=r"best\.npz exists already: it is of another training"):
+            BestCheckpoint(path).on_start(other, known)
+        assert path.read_bytes() == content
+    for n_epochs in range(n_best, 21):
+        BestCheckpoint(path).on_start(make_network(), history[:n_epochs])
+        assert load_network(path)[1]["epoch"] == n_best
+
+
+def test_a_training_that_goes_on_from_the_checkpoint_before_finds_a_best_network_of_its_next_epoch(data, tmp_path):
+    path, checkpoint = tmp_path / "best.npz", tmp_path / "checkpoint.npz"
+    n_best = best_epoch(run(data, epochs=20))
+    run(data, epochs=n_best, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint)
+    best = weights_of(load_network(path)[0])
+    checkpoint.write_bytes(b"damaged")
+    with pytest.warns(CopiWarning, match="Going on from"):
+        run(data, epochs=20, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint, resume=True)
+    assert load_network(path)[1]["epoch"] == n_best
+    assert weights_of(load_network(path)[0]) == best
+
+
 # ---------------------------------------------------------------- logs
 
 
@@ -367,6 +427,29 @@ def test_tensorboard_drops_what_an_interrupted_training_does_again(data, tmp_pat
     losses = scalars_of(tmp_path / "log")["loss/train"]
     assert [step for step, _ in losses] == [1, 2, 3, 4]
     assert 99.0 not in [value for _, value in losses]
+
+
+def test_a_second_training_closes_the_log_of_the_first(data, tmp_path):
+    with TensorBoardLog(tmp_path / "log") as log:
+        history = run(data, epochs=1, callbacks=[log])
+        first = log._writer
+        run(data, epochs=2, history=history, callbacks=[log])
+        assert first.all_writers is None  # closed
+    assert [step for step, _ in scalars_of(tmp_path / "log")["loss/train"]] == [1, 2]
+
+
+@pytest.mark.parametrize("method", ["add_scalar", "flush", "close"])
+def test_a_full_disk_under_tensorboard_is_one_clear_error(data, tmp_path, monkeypatch, method):
+    def fail(*arguments):
+        raise OSError(28, "No space left on device")
+
+    def log_one():
+        with TensorBoardLog(tmp_path / "log") as log:
+            run(data, epochs=1, callbacks=[log])
+
+    monkeypatch.setattr(f"tensorboardX.SummaryWriter.{method}", fail)
+    with pytest.raises(DataError, match=r"cannot write .*log \(No space left on device\): check"):
+        log_one()
 
 
 def test_tensorboard_is_asked_for_by_name(monkeypatch, tmp_path):

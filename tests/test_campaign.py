@@ -284,6 +284,16 @@ def test_a_run_that_diverges_says_so_in_its_folder_and_stops_nothing_else(tmp_pa
     assert (again.failure, len(again.history)) == (outcomes[0].failure, 2)
 
 
+@pytest.mark.parametrize("function", ["read_run", "replace_text"])
+def test_a_run_that_diverges_on_a_full_disk_is_reported_too(tmp_path, config, data, monkeypatch, function):
+    def fail(*arguments):
+        raise DataError("cannot write: no space left")
+
+    monkeypatch.setattr(f"copi_np.experiments.campaign.{function}", fail)
+    outcome = perform(tmp_path, replace(config, eta_W=1e5, first_epochs=0), data, "numpy")
+    assert re.match(r"epoch 1, .*eta_W \(now 100000\).*; cannot write: no space left$", outcome.failure)
+
+
 def test_a_failure_is_forgotten_once_the_run_goes_on(tmp_path, config, data, monkeypatch):
     class Blow(Callback):
         def on_epoch(self, network, record):
@@ -483,7 +493,15 @@ def test_a_run_at_work_elsewhere_is_no_failure(tmp_path, data):
     assert call(*command, "--epochs", 2, *out).exit_code == 0
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError(), np.linalg.LinAlgError("SVD")])
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(28, "No space left on device"),
+        MemoryError(),
+        np.linalg.LinAlgError("SVD"),
+        RuntimeError("cudaErrorIllegalAddress: an illegal memory access was encountered"),  # as CuPy has it
+    ],
+)
 def test_what_goes_wrong_with_the_machine_is_part_of_the_outcome(tmp_path, config, data, error):
     class Fail(Callback):
         def on_epoch(self, network, record):

@@ -495,3 +495,24 @@ def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place, n
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) > 2
     assert load_network(place / "run" / "checkpoint.npz")[1]["epoch"] == len(lines)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
+@pytest.mark.parametrize(("name", "exit_code"), [("SIGINT", 130), ("SIGTERM", 143)])
+@pytest.mark.parametrize("command", ["bench", "train"])
+def test_a_signal_that_acts_at_once_is_one_line_too(monkeypatch, command, name, exit_code):
+    """The second one of a training; the first where nothing waits for the end of a batch."""
+
+    def work(*arguments, **options):
+        for _ in range({"bench": 1, "train": 2}[command]):
+            signal.raise_signal(getattr(signal, name))
+        pytest.fail("the signal is not heard")
+
+    module, function = {"bench": ("bench", "carry_out"), "train": ("single", "train_into")}[command]
+    monkeypatch.setattr(sys.modules[f"copi_np.cli.{module}"], function, work)
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    result = call("bench") if command == "bench" else train()
+    advice = {"bench": "", "train": "; go on with copi-np train --resume run"}[command]
+    assert result.stderr == f"Error: stopped by {name}{advice}\n"
+    assert result.exit_code == exit_code
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers

@@ -377,3 +377,16 @@ def test_a_configuration_survives_json():
     config = from_options(digits, preset="mnist", eta_w=0.1 + 0.2)
     values = json.loads(json.dumps(config.as_dict()))
     assert RunConfig(**{**values, "layers": tuple(values["layers"])}) == config
+
+
+def test_numbers_of_numpy_are_numbers():
+    """Such as those of a grid that NumPy has spaced."""
+    plain = RunConfig("copi-bp", "x", (6, 5, 3), 2, 0.5, 0.25, batch_size=4, seed=3, first_epochs=1, delta_scale=2)
+    values = {
+        name: np.asarray(value)[()] if isinstance(value, (int, float)) else value
+        for name, value in plain.as_dict().items()
+    }
+    config = RunConfig(**values | {"layers": np.array([6, 5, 3]), "eta_R": np.float32(0.25)})
+    assert config == plain
+    assert json.loads(json.dumps(config.as_dict())) == json.loads(json.dumps(plain.as_dict()))
+    config.build_network(np.random.default_rng(0), "numpy")

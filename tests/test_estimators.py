@@ -476,12 +476,30 @@ def test_labels_that_were_not_announced_are_refused():
 
 
 @few_epochs
-def test_what_diverged_is_not_fitted():
-    model = COPIClassifier(**FEW).fit(X, Y).set_params(eta_W=100, warm_start=True)
+@pytest.mark.parametrize("more", ["fit", "partial_fit"])
+@pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"rule": "adam", "decorrelation": None}], ids=str)
+def test_a_model_that_fails_to_learn_more_is_what_it_was(more, options):
+    model = COPIClassifier(random_state=0, warm_start=True, **FEW, **options).fit(X, Y)
+    twin = copy.deepcopy(model)
+    model.set_params(eta_W=1e7)
     with pytest.raises(DivergenceError, match=r"^epoch 4, batch \d: .*lower eta_W"):
-        model.fit(X, Y)
-    with pytest.raises(NotFittedError):
-        model.predict(X)
+        getattr(model, more)(X, Y)
+    model.set_params(eta_W=twin.eta_W)
+    for learn in (lambda each: each, lambda each: each.partial_fit(X, Y)):  # it also goes on as it would have done
+        assert same(learn(model).network_, learn(twin).network_)
+        assert (model.loss_curve_, model.validation_scores_) == (twin.loss_curve_, twin.validation_scores_)
+        assert np.array_equal(model.predict_proba(X), twin.predict_proba(X))
+
+
+@few_epochs
+def test_what_diverged_is_not_fitted():
+    wild = COPIClassifier(eta_W=100, first_epochs=0, **FEW)
+    for model in (wild, clone(wild).set_params(warm_start=True)):
+        for learn in (lambda each: each.fit(X, Y), lambda each: each.partial_fit(X, Y, np.unique(Y))):
+            with pytest.raises(DivergenceError, match=r"^epoch 1, batch \d: .*lower eta_W"):
+                learn(model)
+            with pytest.raises(NotFittedError):
+                model.predict(X)
     model = COPIClassifier(**FEW).fit(X, Y).set_params(rule="none")
     with pytest.raises(InputError):
         model.fit(X[:, :2], NUMBERS)

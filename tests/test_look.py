@@ -142,7 +142,7 @@ def test_json_says_what_the_records_say(out):
     assert {name: values[name] for name in last} == last
     values = json.loads(call(*COMMANDS["train"], "--val-fraction", "0.3", "--json").stdout)
     assert values["best"]["val_accuracy"] == values["val_accuracy"]  # of the only epoch
-    (out / "summary.json").unlink()
+    (out / "summary.json").write_text((out / "summary.json").read_text()[:200])
     values = json.loads(call("report", "out", "--json").stdout)
     assert values["groups"] == json.loads((out / "summary.json").read_text())
 

@@ -269,10 +269,33 @@ def test_a_record_without_versions_is_reported(tmp_path):
 
 def test_figures_that_the_records_do_not_allow_any_more_are_removed(root):
     """But no picture of the user's."""
-    for name in ("fig3a.png", "fig3c-copi-bp_seed0_abc.png", "diagnostics-copi-bp_seed0_abc.png", "figure.png"):
+    run = "copi-bp_seed0_0123456789"
+    old = ["fig3a.png", f"fig3c-{run}.png", f"diagnostics-{run}.png", "diagnostics-bp_tiny_seed0_2.png"]
+    own = ["figure.png", "fig3a_my_own_drawing.png", "diagnostics-of-my_seed.png", f"fig3a-{run}_annotated.png"]
+    write_report(root)
+    for name in (*old, *own):
         (root / name).write_bytes(b"old")
     write_report(root)
-    assert sorted(path.name for path in root.glob("*.png")) == ["fig2.png", "figure.png"]
+    assert sorted(path.name for path in root.glob("*.png")) == sorted(["fig2.png", *own])
+
+
+@pytest.mark.parametrize("name", ["table.md", "summary.json", "fig2.png", "fig3a.png"])
+def test_files_of_the_users_are_not_replaced(root, name):
+    (root / name).write_text('{"label": "mine"}')
+    before = sorted(root.rglob("*"))
+    with pytest.raises(InputError, match=f"holds {name}, of no earlier report, which would be replaced: move that"):
+        write_report(root)
+    assert sorted(root.rglob("*")) == before
+    assert (root / name).read_text() == '{"label": "mine"}'
+
+
+def test_a_report_that_was_interrupted_is_made_anew(root, monkeypatch):
+    for function in ("json_of", "markdown", "draw"):
+        with monkeypatch.context() as patch:
+            patch.setattr(f"copi_np.experiments.report.{function}", None)
+            with pytest.raises(TypeError):
+                write_report(root)
+    assert [path.name for path in write_report(root)[1]] == ["table.md", "summary.json", "fig2.png"]
 
 
 def report(*arguments):

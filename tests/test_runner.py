@@ -11,6 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from runs import SECONDS, history_of
 from tiny import write_tiny
 
@@ -19,9 +20,10 @@ from copi_np.callbacks import Callback
 from copi_np.checkpoint import load_network
 from copi_np.datasets import load_dataset
 from copi_np.environment import blas_threads
-from copi_np.experiments import runner
+from copi_np.experiments import records, runner
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.records import hold
 from copi_np.experiments.runner import train, train_into
 
 # exactly what the issue asks for
@@ -162,6 +164,19 @@ def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config, data, 
     assert re.search(
         "is in use by another process: wait for it" if resume else "holds another run", str(intruder.error)
     )
+
+
+def test_a_folder_is_free_again_whoever_still_has_its_lock(tmp_path, monkeypatch):
+    """It is released, not left to the garbage collector."""
+    locks = []
+    monkeypatch.setattr(
+        records, "FileLock", lambda *args, **kwargs: locks.append(FileLock(*args, **kwargs)) or locks[-1]
+    )
+    for k in range(2):
+        with hold(tmp_path / "run"):
+            assert locks[k].is_locked
+            (tmp_path / "run" / "file").touch()
+    assert not any(lock.is_locked for lock in locks)
 
 
 @pytest.mark.parametrize("epochs", [3, 5])

@@ -83,6 +83,38 @@ def test_an_epoch_of_decorrelation_alone_leaves_the_forward_weights():
     assert not np.array_equal(network.layers[0].R, np.eye(6))
 
 
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"eta_W": -0.1}, r"eta_W must be .* got -0\.1"),
+        ({"eta_R": math.nan}, "eta_R must be .* got nan"),
+        ({"eta_W": math.inf}, "eta_W must be .* got inf"),
+        ({"delta_scale": -1}, "delta_scale must be .* got -1"),
+        ({"first_eta_W": None}, "first_eta_W must be .* got None"),
+        ({"first_eta_R": "0.1"}, "first_eta_R must be .* got '0.1'"),
+        ({"first_epochs": "3"}, "first_epochs must be an integer, got '3'"),
+        ({"first_epochs": -1}, "first_epochs must be at least 0, got -1"),
+    ],
+)
+def test_a_schedule_of_which_a_later_epoch_would_fail_is_refused_at_once(changes, message):
+    with pytest.raises(InputError, match=message):
+        Schedule(**{"eta_W": 0.1, "eta_R": 0.1} | changes)
+
+
+def test_numbers_of_numpy_are_as_good_as_any(tmp_path):
+    """Also in a checkpoint, which is JSON in part."""
+    networks = []
+    for real, whole in ((float, int), (np.float64, np.int64)):
+        network = make_network()
+        schedule = Schedule(real(0.05), real(0.04), whole(1), real(0.02), real(0.03), real(2))
+        path = tmp_path / f"{real.__name__}.npz"
+        run(network, make_data(), whole(2), schedule, batch_size=whole(4), checkpoint=path)
+        networks.append(network)
+    assert all(np.array_equal(a.W, b.W) for a, b in zip(*(network.layers for network in networks), strict=True))
+    schedule = Schedule(np.float32(0.1), np.float32(0.1), np.int8(1))
+    run(make_network(), make_data(), 2, schedule, batch_size=np.uint8(4), checkpoint=tmp_path / "short.npz")
+
+
 # ---------------------------------------------------------------- what the network is shown
 
 
@@ -287,12 +319,16 @@ def test_an_epoch_ends_with_a_look_at_the_weights():
     [
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(1, 3))}, "targets must be as many as the inputs, 2: got 1"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(3))}, "targets must be as many as the inputs, 2: got 3"),
+        ({"sample_weight": np.ones(1)}, "sample_weight must be as many as the inputs, 2: got 1"),
+        ({"sample_weight": np.ones(3)}, "sample_weight must be as many as the inputs, 2: got 3"),
     ],
 )
 def test_an_epoch_that_cannot_be_trained_is_refused(changes, message):
-    train = DeviceSplit(np.zeros((2, 6)), np.zeros((2, 3)))
+    sound = {"train": DeviceSplit(np.zeros((2, 6)), np.zeros((2, 3))), "rates": STEADY.rates(1)}
     with pytest.raises(InputError, match=message):
-        train_epoch(make_network(), train, **{"rates": STEADY.rates(1), "rng": np.random.default_rng(0)} | changes)
+        train_epoch(make_network(), **sound | {"rng": np.random.default_rng(0)} | changes)
 
 
 # ---------------------------------------------------------------- divergence
@@ -388,10 +424,6 @@ def test_weights_that_explode_in_the_very_last_batch_are_noticed():
         ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
         ({"schedule": 0.1}, r"schedule must be a Schedule, .* got 0\.1"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
-        ({"schedule": Schedule(-0.1, 0.1)}, r"eta_W must be .* got -0\.1"),
-        ({"schedule": Schedule(0.1, math.nan)}, "eta_R must be .* got nan"),
-        ({"schedule": Schedule(math.inf, 0.1)}, "eta_W must be .* got inf"),
-        ({"schedule": Schedule(0.1, 0.1, delta_scale=-1)}, "delta_scale must be .* got -1"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_nothing_changes(changes, message):

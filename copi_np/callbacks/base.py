@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.reading import check_number, check_numbers
 
@@ -56,6 +58,11 @@ def read_record(values: dict[str, Any]) -> EpochRecord:
         else:
             check_number(name, value)
     return record
+
+
+def another_training(path: Path) -> InputError:
+    """The error for a file that is there, and not what this training would have written."""
+    return InputError(f"{path} exists already: it is of another training, so move it away, or choose another path")
 
 
 class Callback:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
-from copi_np.callbacks.base import Callback, EpochRecord
+from copi_np.callbacks.base import Callback, EpochRecord, another_training
 from copi_np.errors import InputError, cannot_write
 from copi_np.files import check_free, replace_file
 from copi_np.network import Network
+from copi_np.reading import exists, open_file
 
 
 def flat_record(record: EpochRecord) -> dict[str, float]:
@@ -31,7 +33,7 @@ class CSVLog(Callback):
 
     Raises
     ------
-    InputError          from `fit`, if there is such a file before the first epoch
+    InputError          from `fit`, if there is such a file before the first epoch, or later one of another training
     DataError           if it cannot be written
     """
 
@@ -43,8 +45,19 @@ class CSVLog(Callback):
         if not history:
             check_free(self.path)
             return
-        text = _rows(map(flat_record, history), header=True)
-        replace_file(self.path, lambda file: file.write(text.encode()))
+        content = _rows(map(flat_record, history), header=True).encode()
+        self._check_own(content)
+        replace_file(self.path, lambda file: file.write(content))
+
+    def _check_own(self, content: bytes) -> None:
+        """Raise an InputError unless the file holds a part of `content`, or one row more: its writer may be killed."""
+        if not exists(self.path):
+            return
+        with open_file(self.path, "choose another path") as file:
+            found = file.read()
+        more = found.removeprefix(content)
+        if not content.startswith(found) and (more == found or b"\n" in more[:-1]):
+            raise another_training(self.path)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Add a row."""
@@ -78,6 +91,7 @@ class TensorBoardLog(Callback):
     Raises
     ------
     InputError          if tensorboardX is not installed
+    DataError           from `fit`, if the folder cannot be written
     """
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
@@ -92,29 +106,42 @@ class TensorBoardLog(Callback):
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._writer is not None:
-            self._writer.close()
+        self._close()
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Open the file, from which TensorBoard drops what is newer than the history."""
         from tensorboardX import SummaryWriter
 
-        try:
+        self._close()  # that of a training before this one
+        with self._one_error():
             # the suffix, since a second writer in the same second would take the first one's file
             self._writer = SummaryWriter(
                 str(self.folder),
                 purge_step=len(history) + 1 if history else None,
                 filename_suffix=f".from{len(history) + 1}",
             )
-        except OSError as error:
-            raise cannot_write(self.folder, error) from error
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Write the numbers of an epoch: "accuracy/train", "loss/test", "decorrelation_loss/layer_0", .. ."""
-        for name, value in flat_record(record).items():
-            if name != "epoch":
-                self._writer.add_scalar(_tag(name), value, record.epoch)
-        self._writer.flush()
+        with self._one_error():
+            for name, value in flat_record(record).items():
+                if name != "epoch":
+                    self._writer.add_scalar(_tag(name), value, record.epoch)
+            self._writer.flush()
+
+    def _close(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            with self._one_error():
+                writer.close()
+
+    @contextmanager
+    def _one_error(self) -> Iterator[None]:
+        """Raise a DataError for whatever the system refuses to write."""
+        try:
+            yield
+        except OSError as error:
+            raise cannot_write(self.folder, error) from error
 
 
 def _tag(name: str) -> str:

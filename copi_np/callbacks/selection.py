@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from copi_np.callbacks.base import Callback, EpochRecord
-from copi_np.checkpoint import save_network
+from copi_np.callbacks.base import Callback, EpochRecord, another_training
+from copi_np.checkpoint import load_network, save_network
 from copi_np.checks import check_count
-from copi_np.errors import CopiWarning, InputError, choose
+from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.files import check_free
 from copi_np.network import Network
 
@@ -109,7 +109,7 @@ class BestCheckpoint(Callback):
     Raises
     ------
     InputError                  from `fit`, if the data have no validation split, or if there is such a file before the
-                                first epoch
+                                first epoch, or later one of another training
     DataError                   if the file cannot be written
 
     Warns
@@ -131,10 +131,25 @@ class BestCheckpoint(Callback):
         if not history:
             check_free(self.path)
             return
+        self._check_own(network)
         self._keep_if_best(network)
         if not self.path.exists():
             epoch = best_epoch(history, self.monitor)
             warnings.warn(f"{self.path}, with epoch {epoch}, is gone: only a better one is kept", CopiWarning, 2)
+
+    def _check_own(self, network: Network) -> None:
+        """Raise an InputError if there is a file that is of no epoch of this training, or at most its next one."""
+        if not self.path.exists():
+            return
+        try:
+            found, metadata = load_network(self.path)
+        except (DataError, InputError) as error:
+            raise another_training(self.path) from error
+        epochs = [record.as_dict() for record in self.history]
+        # training may have gone on from the checkpoint before the latest
+        is_next = found.config == network.config and metadata.get("epoch") == len(epochs) + 1
+        if metadata not in epochs and not is_next:
+            raise another_training(self.path)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Keep the network, if it is the best so far."""

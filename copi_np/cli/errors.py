@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import IO, Any
 import click
 
 from copi_np.errors import CopiError, CopiWarning, StoppedError, unknown
+from copi_np.interrupts import sigterm_interrupts
 
 
 class Failure(click.ClickException):
@@ -40,8 +42,10 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
             warnings.showwarning = show_warning
             yield
     except StoppedError as error:
-        tell("Error", "; ".join([str(error), *getattr(error, "__notes__", [])]), "red")
-        raise click.exceptions.Exit(128 + error.signal_number) from error  # as the shell has it: 130 for Ctrl-C
+        raise _stopped(error, str(error), error.signal_number) from error
+    except KeyboardInterrupt as error:  # at once: a second signal, or where nobody waits for the end of a batch
+        (number,) = error.args or (signal.SIGINT,)
+        raise _stopped(error, f"stopped by {signal.Signals(number).name}", number) from error
     except CopiError as error:
         raise Failure(str(error)) from error
     except click.UsageError as error:
@@ -58,12 +62,18 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
 
 
+def _stopped(error: BaseException, text: str, number: int) -> click.exceptions.Exit:
+    """Say what stopped the command and how to go on; its end, with the exit code of the shell: 130 for Ctrl-C."""
+    tell("Error", "; ".join([text, *getattr(error, "__notes__", [])]), "red")
+    return click.exceptions.Exit(128 + number)
+
+
 @contextmanager
 def if_stopped(advice: str) -> Iterator[None]:
     """Say how to go on, where a signal stops what is inside."""
     try:
         yield
-    except StoppedError as error:
+    except (StoppedError, KeyboardInterrupt) as error:
         error.add_note(advice)
         raise
 
@@ -88,7 +98,7 @@ class Group(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Read the options of the command, and run it."""
-        with one_line_errors(context):
+        with one_line_errors(context), sigterm_interrupts():
             return super().invoke(context)
 
     def resolve_command(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
 from math import inf
@@ -25,7 +26,7 @@ from copi_np.checkpoint import network_arrays, network_of
 from copi_np.checks import check_count, check_rate
 from copi_np.datasets import as_float
 from copi_np.divergence import located
-from copi_np.errors import DivergenceError, InputError
+from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
 
@@ -33,6 +34,8 @@ NDArray = npt.NDArray[Any]
 
 FLOATS: Final = (np.float64, np.float32)
 """What X may be; other numbers become the first of them."""
+PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
+"""Attributes that an epoch changes."""
 
 
 def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
@@ -123,6 +126,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train until the loss, or with `early_stopping` the validation score, stands still.
 
+        Should it fail, nothing is fitted; with `warm_start`, the model is what it was before.
+
         Parameters
         ----------
         X : (N, I) array-like       inputs
@@ -145,16 +150,16 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
         samples, held_out = self._samples(X, y, sample_weight, reset=first), None
-        if first:
-            self.__dict__.pop("network_", None)  # should this fit fail, nothing is fitted
-            self._learn_targets(samples.y, samples.weights)
-        if self.early_stopping:
-            options = {"test_size": self.validation_fraction, "random_state": self.random_state}
-            rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
-            samples, held_out = map(samples.take, rows)
-        if first:
-            self._start(samples)
-        self._train(samples, held_out)
+        with self._undone_if_it_fails(first=first):
+            if first:
+                self._learn_targets(samples.y, samples.weights)
+            if self.early_stopping:
+                options = {"test_size": self.validation_fraction, "random_state": self.random_state}
+                rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
+                samples, held_out = map(samples.take, rows)
+            if first:
+                self._start(samples)
+            self._train(samples, held_out)
         return self
 
     def _fit_epoch(self, X: Any, y: Any, sample_weight: Any, all_y: Any = None) -> Self:
@@ -162,11 +167,25 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self._check_numbers()
         first = not hasattr(self, "network_")
         samples = self._samples(X, y, sample_weight, reset=first)
-        if first:
-            self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
-            self._start(samples)
-        self._train_epoch(*self._on_device(samples))
+        with self._undone_if_it_fails(first=first):
+            if first:
+                self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
+                self._start(samples)
+            self._train_epoch(*self._on_device(samples))
         return self
+
+    @contextmanager
+    def _undone_if_it_fails(self, *, first: bool) -> Iterator[None]:
+        """Leave a model that learns more as it was, should that fail; and a first one unfitted."""
+        if first:
+            self.__dict__.pop("network_", None)
+        before = {} if first else deepcopy({name: self.__dict__[name] for name in PROGRESS})
+        try:
+            yield
+        except Exception:
+            self.__dict__.pop("network_", None)
+            self.__dict__.update(before)
+            raise
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
         """What there is to learn from, once it is known to be fit for use."""
@@ -207,20 +226,9 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     def _train_epoch(self, train: DeviceSplit, weights: Any) -> None:
         sizes = (self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R, self.delta_scale)
         rates = Schedule(*sizes).rates(self.n_iter_ + 1)
-        try:
-            with located(f"epoch {self.n_iter_ + 1}, "):
-                loss = train_epoch(
-                    self.network_,
-                    train,
-                    rates=rates,
-                    rng=self._shuffling_rng,
-                    batch_size=self.batch_size,
-                    sample_weight=weights,
-                )
-        except DivergenceError:
-            del self.network_  # of no use to anybody: nothing has been fitted
-            raise
-        self.loss_curve_.append(loss)
+        options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
+        with located(f"epoch {self.n_iter_ + 1}, "):
+            self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
 
     def _train(self, train: Samples, held_out: Samples | None) -> None:
         """Epochs, until `n_iter_no_change` in a row were not better by `tol` than the best before each of them."""

@@ -34,7 +34,8 @@ LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
 """Fields of `RunConfig` that do nothing where the lateral weights do not learn."""
 
 
-FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError)
+# RuntimeError for CuPy's errors of a device and its libraries, which have nothing else in common
+FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError, RuntimeError)
 """What may go wrong in one run without being a bug, and shall not stop the others."""
 
 
@@ -150,8 +151,16 @@ def perform(
     except StoppedError:
         raise
     except DivergenceError as error:
-        history = read_run(folder).history
-        replace_text(folder / FAILURE_FILE, f"{error}\n")
-        return Outcome(config, folder, history, str(error))
+        return _diverged(Outcome(config, folder, [], str(error)))
     except FAILURES as error:  # of this machine or this folder, not of the run: another try may do better
         return Outcome(config, folder, [], one_line(error), isinstance(error, InUseError))
+
+
+def _diverged(outcome: Outcome) -> Outcome:
+    """The outcome of a run that diverged, with what is on record; its folder says why it stopped, if it can."""
+    try:
+        outcome = outcome._replace(history=read_run(outcome.folder).history)
+        replace_text(outcome.folder / FAILURE_FILE, f"{outcome.failure}\n")
+    except FAILURES as error:  # such as a full disk: no reason to stop the other runs
+        outcome = outcome._replace(failure=f"{outcome.failure}; {one_line(error)}")
+    return outcome

@@ -78,12 +78,15 @@ class RunConfig:
             raise unknown("dtype", self.dtype, DTYPES)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
-        check_sizes("layers", self.layers)
+        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
         for name, minimum in minima.items():
-            check_count(name, getattr(self, name), minimum)
+            checked[name] = check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "val_fraction"):
-            check_rate(name, getattr(self, name))
+            rate, value = check_rate(name, getattr(self, name)), getattr(self, name)
+            checked[name] = value if isinstance(value, int) else rate  # 500 stays 500, as a preset says it
+        for name, value in checked.items():  # NumPy's numbers are Python's now, which JSON can hold
+            object.__setattr__(self, name, value)
         if self.val_fraction >= 1:
             raise InputError(f"val_fraction must be below 1, e.g. 0.1, got {shown(self.val_fraction)}")
         if self.patience and not self.val_fraction:

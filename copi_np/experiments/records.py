@@ -53,7 +53,7 @@ def hold(folder: Path) -> Iterator[None]:
         raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder") from error
-    with lock:
+    try:
         remove_leftovers(folder)
         try:
             yield
@@ -61,6 +61,8 @@ def hold(folder: Path) -> Iterator[None]:
             if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
                 (folder / LOCK_FILE).unlink()
                 _remove_empty(made)
+    finally:
+        lock.release()
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:

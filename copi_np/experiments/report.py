@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.errors import DataError, list_names
+from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
+from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord, find_runs, replace_text
 from copi_np.experiments.summary import Group, compare, group_runs
 from copi_np.experiments.tables import (
     HEADER,
+    JSON_HEAD,
     SELECTED_HEADER,
     json_of,
     markdown_of,
@@ -23,12 +26,15 @@ from copi_np.experiments.tables import (
     results_rows,
     selected_rows,
 )
+from copi_np.reading import exists, read_text
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
 CURVES: Final = "fig2.png"
-FIGURES: Final = (CURVES, "fig3[abc]*.png", "diagnostics-*_seed*.png")
-"""Names of the figures that a report writes."""
+RUN: Final = rf"(?:{'|'.join(METHODS)})_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{{10}})?"
+"""The name of a run's folder, as `config.run_name` and `runner.free_folder` form it."""
+WRITTEN: Final = re.compile(rf"table\.md|summary\.json|fig2\.png|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png")
+"""Names of the files that a report writes."""
 MOST_CURVES: Final = 8
 """More colours than that cannot be told apart."""
 
@@ -73,8 +79,8 @@ class Results:
 def write_report(root: str | Path, title: str | None = None) -> tuple[Results, list[Path]]:
     """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
 
-    Figures of an earlier report that the records do not allow any more are removed. What is damaged is left out, and
-    said in a remark.
+    An earlier report in it is replaced: figures that the records do not allow any more are removed. What is damaged is
+    left out, and said in a remark.
 
     Parameters
     ----------
@@ -89,16 +95,28 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     Raises
     ------
     DataError               if there are no runs, or nothing in them, or a file cannot be written
+    InputError              if a file of such a name is there that no report has written
     """
     root = Path(root)
     results = read_results(root, title)
+    earlier = _earlier(root)
+    replace_text(root / SUMMARY, json_of(results.groups))  # first: by it the others are known for those of a report
     replace_text(root / TABLE, markdown(results))
-    replace_text(root / SUMMARY, json_of(results.groups))
-    figures = draw(root, results)
-    for path in (path for pattern in FIGURES for path in root.glob(pattern)):
-        if path not in figures:
+    files = [root / TABLE, root / SUMMARY, *draw(root, results)]
+    for path in earlier:
+        if path not in files:
             path.unlink()
-    return results, [root / TABLE, root / SUMMARY, *figures]
+    return results, files
+
+
+def _earlier(root: Path) -> list[Path]:
+    """The files of an earlier report in a folder; an InputError for a user's own of such names."""
+    files = [path for path in sorted(root.iterdir()) if WRITTEN.fullmatch(path.name)]
+    is_report = exists(root / SUMMARY) and read_text(root / SUMMARY, "move it away").startswith(JSON_HEAD)
+    if files and not is_report:
+        names = list_names(path.name for path in files)
+        raise InputError(f"{root} holds {names}, of no earlier report, which would be replaced: move that away")
+    return files
 
 
 def read_results(root: Path, title: str | None = None) -> Results:

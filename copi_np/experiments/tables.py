@@ -53,6 +53,10 @@ def json_of(groups: Sequence[Group]) -> str:
     return json.dumps([group.as_dict() for group in groups], indent=1) + "\n"
 
 
+JSON_HEAD: Final = '[\n {\n  "label": '
+"""How what `json_of` gives begins."""
+
+
 COLUMNS: Final = ("train_accuracy", "test_accuracy", "peak_test_accuracy", "epochs_to_peak", "train_loss", "test_loss")
 HEADER: Final = ("method", "seeds x epochs", "train %", "test %", "best test %", "99 % at", "train loss", "test loss")
 
