@@ -8,6 +8,7 @@ would break, or fall back to the host, on a GPU.
 
 from __future__ import annotations
 
+from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 
@@ -505,6 +506,18 @@ def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(dev
         fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=rng, batch_size=batch_size)
         counts.append(len(asked))
     assert counts[0] == counts[1] > 0
+
+
+def test_each_layer_more_asks_for_four_values_an_epoch(monkeypatch):
+    """As lesson 09 says: two through the backend, to see whether W or R exploded, and two for the decorrelation."""
+    backend, counts = StrictBackend(), []
+    asked = asked_of(backend, monkeypatch)
+    for sizes in ([5, 4, 3], [5, 4, 4, 3]):
+        network = Network(sizes, rng=np.random.default_rng(0), backend=backend, dtype="float64")
+        asked.clear()
+        fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=np.random.default_rng(1))
+        counts.append(Counter(asked))
+    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` asks the array for its float
 
 
 def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
