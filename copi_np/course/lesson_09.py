@@ -216,8 +216,8 @@ def how_often_does_fit_look(answer: Any) -> str:
         raise Hint(f"For {case}, count_asked gives {right}, and your function {float(value):g}.")
     return (
         f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} for every layer (the largest weight of W and "
-        "of R, to see whether they exploded). Past the backend, the measure of decorrelation asks for two more in every "
-        "layer, by float(array). No batch makes Python wait."
+        "of R, to see whether they exploded). Past the backend, by float(array), the measure of decorrelation asks for "
+        "two more in every layer. No batch makes Python wait."
     )
 
 
