@@ -7,7 +7,7 @@ Layers are counted from 0 here, as in ``network.layers``: the paper's layer 1 is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import pi
+from math import inf, pi
 
 import numpy as np
 
@@ -63,14 +63,21 @@ def alignment_angle(delta: Array, reference: Array) -> float:
 
     Raises
     ------
-    InputError      if one of the two is zero everywhere, which has no direction
+    InputError      if one of the two is zero everywhere or not finite, and has no direction
     """
     xp = common_namespace("BO BO", delta, reference)
-    norms = xp.linalg.vector_norm(delta) * xp.linalg.vector_norm(reference)
-    if not float(norms) > 0:
-        raise InputError("an error signal that is zero everywhere has no direction: give a batch with an error")
-    cosine = xp.clip(xp.sum(delta * reference) / norms, -1.0, 1.0)  # rounding may take it just outside
+    cosine = xp.clip(xp.sum(_direction(delta) * _direction(reference)), -1.0, 1.0)  # rounding may take it just outside
     return float(xp.acos(cosine)) * 180 / pi
+
+
+def _direction(delta: Array) -> Array:
+    """A signal (B, O) as one vector of length 1."""
+    xp = common_namespace("BO", delta)
+    largest = xp.max(xp.abs(delta))
+    if not 0 < float(largest) < inf:
+        raise InputError("an error signal that is zero everywhere, or not finite, has no direction: give another batch")
+    scaled = delta / largest  # float32 holds no squares of small or large signals
+    return scaled / xp.linalg.vector_norm(scaled)
 
 
 def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]:

@@ -107,7 +107,9 @@ class Layer:
         xp = self.backend.xp
         if not bool(xp.all(xp.isfinite(values))):
             raise InputError(f"{name} holds NaN or infinite values: assign finite weights")
-        return xp.asarray(values, copy=True)
+        copied = xp.empty(shape, dtype=values.dtype, device=self.backend.device)
+        copied[...] = values  # row after row, however `values` lies in memory: so products are added in place
+        return copied
 
     def forward(self, y: Array) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).

@@ -73,9 +73,20 @@ def test_parallel_signals_are_at_0_and_180_degrees(delta, c):
 
 
 def test_a_signal_of_nothing_has_no_angle():
-    for pair in ((np.zeros((2, 3)), np.ones((2, 3))), (np.ones((2, 3)), np.zeros((2, 3)))):
-        with pytest.raises(InputError, match="zero everywhere has no direction"):
-            alignment_angle(*pair)
+    for size in (0, np.nan, np.inf):
+        for pair in ((np.full((2, 3), float(size)), np.ones((2, 3))), (np.ones((2, 3)), np.full((2, 3), float(size)))):
+            with pytest.raises(InputError, match="zero everywhere, or not finite, has no direction"):
+                alignment_angle(*pair)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("power", [-30, -20, 20, 30])
+def test_signals_of_any_size_have_an_angle(dtype, power):
+    """Float32 holds the signals, but neither their squares nor the product of their norms."""
+    u, v = np.array([[1, 0], [0, 0]], dtype), np.array([[1, 0], [0, 1]], dtype)
+    size = np.asarray(10.0**power, dtype)
+    for pair in ((size * u, size * v), (u, size * v), (size * u, v)):
+        assert alignment_angle(*pair) == pytest.approx(45, abs=1e-3)
 
 
 @given(tasks(n_layers=st.integers(2, 4), error_signal="fa", activations=("leaky_relu", "linear")))
