@@ -40,9 +40,14 @@ def decorrelation_path(
     ------
     InputError              if y is not a batch, or a number is out of range
     """
-    xp = common_namespace("BI", y)
+    common_namespace("BI", y)
     eta_R = check_rate("eta_R", eta_R)
     check_count("n_steps", n_steps)
+    return _path(y, eta_R, n_steps, update)  # what yields would check its arguments only once it is iterated
+
+
+def _path(y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array]) -> Iterator[Array]:
+    xp = common_namespace("BI", y)
     R = xp.eye(y.shape[1], dtype=y.dtype, device=y.device)
     yield R
     for _ in range(n_steps):
@@ -233,11 +238,14 @@ def compress(
     ------
     InputError                  if there are not so many layers, or y0 does not fit the network
     """
+    n_layers = len(network.layers)
     check_count("first layer", first, minimum=0)
+    if first >= n_layers:
+        raise InputError(f"first layer must be at most {n_layers - 1} in this network, got {first}")
     check_count("keep", keep, minimum=first + 1)
-    last = first + len(network.layers) - keep
-    if last < first:
-        raise InputError(f"keep must be at most {len(network.layers)}, the layers of this network, got {keep}")
+    if keep > n_layers:
+        raise InputError(f"keep must be at most {n_layers}, the layers of this network, got {keep}")
+    last = first + n_layers - keep
     W = linear_map(network, y0, first, last, batch_size)
     kept = [*network.layers[: first + 1], *network.layers[last + 1 :]]  # of the first of the stack, R alone
     sizes = [network.layers[0].n_inputs, *(layer.n_outputs for layer in kept)]

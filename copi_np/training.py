@@ -15,7 +15,7 @@ from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
-from copi_np.errors import DivergenceError, InputError
+from copi_np.errors import DivergenceError, InputError, shown
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
@@ -254,7 +254,7 @@ def _check_fit(
     if not isinstance(data, Dataset):
         raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
     if not isinstance(schedule, Schedule):
-        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {schedule!r}")
+        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {shown(schedule)}")
     check_rng(rng)
     check_count("epochs", epochs)
     check_count("batch_size", batch_size)

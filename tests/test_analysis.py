@@ -72,6 +72,13 @@ def test_parallel_signals_are_at_0_and_180_degrees(delta, c):
     assert alignment_angle(-c * delta, delta) == pytest.approx(180, abs=1e-5)
 
 
+@pytest.mark.parametrize("arguments", [(None, 0.1, 2), (np.ones((2, 3)), -1, 2), (np.ones((2, 3)), 0.1, "x")])
+def test_a_path_that_cannot_be_gone_is_refused_at_the_call(arguments):
+    """Not only where it is iterated, which may be far away."""
+    with pytest.raises(InputError):
+        decorrelation_path(*arguments)
+
+
 def test_a_signal_of_nothing_has_no_angle():
     for size in (0, np.nan, np.inf):
         for pair in ((np.full((2, 3), float(size)), np.ones((2, 3))), (np.ones((2, 3)), np.full((2, 3), float(size)))):
@@ -356,6 +363,7 @@ def test_stacks_that_are_none_are_refused(use, arguments, message):
     ("arguments", "message"),
     [
         ({"keep": 1}, "keep must be at least 2, got 1"),
+        ({"keep": 3, "first": 4}, "first layer must be at most 3 in this network, got 4"),
         ({"keep": 2, "first": 2}, "keep must be at least 3, got 2"),
         ({"keep": 5}, "keep must be at most 4, the layers of this network, got 5"),
         ({"keep": 2.0}, "keep must be an integer, got 2.0"),
