@@ -545,6 +545,12 @@ def test_moving_there_and_back(backend):
     backend.synchronize()
 
 
+@pytest.mark.parametrize("values", [["a"], [b"a"], [None], np.zeros(1, "M8[s]")])
+def test_values_that_are_no_numbers_are_refused(values, backend):
+    with pytest.raises(InputError, match=r"^an array cannot hold values of dtype .*: convert them to numbers first$"):
+        backend.asarray(values)
+
+
 @dtypes
 def test_the_fused_product(backend, dtype):
     """out += alpha A B, also for transposed operands; A and B stay."""
