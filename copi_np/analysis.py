@@ -7,7 +7,7 @@ Layers are counted from 0 here, as in ``network.layers``: the paper's layer 1 is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from math import pi
+from math import inf, pi
 
 import numpy as np
 
@@ -40,9 +40,14 @@ def decorrelation_path(
     ------
     InputError              if y is not a batch, or a number is out of range
     """
-    xp = common_namespace("BI", y)
+    common_namespace("BI", y)
     eta_R = check_rate("eta_R", eta_R)
     check_count("n_steps", n_steps)
+    return _path(y, eta_R, n_steps, update)  # what yields would check its arguments only once it is iterated
+
+
+def _path(y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array]) -> Iterator[Array]:
+    xp = common_namespace("BI", y)
     R = xp.eye(y.shape[1], dtype=y.dtype, device=y.device)
     yield R
     for _ in range(n_steps):
@@ -63,14 +68,21 @@ def alignment_angle(delta: Array, reference: Array) -> float:
 
     Raises
     ------
-    InputError      if one of the two is zero everywhere, which has no direction
+    InputError      if one of the two is zero everywhere or not finite, and has no direction
     """
     xp = common_namespace("BO BO", delta, reference)
-    norms = xp.linalg.vector_norm(delta) * xp.linalg.vector_norm(reference)
-    if not float(norms) > 0:
-        raise InputError("an error signal that is zero everywhere has no direction: give a batch with an error")
-    cosine = xp.clip(xp.sum(delta * reference) / norms, -1.0, 1.0)  # rounding may take it just outside
+    cosine = xp.clip(xp.sum(_direction(delta) * _direction(reference)), -1.0, 1.0)  # rounding may take it just outside
     return float(xp.acos(cosine)) * 180 / pi
+
+
+def _direction(delta: Array) -> Array:
+    """A signal (B, O) as one vector of length 1."""
+    xp = common_namespace("BO", delta)
+    largest = xp.max(xp.abs(delta))
+    if not 0 < float(largest) < inf:
+        raise InputError("an error signal that is zero everywhere, or not finite, has no direction: give another batch")
+    scaled = delta / largest  # float32 holds no squares of small or large signals
+    return scaled / xp.linalg.vector_norm(scaled)
 
 
 def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]:
@@ -226,11 +238,14 @@ def compress(
     ------
     InputError                  if there are not so many layers, or y0 does not fit the network
     """
+    n_layers = len(network.layers)
     check_count("first layer", first, minimum=0)
+    if first >= n_layers:
+        raise InputError(f"first layer must be at most {n_layers - 1} in this network, got {first}")
     check_count("keep", keep, minimum=first + 1)
-    last = first + len(network.layers) - keep
-    if last < first:
-        raise InputError(f"keep must be at most {len(network.layers)}, the layers of this network, got {keep}")
+    if keep > n_layers:
+        raise InputError(f"keep must be at most {n_layers}, the layers of this network, got {keep}")
+    last = first + n_layers - keep
     W = linear_map(network, y0, first, last, batch_size)
     kept = [*network.layers[: first + 1], *network.layers[last + 1 :]]  # of the first of the stack, R alone
     sizes = [network.layers[0].n_inputs, *(layer.n_outputs for layer in kept)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import warnings
+import re
 import zipfile
 from collections.abc import Mapping
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -25,10 +25,15 @@ CHUNK: Final = 2**20
 """Bytes that are unpacked at a time."""
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 """How NumPy writes members; the others can unpack to any size before a reader can stop them."""
-HEADER_READERS: Final = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+LENGTH_BYTES: Final = {(1, 0): 2, (2, 0): 4}
+"""How many bytes tell the length of a header, by the version of the format."""
+MAX_HEADER: Final = 10_000
+"""Bytes of a header; NumPy's own reader takes no more either."""
+HEADER: Final = re.compile(
+    rb"\{'descr': ?'([<>|=]?[?biufcmMSUVO]\d*(?:\[\w+\])?)', ?'fortran_order': ?(True|False), ?"
+    rb"'shape': ?\(([\d, ]*)\),? *\}\s*"
+)
+"""What announces dtype, order and shape: of arrays of one type, and as Python 3 writes integers."""
 
 
 class _UnusableError(ValueError):
@@ -58,8 +63,7 @@ def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
         if not zipfile.is_zipfile(file):
             raise DataError(f"{path} is cut short, or not an .npz archive: {advice}")
         try:
-            # odd headers, as of Python 2, are read all the same
-            with zipfile.ZipFile(file) as archive, warnings.catch_warnings(action="ignore"):
+            with zipfile.ZipFile(file) as archive:
                 members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
                 _check_sizes(members, os.fstat(file.fileno()).st_size)
                 return {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
@@ -83,7 +87,7 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
     """Read one array, once its header is checked: NumPy's reader first takes all the memory that a header announces."""
     with archive.open(member) as stream:
-        shape, is_fortran, dtype = HEADER_READERS[np.lib.format.read_magic(stream)](stream)
+        shape, is_fortran, dtype = _read_header(stream)
         size = member.file_size - stream.tell()
         if dtype.hasobject:
             raise _UnusableError("Python objects")
@@ -96,6 +100,21 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArra
     if filled != size:
         raise _UnusableError("an array that is cut short")
     return np.ndarray(shape, dtype, content, order="F" if is_fortran else "C")
+
+
+def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran order, and dtype.
+
+    NumPy's reader takes the header for Python, and warns of odd ones; to silence that, filters would have to be changed
+    which all threads share.
+    """
+    n_bytes = LENGTH_BYTES[np.lib.format.read_magic(stream)]
+    length = int.from_bytes(stream.read(n_bytes), "little")
+    header = HEADER.fullmatch(stream.read(min(length, MAX_HEADER)))
+    if header is None:
+        raise ValueError("not a header as NumPy writes it")
+    descr, is_fortran, shape = header.groups()
+    return tuple(int(n) for n in shape.split(b",") if n.strip()), is_fortran == b"True", np.dtype(descr.decode())
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:

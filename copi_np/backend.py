@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from copi_np.arrays import Array
 from copi_np.blas import gemm
-from copi_np.errors import BackendError, unknown
+from copi_np.errors import BackendError, InputError, unknown
 
 DTYPES = ("float32", "float64")
 
@@ -41,10 +41,13 @@ class Backend:
     def asarray(self, values: npt.ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
         """Copy host `values` to an array of the device, in `dtype` (default: that of `values`).
 
-        With ``copy=False`` an array on the host may be taken over as it is, where nobody else will change it.
+        With ``copy=False`` an array on the host may be taken over as it is, where nobody else will change it. Values
+        that are no numbers, such as text, are refused with an `InputError`.
         """
         values = np.asarray(values, dtype=dtype)
-        dtype_there = getattr(self.xp, values.dtype.name)
+        dtype_there = getattr(self.xp, values.dtype.name, None)
+        if dtype_there is None:
+            raise InputError(f"an array cannot hold values of dtype {values.dtype}: convert them to numbers first")
         return self.xp.asarray(values, dtype=dtype_there, device=self.device, copy=True if copy else None)
 
     def to_host(self, array: Array) -> npt.NDArray[Any]:

@@ -64,4 +64,4 @@ def _is_integer(value: Any) -> bool:
 def check_rng(rng: Any) -> None:
     """Raise an InputError unless `rng` is a generator of NumPy's; seeds and the global one are refused."""
     if not isinstance(rng, np.random.Generator):
-        raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {rng!r}")
+        raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {shown(rng)}")

@@ -20,7 +20,7 @@ EXPLODED_LOSS: Final = 1e6
 """A loss this many times that of a silent network (all outputs zero), plus one, counts as exploded."""
 
 EXPLODED_WEIGHT: Final = 1e6
-"""A weight above this size counts as exploded; those of the runs in results/ stayed below 4."""
+"""A weight above this size counts as exploded."""
 
 EXPLODED_ACTIVITY: Final = 1e3
 """Units of this size, root mean square, tell nothing of what had been stable."""

@@ -65,12 +65,15 @@ class Layer:
     def R(self) -> Array:
         """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device.
 
-        Read it anew after a step: some of what a step does is put off until R is read.
+        Read it anew after a step: some of what a step does is put off until R is read, which then is another array.
 
         Without decorrelation this is a copy of the identity, read-only on NumPy, until other weights are assigned.
         """
         if self._R is not None:
-            return self._R.array()
+            R = self._R.array()
+            # from now on R is what is returned, so that writing into it counts; another thread may still read the old
+            self._R = self._scaled(R)
+            return R
         identity = self._identity()
         if self.backend.is_host:
             identity.flags.writeable = False  # writing into it would be lost
@@ -104,7 +107,9 @@ class Layer:
         xp = self.backend.xp
         if not bool(xp.all(xp.isfinite(values))):
             raise InputError(f"{name} holds NaN or infinite values: assign finite weights")
-        return xp.asarray(values, copy=True)
+        copied = xp.empty(shape, dtype=values.dtype, device=self.backend.device)
+        copied[...] = values  # row after row, however `values` lies in memory: so products are added in place
+        return copied
 
     def forward(self, y: Array) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
@@ -150,7 +155,7 @@ class Layer:
 
     def folded(self) -> Array:
         """The layer's two matrices as one, W R, (O, I)."""
-        return self._W if self._R is None else self._W @ self._R.array()
+        return self._W if self._R is None else self._R.rows_times(self._W)
 
     def step(
         self, x: Array, a: Array, delta: Array | None, eta_W: float, eta_R: float, x_R: Array | None = None

@@ -14,7 +14,7 @@ from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.checks import check_count, check_rate, check_rng, check_sizes
 from copi_np.divergence import blame_activity, loss_limit
 from copi_np.error_signals import ERROR_SIGNALS, feedback_into, output_signal, reconstruction_update
-from copi_np.errors import DivergenceError, InputError, choose, unknown
+from copi_np.errors import DivergenceError, InputError, choose, shown, unknown
 from copi_np.layer import Layer, Trace
 from copi_np.losses import LOSSES
 from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
@@ -76,14 +76,14 @@ class Network:
     ) -> None:
         sizes = check_sizes("sizes", sizes)
         check_rng(rng)
-        if dtype not in DTYPES:
+        if not isinstance(dtype, str) or dtype not in DTYPES:
             raise unknown("dtype", dtype, DTYPES)
         if decorrelation is not None:
             choose("decorrelation", decorrelation, LATERAL_STEPS)
         given = activation if isinstance(activation, (list, tuple)) else [activation] * (len(sizes) - 1)
         names: list[Any] = list(given)
         if len(names) != len(sizes) - 1:
-            raise InputError(f"activation must be one name, or one a layer, {len(sizes) - 1}: got {activation!r}")
+            raise InputError(f"activation must be one name, or one a layer, {len(sizes) - 1}: got {shown(activation)}")
         if output_activation is None:
             output_activation = "linear" if loss == "cross_entropy" else names[-1]
         self.config: dict[str, Any] = {
@@ -119,16 +119,21 @@ class Network:
     def feedback(self) -> list[Array | None]:
         """The top-down matrix into each layer, or None: (O_k, O_{k+1}), or (O_k, K) for direct feedback alignment.
 
-        Assign a matrix to an item, or a whole list with one item a layer.
+        Assign a matrix to an item, or a whole list with one item a layer, whose values are checked.
         """
         return self._feedback
 
     @feedback.setter
     def feedback(self, matrices: Sequence[Array | None]) -> None:
+        if not isinstance(matrices, (list, tuple)):
+            raise InputError(f"feedback must be a list with one item a layer, got {shown(matrices)}")
         if len(matrices) != len(self.layers):
             raise InputError(
                 f"feedback must have one item a layer, {len(self.layers)}, None for the last: got {len(matrices)}"
             )
+        for k, B in enumerate(matrices):
+            if self.backend.owns(B) and not bool(self.backend.xp.all(self.backend.xp.isfinite(B))):
+                raise InputError(f"feedback[{k}] holds NaN or infinite values: assign finite weights")
         self._feedback = list(matrices)
 
     def _random_feedback(self, rng: np.random.Generator) -> list[Array | None]:

@@ -147,8 +147,7 @@ def matrix_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: floa
 def local_decorrelation_step(R: ScaledRows, x: Array, power: Array, eta_R: float, x_R: Array | None = None) -> None:
     """``R += eta_R * rules.local_decorrelation_update(R, x)``; parameters as above, of which x_R is of no use."""
     q = R.times_rows(x)
-    stored = R.array()
-    stored *= 1 + eta_R * power
+    R.scale_columns(1 + eta_R * power)
     R.add_outer(q, x, -eta_R / x.shape[0])
 
 

@@ -16,8 +16,6 @@ Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inferenc
 
 from __future__ import annotations
 
-from numpy.linalg import LinAlgError
-
 from copi_np.arrays import Array, common_namespace
 from copi_np.errors import InputError
 
@@ -141,18 +139,30 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
 
     Raises
     ------
-    InputError          also if <x x^T> is singular
+    InputError          also if <x x^T> is singular, up to rounding
     """
     xp = common_namespace("OI BI BO", W, x, z)
-    try:
-        if x.shape[0] < x.shape[1]:
-            raise LinAlgError("fewer samples than inputs")
-        D = xp.linalg.solve(mean_outer(x, x), mean_outer(x, z)).T
-        if not bool(xp.all(xp.isfinite(D))):  # CuPy gives NaN where NumPy raises
-            raise LinAlgError("singular matrix")
-    except LinAlgError as error:
-        raise InputError(f"<x x^T> cannot be inverted ({error}): give more samples, or drop dead inputs") from error
-    return D - W
+    C = mean_outer(x, x)
+    if not _is_invertible(C):
+        raise InputError(
+            "<x x^T> cannot be inverted: give more samples, or drop inputs that are dead, or sums of other inputs"
+        )
+    return xp.linalg.solve(C, mean_outer(x, z)).T - W
+
+
+def _is_invertible(C: Array) -> bool:
+    """Whether the smallest eigenvalue of a second-moment matrix (I, I) stands out from rounding.
+
+    In units of the root mean square of each input, since small inputs are no harm to the inverse.
+    """
+    xp = common_namespace("II", C)
+    if not bool(xp.all(xp.isfinite(C))):
+        return False
+    power = xp.linalg.diagonal(C)
+    rms = xp.sqrt(xp.where(power > 0, power, xp.ones_like(power)))
+    spectrum = xp.linalg.eigvalsh(C / rms / rms[:, None])
+    rounding = C.shape[0] * float(xp.finfo(C.dtype).eps)
+    return bool(xp.min(spectrum) > rounding * xp.max(spectrum))
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:

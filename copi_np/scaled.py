@@ -2,7 +2,7 @@
 
 The rule of the lateral weights multiplies every row of R by a factor of its own at each step. Done at once, that is one
 more pass over memory, which for thousands of units costs as much as a tenth of a step; put off, it is a product of
-vectors.
+vectors. Whoever only reads changes nothing, so that several threads may read at once.
 """
 
 from __future__ import annotations
@@ -35,11 +35,8 @@ class ScaledRows:
         self._n_factors = 0
 
     def array(self) -> Array:
-        """The matrix itself, with everything multiplied in; later changes show in it only after the next call."""
-        if self._scale is not None:
-            self._stored *= self._scale[:, None]
-            self._scale, self._n_factors = None, 0
-        return self._stored
+        """The matrix itself: what is stored where no factor is put off, else a new array with all multiplied in."""
+        return self._stored if self._scale is None else self._stored * self._scale[:, None]
 
     def times_rows(self, y: Array) -> Array:
         """``y @ M.T``: M times every row of y (B, M); (B, N)."""
@@ -55,7 +52,12 @@ class ScaledRows:
         self._scale = factors if self._scale is None else self._scale * factors
         self._n_factors += 1
         if self._n_factors >= MOST_FACTORS or (self._backend.is_host and self._out_of_range()):
-            self.array()
+            self._stored *= self._scale[:, None]
+            self._scale, self._n_factors = None, 0
+
+    def scale_columns(self, factors: Array) -> None:
+        """``M *= factors``, at once; factors (M,)."""
+        self._stored *= factors
 
     def _out_of_range(self) -> bool:
         xp = self._backend.xp

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from copi_np.arrays import Array, common_namespace
+from copi_np.checks import check_rate
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
 
@@ -33,7 +34,7 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
     Parameters
     ----------
     sigma : (I, I) array    second-moment matrix, symmetric
-    epsilon : float         added to every eigenvalue, for matrices that are not invertible; in units of x^2
+    epsilon : float         added to every eigenvalue, for matrices that are not invertible; 0 or more, in units of x^2
 
     Returns
     -------
@@ -41,7 +42,7 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if an eigenvalue of sigma + epsilon is 0 or less, up to rounding
+    InputError              if epsilon is no such number, or an eigenvalue of sigma + epsilon 0 or less, up to rounding
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
@@ -65,14 +66,16 @@ def cholesky(sigma: Array, epsilon: float = 0.0) -> Array:
     xp = common_namespace("II", sigma)
     _inverse_root_spectrum(sigma, epsilon)
     identity = xp.eye(sigma.shape[0], dtype=sigma.dtype, device=sigma.device)
-    return xp.linalg.inv(xp.linalg.cholesky(sigma + epsilon * identity))
+    return xp.linalg.inv(xp.linalg.cholesky(sigma + float(epsilon) * identity))
 
 
 def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
     """Eigenvalues of sigma + epsilon to the power -1/2, ascending in eigenvalue, and the eigenvectors as columns."""
     xp = common_namespace("II", sigma)
+    epsilon = check_rate("epsilon", epsilon)
     if not xp.isdtype(sigma.dtype, "real floating") or not bool(xp.all(xp.isfinite(sigma))):
         raise InputError("cannot whiten: sigma must hold finite numbers of a floating-point dtype")
+    epsilon = check_rate("epsilon", epsilon)
     values, vectors = xp.linalg.eigh(sigma)
     values = values + epsilon
     smallest, largest = float(xp.min(values)), float(xp.max(values))

@@ -72,10 +72,28 @@ def test_parallel_signals_are_at_0_and_180_degrees(delta, c):
     assert alignment_angle(-c * delta, delta) == pytest.approx(180, abs=1e-5)
 
 
+@pytest.mark.parametrize("arguments", [(None, 0.1, 2), (np.ones((2, 3)), -1, 2), (np.ones((2, 3)), 0.1, "x")])
+def test_a_path_that_cannot_be_gone_is_refused_at_the_call(arguments):
+    """Not only where it is iterated, which may be far away."""
+    with pytest.raises(InputError):
+        decorrelation_path(*arguments)
+
+
 def test_a_signal_of_nothing_has_no_angle():
-    for pair in ((np.zeros((2, 3)), np.ones((2, 3))), (np.ones((2, 3)), np.zeros((2, 3)))):
-        with pytest.raises(InputError, match="zero everywhere has no direction"):
-            alignment_angle(*pair)
+    for size in (0, np.nan, np.inf):
+        for pair in ((np.full((2, 3), float(size)), np.ones((2, 3))), (np.ones((2, 3)), np.full((2, 3), float(size)))):
+            with pytest.raises(InputError, match="zero everywhere, or not finite, has no direction"):
+                alignment_angle(*pair)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("power", [-30, -20, 20, 30])
+def test_signals_of_any_size_have_an_angle(dtype, power):
+    """Float32 holds the signals, but neither their squares nor the product of their norms."""
+    u, v = np.array([[1, 0], [0, 0]], dtype), np.array([[1, 0], [0, 1]], dtype)
+    size = np.asarray(10.0**power, dtype)
+    for pair in ((size * u, size * v), (u, size * v), (size * u, v)):
+        assert alignment_angle(*pair) == pytest.approx(45, abs=1e-3)
 
 
 @given(tasks(n_layers=st.integers(2, 4), error_signal="fa", activations=("leaky_relu", "linear")))
@@ -345,6 +363,7 @@ def test_stacks_that_are_none_are_refused(use, arguments, message):
     ("arguments", "message"),
     [
         ({"keep": 1}, "keep must be at least 2, got 1"),
+        ({"keep": 3, "first": 4}, "first layer must be at most 3 in this network, got 4"),
         ({"keep": 2, "first": 2}, "keep must be at least 3, got 2"),
         ({"keep": 5}, "keep must be at most 4, the layers of this network, got 5"),
         ({"keep": 2.0}, "keep must be an integer, got 2.0"),

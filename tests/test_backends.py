@@ -8,7 +8,8 @@ would break, or fall back to the host, on a GPU.
 
 from __future__ import annotations
 
-from contextlib import contextmanager, nullcontext
+from collections import Counter
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import array_api_strict
@@ -21,6 +22,7 @@ from strategies import RULE_AXES
 from copi_np import (
     Backend,
     BackendError,
+    Callback,
     Dataset,
     DivergenceError,
     InputError,
@@ -46,6 +48,7 @@ from copi_np.backend import why_no_gpu
 from copi_np.diagnostics import diagnose
 from copi_np.error_signals import reconstruction_update
 from copi_np.losses import LOSSES, log_softmax
+from copi_np.training import to_device, train_epoch
 from copi_np.weighing import weigh
 
 HOST, DEVICE = array_api_strict.Device("CPU_DEVICE"), array_api_strict.Device("device1")
@@ -118,8 +121,8 @@ def example_arrays(words, seed=0):
 
 
 def test_every_public_rule_is_compared():
-    public = {f"rules.{name}" for name, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__}
-    assert public <= set(FUNCTIONS)
+    own = {name for name, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__}
+    assert {f"rules.{name}" for name in own if not name.startswith("_")} <= set(FUNCTIONS)
 
 
 @dtypes
@@ -449,13 +452,53 @@ def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
             assert getattr(there, name) == pytest.approx(value, rel=1e-9)
 
 
-def test_a_device_is_asked_for_values_once_an_epoch(device_backend, monkeypatch):
-    """Within an epoch host and device would wait for each other at every value."""
-    asked = []
-    for name in ("to_host", "scalar"):
-        ask = getattr(device_backend, name)
-        monkeypatch.setattr(device_backend, name, lambda array, ask=ask: asked.append(array) or ask(array))
-    counts = []
+READS = ("__bool__", "__complex__", "__float__", "__index__", "__int__", "get", "item", "tolist")
+"""Methods of arrays that bring values to the host, and wait for the device; no library has them all."""
+
+
+def asked_of(backend, monkeypatch):
+    """What brings values to the host from now on, of the backend or of its arrays themselves, in a list that grows."""
+    asked, arrays = [], type(backend.xp.empty(0))
+    owners = [(backend, "to_host"), (backend, "scalar"), *((arrays, name) for name in READS if hasattr(arrays, name))]
+    for owner, name in owners:
+        ask = getattr(owner, name)
+        monkeypatch.setattr(owner, name, lambda *args, name=name, ask=ask: asked.append(name) or ask(*args))
+    return asked
+
+
+@pytest.mark.parametrize("ask", [float, bool, int, lambda array: [10, 20][array], lambda array: 1 if array < 1 else 2])
+def test_values_that_are_asked_for_are_counted(ask, device_backend, monkeypatch):
+    """Also where nobody names them: ``if loss < limit`` waits for the device as well as ``float(loss)``."""
+    array = device_backend.asarray(np.ones((), int))
+    asked = asked_of(device_backend, monkeypatch)
+    with suppress(TypeError):  # CuPy's arrays are no indices
+        ask(array)
+        assert asked
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize(
+    "options", [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS)], ids=name_of
+)
+def test_a_device_is_asked_for_no_value_within_an_epoch(options, weighted, device_backend, monkeypatch):
+    """Host and device would wait for each other at every one; afterwards the epoch asks whether it went well."""
+    network = make_network(device_backend, **options)
+    train = to_device(network, tiny_data().train, 3)
+    weights = device_backend.asarray(np.linspace(0, 2, 14)) if weighted else None
+    asked, counts = asked_of(device_backend, monkeypatch), []
+
+    class Counting(Callback):
+        def on_batch(self, batch, n_batches):
+            counts.append(len(asked))
+
+    rates, rng = Schedule(0.1, 0.1).rates(1), np.random.default_rng(1)
+    train_epoch(network, train, rates=rates, rng=rng, batch_size=4, sample_weight=weights, callbacks=[Counting()])
+    assert counts == [0] * 4
+    assert asked
+
+
+def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(device_backend, monkeypatch):
+    asked, counts = asked_of(device_backend, monkeypatch), []
     for batch_size in (2, 7):
         network = Network([5, 4, 3], rng=np.random.default_rng(0), backend=device_backend, dtype="float64")
         asked.clear()
@@ -463,6 +506,18 @@ def test_a_device_is_asked_for_values_once_an_epoch(device_backend, monkeypatch)
         fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=rng, batch_size=batch_size)
         counts.append(len(asked))
     assert counts[0] == counts[1] > 0
+
+
+def test_each_layer_more_asks_for_four_values_an_epoch(monkeypatch):
+    """As lesson 09 says: two through the backend, to see whether W or R exploded, and two for the decorrelation."""
+    backend, counts = StrictBackend(), []
+    asked = asked_of(backend, monkeypatch)
+    for sizes in ([5, 4, 3], [5, 4, 4, 3]):
+        network = Network(sizes, rng=np.random.default_rng(0), backend=backend, dtype="float64")
+        asked.clear()
+        fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=np.random.default_rng(1))
+        counts.append(Counter(asked))
+    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` asks the array for its float
 
 
 def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
@@ -488,6 +543,12 @@ def test_moving_there_and_back(backend):
         np.testing.assert_array_equal(backend.to_host(moved), values - 1)
     assert backend.asarray([[1, 2]], "float32").dtype == backend.xp.float32
     backend.synchronize()
+
+
+@pytest.mark.parametrize("values", [["a"], [b"a"], [None], np.zeros(1, "M8[s]")])
+def test_values_that_are_no_numbers_are_refused(values, backend):
+    with pytest.raises(InputError, match=r"^an array cannot hold values of dtype .*: convert them to numbers first$"):
+        backend.asarray(values)
 
 
 @dtypes

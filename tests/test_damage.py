@@ -29,7 +29,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from privileges import without_privileges
 
-from copi_np import CopiError, DataError, Dataset, InputError, Network, Schedule, Split, fit, load_dataset, load_network
+from copi_np import (
+    CopiError,
+    DataError,
+    Dataset,
+    InputError,
+    Network,
+    Schedule,
+    Split,
+    archives,
+    fit,
+    load_dataset,
+    load_network,
+)
 from copi_np.archives import SMALL, read_npz
 from copi_np.callbacks import CSVLog
 from copi_np.checks import check_count, check_rate
@@ -276,6 +288,8 @@ def test_a_preset_with_such_a_line_is_refused(line):
 
 def test_messages_show_no_more_than_a_line_of_a_value():
     assert shown(16**100_000) == "a int too long to show"
+    assert shown(np.ones((2, 2))).split() == ["array([[1.,", "1.],", "[1.,", "1.]])"]
+    assert shown(np.ones((2, 2))).isprintable()
     assert shown("a" * 1000) == f"'{'a' * (LONGEST - 1)}.."
     for check in (check_count, check_rate):
         with pytest.raises(InputError, match="a int too long to show"):
@@ -680,6 +694,45 @@ def test_hostile_archives_are_refused_within_256_megabytes(tmp_path):
 
 
 # ------------------------------------------------------------------------------------------------------------ pickle
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"{'descr': '|u1', 'fortran_order': False, 'shape': (1L,), }\n", b"{'descr': '\\d', 'shape': (1,), }\n", b"1or 2"],
+    ids=["of Python 2", "an escape", "no dictionary"],
+)
+def test_headers_that_python_or_numpy_would_warn_of_are_damage(tmp_path, header):
+    """The error alone; a warning would be one more line, and to silence it would change what threads share."""
+    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"a"
+    (tmp_path / "own.npz").write_bytes(zipped({"x.npy": npy}))
+    with (
+        pytest.raises(DataError, match="cannot be read"),
+        warnings.catch_warnings(record=True, action="always") as seen,
+    ):
+        read_npz(tmp_path / "own.npz", ADVICE)
+    assert not seen
+
+
+@pytest.mark.parametrize("dtype", ["?", ">f4", "<f8", "i2", "u1", "c8", "S3", "<U5", "M8[ns]", "m8[25s]", "V4"])
+@pytest.mark.parametrize("shape", [(), (3,), (2, 3), (0, 2)])
+def test_what_numpy_writes_is_read(tmp_path, dtype, shape):
+    written = {"C": np.ones(shape).astype(np.int64).astype("V4" if dtype == "V4" else dtype)}
+    written["F"] = np.array(written["C"], order="F")
+    np.savez(tmp_path / "own.npz", **written)
+    for name, array in read_npz(tmp_path / "own.npz", ADVICE).items():
+        assert array.dtype == written[name].dtype
+        assert array.tobytes() == written[name].tobytes()
+        assert array.shape == shape
+
+
+def test_reading_leaves_the_filters_of_warnings_alone(tmp_path, monkeypatch):
+    """They belong to all threads: of two that change and restore them, the second restores what the first changed."""
+    np.savez(tmp_path / "own.npz", x=np.ones(3))
+    before, seen = warnings.filters, []
+    read = archives._read_array
+    monkeypatch.setattr(archives, "_read_array", lambda *args: seen.append(warnings.filters) or read(*args))
+    read_npz(tmp_path / "own.npz", ADVICE)
+    assert seen[0] is warnings.filters is before
 
 
 class Payload:

@@ -609,6 +609,17 @@ def test_a_wrong_parameter_of_the_decorrelator_is_named(options, message):
         Decorrelator(**options).fit(X)
 
 
+@pytest.mark.parametrize("method", ["copi", "copi-local", "zca"])
+@pytest.mark.parametrize("size", [2e19, 1e20, 1e30])
+def test_features_whose_squares_the_dtype_does_not_hold_are_named(method, size):
+    """Another step size would be of no use."""
+    large = (size * np.eye(4)).astype(np.float32)
+    for name in ("fit", "partial_fit"):
+        with pytest.raises(InputError, match=r"^the squares of X are too large for float32: scale the features down$"):
+            getattr(Decorrelator(method=method), name)(large)
+    Decorrelator(method=method).fit(large.astype(np.float64))
+
+
 def test_a_step_that_is_too_large_is_named_and_nothing_is_fitted():
     decorrelator = Decorrelator(method="copi-local", eta_R=50)
     with pytest.raises(DivergenceError, match=r"lower eta_R \(now 50\), 1 or less is safe"):

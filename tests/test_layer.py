@@ -231,6 +231,16 @@ def test_assigned_weights_are_copied(name):
     np.testing.assert_array_equal(read_only, values)
 
 
+@pytest.mark.parametrize("name", ["W", "R"])
+def test_assigned_weights_lie_row_after_row(name):
+    """Else BLAS could not add products to them in place, and every step would take longer."""
+    layer = make_layer(np.zeros((3, 3)))
+    for values in (np.arange(9.0).reshape(3, 3).T, np.arange(36.0).reshape(6, 6)[::2, ::-2]):
+        setattr(layer, name, values)
+        assert getattr(layer, name).flags.c_contiguous
+        np.testing.assert_array_equal(getattr(layer, name), values)
+
+
 @pytest.mark.parametrize(
     ("values", "message"),
     [

@@ -330,10 +330,13 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"sizes": [4, 0, 2]}, "sizes must be two or more positive integers"),
         ({"sizes": [4, -3, 2]}, "sizes must be two or more positive integers"),
         ({"sizes": [4, 2.5]}, "sizes must be two or more positive integers"),
+        ({"activation": ["tanh"] * 5000}, r"activation must be one name, or one a layer, 2: got \[.{119}\.\.$"),
+        ({"rng": np.ones((9, 9))}, r"rng must be a numpy.random.Generator.* got .{120}\.\.$"),
         ({"rng": 0}, "rng must be a numpy.random.Generator.*got 0"),
         ({"rng": np.random.RandomState(0)}, "rng must be a numpy.random.Generator"),
         ({"dtype": "float16"}, "unknown dtype 'float16'.*known: float32, float64"),
         ({"dtype": np.float32}, "unknown dtype"),
+        ({"dtype": np.zeros(2)}, r"unknown dtype array\(\[0., 0.\]\): known: float32"),
         ({"decorrelation": "locl"}, "unknown decorrelation 'locl': did you mean 'local'"),
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
         ({"rule": None}, "unknown rule None"),
@@ -494,6 +497,18 @@ def test_weights_that_are_not_numbers_cannot_be_assigned(name, value):
     with pytest.raises(InputError, match=f"{name} holds NaN or infinite values"):
         setattr(layer, name, np.full(before.shape, value))
     np.testing.assert_array_equal(getattr(layer, name), before)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_feedback_that_is_no_list_of_finite_matrices_is_named(value):
+    network = make_network(error_signal="fa")
+    before = network.feedback[0].copy()
+    for matrices in (5, None, "ab"):
+        with pytest.raises(InputError, match=f"^feedback must be a list with one item a layer, got {matrices!r}$"):
+            network.feedback = matrices
+    with pytest.raises(InputError, match=r"^feedback\[0\] holds NaN or infinite values: assign finite weights$"):
+        network.feedback = [np.full(before.shape, value), None]
+    np.testing.assert_array_equal(network.feedback[0], before)
 
 
 def test_feedback_has_one_item_a_layer():

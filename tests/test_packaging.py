@@ -15,6 +15,7 @@ ROOT = Path(__file__).parents[1]
 SETUP = ConfigParser()
 SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 EXTRAS = {name: text.split("\n")[1:] for name, text in SETUP["options.extras_require"].items() if "\n" in text}
+FOLDERS = ("benchmarks", "copi_np", "docs", "tools", "tutorials")
 REQUIRED = SETUP["options"]["install_requires"].split("\n")[1:]
 
 
@@ -30,11 +31,21 @@ def test_every_oldest_version_is_tested():
     """`make test-oldest` reads "name >= version" of what the tests are installed with: the extras of users included."""
     tested = REQUIRED + EXTRAS["test"]
     assert [line for line in tested if not re.fullmatch(r"[A-Za-z0-9-]+ >= [\d.]+", line)] == []
-    of_users = EXTRAS.keys() - {"browser", "fuzz", "mutants", "site", "tutorials"}
+    of_users = EXTRAS.keys() - {"benchmarks", "browser", "fuzz", "mutants", "site", "tutorials"}
     assert {line for name in of_users for line in EXTRAS[name]} <= set(tested)
     names = {line.split()[0] for line in tested}
     everywhere = {line for lines in EXTRAS.values() for line in lines if line.split()[0] in names}
     assert everywhere <= set(tested)  # one bound for a package, wherever it is named
+
+
+def test_every_extra_that_is_named_is_there():
+    """In advice such as ``pip install 'copi-np[sklearn]'``, wherever it stands."""
+    named = {}
+    for path in [ROOT / "Makefile", *ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.[pm][yd]"))]:
+        for extras in re.findall(r"(?:copi-np|'\.)\[([a-z0-9,]+)\]", path.read_text(encoding="utf-8")):
+            named |= dict.fromkeys(extras.split(","), path.name)
+    assert named.keys() - SETUP["options.extras_require"].keys() == set(), named
+    assert named.keys() >= {"benchmarks", "sklearn", "tutorials"}
 
 
 def test_the_oldest_python_is_one_everywhere():

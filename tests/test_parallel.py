@@ -7,14 +7,16 @@ from __future__ import annotations
 import multiprocessing
 import random
 import sys
+import threading
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from copy import deepcopy
 from pathlib import Path
 
 import numpy as np
 import pytest
 from parallel import N_NETWORKS, learn
 
-from copi_np import load_dataset
+from copi_np import Network, load_dataset
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.runner import train
 
@@ -32,6 +34,46 @@ def test_networks_in_threads_learn_as_they_do_alone(alone):
     for _ in range(3):
         with ThreadPoolExecutor(N_NETWORKS) as pool:
             assert list(pool.map(learn, range(N_NETWORKS))) == alone
+
+
+def stepped():
+    """A network right after a step, and inputs: what is put off of the step is not multiplied in yet."""
+    rng = np.random.default_rng(0)
+    network = Network([300, 300, 10], rng=rng, dtype="float64")
+    y0 = rng.normal(size=(50, 300))
+    network.step(y0, np.eye(10)[np.arange(50) % 10], eta_W=0.01, eta_R=0.01)
+    return network, y0
+
+
+@pytest.mark.parametrize("read", [Network.predict, lambda network, y0: network.forward(y0).y[-1]])
+def test_threads_that_read_one_network_right_after_a_step_read_the_same(read):
+    """And leave it as it was; one that looks at the weights does not disturb the others."""
+    for _ in range(20):
+        network, y0 = stepped()
+        expected, barrier = read(deepcopy(network), y0), threading.Barrier(N_NETWORKS)
+
+        def reader(seed, network=network, y0=y0, barrier=barrier):
+            barrier.wait()
+            return network.layers[0].R @ y0.T if seed == 0 else read(network, y0)
+
+        with ThreadPoolExecutor(N_NETWORKS) as pool:
+            _, *found = pool.map(reader, range(N_NETWORKS))
+        for outputs in (*found, read(network, y0)):
+            np.testing.assert_allclose(outputs, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_reading_changes_nothing_that_is_stored():
+    """What threads share while they read; said once more without chance."""
+    network, y0 = stepped()
+    layer = network.layers[0]
+    stored = layer._R._stored.copy()
+    network.predict(y0)
+    network.forward(y0)
+    layer.folded()
+    np.testing.assert_array_equal(layer._R._stored, stored)
+    held = layer._R._stored
+    assert not np.array_equal(layer.R, stored)  # a factor was put off
+    np.testing.assert_array_equal(held, stored)
 
 
 @pytest.mark.parametrize("kind", ["fork", "spawn"])

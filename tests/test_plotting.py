@@ -45,6 +45,24 @@ def drawn(axes):
     return {(line.get_color(), line.get_linestyle()): line for line in axes.get_lines() if len(line.get_xdata())}
 
 
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: learning_curves({}), "need the history of one method or more, got none"),
+        (lambda: field_blocks({}, (2, 2)), "need one layer or more, each with the field of one unit or more"),
+        (lambda: field_blocks({"a": np.zeros((0, 4))}, (2, 2)), "need one layer or more, each with the field of"),
+        (lambda: save_figure(Figure(), Path("x.foo")), "^unknown figure format 'foo': known: .*png"),
+        (lambda: save_figure(Figure(), Path("png")), "^unknown figure format ''"),
+    ],
+)
+def test_what_cannot_be_drawn_is_named(draw, message, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match=message) as error:
+        draw()
+    assert str(error.value).isprintable()
+    assert not list(tmp_path.iterdir())
+
+
 def test_train_is_dashed_and_test_is_solid():
     figure = learning_curves(HISTORIES)
     accuracy, loss = figure.axes

@@ -120,6 +120,18 @@ def test_only_finite_floats_are_whitened(transform, sigma):
         transform(sigma)
 
 
+@each_transform
+@pytest.mark.parametrize("epsilon", ["a", None, -0.1, np.nan])
+def test_an_epsilon_that_is_no_number_is_named(transform, epsilon):
+    with pytest.raises(InputError, match=r"^epsilon must be a finite number, at least 0, got"):
+        transform(np.eye(2), epsilon)
+
+
+@each_transform
+def test_an_epsilon_of_numpy_leaves_the_dtype(transform):
+    assert transform(np.eye(2, dtype=np.float32), np.float64(0.1)).dtype == np.float32
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @each_transform
 def test_transforms_keep_the_dtype_and_their_argument(transform, dtype):

@@ -44,7 +44,7 @@ MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
 X_R = "    if x_R is None:\n        x_R = R.rows_times(x)\n"
 MATRIX_DECAY = "    R.scale_rows(1 + eta_R * power)\n"
-LOCAL_DECAY = "    stored = R.array()\n    stored *= 1 + eta_R * power\n"
+LOCAL_DECAY = "    R.scale_columns(1 + eta_R * power)\n"
 MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
 W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
@@ -64,6 +64,11 @@ UPDATES = """        for layer, x, a, x_R, delta in zip(self.layers, trace.x, tr
             layer.step(x, a, delta, eta_W, eta_R, x_R)
 """
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
+FOLDED = "self._R.rows_times(self._W)"
+GETTER_OF_R = """            R = self._R.array()
+            # from now on R is what is returned, so that writing into it counts; another thread may still read the old
+            self._R = self._scaled(R)
+"""
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
 SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
 
@@ -159,7 +164,7 @@ BUGS = [
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "self._R.rows_times(self", "self._R.times_rows(self"),
+    Bug("backward: transposed R", "layer.py", "both = self._R.rows_times", "both = self._R.times_rows"),
     Bug("backward: transposed R, local", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
     Bug("backward: R left out", "layer.py", HALVES, "carried, both[batch_size:, :]"),
     Bug("backward: R left out, local", "layer.py", "return self._R.rows_times(carried), None", "return carried, None"),
@@ -175,8 +180,8 @@ BUGS = [
     Bug(
         "folded: R W",
         "layer.py",
-        "self._W @ self._R",
-        where_square("self._W", "self._R @ self._W", "self._W @ self._R"),
+        FOLDED,
+        where_square("self._W", "self._R.array() @ self._W", FOLDED),
     ),
     Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
@@ -364,7 +369,7 @@ BUGS = [
     Bug(
         "property: R is the identity always",
         "layer.py",
-        "        if self._R is not None:\n            return self._R.array()\n",
+        f"        if self._R is not None:\n{GETTER_OF_R}            return R\n",
         "",
     ),
     Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),

@@ -184,7 +184,7 @@ class _Counting(Backend):
 
 
 def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
-    """How often `fit` asks for values."""
+    """How often `fit` asks the backend for values."""
     labels = np.arange(n_batches + 3) % 3
     inputs = np.eye(3)[labels]
     train, test = Split(inputs[:n_batches], labels[:n_batches]), Split(inputs[n_batches:], labels[n_batches:])
@@ -216,7 +216,8 @@ def how_often_does_fit_look(answer: Any) -> str:
         raise Hint(f"For {case}, count_asked gives {right}, and your function {float(value):g}.")
     return (
         f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} for every layer (the largest weight of W and "
-        "of R, to see whether they exploded). No batch makes Python wait."
+        "of R, to see whether they exploded). Past the backend, by float(array), the measure of decorrelation asks for "
+        "two more in every layer. No batch makes Python wait."
     )
 
 

@@ -11,7 +11,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from copi_np.datasets import one_hot
-from copi_np.errors import InputError
+from copi_np.errors import InputError, shown
 from copi_np.estimators.base import NDArray, NetworkEstimator, validated
 from copi_np.losses import log_softmax
 
@@ -91,7 +91,9 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             if classes is None:
                 raise InputError("the first partial_fit needs classes, all labels there will ever be: got None")
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise InputError(f"classes were {self.classes_.tolist()}, and are now {classes!r}: they cannot change")
+            raise InputError(
+                f"classes were {shown(self.classes_.tolist())}, and are now {shown(classes)}: they cannot change"
+            )
         return self._fit_epoch(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray:

@@ -80,12 +80,12 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         Raises
         ------
-        InputError              if a parameter cannot be used, or the features cannot be whitened
+        InputError              if a parameter cannot be used, or the features are too large, or cannot be whitened
         DivergenceError         if eta_R is too large
         ValueError              from scikit-learn, if X cannot be used
         """
         X = self._checked(X, reset=True)
-        C = second_moment(X)
+        C = self._moment(X)
         R, n_steps = self._descended(X, C) if self.method in UPDATES else (self._whitening(C), 1)
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, len(X), n_steps
         return self
@@ -98,7 +98,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         first = not hasattr(self, "components_")
         X = self._checked(X, reset=first)
-        R, C, n_samples, n_steps = np.eye(X.shape[1], dtype=X.dtype), second_moment(X), len(X), 1
+        R, C, n_samples, n_steps = np.eye(X.shape[1], dtype=X.dtype), self._moment(X), len(X), 1
         if not first:
             R, n_samples, n_steps = self.components_, n_samples + self.n_samples_seen_, n_steps + self.n_iter_
             share = len(X) / n_samples
@@ -138,6 +138,14 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         n_needed = 1 if self.method in UPDATES or not reset else 2
         dtype = FLOATS if reset else self.components_.dtype
         return np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
+
+    def _moment(self, X: NDArray) -> NDArray:
+        """Second moments of X, once it is known that its dtype holds them, and their sum."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            C = np.asarray(second_moment(X))
+            if not np.isfinite(np.trace(C)):
+                raise InputError(f"the squares of X are too large for {X.dtype}: scale the features down")
+        return C
 
     def _whitening(self, C: NDArray) -> NDArray:
         return np.asarray(WHITENINGS[self.method](C, self.epsilon))

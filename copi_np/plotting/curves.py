@@ -10,6 +10,7 @@ from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.callbacks import EpochRecord
+from copi_np.errors import InputError
 from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]
@@ -31,7 +32,13 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     Returns
     -------
     figure : Figure
+
+    Raises
+    ------
+    InputError                  if there is no history
     """
+    if not histories:
+        raise InputError("need the history of one method or more, got none")
     with rc_context(STYLE):
         figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.3), layout="constrained")
         title_above(figure, title)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from copi_np.errors import cannot_write
+from copi_np.errors import cannot_write, choose
 from copi_np.plotting.style import DPI, MARGIN
 
 
@@ -15,8 +15,10 @@ def save_figure(figure: Figure, path: Path) -> Path:
 
     Raises
     ------
+    InputError      if figures cannot be of the kind that the name ends in
     DataError       if the file cannot be written
     """
+    choose("figure format", Path(path).suffix.removeprefix(".").lower(), figure.canvas.get_supported_filetypes())
     try:
         figure.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=MARGIN)
     except OSError as error:

@@ -74,7 +74,13 @@ def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) ->
     Returns
     -------
     figure : Figure             each field on a scale of its own: zero is mid-grey
+
+    Raises
+    ------
+    InputError                  if there are no layers, a layer has no units, or the fields are no images of that shape
     """
+    if not layers or not all(len(fields) for fields in layers.values()):
+        raise InputError("need one layer or more, each with the field of one unit or more")
     blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
     shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
     with rc_context(STYLE):

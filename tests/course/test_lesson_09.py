@@ -182,4 +182,6 @@ def test_the_predicted_lines_do_wait_and_raise():
 
 
 def test_the_praise_states_the_law():
-    assert "Per epoch 7 values, and 2 for every layer" in check("09.3", law).message
+    message = check("09.3", law).message
+    assert "Per epoch 7 values, and 2 for every layer" in message
+    assert "the measure of decorrelation asks for two more in every layer" in message

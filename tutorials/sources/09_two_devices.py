@@ -416,12 +416,13 @@ assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
 # moves them together.
 #
 # It is easy to check that it does. Here is a backend that computes on NumPy, but counts
-# how often a value is asked for:
+# how often it is asked for a value. (A `float(array)` past the backend waits as well, and
+# is not counted here; the package's tests count it too, and find none between batches.)
 
 
 # %%
 class CountingBackend(Backend):
-    """NumPy as if it were a device, with a count of the values that are asked for."""
+    """NumPy as if it were a device, with a count of the values it is asked for."""
 
     def __init__(self):
         super().__init__("counting", get_backend("numpy").xp)
@@ -438,7 +439,7 @@ class CountingBackend(Backend):
 
 # %%
 def count_asked(n_epochs, sizes, batch_size):
-    """How often `fit` asks for values, with 12 samples to train on."""
+    """How often `fit` asks the backend for values, with 12 samples to train on."""
     labels = np.arange(18) % 3
     split = Split(np.eye(3)[labels[:12]], labels[:12])
     data = Dataset("tiny", split, Split(np.eye(3)[labels[12:]], labels[12:]), 3)

@@ -65,7 +65,7 @@ check("09.2", mean_covariance)
 # %% [markdown]
 # ## Exercise 09.3 · How often does `fit` look?
 #
-# The number of values that `fit` asks for, by epochs, layers and batches.
+# The number of values that `fit` asks the backend for, by epochs, layers and batches.
 
 
 # %%
@@ -84,5 +84,5 @@ check("09.3", values_asked)
 #
 # That the number of batches is not in it is the point. The usual mistakes are to expect
 # it there, and to count the layers once instead of in every epoch. (`count_asked` sees
-# `scalar` and `to_host` alone. The measure of decorrelation, a `float` for each layer and
-# epoch, passes by it.)
+# `scalar` and `to_host` alone. The measure of decorrelation passes by it: two values more
+# for each layer and epoch, by `float(array)`, so that in truth it is four a layer.)
