@@ -43,7 +43,7 @@ from copi_np import (
     load_network,
 )
 from copi_np.archives import SMALL, read_npz
-from copi_np.callbacks import CSVLog
+from copi_np.callbacks import BestCheckpoint, CSVLog
 from copi_np.checks import check_count, check_rate
 from copi_np.cli import main
 from copi_np.datasets import cifar, find_dataset, idx
@@ -187,14 +187,16 @@ def small_fit(**options):
     """One epoch of a small network, which no other test needs here."""
     data = load_dataset("mnist-5k")
     few = Split(data.train.inputs[:9], data.train.labels[:9])
+    data = Dataset("few", few, few, 10, validation=few)
     network, rng = Network([784, 10], rng=np.random.default_rng(0)), np.random.default_rng(1)
     schedule = Schedule(eta_W=1e-3, eta_R=1e-3)
-    return fit(network, Dataset("few", few, few, 10), epochs=1, schedule=schedule, rng=rng, **options)
+    return fit(network, data, epochs=1, schedule=schedule, rng=rng, **options)
 
 
 LOOKING = {
     "fit": lambda path: small_fit(checkpoint=path),
     "fit, resumed": lambda path: small_fit(checkpoint=path, resume=True),
+    "BestCheckpoint": lambda path: small_fit(callbacks=[BestCheckpoint(path)]),
     "CSVLog": lambda path: small_fit(callbacks=[CSVLog(path)]),
     "load_dataset": lambda path: load_dataset("mnist", path),
     "find_dataset": lambda path: find_dataset("mnist", path),

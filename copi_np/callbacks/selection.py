@@ -17,6 +17,7 @@ from copi_np.checks import check_count
 from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.files import check_free
 from copi_np.network import Network
+from copi_np.reading import is_taken
 
 MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
     "val_accuracy": lambda record: record.val_accuracy,
@@ -133,13 +134,13 @@ class BestCheckpoint(Callback):
             return
         self._check_own(network)
         self._keep_if_best(network)
-        if not self.path.exists():
+        if not is_taken(self.path):
             epoch = best_epoch(history, self.monitor)
             warnings.warn(f"{self.path}, with epoch {epoch}, is gone: only a better one is kept", CopiWarning, 2)
 
     def _check_own(self, network: Network) -> None:
         """Raise an InputError if there is a file that is of no epoch of this training, or at most its next one."""
-        if not self.path.exists():
+        if not is_taken(self.path):
             return
         try:
             found, metadata = load_network(self.path)
