@@ -66,13 +66,14 @@ def shown(value: object) -> str:
         return f"a {type(value).__name__} too long to show"
 
 
-def brief(text: object) -> str:
+def brief(text: object, longest: int = LONGEST) -> str:
     """What an error of another library, or a file, says, in a message: one line, and not a long one."""
-    return _cut("".join(letter if letter.isprintable() else " " for letter in str(text)[: 2 * LONGEST]))
+    line = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 2 * longest])
+    return _cut(line, longest)
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}.."
+def _cut(text: str, longest: int = LONGEST) -> str:
+    return text if len(text) <= longest else f"{text[:longest]}.."
 
 
 def one_line(error: BaseException) -> str:

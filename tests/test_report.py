@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import nullcontext
 from dataclasses import replace
+from io import StringIO
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from copi_np.experiments.records import (
 )
 from copi_np.experiments.report import read_results, text_table, write_report
 from copi_np.experiments.summary import Statistic, compare, epochs_to_peak, group_runs, statistic
-from copi_np.experiments.tables import plus_minus
+from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS, plus_minus
 
 CONFIG = RunConfig("copi-bp", "somewhere/tiny.npz", (6, 5, 3), 3, 0.1, 0.1)
 ENVIRONMENT = {"device": "cpu", "cores": 2, "blas": "abacus", "versions": {"copi-np": "0.1.0", "numpy": "2.9"}}
@@ -191,16 +192,80 @@ def test_what_is_missing_is_said_and_left_out(root):
     write_run(root / "runs", replace(CONFIG, method="copi-fa", seed=0), [0.2])
     table = text_table(write_report(root)[0])
     remarks = [
-        "copi-bp_2: 1 of 3 epochs, not finished, left out",
-        "copi-fa_0: 1 of 3 epochs, not finished",
-        "bp-decor_2: 2 of 3 epochs, failed: epoch 3, batch 1: boom",
-        "bp-adam_2: 1 of 1 epochs, shorter than others, left out",
-        "bp_0: 0 of 3 epochs, not finished, left out",
+        "COPI (BP), seed 2 (copi-bp_2): 1 of 3 epochs, not finished, left out",
+        "COPI (FA), seed 0 (copi-fa_0): 1 of 3 epochs, not finished",
+        "BP + decorrelation, seed 2 (bp-decor_2): 2 of 3 epochs, failed (epoch 3, batch 1: boom), left out",
+        "BP (Adam), seed 2 (bp-adam_2): 1 of 1 epochs, shorter than others, left out",
+        "BP (SGD), seed 0 (bp_0): 0 of 3 epochs, not finished, left out",
     ]
     assert sorted(table.splitlines()[-5:]) == sorted(remarks)
     text = (root / "table.md").read_text(encoding="utf-8")
     assert all(remark in text for remark in remarks)
     assert "| COPI (BP) | 2x3 |" in text
+
+
+@pytest.mark.parametrize("form", ["csv", "markdown", "latex", "json"])
+def test_the_history_of_every_run_is_a_table(root, form):
+    results = read_results(root)
+    text = HISTORY_FORMATS[form](results.groups)
+    n_epochs = sum(len(run.history) for group in results.groups for run in group.runs)
+    if form == "json":
+        assert sum(len(run["history"]) for run in json.loads(text)) == n_epochs
+        return
+    rows = list(csv.DictReader(StringIO(text))) if form == "csv" else text.strip().splitlines()
+    assert len(rows) == n_epochs + {"csv": 0, "markdown": 2, "latex": 6}[form]
+    first = results.groups[0].runs[0].history[0]
+    if form == "csv":
+        assert rows[0]["method"] == "COPI (BP)"
+        assert {name: float(rows[0][name]) for name in ("epoch", "test_accuracy", "decorrelation_loss_1")} == {
+            "epoch": 1, "test_accuracy": first.test_accuracy, "decorrelation_loss_1": first.decorrelation_loss[1],
+        }  # fmt: skip
+    else:
+        assert f"{100 * first.test_accuracy:.2f}" in text
+
+
+def test_formats_tell_of_the_epochs_that_a_validation_split_selects(tmp_path):
+    folder = write_run(tmp_path, replace(CONFIG, val_fraction=0.1), [])
+    records = [
+        replace(each, val_accuracy=val, val_loss=0.1) for each, val in zip(history([0.5, 0.6]), (0.3, 0.2), strict=True)
+    ]
+    write_lines(folder / "history.jsonl", [record.as_dict() for record in records])
+    groups = read_results(tmp_path).groups
+    for form in ("markdown", "latex"):
+        table = FORMATS[form](groups)
+        assert "val" in table
+        assert "30.00" in table
+
+
+def test_what_diverged_is_named_by_its_settings_and_has_no_row(tmp_path):
+    """Its last epoch is no result, not even where it has as many as others, or is all there is of its kind."""
+    message = "epoch 2, batch 1: training diverged: " + "a long story " * 12 + "lower eta_W (now 0.3)"
+    write_run(tmp_path, replace(CONFIG, epochs=2, eta_W=0.1), [0.5, 0.6])
+    failed = write_run(tmp_path, replace(CONFIG, epochs=2, eta_W=0.3), [0.1])
+    replace_text(failed / "failure.txt", f"{message}\n")
+    results, _ = write_report(tmp_path)
+    assert [group.label for group in results.groups] == ["COPI (BP), eta_W=0.1"]
+    (remark,) = results.remarks
+    assert remark == f"COPI (BP), eta_W=0.3, seed 0 ({failed.name}): 1 of 2 epochs, failed ({message}), left out"
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("failure.txt", r"failed \(boom\), left out\. Start"),
+        ("run.json", r"run\.json is damaged.*\(and 1 more\)\. Start"),
+    ],
+)
+def test_where_nothing_came_to_a_result_the_reason_is_told(tmp_path, content, message):
+    write_run(tmp_path, CONFIG, [])
+    folder = write_run(tmp_path, replace(CONFIG, method="bp"), [0.1, 0.2, 0.3])
+    replace_text(folder / content, "boom")
+    if content == "failure.txt":
+        (tmp_path / "copi-bp_0" / "run.json").unlink()
+    with pytest.raises(
+        DataError, match=f"no run in .* has come to a result: .*{message} the command that made them again"
+    ):
+        read_results(tmp_path)
 
 
 def test_a_long_label_stands_on_a_line_of_its_own(tmp_path):
@@ -377,7 +442,7 @@ def test_numbers_are_shown_with_their_deviation():
 def test_a_folder_without_epochs_is_an_error(tmp_path, what):
     if what == "an empty run":
         write_run(tmp_path, CONFIG, [])
-    with pytest.raises(DataError, match=r"no runs in|no run in .* has finished an epoch"):
+    with pytest.raises(DataError, match=r"no runs in|no run in .* has come to a result"):
         write_report(tmp_path)
     assert not (tmp_path / "table.md").exists()
 
@@ -433,3 +498,13 @@ def test_a_file_is_replaced_as_a_whole(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["text"]
     with pytest.raises(DataError, match="cannot write"):
         replace_text(tmp_path / "missing" / "text", "three")
+
+
+def test_the_history_from_the_command_line(root):
+    result = CliRunner().invoke(main, ["report", str(root), "--format", "csv", "--by-epoch"])
+    assert result.exit_code == 0
+    assert result.stdout == HISTORY_FORMATS["csv"](read_results(root).groups)
+    refused = CliRunner().invoke(main, ["report", str(root), "--by-epoch"])
+    assert refused.exit_code == 2
+    assert refused.stderr == "Error: --by-epoch needs a format: give --format csv, markdown, latex, json\n"
+    assert not (root / "table.md").exists()

@@ -21,7 +21,7 @@ from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import read_results, text_table, write_report
-from copi_np.experiments.tables import FORMATS
+from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
 
@@ -253,15 +253,18 @@ def sweep(
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format, and write nothing."
 )
+@click.option("--by-epoch", is_flag=True, help="With --format: the history of every run, a row an epoch.")
 @output_options()
-def report(folder: Path, title: str | None, form: str | None, output: Output) -> None:
+def report(folder: Path, title: str | None, form: str | None, by_epoch: bool, output: Output) -> None:
     """Make tables and figures of all runs in FOLDER, from their records alone."""
+    if by_epoch and form is None:
+        raise InputError(f"--by-epoch needs a format: give --format {list_names(FORMATS)}")
     if form is None:
         make_report(folder, title, output)
         return
     if output.json_to is not None:
         raise InputError("--json and --format exclude each other: leave out one of them")
     results = read_results(folder, title)
-    click.echo(FORMATS[form](results.groups), nl=False)
+    click.echo((HISTORY_FORMATS if by_epoch else FORMATS)[form](results.groups), nl=False)
     for remark in results.remarks:  # also with --quiet: the table in these formats does not say what it leaves out
         click.echo(remark, err=True)

@@ -30,6 +30,8 @@ BEST_FILE: Final = "best.npz"
 FAILURE_FILE: Final = "failure.txt"
 AWAY: Final = "move that folder away"
 LOCK_FILE: Final = ".lock"
+MOST_OF_FAILURE: Final = 400
+"""Letters of what made a run fail: enough for any error of this package, with what to do about it."""
 
 
 @contextmanager
@@ -128,7 +130,7 @@ def read_run(folder: str | Path) -> RunRecord:
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {AWAY}")
     failure = folder / FAILURE_FILE
-    why = brief(read_text(failure, AWAY).strip()) if exists(failure) else None
+    why = brief(read_text(failure, AWAY).strip(), MOST_OF_FAILURE) if exists(failure) else None
     return RunRecord(folder, config, description, history, why)
 
 

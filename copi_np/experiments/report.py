@@ -20,7 +20,6 @@ from copi_np.experiments.tables import (
     JSON_HEAD,
     SELECTED_HEADER,
     json_of,
-    markdown_of,
     markdown_table,
     percent,
     results_rows,
@@ -122,9 +121,14 @@ def _earlier(root: Path) -> list[Path]:
 def read_results(root: Path, title: str | None = None) -> Results:
     """Read all records in a folder; parameters and errors as for `write_report`."""
     runs, left_out = find_runs(root)
-    groups = group_runs(runs)
+    everything = group_runs(runs)
+    groups = [group for group in everything if group.runs]
     if not groups:
-        raise DataError(f"no run in {root} has finished an epoch: go on with the command that started them")
+        why = [*left_out, *remarks_on(everything)]
+        more = f" (and {len(why) - 1} more)" if len(why) > 1 else ""
+        raise DataError(
+            f"no run in {root} has come to a result: {why[0]}{more}. Start the command that made them again"
+        )
     figure3: dict[str, list[Path]] = {}
     diagnostics: dict[str, tuple[RunRecord, list[EpochDiagnostics]]] = {}
     for group in groups:
@@ -137,7 +141,7 @@ def read_results(root: Path, title: str | None = None) -> Results:
                     diagnostics.setdefault(group.label, (run, moments))
             except DataError as error:
                 left_out.append(f"{run.folder.name}: left out of some figures, since {error}")
-    remarks = [*remarks_on(groups, runs), *left_out]
+    remarks = [*remarks_on(everything), *left_out]
     return Results(title or default_title(groups), groups, figure3, diagnostics, remarks, environments(runs))
 
 
@@ -175,7 +179,7 @@ def markdown(results: Results) -> str:
     parts = [
         f"# {results.title}",
         EXPLANATION,
-        markdown_of(groups).rstrip(),
+        markdown_table(HEADER, results_rows(groups)),
     ]
     if selected := selected_rows(groups):
         parts += [SELECTED_ON, markdown_table(SELECTED_HEADER, selected)]
@@ -196,21 +200,21 @@ def markdown(results: Results) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def remarks_on(groups: Sequence[Group], runs: Iterable[RunRecord]) -> list[str]:
-    """One line for each run that the statistics leave out, or that stopped early."""
-    full = {run.folder for group in groups for run in group.runs}
+def remarks_on(groups: Iterable[Group]) -> list[str]:
+    """One line for each run that the statistics leave out, or that is not finished."""
     lines = []
-    for run in runs:
-        if run.failure:
-            state = f"failed: {run.failure}"
-        elif not run.finished:
-            state = "not finished" if run.folder in full else "not finished, left out"
-        elif run.folder not in full:
-            state = "shorter than others, left out"
-        else:
-            continue
-        lines.append(f"{run.folder.name}: {len(run.history)} of {run.config.epochs} epochs, {state}")
+    for group in groups:
+        unfinished = [(run, "not finished") for run in group.runs if not run.finished]
+        for run, state in [*unfinished, *((run, f"{_why_left_out(run)}, left out") for run in group.others)]:
+            done = f"{len(run.history)} of {run.config.epochs} epochs"
+            lines.append(f"{group.label}, seed {run.config.seed} ({run.folder.name}): {done}, {state}")
     return lines
+
+
+def _why_left_out(run: RunRecord) -> str:
+    if run.failure:
+        return f"failed ({run.failure})"
+    return "shorter than others" if run.finished else "not finished"
 
 
 def environments(runs: Iterable[RunRecord]) -> list[str]:

@@ -66,15 +66,14 @@ class Group:
     label : str                 the method, and what else tells it from other groups
     config : RunConfig          of the first run
     runs : tuple of RunRecord   those with as many epochs as the longest, or that a validation split has ended, by seed:
-                                what statistics are about
-    shorter : tuple of RunRecord
-                                the others: interrupted, or failed
+                                what statistics are about; none that failed
+    others : tuple of RunRecord the shorter ones, and those that failed
     """
 
     label: str
     config: RunConfig
     runs: tuple[RunRecord, ...]
-    shorter: tuple[RunRecord, ...]
+    others: tuple[RunRecord, ...]
 
     @property
     def n_epochs(self) -> int:
@@ -107,22 +106,23 @@ class Group:
 
 
 def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
-    """Sort runs into groups, in the order of `METHODS`; those without a single finished epoch are left out."""
+    """Sort runs into groups, in the order of `METHODS`; of some groups, no run may have come to a result."""
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
-        if run.history:
-            kind = replace(run.config, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
-            families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
+        kind = replace(run.config, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
+        families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
     order = list(METHODS)
     kinds = sorted(families, key=lambda key: (order.index(key[0].method), astuple(key[0]), str(key[1])))
     labels = _labels(kinds)
     groups = []
     for key, label in zip(kinds, labels, strict=True):
         members = sorted(families[key], key=lambda run: run.config.seed)
-        longest = max(len(run.history) for run in members)
-        full = tuple(run for run in members if len(run.history) == longest or run.ended_early)
-        shorter = tuple(run for run in members if len(run.history) < longest and not run.ended_early)
-        groups.append(Group(label, full[0].config, full, shorter))
+        sound = [run for run in members if run.history and not run.failure]
+        longest = max((len(run.history) for run in sound), default=0)
+        full = [run for run in sound if len(run.history) == longest or run.ended_early]
+        taken = {run.folder for run in full}
+        others = [run for run in members if run.folder not in taken]
+        groups.append(Group(label, (full or others)[0].config, tuple(full), tuple(others)))
     return groups
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
 from typing import Final
 
+from copi_np.callbacks.logs import flat_record
 from copi_np.experiments.summary import Group, Statistic
 
 
@@ -97,15 +98,25 @@ def selected_rows(groups: Iterable[Group]) -> list[list[str]]:
 
 
 def markdown_of(groups: Sequence[Group]) -> str:
-    """The main table in Markdown."""
-    return markdown_table(HEADER, results_rows(groups)) + "\n"
+    """The main table in Markdown, and behind it, where there is a validation split, that of the selected epochs."""
+    return "\n\n".join(markdown_table(*table) for table in _tables(groups)) + "\n"
 
 
 def latex_of(groups: Sequence[Group]) -> str:
-    """The main table in LaTeX, for the package booktabs."""
-    lines = [" & ".join(map(_escaped, row)) + r" \\" for row in (HEADER, *results_rows(groups))]
-    head, *body = lines
-    columns = "l" + "r" * (len(HEADER) - 1)
+    """The same in LaTeX, for the package booktabs."""
+    return "\n".join(latex_table(*table) for table in _tables(groups))
+
+
+def _tables(groups: Sequence[Group]) -> Iterator[tuple[Sequence[str], list[list[str]]]]:
+    yield HEADER, results_rows(groups)
+    if selected := selected_rows(groups):
+        yield SELECTED_HEADER, selected
+
+
+def latex_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in LaTeX, for the package booktabs."""
+    head, *body = (" & ".join(map(_escaped, row)) + r" \\" for row in (header, *rows))
+    columns = "l" + "r" * (len(header) - 1)
     return "\n".join(
         [
             rf"\begin{{tabular}}{{{columns}}}",
@@ -126,6 +137,62 @@ def _escaped(cell: str) -> str:
     return cell.replace("±", r"$\pm$")
 
 
-FORMATS: Final[dict[str, Callable[[Sequence[Group]], str]]] = {
-    "csv": csv_of, "markdown": markdown_of, "latex": latex_of, "json": json_of,
+# ------------------------------------------------------------------------------------------- all epochs of all runs
+
+
+def history_csv(groups: Sequence[Group]) -> str:
+    """A row an epoch: method, seed, and every number on record; shares from 0 to 1, empty where there is none."""
+    text = StringIO()
+    rows = [
+        {"method": group.label, "seed": run.config.seed, **flat_record(record)}
+        for group in groups
+        for run in group.runs
+        for record in run.history
+    ]
+    writer = csv.DictWriter(text, dict.fromkeys(name for row in rows for name in row), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def history_json(groups: Sequence[Group]) -> str:
+    """Every run with its records as they stand in its folder."""
+    runs = [
+        {"label": group.label, "seed": run.config.seed, "history": [record.as_dict() for record in run.history]}
+        for group in groups
+        for run in group.runs
+    ]
+    return json.dumps(runs, indent=1) + "\n"
+
+
+HISTORY_HEADER: Final = ("method", "seed", "epoch", "train %", "val %", "test %", "train loss", "test loss")
+
+
+def _history_rows(groups: Sequence[Group]) -> list[list[str]]:
+    """A row an epoch, under `HISTORY_HEADER`."""
+    rows = []
+    for group in groups:
+        for run in group.runs:
+            for record in run.history:
+                shares = (record.train_accuracy, record.val_accuracy, record.test_accuracy)
+                accuracies = ["" if share is None else f"{100 * share:.2f}" for share in shares]
+                losses = [f"{loss:.4f}" for loss in (record.train_loss, record.test_loss)]
+                rows.append([group.label, str(run.config.seed), str(record.epoch), *accuracies, *losses])
+    return rows
+
+
+def history_markdown(groups: Sequence[Group]) -> str:
+    """Accuracies and losses in Markdown, a row an epoch."""
+    return markdown_table(HISTORY_HEADER, _history_rows(groups)) + "\n"
+
+
+def history_latex(groups: Sequence[Group]) -> str:
+    """The same in LaTeX, for the package booktabs."""
+    return latex_table(HISTORY_HEADER, _history_rows(groups))
+
+
+Format = Callable[[Sequence[Group]], str]
+FORMATS: Final[dict[str, Format]] = {"csv": csv_of, "markdown": markdown_of, "latex": latex_of, "json": json_of}
+HISTORY_FORMATS: Final[dict[str, Format]] = {
+    "csv": history_csv, "markdown": history_markdown, "latex": history_latex, "json": history_json,
 }  # fmt: skip
