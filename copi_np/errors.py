@@ -61,7 +61,7 @@ class CopiWarning(UserWarning):
 def shown(value: object) -> str:
     """A value in a message: its repr, cut to one line; files may hold integers that Python refuses to print."""
     try:
-        return _cut(repr(value))
+        return brief(repr(value))
     except (ValueError, RecursionError):
         return f"a {type(value).__name__} too long to show"
 

@@ -14,7 +14,7 @@ from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.checks import check_count, check_rate, check_rng, check_sizes
 from copi_np.divergence import blame_activity, loss_limit
 from copi_np.error_signals import ERROR_SIGNALS, feedback_into, output_signal, reconstruction_update
-from copi_np.errors import DivergenceError, InputError, choose, unknown
+from copi_np.errors import DivergenceError, InputError, choose, shown, unknown
 from copi_np.layer import Layer, Trace
 from copi_np.losses import LOSSES
 from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
@@ -83,7 +83,7 @@ class Network:
         given = activation if isinstance(activation, (list, tuple)) else [activation] * (len(sizes) - 1)
         names: list[Any] = list(given)
         if len(names) != len(sizes) - 1:
-            raise InputError(f"activation must be one name, or one a layer, {len(sizes) - 1}: got {activation!r}")
+            raise InputError(f"activation must be one name, or one a layer, {len(sizes) - 1}: got {shown(activation)}")
         if output_activation is None:
             output_activation = "linear" if loss == "cross_entropy" else names[-1]
         self.config: dict[str, Any] = {

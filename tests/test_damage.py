@@ -233,6 +233,7 @@ def test_a_preset_with_such_a_line_is_refused(line):
 
 def test_messages_show_no_more_than_a_line_of_a_value():
     assert shown(16**100_000) == "a int too long to show"
+    assert shown(np.eye(2)) == "array([[1., 0.],        [0., 1.]])"
     assert shown("a" * 1000) == f"'{'a' * (LONGEST - 1)}.."
     for check in (check_count, check_rate):
         with pytest.raises(InputError, match="a int too long to show"):
