@@ -13,7 +13,7 @@ import numpy as np
 from copi_np import rules
 from copi_np.arrays import Array
 from copi_np.backend import Backend, get_backend
-from copi_np.checks import check_count
+from copi_np.checks import check_count, check_sizes
 from copi_np.environment import blas, versions
 from copi_np.errors import InputError, choose, unknown
 from copi_np.experiments.methods import METHODS, Method
@@ -183,9 +183,8 @@ def bench(
     ------
     InputError          if an argument cannot be used
     """
-    sizes = sizes_of(network) if isinstance(network, str) else tuple(network)
-    check_count("batch_size", batch_size)
-    check_count("rounds", rounds)
+    sizes = sizes_of(network) if isinstance(network, str) else check_sizes("network", network)
+    batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
     timed = candidates(sizes, batch_size, parts, backend, dtype)

@@ -42,6 +42,13 @@ def check_rate(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_fraction(name: str, value: Any) -> float:
+    """A number between 0 and 1, as a Python float, or an InputError."""
+    if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < 1:
+        raise InputError(f"{name} must be between 0 and 1, e.g. 0.1, got {shown(value)}")
+    return float(value)
+
+
 def check_sizes(name: str, values: Any) -> tuple[int, ...]:
     """Numbers of units as a tuple, or an InputError unless they are two or more positive integers."""
     sizes = list(values) if isinstance(values, Iterable) else []

@@ -64,6 +64,13 @@ class Bar(Callback):
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=at_once)
 
+    def tell(self, text: str) -> None:
+        """Print `text` above the bar, where it stays."""
+        if SHOWN.get():
+            from tqdm import tqdm
+
+            tqdm.write(text, file=sys.stderr)
+
     def on_batch(self, batch: int, n_batches: int) -> None:
         """Move the bar on by a batch."""
         self.advance(1 / n_batches)

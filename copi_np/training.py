@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -14,6 +14,7 @@ from copi_np.arrays import Array
 from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rate, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
+from copi_np.datasets.dataset import check_dataset
 from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np.errors import DivergenceError, InputError, shown
 from copi_np.network import Network
@@ -124,7 +125,7 @@ def fit(
     """
     _check_fit(network, data, schedule, rng)
     epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
-    _check_validation(data, callbacks)
+    _check_callbacks(data, callbacks)
     records = _checked_history(history)
     if resume and checkpoint is None:
         raise InputError("resume=True goes on from a checkpoint: say which, by checkpoint=PATH")
@@ -265,8 +266,9 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
 
 def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.random.Generator) -> None:
     """Raise an InputError unless each is what it should be, and the data fit the network."""
-    if not isinstance(data, Dataset):
-        raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
+    if not isinstance(network, Network):
+        raise InputError(f"network must be a copi_np.Network, got {shown(network)}")
+    check_dataset(data)
     if not isinstance(schedule, Schedule):
         raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {shown(schedule)}")
     check_rng(rng)
@@ -279,9 +281,11 @@ def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.rand
         )
 
 
-def _check_validation(data: Dataset, callbacks: Sequence[Callback]) -> None:
-    """Raise an InputError if a callback is of no use with these data."""
-    for callback in callbacks:
+def _check_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> None:
+    """Raise an InputError if one is no callback, or of no use with these data."""
+    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
+        if not isinstance(callback, Callback):
+            raise InputError(f"callbacks must derive from copi_np.callbacks.Callback, got {shown(callback)}")
         if callback.needs_validation and data.validation is None:
             raise InputError(
                 f"{type(callback).__name__} selects on a validation split, which data set {data.name!r} does not have: "
@@ -291,7 +295,7 @@ def _check_validation(data: Dataset, callbacks: Sequence[Callback]) -> None:
 
 def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:
     """The records as a new list, or an InputError unless they are of the epochs 1, 2, .. without a gap."""
-    records = list(history)
+    records = list(history) if isinstance(history, Iterable) else [history]
     if any(not isinstance(record, EpochRecord) or record.epoch != k for k, record in enumerate(records, start=1)):
         raise InputError("history must hold the EpochRecords of epochs 1, 2, .. in order, as fit returned them")
     return records

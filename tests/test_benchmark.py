@@ -82,6 +82,12 @@ def test_error_signals_that_are_not_counted_are_refused():
         products_of_step((7, 5), 4, METHODS["copi-dtp"])
 
 
+@pytest.mark.parametrize("network", [5, None, (784,), (784, "10")])
+def test_a_network_that_is_none_is_refused(network):
+    with pytest.raises(InputError, match="network must be two or more positive integers such as 784,500,10"):
+        bench(network)
+
+
 def test_the_straight_step_is_the_step():
     backend = get_backend("numpy")
     network = Network([7, 6, 3], rng=np.random.default_rng(0), dtype="float64")

@@ -138,6 +138,11 @@ def test_a_share_that_cannot_be_held_out_is_refused(tmp_path, fraction, message)
         hold_out(load_dataset(write_tiny(tmp_path)), fraction, np.random.default_rng(0))
 
 
+def test_only_data_can_be_held_out():
+    with pytest.raises(InputError, match=r"data must be a copi_np\.datasets\.Dataset, got NoneType"):
+        hold_out(None, 0.1, np.random.default_rng(0))
+
+
 def test_nothing_is_held_out_twice(data):
     with pytest.raises(InputError, match="has a validation split already"):
         hold_out(data, 0.1, np.random.default_rng(0))

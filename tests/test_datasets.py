@@ -9,6 +9,7 @@ import sys
 import tarfile
 import tracemalloc
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -65,11 +66,26 @@ def test_a_broken_split_is_refused_by_name(part, inputs, labels, message):
 
 
 @pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"name": np.eye(99)}, r"the name of a data set must be text, got array\(\[\[1\., .{,120}\.\.$"),
+        ({"n_classes": "3"}, "n_classes must be an integer, got '3'"),
+        ({"train": None}, r"data set 'small', train split: give a Split\(inputs, labels\), not a NoneType"),
+        ({"test": (1, 2)}, r"data set 'small', test split: give a Split\(inputs, labels\), not a tuple"),
+    ],
+)
+def test_what_is_no_part_of_a_data_set_is_refused(changes, message):
+    with pytest.raises(InputError, match=message):
+        replace(small(), **changes)
+
+
+@pytest.mark.parametrize(
     ("test", "image_shape", "message"),
     [
         (Split(np.zeros((1, 4), np.uint8), np.zeros(1, int)), None, "3 train but 4 test columns"),
         (Split(np.zeros((1, 3)), np.zeros(1, int)), None, "uint8 train but float64 test"),
         (None, (2, 2), r"image_shape \(2, 2\) does not hold 3"),
+        (None, (2,) * 9999, r"image_shape \(2, 2, [2, ]{,120}\.\. does not hold 3"),
     ],
 )
 def test_splits_that_do_not_agree_are_refused(test, image_shape, message):

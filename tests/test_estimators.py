@@ -445,8 +445,12 @@ def test_classes_that_a_batch_lacks_do_not_take_the_place_of_others():
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
         ({"error_signal": 3}, "unknown error signal 3"),
         ({"loss": "mse"}, "unknown loss 'mse'"),
-        ({"hidden_layer_sizes": (0,)}, "positive integers"),
-        ({"hidden_layer_sizes": None}, "positive integers"),
+        ({"hidden_layer_sizes": (5, "5")}, r"hidden_layer_sizes must be a positive integer, .* got \(5, '5'\)$"),
+        ({"hidden_layer_sizes": 0}, r"hidden_layer_sizes must be a positive integer, or several .* got 0$"),
+        ({"hidden_layer_sizes": None}, "hidden_layer_sizes must be .* got None"),
+        ({"validation_fraction": 2.0}, "validation_fraction must be between 0 and 1, e.g. 0.1, got 2.0"),
+        ({"validation_fraction": "0.1"}, "validation_fraction must be between 0 and 1"),
+        ({"early_stopping": True, "validation_fraction": 0}, "validation_fraction must be between 0 and 1"),
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"max_iter": 1.5}, "max_iter must be an integer, got 1.5"),
         ({"n_iter_no_change": 0}, "n_iter_no_change must be at least 1"),
@@ -459,6 +463,29 @@ def test_classes_that_a_batch_lacks_do_not_take_the_place_of_others():
 def test_a_wrong_parameter_is_named(options, message):
     with pytest.raises(InputError, match=message):
         COPIClassifier(**FEW | options).fit(X, Y)
+
+
+@few_epochs
+@pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.int64(7), ()], ids=repr)
+def test_hidden_layers_are_a_number_or_several(sizes):
+    model = COPIClassifier(sizes, **FEW).fit(X, Y)
+    assert model.network_.config["sizes"] == [5, *([7] if np.size(sizes) else []), 3]
+
+
+def test_a_target_that_is_too_large_is_called_one():
+    with pytest.raises(InputError, match="targets y hold values that float32 cannot: scale them down"):
+        COPIRegressor(standardize=False).fit(np.eye(4, dtype=np.float32), [0, 1, 2, 1e300])
+
+
+@few_epochs
+def test_of_many_labels_a_few_are_shown():
+    many = np.repeat(np.arange(1000), 2)
+    model = COPIClassifier(3, max_iter=1).fit(np.ones((2000, 1)), many)
+    for arguments in ((np.ones((2000, 1)), many + 1000), (np.ones((2, 1)), [0, 1], many + 1)):
+        with pytest.raises(InputError) as error:
+            model.partial_fit(*arguments)
+        assert len(str(error.value)) < 400
+        assert "\n" not in str(error.value)
 
 
 @few_epochs

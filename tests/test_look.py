@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -153,6 +155,36 @@ def test_quiet_leaves_the_result_as_it_is(reproduced, out):
     assert "Samples, receptive fields" in loud.stderr
     assert call(*COMMANDS["reproduce"], "-q").stdout == loud.stdout
     assert "lateral weights" in call(*COMMANDS["train"]).stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "varied"),
+    [
+        (["reproduce", "fig2", *TINY, *MANY], [""]),
+        (["sweep", *TINY, *MANY, "--vary", "layers=6-4-3,6-5-4-3", "--workers", "1"], ["6-4-3", "6-5-4-3"]),
+    ],
+    ids=["reproduce", "sweep"],
+)
+def test_what_a_run_came_to_is_told_above_the_bar_as_it_ends(command, varied, place):
+    (place / "tiny.toml").write_text(f"{PRESET}[methods.bp-adam]\neta_W = 1e9\n")
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 2  # Adam diverges
+    lines = result.stderr.replace("\r", "\n").splitlines()
+    told = []
+    for seed, values in product((0, 1), varied):
+        values = f", layers={values}" if values else ""
+        for method, end in (
+            ("COPI (BP)", r"epoch 1, train \d+\.\d %, test \d+\.\d %"),
+            ("BP (Adam)", r"epoch 1, batch 1: training diverged: .*"),
+        ):
+            (place_of_it,) = (k for k, line in enumerate(lines) if line.startswith(f"{method}, seed {seed}{values}: "))
+            assert re.fullmatch(f".*: {end}", lines[place_of_it])
+            told.append(place_of_it)
+    bars = [k for k, line in enumerate(lines) if re.match(r"\d/\d ", line)]
+    assert min(told) < max(bars)  # not when all is done
+    assert max(map(len, lines[: max(bars) + 1])) <= 80
+    quiet = CliRunner().invoke(main, [*command, "--quiet"])
+    assert not any(line.startswith(("COPI", "BP")) for line in quiet.stderr.splitlines())
 
 
 def test_quiet_hides_neither_errors_nor_what_is_lost(out):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from copi_np.callbacks import EpochRecord
-from copi_np.progress import CampaignBar, ProgressBar
+from copi_np.progress import CampaignBar, ProgressBar, no_bars
 
 RECORD = EpochRecord(2, 0.9, 0.8123, 0.1, 0.2, [0.0], 1.0)
 
@@ -59,4 +59,18 @@ def test_a_bar_can_be_told_what_is_left(capsys):
 def test_nothing_to_do_shows_no_bar(capsys):
     with CampaignBar(2, 0):
         pass
+    assert capsys.readouterr().err == ""
+
+
+def test_what_is_told_stays_above_the_bar(capsys):
+    with CampaignBar(2, 2) as bar:
+        for k in (0, 1):
+            bar.begin(f"COPI (BP), seed {k}", 1)
+            run(bar, 1, 4)
+            bar.tell(f"seed {k} is done")
+    lines = capsys.readouterr().err.split("\n")
+    assert [line.split("\r")[-1] for line in lines[:2]] == ["seed 0 is done", "seed 1 is done"]
+    assert lines[2].split("\r")[-1].startswith("2/2 COPI (BP), seed 1")
+    with no_bars():
+        CampaignBar(1, 1).tell("nobody hears it")
     assert capsys.readouterr().err == ""

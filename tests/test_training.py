@@ -423,14 +423,19 @@ def test_weights_that_explode_in_the_very_last_batch_are_noticed():
         ({"epochs": 1.5}, "epochs must be an integer, got 1.5"),
         ({"batch_size": 2.5}, "batch_size must be an integer, got 2.5"),
         ({"schedule": 0.1}, r"schedule must be a Schedule, .* got 0\.1"),
+        ({"schedule": np.eye(99)}, r"schedule must be a Schedule, .* got array\(\[\[1\., .{,120}\.\.$"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
+        ({"network": None}, "network must be a copi_np.Network, got None"),
+        ({"history": None}, "history must hold the EpochRecords of epochs 1, 2, .. in order"),
+        ({"callbacks": [3]}, "callbacks must derive from copi_np.callbacks.Callback, got 3"),
+        ({"callbacks": None}, "callbacks must derive from copi_np.callbacks.Callback, got None"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_nothing_changes(changes, message):
     network = make_network()
     before = [layer.W.copy() for layer in network.layers]
-    arguments = {"data": make_data(), "epochs": 1, "schedule": STEADY, "rng": np.random.default_rng(0), **changes}
+    sound = {"network": network, "data": make_data(), "epochs": 1, "schedule": STEADY, "rng": np.random.default_rng(0)}
     with pytest.raises(InputError, match=message):
-        fit(network, **arguments)
+        fit(**sound | changes)
     assert all(np.array_equal(layer.W, W) for layer, W in zip(network.layers, before, strict=True))
     assert all(np.array_equal(layer.R, np.eye(layer.n_inputs)) for layer in network.layers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import click
 from copi_np.backend import Backend, get_backend
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, some_of, threads_option
-from copi_np.cli.output import Output, output_options, written
+from copi_np.cli.output import Output, fitting, output_options, written
 from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.environment import blas_threads
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
@@ -21,6 +21,7 @@ from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import read_results, text_table, write_report
+from copi_np.experiments.summary import short
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 from copi_np.interrupts import StopOnSignal
 from copi_np.progress import CampaignBar
@@ -108,6 +109,7 @@ def reproduce(
             bar.begin(run_label(config), left[config])
             outcomes.append(perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics))
             bar.end_run()
+            bar.tell(outcome_line(outcomes[-1]))
         if figure == "fig3":
             outcomes = list(analysed(outcomes, data, chosen_backend, stop, output))
     show(out, title, outcomes, output, diagnostics=diagnostics)
@@ -148,6 +150,17 @@ def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
 def run_label(config: RunConfig) -> str:
     """A run in a few words."""
     return f"{METHODS[config.method].label}, seed {config.seed}"
+
+
+def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
+    """What a run came to, with its values of the hyper-parameters that a sweep varies."""
+    parts = [run_label(outcome.config), *(f"{name}={short(getattr(outcome.config, name))}" for name in varied)]
+    result = outcome.failure
+    if result is None:
+        last = outcome.history[-1]
+        accuracies = f"train {100 * last.train_accuracy:.1f} %, test {100 * last.test_accuracy:.1f} %"
+        result = f"epoch {last.epoch}, {accuracies}"
+    return fitting(f"{list_names(parts)}: {result}", indent=2)
 
 
 def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
@@ -218,12 +231,13 @@ def sweep(
     from copi_np.experiments.sweep import sweep as carry_out
 
     out = out or default_folder("sweep", preset, options["dataset"])
+    variations = parse_variations(vary)
     configs, data = grid(
         {"preset": preset, **options},
         names(methods),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
-        parse_variations(vary),
+        variations,
     )
     left = sum(epochs_left(out, config, data) for config in configs)
     with if_stopped(GO_ON), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
@@ -231,6 +245,10 @@ def sweep(
         def on_tick(n_epochs: int) -> None:
             bar.set_left(n_epochs)
             stop.check()
+
+        def on_outcome(outcome: Outcome) -> None:
+            bar.begin(run_label(outcome.config))
+            bar.tell(outcome_line(outcome, variations))
 
         outcomes = carry_out(
             out,
@@ -242,7 +260,7 @@ def sweep(
             scheduler=scheduler,
             n_workers=workers,
             on_tick=on_tick,
-            on_outcome=lambda outcome: bar.begin(run_label(outcome.config)),
+            on_outcome=on_outcome,
         )
     show(out, title, outcomes, output, diagnostics=diagnostics)
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.errors import InputError
+from copi_np.checks import check_count
+from copi_np.errors import InputError, shown
 
 NDArray = npt.NDArray[Any]
 
@@ -64,8 +65,14 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse what no network could learn from."""
-        for part, (inputs, labels) in self.splits.items():
+        if not isinstance(self.name, str):
+            raise InputError(f"the name of a data set must be text, got {shown(self.name)}")
+        check_count("n_classes", self.n_classes)
+        for part, split in self.splits.items():
             where = f"data set {self.name!r}, {part} split"
+            if not isinstance(split, Split):
+                raise InputError(f"{where}: give a Split(inputs, labels), not a {type(split).__name__}")
+            inputs, labels = split
             check_inputs(where, inputs)
             check_labels(where, labels, self.n_classes)
             if len(inputs) != len(labels):
@@ -88,7 +95,7 @@ class Dataset:
                 )
         if self.image_shape is not None and prod(self.image_shape) != self.n_inputs:
             raise InputError(
-                f"data set {self.name!r}: image_shape {self.image_shape} does not hold {self.n_inputs} pixels: "
+                f"data set {self.name!r}: image_shape {shown(self.image_shape)} does not hold {self.n_inputs} pixels: "
                 "correct it, or give None"
             )
 
@@ -111,6 +118,12 @@ class Dataset:
             digest.update(f"{array.dtype.str} {array.shape}".encode())
             digest.update(np.ascontiguousarray(array).data)
         return digest.hexdigest()
+
+
+def check_dataset(data: Any) -> None:
+    """Raise an InputError unless `data` are a `Dataset`."""
+    if not isinstance(data, Dataset):
+        raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
 
 
 def check_inputs(where: str, inputs: NDArray) -> None:
@@ -153,7 +166,7 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
         )
 
 
-def as_float(inputs: NDArray, dtype: npt.DTypeLike) -> NDArray:
+def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDArray:
     """Turn inputs into what a network computes with.
 
     Parameters
@@ -162,6 +175,8 @@ def as_float(inputs: NDArray, dtype: npt.DTypeLike) -> NDArray:
         uint8 pixels 0..255, which are normalised to 0..1, or floating point, which is only cast
     dtype : float32 or float64
         the dtype of the result
+    what : str
+        what a message calls them
 
     Returns
     -------
@@ -181,9 +196,9 @@ def as_float(inputs: NDArray, dtype: npt.DTypeLike) -> NDArray:
         with np.errstate(over="ignore"):
             cast = inputs.astype(dtype)
         if not np.isfinite(cast).all():
-            raise InputError(f"inputs hold values that {np.dtype(dtype)} cannot: scale them down")
+            raise InputError(f"{what} hold values that {np.dtype(dtype)} cannot: scale them down")
         return cast
-    raise InputError(f"{inputs.dtype} inputs: convert them to uint8 pixels or floating point")
+    raise InputError(f"{inputs.dtype} {what}: convert them to uint8 pixels or floating point")
 
 
 def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from copi_np.checks import check_rng
-from copi_np.datasets.dataset import Dataset, Split
-from copi_np.errors import InputError, shown
+from copi_np.checks import check_fraction, check_rng
+from copi_np.datasets.dataset import Dataset, Split, check_dataset
+from copi_np.errors import InputError
 
 
 def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Dataset:
@@ -29,11 +29,11 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
     InputError                      if the fraction is out of range, or comes to no sample or to all of a class; or if
                                     the data have a validation split already
     """
+    check_dataset(data)
     check_rng(rng)
     if data.validation is not None:
         raise InputError(f"data set {data.name!r} has a validation split already: use it")
-    if not (isinstance(fraction, (int, float, np.floating)) and 0 < fraction < 1):
-        raise InputError(f"the fraction to hold out must be between 0 and 1, e.g. 0.1, got {shown(fraction)}")
+    fraction = check_fraction("the fraction to hold out", fraction)
     inputs, labels = data.train
     order = rng.permutation(len(labels))
     held_out = np.zeros(len(labels), bool)

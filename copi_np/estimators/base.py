@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
@@ -23,10 +23,10 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from copi_np.checkpoint import network_arrays, network_of
-from copi_np.checks import check_count, check_rate
+from copi_np.checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np.datasets import as_float
 from copi_np.divergence import located
-from copi_np.errors import InputError
+from copi_np.errors import InputError, shown
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
 
@@ -209,7 +209,7 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         self.scaler_ = StandardScaler().fit(X, sample_weight=samples.weights) if self.standardize else None
         n_inputs = X.shape[1] + bool(self.fit_intercept)
         self.network_ = Network(
-            [n_inputs, *np.atleast_1d(self.hidden_layer_sizes).tolist(), n_outputs],
+            [n_inputs, *self._hidden_sizes(), n_outputs],
             rng=weights_rng,
             rule=self.rule,
             error_signal=self.error_signal,
@@ -265,7 +265,7 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     def _on_device(self, samples: Samples) -> tuple[DeviceSplit, Any]:
         """Inputs and targets, and the weights, on the network's device."""
         asarray, dtype = self.network_.backend.asarray, self.network_.dtype
-        split = DeviceSplit(self._inputs(samples.X), asarray(as_float(self._targets(samples.y), dtype)))
+        split = DeviceSplit(self._inputs(samples.X), asarray(as_float(self._targets(samples.y), dtype, "targets y")))
         return split, None if samples.weights is None else asarray(samples.weights, dtype)
 
     def _inputs(self, X: NDArray) -> Any:
@@ -290,6 +290,20 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
             check_rate(name, getattr(self, name))
+
+        check_fraction("validation_fraction", self.validation_fraction)
+        self._hidden_sizes()
+
+    def _hidden_sizes(self) -> list[int]:
+        """`hidden_layer_sizes` as a list."""
+        given = self.hidden_layer_sizes
+        sizes = given if isinstance(given, Iterable) else [given]
+        try:
+            _, *hidden, _ = check_sizes("sizes", [1, *sizes, 1])
+        except InputError as error:
+            example = "a positive integer, or several such as (500, 500)"
+            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from error
+        return hidden
 
     def __getstate__(self) -> dict[str, Any]:
         """With the network as its configuration and arrays: plain values, which skops stores without running code."""

@@ -91,9 +91,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
             if classes is None:
                 raise InputError("the first partial_fit needs classes, all labels there will ever be: got None")
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
-            raise InputError(
-                f"classes were {shown(self.classes_.tolist())}, and are now {shown(classes)}: they cannot change"
-            )
+            before = shown(self.classes_.tolist())
+            raise InputError(f"classes were {before}, and are now {shown(classes)}: they cannot change")
         return self._fit_epoch(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray:
@@ -116,7 +115,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
 
     def _targets(self, y: NDArray) -> NDArray:
         if strange := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
-            raise InputError(f"y has classes {strange} that were not there at first: name all in the first partial_fit")
+            text = shown(strange)
+            raise InputError(f"y has classes {text} that were not there at first: name all in the first partial_fit")
         return one_hot(np.searchsorted(self.classes_, y), len(self.classes_), np.float64)
 
     def _strata(self, y: NDArray) -> NDArray:

@@ -134,14 +134,15 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
         names = [
             field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other, _ in same}) > 1
         ]
-        parts = [f"{name}={_short(getattr(kind, name))}" for name in names]
+        parts = [f"{name}={short(getattr(kind, name))}" for name in names]
         if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # files of the same name
             parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([METHODS[kind.method].label, *parts]))
     return labels
 
 
-def _short(value: Any) -> str:
+def short(value: Any) -> str:
+    """A value of a configuration in a label, e.g. "784-500-10"."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
