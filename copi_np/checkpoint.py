@@ -155,7 +155,10 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
 
 
 def _check_shapes(config: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Refuse arrays of other sizes than announced, before those are drawn, which could take any amount of memory."""
+    """Refuse arrays that are no weights, or of other sizes than announced.
+
+    Before those are drawn, which could take any amount of memory.
+    """
     n_layers = len(config["sizes"]) - 1
     sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
     if sizes != config["sizes"]:
@@ -173,6 +176,8 @@ def _check_shapes(config: dict[str, Any], arrays: dict[str, Any]) -> None:
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")
+        if arrays[name].dtype.kind != "f":
+            raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype}, no floats: {ADVICE}")
 
 
 def network_of(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:

@@ -55,12 +55,13 @@ SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
 INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
-            self._learn_inverse(trace)
+            self._learn_inverse(trace, sample_weight)
 """
 SIGNALS = """        if eta_W != 0:
             deltas = self.error_signals(trace, targets, delta_scale)
 """
-UPDATES = """        for layer, x, a, x_R, delta in zip(self.layers, trace.x, trace.a, trace.x_R, deltas, strict=True):
+UPDATES = """        for layer, *states in zip(self.layers, trace.x, trace.a, deltas, trace.x_R, strict=True):
+            x, a, delta, x_R = (weigh(state, sample_weight) for state in states)
             layer.step(x, a, delta, eta_W, eta_R, x_R)
 """
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
@@ -158,8 +159,8 @@ BUGS = [
     Bug(
         "mean over the wrong axis: quadratic loss",
         "losses.py",
-        "targets) ** 2) / y.shape[0]",
-        "targets) ** 2) / y.size",
+        "sample_weight) ** 2) / y.shape[0]",
+        "sample_weight) ** 2) / y.size",
     ),
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
@@ -249,7 +250,7 @@ BUGS = [
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
     Bug("output signal: divided by the batch", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL + " / y.shape[0]"),
     Bug("quadratic loss: factor 2", "losses.py", "return 2 * (y - targets)", "return y - targets"),
-    Bug("quadratic loss: half of it", "losses.py", "return xp.sum((y", "return 0.5 * xp.sum((y"),
+    Bug("quadratic loss: half of it", "losses.py", "return xp.sum(weigh(y", "return 0.5 * xp.sum(weigh(y"),
     Bug(
         "feedback transposed",
         "error_signals.py",
