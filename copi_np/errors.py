@@ -69,11 +69,7 @@ def shown(value: object) -> str:
 def brief(text: object, longest: int = LONGEST) -> str:
     """What an error of another library, or a file, says, in a message: one line, and not a long one."""
     line = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 2 * longest])
-    return _cut(line, longest)
-
-
-def _cut(text: str, longest: int = LONGEST) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}.."
+    return line if len(line) <= longest else f"{line[:longest]}.."
 
 
 def one_line(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,22 @@ def test_tables_are_what_the_records_say(folder, tmp_path):
     for name in ("table.md", "summary.json"):
         assert (tmp_path / name).read_text(encoding="utf-8") == (folder / name).read_text(encoding="utf-8")
     assert {path.name for path in files} == {path.name for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_commands_on_the_page_lead_to_these_tables():
+    """Titles, and the largest number of seeds, of every folder."""
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("\\\n", "")
+    written = {}
+    for words in filter(None, map(shlex.split, commands.splitlines())):
+        folder, title, seeds = (words[words.index(option) + 1] for option in ("--out", "--title", "--seeds"))
+        written.setdefault(folder, {})[title] = max(int(seeds), written.get(folder, {}).get(title, 0))
+    found = {}
+    for folder in CAMPAIGNS:
+        title = (folder / "table.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        groups = json.loads((folder / "summary.json").read_text())
+        found[folder.name] = {title: max(len(group["seeds"]) for group in groups)}
+    assert written == found
 
 
 @pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)

@@ -223,7 +223,7 @@ def sweep(
 
     \b
       copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
-                    --vary eta_W=3e-4,1e-3,3e-3
+                    --vary eta_W=1e-4,3e-4,1e-3
 
     Processes are started here, one for each core, unless --scheduler names a running Dask scheduler, whose workers must
     see the folder --out. Finished runs are not repeated, and interrupted ones go on, as for copi-np reproduce.

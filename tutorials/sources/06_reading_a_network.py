@@ -228,9 +228,9 @@ assert medians == sorted(medians)
 assert all(np.sum(cosines < 0) > 5 for cosines in copi[:3])
 
 # %% [markdown]
-# The likeness rises with every layer. From layer 1 to layer 3 it does so by a little, from about 0.46 to 0.53, and
+# The likeness rises with every layer. From layer 1 to layer 3 it does so by a little, from about 0.45 to 0.53, and
 # then the output layer, which is taught digits, jumps. The "anti-digit" units are there as well: of the 200
-# units of each hidden layer, twenty to thirty respond *against* the digit that they fit best.
+# units of each hidden layer, 18 to 30 respond *against* the digit that they fit best.
 #
 # Is this a property of COPI? We read three other networks through the same inputs $x$. Nothing in the formula asks
 # where $x$ comes from: it takes decorrelated inputs, and the outputs of any units for the same samples. The three are
