@@ -174,7 +174,7 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Outp
         make_report(out, title, output)
     n_in_use = sum(outcome.in_use for outcome in outcomes)
     if len(failures) > n_in_use:
-        raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: try them again, or leave them out")
+        raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: change settings, or try again")
     if n_in_use:
         raise InUseError(f"{n_in_use} of {len(outcomes)} runs are at work in another process: come back later")
 
