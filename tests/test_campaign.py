@@ -522,9 +522,7 @@ def test_a_run_that_fails_is_reported_after_the_others(tmp_path, images):
     assert result.exit_code == 2
     assert "COPI (BP)" in result.stdout
     assert result.stdout.count("failed (epoch 1") == 2
-    assert result.stderr.splitlines()[-1] == (
-        "Error: 2 of 4 runs failed, see above: change their settings, or try again"
-    )
+    assert result.stderr.splitlines()[-1] == "Error: 2 of 4 runs failed, see above: change settings, or try again"
     assert (out / "table.md").read_text(encoding="utf-8").startswith("# Two of four\n")
 
 
