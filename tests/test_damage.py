@@ -409,10 +409,12 @@ def test_half_a_last_line_is_left_out_with_one_line_of_notice():
     (root / "history.jsonl").write_bytes(whole[:-20])
     try:
         result = CliRunner().invoke(main, ["report", str(root.parent)])
+        resumed = CliRunner().invoke(main, ["train", "--resume", str(root), "--epochs", "1"])
     finally:
         (root / "history.jsonl").write_bytes(whole)
     notices = [line for line in result.stderr.splitlines() if "half a line" in line]
     assert notices
+    assert resumed.stderr.count("half a line") == 1  # though the run is read more than once
     assert notices[0].startswith("Warning: ")
     assert "history.jsonl ends in half a line, which is left out" in notices[0]
 

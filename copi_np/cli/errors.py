@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import IO, Any
 
@@ -39,7 +39,7 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", CopiWarning)
-            warnings.showwarning = show_warning
+            warnings.showwarning = _showing_once()
             yield
     except StoppedError as error:
         raise _stopped(error, str(error), error.signal_number) from error
@@ -78,12 +78,20 @@ def if_stopped(advice: str) -> Iterator[None]:
         raise
 
 
-def show_warning(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
-    """Show a warning of this package as one line; others as Python does."""
-    if issubclass(category, CopiWarning):
-        tell("Warning", str(message), "yellow")
-    else:
-        click.echo(warnings.formatwarning(message, category, *place[:2]), err=True)
+def _showing_once() -> Callable[..., None]:
+    """A function that shows a warning of this package as one line, once of a file that is read twice; others as Python
+    does.
+    """
+    told = set()
+
+    def show(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
+        if not issubclass(category, CopiWarning):
+            click.echo(warnings.formatwarning(message, category, *place[:2]), err=True)
+        elif str(message) not in told:
+            told.add(str(message))
+            tell("Warning", str(message), "yellow")
+
+    return show
 
 
 class Group(click.Group):
