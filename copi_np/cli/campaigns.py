@@ -165,7 +165,11 @@ def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
 
 def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
     """Make the report, and end with an error if a run failed."""
-    failures = [f"{outcome.folder.name}: {outcome.failure}" for outcome in outcomes if outcome.failure]
+    failures = [
+        f"{run_label(outcome.config)} ({outcome.folder.name}): {outcome.failure}"
+        for outcome in outcomes
+        if outcome.failure
+    ]
     for failure in dict.fromkeys(failures):
         click.echo(failure, err=True)
     for note in notes(outcomes, diagnostics=diagnostics):
