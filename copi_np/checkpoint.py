@@ -149,8 +149,8 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         raise
     except MemoryError as error:
         raise BackendError(f"there is not enough memory for the network in {path}: free some") from error
-    # what a header or arrays of the wrong kind raise
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError) as error:
+    # what a header or arrays of the wrong kind raise; a SystemError comes from text of numbers that are no letters
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, SystemError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 

@@ -193,6 +193,8 @@ def header(**changes):
         ({"W_1": None}, "damaged|lacks"),
         ({"header": None}, "damaged|not a checkpoint"),
         ({"header": np.array("{")}, "damaged|not a checkpoint"),
+        # letters beyond the last of Unicode, which NumPy cannot make text of
+        ({"header": np.array([0x4000000], "<u4").view("<U1")}, "damaged, or not a checkpoint"),
         ({"header": header(network={"sizes": SIZES, "magic": 1})}, "damaged, or not a checkpoint"),
         ({"header": header(schema=99)}, "newer version"),
         ({"W_0": np.array([{}], dtype=object)}, "damaged|not a checkpoint"),
