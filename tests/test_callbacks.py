@@ -448,13 +448,22 @@ def test_a_full_disk_under_tensorboard_is_one_clear_error(data, tmp_path, monkey
     def fail(*arguments):
         raise OSError(28, "No space left on device")
 
-    def log_one():
-        with TensorBoardLog(tmp_path / "log") as log:
-            run(data, epochs=1, callbacks=[log])
+    writers = []
 
-    monkeypatch.setattr(f"tensorboardX.SummaryWriter.{method}", fail)
-    with pytest.raises(DataError, match=r"cannot write .*log \(No space left on device\): check"):
-        log_one()
+    class Keep(Callback):
+        def on_start(self, network, history):
+            writers.append(log._writer)
+
+    def log_one():
+        with log:
+            run(data, epochs=1, callbacks=[log, Keep()])
+
+    log = TensorBoardLog(tmp_path / "log")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"tensorboardX.SummaryWriter.{method}", fail)
+        with pytest.raises(DataError, match=r"cannot write .*log \(No space left on device\): check"):
+            log_one()
+    writers[0].close()  # or its thread would outlive the test
 
 
 def test_tensorboard_is_asked_for_by_name(monkeypatch, tmp_path):
