@@ -438,7 +438,7 @@ def test_figure_3_of_several_methods_is_of_each(tmp_path, images):
     (folder / "pictures.npz").unlink()
     result = call(*command, "--methods", "copi-bp,bp", "--seeds", 2, "--out", out)
     assert result.exit_code == 2
-    assert re.search(r"bp_seed0_\w+: there is no file .*checkpoint\.npz", result.stderr)
+    assert re.search(r"bp_seed0_\w+\): there is no file .*checkpoint\.npz", result.stderr)
     names = sorted(path.name for path in out.glob("fig3*.png"))
     plain = ["fig3a.png", "fig3b.png", "fig3c.png"]
     assert [re.sub(r"_\w{10}\.png", ".png", name) for name in names] == sorted(
@@ -476,7 +476,7 @@ def test_a_damaged_record_stops_no_other_run(tmp_path, data):
     (damaged / "history.jsonl").write_text("nonsense\n")
     result = call(*command, "--epochs", 2, *out)
     assert result.exit_code == 2
-    assert re.search(rf"^{damaged.name}: .*history\.jsonl is damaged", result.stderr, re.MULTILINE)
+    assert re.search(rf"^BP .*\({damaged.name}\): .*history\.jsonl is damaged", result.stderr, re.MULTILINE)
     assert "1 of 2 runs failed" in result.stderr
     assert "1x2" in result.stdout
 

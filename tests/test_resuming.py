@@ -276,6 +276,14 @@ def test_a_damaged_checkpoint_is_a_warning_of_one_line(tmp_path, data):
     assert result_of(tmp_path / "run") == result_of(tmp_path / "whole")
 
 
+def test_a_run_without_a_sound_checkpoint_can_be_started_anew(tmp_path, data):
+    start(tmp_path / "run", data, "--epochs", 1)
+    (tmp_path / "run" / "checkpoint.npz").write_bytes(b"damaged")
+    result = train("--resume", tmp_path / "run", "--epochs", 3)
+    assert result.exit_code == 2
+    assert re.search(r"^Error: .*checkpoint\.npz is cut short.*; or move .*run away, to start the run", result.stderr)
+
+
 def test_a_folder_that_cannot_be_written_is_an_error_and_stays_as_it_is(tmp_path, data):
     """The limit on the size of files stands for a full disk; permissions do not bind root."""
     resource = pytest.importorskip("resource")

@@ -14,7 +14,7 @@ from copi_np.backend import Backend
 from copi_np.callbacks import BestCheckpoint, Callback, CheckpointWriter, EarlyStopping, EpochRecord
 from copi_np.datasets import Dataset, hold_out
 from copi_np.environment import blas, n_cores, versions
-from copi_np.errors import DataError, InputError, list_names
+from copi_np.errors import DataError, InputError, NewerVersionError, list_names
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.records import (
@@ -141,7 +141,12 @@ def train_into(
         splits = with_validation(config, data)
         settings = training_settings(splits, config.schedule, config.batch_size)
         writer = CheckpointWriter(folder / CHECKPOINT_FILE, rng, settings)
-        history = writer.begin(network, [], resume=resume)
+        try:
+            history = writer.begin(network, [], resume=resume)
+        except NewerVersionError:
+            raise
+        except DataError as error:
+            raise DataError(f"{error}; or move {folder} away, to start the run anew") from error
         if record is not None and record.history and not history:
             raise DataError(f"there is no {writer.path} to go on from: move that folder away, to start the run anew")
         recorders: list[Callback] = [writer]
