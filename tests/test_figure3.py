@@ -398,6 +398,15 @@ def test_figures_are_drawn_from_records_alone(recorded, tmp_path, monkeypatch):
         assert imread(path)[..., :3].std() > 0.05
 
 
+@pytest.mark.parametrize("title", [None, "COPI (BP)"])
+def test_figures_say_which_method_they_are_of(recorded, tmp_path, monkeypatch, title):
+    saved = []
+    real = plotting.save_figure
+    monkeypatch.setattr(plotting, "save_figure", lambda figure, path: saved.append(figure) or real(figure, path))
+    draw_figure3(tmp_path, recorded, title=title)
+    assert [figure._suptitle and figure._suptitle.get_text() for figure in saved] == [title] * 3
+
+
 def test_figures_show_what_is_recorded(recorded, tmp_path, monkeypatch):
     seen = {}
 

@@ -81,7 +81,9 @@ def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]
     ]
 
 
-def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path], suffix: str = "") -> list[Path]:
+def draw_figure3(
+    folder: str | Path, run_folders: Iterable[str | Path], suffix: str = "", title: str | None = None
+) -> list[Path]:
     """Draw fig3a.png, fig3b.png and fig3c.png, as far as there are records for them.
 
     Pictures are of images alone; there is no curve of compression for a single layer, behind which is nothing to
@@ -93,6 +95,7 @@ def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path], suffix: 
     run_folders : paths     runs that differ in nothing but their seed: pictures are of the first that has some, and
                             compression is over all that have it on record
     suffix : str            behind fig3a, fig3b and fig3c
+    title : str, optional   above each figure
 
     Returns
     -------
@@ -103,7 +106,10 @@ def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path], suffix: 
     InputError              if the networks have different numbers of layers
     DataError               if a record cannot be read, or a file cannot be written
     """
-    from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure  # brings matplotlib
+    from matplotlib import rc_context  # slow to load
+
+    from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure
+    from copi_np.plotting.style import STYLE, TITLE_INCHES, title_above
 
     folder, runs = Path(folder), [Path(run) for run in run_folders]
     figures = {}
@@ -121,6 +127,10 @@ def draw_figure3(folder: str | Path, run_folders: Iterable[str | Path], suffix: 
             for quantity in ("test_accuracy", "train_accuracy", "test_loss")
         )
         figures["fig3c"] = compression_curves(test, train, loss)
+    with rc_context(STYLE):
+        for figure in figures.values() if title else ():
+            figure.set_figheight(figure.get_figheight() + TITLE_INCHES)
+            title_above(figure, title)
     return [save_figure(figure, folder / f"{name}{suffix}.png") for name, figure in figures.items()]
 
 

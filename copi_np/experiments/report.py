@@ -246,8 +246,9 @@ def draw(root: Path, results: Results) -> list[Path]:
     shown = {group.label: group.histories for group in groups if group in best}
     choice = f" (the best {len(shown)} of {len(groups)})" if len(shown) < len(groups) else ""
     files = [save_figure(learning_curves(shown, results.title + choice), root / CURVES)]
-    for k, folders in enumerate(results.figure3.values()):
-        files += draw_figure3(root, folders, f"-{folders[0].name}" if k else "")
+    for k, (label, folders) in enumerate(results.figure3.items()):
+        title = label if len(results.figure3) > 1 else None
+        files += draw_figure3(root, folders, f"-{folders[0].name}" if k else "", title)
     for label, (run, moments) in results.diagnostics.items():
         figure = diagnostic_curves(
             [moment.epoch for moment in moments],

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from copi_np.callbacks import EpochRecord
 from copi_np.errors import InputError
-from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
+from copi_np.plotting.style import FIGURE_WIDTH, STYLE, TITLE_INCHES, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]
 FEW: Final = 3
@@ -40,7 +40,7 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     if not histories:
         raise InputError("need the history of one method or more, got none")
     with rc_context(STYLE):
-        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.3), layout="constrained")
+        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.0 + TITLE_INCHES), layout="constrained")
         title_above(figure, title)
         accuracy, loss = figure.subplots(1, 2)
         curves = {label: _runs(history) for label, history in histories.items()}

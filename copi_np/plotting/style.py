@@ -22,6 +22,8 @@ FIGURE_WIDTH: Final = 9.0
 DPI: Final = 150
 MARGIN: Final = 0.15
 """Inches around a figure in its file."""
+TITLE_INCHES: Final = 0.3
+"""What a figure grows by for a title of one line."""
 LINE: Final = 0.23
 """Inches of a line of a title or a legend."""
 TITLE: Final = 90
