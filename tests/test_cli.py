@@ -471,6 +471,13 @@ def test_how_to_go_on_is_said_with_where_the_data_were(place, monkeypatch):
     assert result.stderr.endswith("; go on with copi-np train --resume 'a run' --data-dir 'my data'\n")
 
 
+def test_more_threads_than_cores_are_warned_of(place, monkeypatch):
+    monkeypatch.setattr("copi_np.cli.options.n_cores", lambda: 2)
+    warning = "Warning: --threads 3 is more than there are cores, and slower than --threads 2\n"
+    assert warning in train("--threads", 3, "--layers", "6,3", "--epochs", 1).stderr
+    assert "Warning" not in train("--threads", 2, "--layers", "6,3", "--epochs", 1).stderr
+
+
 def test_where_the_result_cannot_be_kept_nothing_is_computed(place):
     result = CliRunner().invoke(main, ["bench", "--json", "nowhere/bench.json"])
     assert_refused(result, "there is no folder nowhere for --json: make it, or choose another")

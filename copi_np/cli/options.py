@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from copi_np.backend import BACKENDS
+from copi_np.environment import n_cores
+from copi_np.errors import CopiWarning
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -67,10 +70,18 @@ data_dir_option = click.option(
 )
 
 
+def _warn_of_too_many(context: click.Context, parameter: click.Parameter, n: int) -> int:
+    if n > n_cores():
+        best = f"--threads {n_cores()}"
+        warnings.warn(f"--threads {n} is more than there are cores, and slower than {best}", CopiWarning, stacklevel=2)
+    return n
+
+
 threads_option = click.option(
     "--threads",
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
+    callback=_warn_of_too_many,
     help="Threads of BLAS; more are faster for wide layers on an idle machine.",
 )
