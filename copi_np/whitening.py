@@ -75,7 +75,6 @@ def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
     epsilon = check_rate("epsilon", epsilon)
     if not xp.isdtype(sigma.dtype, "real floating") or not bool(xp.all(xp.isfinite(sigma))):
         raise InputError("cannot whiten: sigma must hold finite numbers of a floating-point dtype")
-    epsilon = check_rate("epsilon", epsilon)
     values, vectors = xp.linalg.eigh(sigma)
     values = values + epsilon
     smallest, largest = float(xp.min(values)), float(xp.max(values))

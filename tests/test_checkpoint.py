@@ -17,11 +17,13 @@ from copi_np.checkpoint import (
     content_digest,
     load_network,
     load_progress,
+    network_arrays,
     previous_path,
     save_network,
     save_progress,
 )
 from copi_np.errors import CopiWarning, NewerVersionError
+from copi_np.optimizers import FORWARD_STEPS
 
 SIZES = [6, 5, 4, 3]
 
@@ -76,9 +78,27 @@ def test_a_loaded_network_is_the_saved_one(tmp_path, options):
     assert_same(network, loaded)
     y0, targets = batch(network.config["dtype"])
     assert np.array_equal(network.predict(y0), loaded.predict(y0))
-    if network.config["rule"] != "adam":  # whose moments are not kept
+    for _ in range(2):
         assert network.step(y0, targets, eta_W=0.02) == loaded.step(y0, targets, eta_W=0.02)
-        assert_same(network, loaded)
+    assert_same(network, loaded)
+
+
+def test_adam_has_a_memory_from_its_first_step_on():
+    network = Network(SIZES, rng=np.random.default_rng(0), rule="adam")
+    assert not [name for name in network_arrays(network) if name.startswith("step_")]
+    network.step(*batch(), eta_W=0.02)
+    assert sorted(name for name in network_arrays(network) if name.endswith("_0") and name.startswith("step_")) == [
+        "step_count_0", "step_mean_0", "step_square_0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("rule", ["copi", "sgd"])
+def test_a_rule_without_a_memory_takes_none(rule):
+    step = FORWARD_STEPS[rule]()
+    step.restore({})
+    message = rf"^{type(step).__name__} keeps nothing between steps, got \['count', 'mean'\] to go on from$"
+    with pytest.raises(InputError, match=message):
+        step.restore({"mean": 0, "count": 1})
 
 
 def test_lateral_weights_that_moved_are_in_the_file(tmp_path):

@@ -408,8 +408,8 @@ def test_targets_that_do_not_fit_are_refused_before_anything_moves(targets, mess
         (np.ones(5), r"sample_weight must have shape \(6,\), got \(5,\)"),
         (np.ones((6, 1)), r"sample_weight must have shape \(6,\), got \(6, 1\)"),
         (np.ones(6, "float32"), "sample_weight must be float64 like the weights, got float32"),
-        (-np.eye(6)[0], "sample_weight holds negative, NaN or infinite values: give each sample 0 or more"),
-        (np.full(6, np.nan), "sample_weight holds negative, NaN"),
+        (-np.eye(6)[0], "sample_weight holds negative, NaN or infinite values: give each sample 0 or more$"),
+        (np.full(6, np.nan), "^sample_weight holds negative, NaN"),
         (np.full(6, np.inf), "sample_weight holds negative, NaN"),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import oracles
 import pytest
@@ -121,12 +123,22 @@ def test_second_moments_that_have_no_inverse_are_refused(x, seed):
         rules.inference_update(W, x, z)
 
 
+def test_singular_is_what_rounding_cannot_tell_from_it():
+    """Thirty inputs that are nearly the same: the smallest eigenvalue is a hundred times the rounding of one number."""
+    n, eps = 30, np.finfo(np.float64).eps
+    for factor, is_singular in ((100, True), (10_000, False)):
+        alike = np.full((n, n), 1 / n)
+        x = np.sqrt(n) * (np.sqrt(n) * alike + np.sqrt(factor * eps) * (np.eye(n) - alike))
+        with pytest.raises(InputError, match="cannot be inverted") if is_singular else nullcontext():
+            rules.inference_update(np.zeros((1, n)), x, x[:, :1])
+
+
 @given(correlated_batches(), SEEDS)
 def test_inputs_of_any_size_can_be_inferred_from(x, seed):
-    """A million between the largest and the smallest makes <x x^T> look singular, which it is not."""
+    """Orders of magnitude between the largest and the smallest make <x x^T> look singular, which it is not."""
     rng = np.random.default_rng(seed)
     z, W = rng.normal(size=(len(x), 3)), np.zeros((3, x.shape[1]))
-    size = np.logspace(-3, 3, x.shape[1])
+    size = np.logspace(-9, 3, x.shape[1])
     assert_near(rules.inference_update(W, x * size, z) * size, oracles.least_squares(x, z), ulps=1e7)
 
 
