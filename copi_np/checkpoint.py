@@ -7,6 +7,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -23,7 +24,6 @@ from copi_np.errors import (
     DataError,
     InputError,
     NewerVersionError,
-    cannot_write,
     shown,
 )
 from copi_np.network import Network
@@ -250,7 +250,8 @@ def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
 def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> Progress | None:
     """Read the latest checkpoint of a training in progress, or the one before if the latest is damaged or missing.
 
-    A damaged one is moved aside, so that the next to be saved does not push out the one before.
+    A damaged one is moved aside, where the folder can be written, so that the next to be saved does not push out the
+    one before.
 
     Returns
     -------
@@ -258,7 +259,7 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
 
     Raises
     ------
-    DataError           if none that is there can be used
+    DataError           if none that is there can be used, or the latest may not be read, or does not fit into memory
     BackendError        if the backend does not work here, or has not enough memory
 
     Warns
@@ -267,31 +268,32 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
     """
     path = Path(path)
     candidates = [candidate for candidate in (path, previous_path(path)) if exists(candidate)]
-    failure: CopiError | None = None
+    failure: DataError | None = None
     for candidate in candidates:
         try:
             progress = _progress(candidate, backend)
         except NewerVersionError:
             raise
         except (DataError, InputError) as error:
-            failure = failure or error
+            if isinstance(error.__cause__, (PermissionError, MemoryError)):
+                raise  # it may be whole
+            failure = failure or (error if isinstance(error, DataError) else DataError(str(error)))
             continue
         if failure is not None:
-            what = f"Going on from {candidate}, and keeping the damaged one as {_move_aside(path).name}"
-            warnings.warn(f"{failure}. {what}", CopiWarning, stacklevel=2)
+            warnings.warn(f"{failure}. Going on from {candidate}{_moved_aside(path)}", CopiWarning, stacklevel=2)
         return progress
     if failure is not None:
         raise failure
     return None
 
 
-def _move_aside(path: Path) -> Path:
-    """Give a damaged checkpoint another name."""
+def _moved_aside(path: Path) -> str:
+    """Give a damaged checkpoint another name, and say so."""
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
-    try:
-        return path.replace(aside)
-    except OSError as error:
-        raise cannot_write(aside, error) from error
+    with suppress(OSError):  # whoever only reads needs no folder that can be written
+        path.replace(aside)
+        return f", and keeping the damaged one as {aside.name}"
+    return ""
 
 
 def _progress(path: Path, backend: str | Backend) -> Progress:

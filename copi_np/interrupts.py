@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -50,6 +51,9 @@ class StopOnSignal(Callback):
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
     """Let SIGTERM raise a KeyboardInterrupt with its number, so that it ends a program as tidily as Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():  # no other may handle signals
+        yield
+        return
     previous = signal.signal(signal.SIGTERM, _interrupt)
     try:
         yield

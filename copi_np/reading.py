@@ -49,15 +49,10 @@ def _told_of(path: Path) -> Iterator[None]:
         raise DataError(f"cannot read {path} ({error.strerror}): check the path and its permissions") from error
 
 
-def list_folder(folder: Path) -> list[Path]:
-    """What stands in a folder, by name.
-
-    Raises
-    ------
-    DataError           if there is no such folder, or it cannot be read
-    """
+def check_folder(folder: Path) -> None:
+    """Raise a DataError unless there is such a folder, and it can be read."""
     with _told_of(folder):
-        return sorted(folder.iterdir())
+        next(folder.iterdir(), None)
 
 
 def open_file(path: Path, advice: str) -> BufferedReader:

@@ -11,6 +11,7 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from copi_np.arrays import Array
+from copi_np.backend import Backend
 from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
 from copi_np.checks import check_count, check_rate, check_rng
 from copi_np.datasets import Dataset, Split, as_float, one_hot
@@ -125,7 +126,7 @@ def fit(
     """
     _check_fit(network, data, schedule, rng)
     epochs, batch_size = check_count("epochs", epochs), check_count("batch_size", batch_size)
-    _check_callbacks(data, callbacks)
+    callbacks = _checked_callbacks(data, callbacks)
     records = _checked_history(history)
     if resume and checkpoint is None:
         raise InputError("resume=True goes on from a checkpoint: say which, by checkpoint=PATH")
@@ -203,9 +204,11 @@ def train_epoch(
     batch_size = check_count("batch_size", batch_size)
     xp, backend = network.backend.xp, network.backend
     n_samples = int(train.inputs.shape[0])
-    for what, array in (("targets", train.targets), ("sample_weight", sample_weight)):
-        if array is not None and array.shape[0] != n_samples:  # once rows are taken, more of them would not show
-            raise InputError(f"{what} must be as many as the inputs, {n_samples}: got {array.shape[0]}")
+    _check_as_many(backend, "targets", train.targets, n_samples)
+    if sample_weight is not None:
+        _check_as_many(backend, "sample_weight", sample_weight, n_samples)
+        if not bool(xp.all(xp.isfinite(sample_weight) & (sample_weight >= 0))):  # once, not at every batch
+            raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
     order = backend.asarray(rng.permutation(n_samples))
     starts = range(0, n_samples, batch_size)
     losses = []
@@ -281,9 +284,20 @@ def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.rand
         )
 
 
-def _check_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> None:
-    """Raise an InputError if one is no callback, or of no use with these data."""
-    for callback in callbacks if isinstance(callbacks, Iterable) else [callbacks]:
+def _check_as_many(backend: Backend, what: str, array: Array, n_samples: int) -> None:
+    """Raise an InputError unless there is one row for each input: once rows are taken, more of them would not show."""
+    if not backend.owns(array):
+        raise InputError(f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}")
+    if array.ndim == 0 or array.shape[0] != n_samples:
+        raise InputError(f"{what} must be as many as the inputs, {n_samples}: got shape {tuple(array.shape)}")
+
+
+def _checked_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> list[Callback]:
+    """The callbacks as a list, or an InputError if one is no callback, or of no use with these data."""
+    if not isinstance(callbacks, Iterable):
+        raise InputError(f"callbacks must be a list of them, got {shown(callbacks)}")
+    checked = list(callbacks)
+    for callback in checked:
         if not isinstance(callback, Callback):
             raise InputError(f"callbacks must derive from copi_np.callbacks.Callback, got {shown(callback)}")
         if callback.needs_validation and data.validation is None:
@@ -291,11 +305,12 @@ def _check_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> None:
                 f"{type(callback).__name__} selects on a validation split, which data set {data.name!r} does not have: "
                 "train with hold_out(data, 0.1, rng)"
             )
+    return checked
 
 
 def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:
     """The records as a new list, or an InputError unless they are of the epochs 1, 2, .. without a gap."""
-    records = list(history) if isinstance(history, Iterable) else [history]
+    records: list[Any] = list(history) if isinstance(history, Iterable) else [None]
     if any(not isinstance(record, EpochRecord) or record.epoch != k for k, record in enumerate(records, start=1)):
         raise InputError("history must hold the EpochRecords of epochs 1, 2, .. in order, as fit returned them")
     return records

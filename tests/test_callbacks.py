@@ -316,7 +316,9 @@ def test_a_file_that_is_of_another_training_is_not_replaced_where_one_goes_on(da
     if (kind, content) == (CSVLog, ""):  # of a process that was killed before its first row
         run(data, epochs=3, history=history, callbacks=[kind(path)])
         return
-    with pytest.raises(InputError, match="exists already: it is of another training, so move it away, or choose"):
+    with pytest.raises(
+        InputError, match="exists already: it is of another training, or of later epochs, so move it away, or choose"
+    ):
         run(data, epochs=3, history=history, callbacks=[kind(path)])
     assert path.read_text() == content
 

@@ -526,6 +526,15 @@ def test_a_run_that_fails_is_reported_after_the_others(tmp_path, images):
     assert (out / "table.md").read_text(encoding="utf-8").startswith("# Two of four\n")
 
 
+@pytest.mark.parametrize("command", [["reproduce", "fig2"], ["sweep"]])
+def test_a_table_of_the_user_is_in_the_way_before_anything_is_computed(tmp_path, images, command):
+    (tmp_path / "table.md").write_text("mine")
+    result = call(*command, "--preset", "own-data", "--dataset", images, "--seeds", 1, "--epochs", 1, "--out", tmp_path)
+    assert result.exit_code == 2
+    assert result.stderr.endswith("holds table.md, of no earlier report, which would be replaced: move that away\n")
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_sweep_from_the_command_line(tmp_path, images):
     out = tmp_path / "out"
     command = ["sweep", "--dataset", images, "--preset", "own-data", "--methods", "copi-bp,bp", "--epochs", 2]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import stat
+import tempfile
 import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from privileges import without_privileges
 
 from copi_np import BackendError, CopiError, DataError, InputError, Network
 from copi_np.checkpoint import (
@@ -329,6 +331,41 @@ def test_a_damaged_checkpoint_does_not_push_out_the_one_before(tmp_path):
     save_progress(path, progress(2))
     assert previous_path(path).read_bytes() == before
     assert_same_progress(load_progress(path), progress(2))
+
+
+def test_what_may_be_whole_is_not_moved_aside(tmp_path, monkeypatch):
+    """But cannot be read now: that is the user's to mend."""
+    path = tmp_path / "net.npz"
+    for seed in range(2):
+        save_progress(path, progress(seed))
+
+    def memory_error(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr("copi_np.archives._read_array", memory_error)
+        with pytest.raises(DataError, match="does not fit into memory"):
+            load_progress(path)
+    assert_same_progress(load_progress(path), progress(1))
+
+
+@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")
+def test_a_folder_that_is_only_read_needs_not_be_written():
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "net.npz"
+        for seed in range(2):
+            save_progress(path, progress(seed))
+        path.write_bytes(b"damaged")
+        Path(folder).chmod(0o555)
+        try:
+            with without_privileges(), pytest.warns(CopiWarning, match=r"Going on from .*net\.previous\.npz$"):
+                assert_same_progress(load_progress(path), progress(0))
+            path.chmod(0)
+            with without_privileges(), pytest.raises(DataError, match="Permission denied"):
+                load_progress(path)
+        finally:
+            Path(folder).chmod(0o700)
+        assert path.exists()
 
 
 def test_weights_that_are_not_finite_are_as_good_as_damage(tmp_path):

@@ -25,7 +25,7 @@ from strategies import correlated_batches, spd_matrices, whitened_batches
 
 from copi_np import DivergenceError, InputError, Network, Schedule, fit
 from copi_np.datasets import Dataset, Split
-from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator
+from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator, base
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.runner import train
 from copi_np.rules import decorrelation_update, local_decorrelation_update
@@ -309,6 +309,29 @@ def test_a_class_of_more_weight_is_predicted_more_often():
 
 
 @few_epochs
+@pytest.mark.parametrize("seed", range(3))
+def test_weights_that_are_learned_from_have_a_mean_of_one(monkeypatch, seed):
+    """Also where a heavy sample is held out: or else steps would be smaller, by chance."""
+    seen = []
+    real = base.train_epoch
+    monkeypatch.setattr(base, "train_epoch", lambda *a, **o: seen.append(o["sample_weight"]) or real(*a, **o))
+    weights = np.ones(150)
+    weights[0] = 1000
+    options = {"random_state": seed, "early_stopping": True, "validation_fraction": 0.5, **FEW, "eta_W": 1e-4}
+    COPIClassifier(**options, eta_R=1e-5, first_eta_R=1e-5).fit(X, NUMBERS, sample_weight=weights)
+    assert seen[0].mean() == pytest.approx(1)
+
+
+@few_epochs
+def test_what_is_refused_leaves_nothing_half_fitted():
+    model = COPIClassifier(**FEW).fit(X, NUMBERS)
+    with pytest.raises(ValueError, match=r"[sS]ample.weight"):
+        model.fit(np.column_stack([X, X]), NUMBERS, sample_weight=np.zeros(150))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
+@few_epochs
 def test_an_epoch_by_hand_takes_weights_too():
     weights = 1.0 + np.arange(150) % 4
     for kind, first in ((COPIClassifier, {"classes": [0, 1, 2]}), (COPIRegressor, {})):
@@ -466,7 +489,7 @@ def test_a_wrong_parameter_is_named(options, message):
 
 
 @few_epochs
-@pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.int64(7), ()], ids=repr)
+@pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.array(7), np.int64(7), ()], ids=repr)
 def test_hidden_layers_are_a_number_or_several(sizes):
     model = COPIClassifier(sizes, **FEW).fit(X, Y)
     assert model.network_.config["sizes"] == [5, *([7] if np.size(sizes) else []), 3]

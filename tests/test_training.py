@@ -305,6 +305,44 @@ def test_every_sample_of_an_epoch_brings_its_own_weight():
     assert all(np.array_equal(a.W, b.W) for a, b in zip(network.layers, twin.layers, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"callbacks": Callback()}, "callbacks must be a list of them, got <copi_np.callbacks.base.Callback"),
+        ({"callbacks": [print]}, "callbacks must derive from"),
+        ({"history": EpochRecord(1, 0.5, 0.5, 0.1, 0.1, [0.1], 1.0)}, "history must hold the EpochRecords"),
+    ],
+)
+def test_what_is_no_list_of_callbacks_or_records_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        run(make_network(), make_data(), epochs=2, **options)
+
+
+def test_callbacks_may_come_from_anywhere():
+    keep = Keep()
+    run(make_network(), make_data(), epochs=2, callbacks=(callback for callback in [keep]))
+    assert keep.epochs == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("targets", "weights", "message"),
+    [
+        (np.zeros((7, 3)), [1.0] * 7, "sample_weight must be an array of backend 'numpy', got list"),
+        (np.zeros((7, 3)), np.float64(1), "sample_weight must be"),
+        (np.zeros((7, 3)), np.array(1.0), r"sample_weight must be as many as the inputs, 7: got shape \(\)"),
+        (np.zeros((7, 3)), np.ones(8), r"as many as the inputs, 7: got shape \(8,\)"),
+        (np.zeros((7, 3)), -np.ones(7), "sample_weight holds negative, NaN or infinite values"),
+        (np.zeros((7, 3)), np.full(7, np.nan), "sample_weight holds negative, NaN or infinite values"),
+        ([[0.0] * 3] * 7, None, "targets must be an array of backend 'numpy', got list"),
+    ],
+)
+def test_an_epoch_refuses_targets_and_weights_that_do_not_fit(targets, weights, message):
+    train = DeviceSplit(np.zeros((7, 6)), targets)
+    options = {"rates": STEADY.rates(1), "rng": np.random.default_rng(0), "sample_weight": weights}
+    with pytest.raises(InputError, match=message):
+        train_epoch(make_network(), train, **options)
+
+
 def test_an_epoch_ends_with_a_look_at_the_weights():
     """Of which one, behind an input that is always zero, no loss shows that it exploded."""
     network = make_network(decorrelation=None)
@@ -319,10 +357,10 @@ def test_an_epoch_ends_with_a_look_at_the_weights():
     [
         ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
         ({"rng": 0}, "rng must be a numpy.random.Generator"),
-        ({"train": DeviceSplit(np.eye(2, 6), np.eye(1, 3))}, "targets must be as many as the inputs, 2: got 1"),
-        ({"train": DeviceSplit(np.eye(2, 6), np.eye(3))}, "targets must be as many as the inputs, 2: got 3"),
-        ({"sample_weight": np.ones(1)}, "sample_weight must be as many as the inputs, 2: got 1"),
-        ({"sample_weight": np.ones(3)}, "sample_weight must be as many as the inputs, 2: got 3"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(1, 3))}, "targets must be as many as the inputs, 2: got shape .1,"),
+        ({"train": DeviceSplit(np.eye(2, 6), np.eye(3))}, "targets must be as many as the inputs, 2: got shape .3,"),
+        ({"sample_weight": np.ones(1)}, "sample_weight must be as many as the inputs, 2: got shape .1,"),
+        ({"sample_weight": np.ones(3)}, "sample_weight must be as many as the inputs, 2: got shape .3,"),
     ],
 )
 def test_an_epoch_that_cannot_be_trained_is_refused(changes, message):
@@ -428,7 +466,7 @@ def test_weights_that_explode_in_the_very_last_batch_are_noticed():
         ({"network": None}, "network must be a copi_np.Network, got None"),
         ({"history": None}, "history must hold the EpochRecords of epochs 1, 2, .. in order"),
         ({"callbacks": [3]}, "callbacks must derive from copi_np.callbacks.Callback, got 3"),
-        ({"callbacks": None}, "callbacks must derive from copi_np.callbacks.Callback, got None"),
+        ({"callbacks": None}, "callbacks must be a list of them, got None"),
     ],
 )
 def test_what_cannot_be_trained_is_refused_and_nothing_changes(changes, message):

@@ -62,7 +62,8 @@ def read_record(values: dict[str, Any]) -> EpochRecord:
 
 def another_training(path: Path) -> InputError:
     """The error for a file that is there, and not what this training would have written."""
-    return InputError(f"{path} exists already: it is of another training, so move it away, or choose another path")
+    what = "it is of another training, or of later epochs"
+    return InputError(f"{path} exists already: {what}, so move it away, or choose another path")
 
 
 class Callback:

@@ -20,7 +20,7 @@ from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
-from copi_np.experiments.report import read_results, text_table, write_report
+from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
 from copi_np.experiments.summary import short
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 from copi_np.interrupts import StopOnSignal
@@ -90,6 +90,7 @@ def reproduce(
     their last epoch: after an interruption, give the same command again.
     """
     out = out or default_folder("reproduce", preset, options["dataset"])
+    earlier_report(out)  # before anything is computed: no report may replace what is the user's
     chosen_backend = get_backend(backend)
     configs, data = grid(
         {"preset": preset, **options},
@@ -235,6 +236,7 @@ def sweep(
     from copi_np.experiments.sweep import sweep as carry_out
 
     out = out or default_folder("sweep", preset, options["dataset"])
+    earlier_report(out)  # before anything is computed: no report may replace what is the user's
     variations = parse_variations(vary)
     configs, data = grid(
         {"preset": preset, **options},

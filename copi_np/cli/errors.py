@@ -44,7 +44,7 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
     except StoppedError as error:
         raise _stopped(error, str(error), error.signal_number) from error
     except KeyboardInterrupt as error:  # at once: a second signal, or where nobody waits for the end of a batch
-        (number,) = error.args or (signal.SIGINT,)
+        number = error.args[0] if error.args and isinstance(error.args[0], int) else signal.SIGINT
         raise _stopped(error, f"stopped by {signal.Signals(number).name}", number) from error
     except CopiError as error:
         raise Failure(str(error)) from error

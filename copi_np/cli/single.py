@@ -18,7 +18,7 @@ from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of,
 from copi_np.cli.output import Output, output_options, written
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.environment import blas_threads
-from copi_np.errors import InputError, list_names
+from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
@@ -151,7 +151,10 @@ def train(
     else:
         run = run_to_resume(resume, options)
         config, out, done = run.config, resume, len(run.history)
-        data = load_dataset(config.dataset, data_dir)
+        try:
+            data = load_dataset(config.dataset, data_dir)
+        except DataError as error:
+            raise DataError(f"{error}; or say where the data lie now, with --dataset") from error
     label = METHODS[config.method].label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (

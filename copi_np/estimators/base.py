@@ -55,7 +55,7 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
 
 class Samples(NamedTuple):
-    """What is learned from: inputs (N, I), y (N,) or (N, K), and weights (N,) of mean 1, None where all count once."""
+    """What is learned from: inputs (N, I), y (N,) or (N, K), and weights (N,), None where all count alike."""
 
     X: NDArray
     y: NDArray
@@ -126,7 +126,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train until the loss, or with `early_stopping` the validation score, stands still.
 
-        Should it fail, nothing is fitted; with `warm_start`, the model is what it was before.
+        Should it fail, nothing is fitted; with `warm_start`, the model is what it was before. An interrupt, as by
+        Ctrl-C, keeps what has been learned.
 
         Parameters
         ----------
@@ -149,8 +150,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
-        samples, held_out = self._samples(X, y, sample_weight, reset=first), None
         with self._undone_if_it_fails(first=first):
+            samples, held_out = self._samples(X, y, sample_weight, reset=first), None
             if first:
                 self._learn_targets(samples.y, samples.weights)
             if self.early_stopping:
@@ -166,8 +167,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """One epoch, the first of a network or its next; `_learn_targets` sees all_y in the place of y, where given."""
         self._check_numbers()
         first = not hasattr(self, "network_")
-        samples = self._samples(X, y, sample_weight, reset=first)
         with self._undone_if_it_fails(first=first):
+            samples = self._samples(X, y, sample_weight, reset=first)
             if first:
                 self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
                 self._start(samples)
@@ -193,11 +194,10 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         if sample_weight is None:
             return Samples(X, y, None)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():
+        if not weights.any():  # which newer versions of scikit-learn refuse themselves
             raise InputError("sample_weight is zero for all samples: give some of them a positive weight")
         counts = weights > 0
-        weights = weights[counts] / weights.max()  # or else the sum might overflow
-        return Samples(X[counts], y[counts], weights / weights.mean())
+        return Samples(X[counts], y[counts], weights[counts] / weights.max())  # or else their sum might overflow
 
     def _start(self, samples: Samples) -> None:
         """A new network for data such as these; weights and order of samples as `copi-np train --seed` draws them."""
@@ -233,22 +233,24 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     def _train(self, train: Samples, held_out: Samples | None) -> None:
         """Epochs, until `n_iter_no_change` in a row were not better by `tol` than the best before each of them."""
         on_device = self._on_device(train)
-        held_out_inputs = None if held_out is None else self._inputs(held_out.X)
+        validation = None
+        if held_out is not None:
+            validation = self._inputs(held_out.X), self._targets(held_out.y), held_out.weights
         best, best_network, n_waited = -inf, self.network_, 0
         for _ in range(self.max_iter):
             self._train_epoch(*on_device)
-            if held_out is None:
+            if validation is None:
                 score = -self.loss_curve_[-1]
             else:
-                outputs = self.network_.backend.to_host(self.network_.predict(held_out_inputs))
-                score = self._score(outputs, self._targets(held_out.y), held_out.weights)
+                inputs, targets, weights = validation
+                score = self._score(self.network_.backend.to_host(self.network_.predict(inputs)), targets, weights)
                 self.validation_scores_.append(score)
             if self.n_iter_ <= self.first_epochs:
                 continue  # decorrelation has to set in first
             n_waited = 0 if score > best + self.tol else n_waited + 1
             if score > best:
                 best = score
-                best_network = self.network_ if held_out is None else deepcopy(self.network_)
+                best_network = self.network_ if validation is None else deepcopy(self.network_)
             if n_waited >= self.n_iter_no_change:
                 break
         else:
@@ -266,7 +268,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         """Inputs and targets, and the weights, on the network's device."""
         asarray, dtype = self.network_.backend.asarray, self.network_.dtype
         split = DeviceSplit(self._inputs(samples.X), asarray(as_float(self._targets(samples.y), dtype, "targets y")))
-        return split, None if samples.weights is None else asarray(samples.weights, dtype)
+        weights = samples.weights  # of mean 1: larger ones are larger steps
+        return split, None if weights is None else asarray(weights / np.mean(weights), dtype)
 
     def _inputs(self, X: NDArray) -> Any:
         """X on the network's device, standardised and with a constant input, where the network was trained so."""
@@ -296,8 +299,9 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     def _hidden_sizes(self) -> list[int]:
         """`hidden_layer_sizes` as a list."""
-        given = self.hidden_layer_sizes
-        sizes = given if isinstance(given, Iterable) else [given]
+        given: Any = self.hidden_layer_sizes
+        sizes = np.ravel(given).tolist() if isinstance(given, np.ndarray) else given
+        sizes = sizes if isinstance(sizes, Iterable) else [sizes]
         try:
             _, *hidden, _ = check_sizes("sizes", [1, *sizes, 1])
         except InputError as error:

@@ -21,7 +21,7 @@ from copi_np.callbacks import EpochRecord, read_record
 from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, cannot_write
 from copi_np.experiments.config import RunConfig
 from copi_np.files import remove_leftovers, replace_file
-from copi_np.reading import exists, is_taken, list_folder, parse_json, read_text
+from copi_np.reading import check_folder, exists, is_taken, parse_json, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -186,7 +186,7 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     DataError       if there are none, or the folder cannot be read
     """
     root = Path(root)
-    list_folder(root)  # of one that cannot be read, the search below would only find nothing
+    check_folder(root)  # of one that cannot be read, the search below would only find nothing
     folders = sorted(path.parent for path in root.rglob(RUN_FILE))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")

@@ -25,7 +25,7 @@ from copi_np.experiments.tables import (
     results_rows,
     selected_rows,
 )
-from copi_np.reading import exists, read_text
+from copi_np.reading import exists, is_taken, read_text
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
@@ -98,7 +98,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     """
     root = Path(root)
     results = read_results(root, title)
-    earlier = _earlier(root)
+    earlier = earlier_report(root)
     replace_text(root / SUMMARY, json_of(results.groups))  # first: by it the others are known for those of a report
     replace_text(root / TABLE, markdown(results))
     files = [root / TABLE, root / SUMMARY, *draw(root, results)]
@@ -108,8 +108,15 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     return results, files
 
 
-def _earlier(root: Path) -> list[Path]:
-    """The files of an earlier report in a folder; an InputError for a user's own of such names."""
+def earlier_report(root: Path) -> list[Path]:
+    """The files of an earlier report in a folder, which the next one replaces.
+
+    Raises
+    ------
+    InputError              if files of such names are there that no report has written
+    """
+    if not is_taken(root):
+        return []
     files = [path for path in sorted(root.iterdir()) if WRITTEN.fullmatch(path.name)]
     is_report = exists(root / SUMMARY) and read_text(root / SUMMARY, "move it away").startswith(JSON_HEAD)
     if files and not is_report:
