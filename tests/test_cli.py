@@ -9,6 +9,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -469,6 +470,25 @@ def test_how_to_go_on_is_said_with_where_the_data_were(place, monkeypatch):
     (place / "my data").mkdir()
     result = train("--data-dir", "my data", "--out", "a run", "--epochs", 1)
     assert result.stderr.endswith("; go on with copi-np train --resume 'a run' --data-dir 'my data'\n")
+
+
+def test_a_command_may_run_in_any_thread(place):
+    """As in a web server; only the main one handles signals."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(CliRunner().invoke(main, ["doctor"])))
+    thread.start()
+    thread.join()
+    assert results[0].exit_code == 0, results[0].exception
+
+
+def test_an_interrupt_of_another_library_is_one_line_too(place, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt("stop please")
+
+    monkeypatch.setattr("copi_np.cli.single.train_into", interrupted)
+    result = train("--layers", "6,3", "--epochs", 1)
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-1].startswith("Error: stopped by SIGINT")
 
 
 def test_more_threads_than_cores_are_warned_of(place, monkeypatch):

@@ -194,7 +194,9 @@ def test_a_run_is_resumed_where_its_data_were_moved(tmp_path, data):
     start(tmp_path / "run", data, "--epochs", 1)
     (tmp_path / "elsewhere").mkdir()
     moved = Path(data.name).rename(tmp_path / "elsewhere" / "renamed.npz")
-    assert "there is no file" in train("--resume", tmp_path / "run", "--epochs", 2).stderr
+    error = train("--resume", tmp_path / "run", "--epochs", 2).stderr
+    assert "there is no file" in error
+    assert error.endswith("; or say where the data lie now, with --dataset\n")
     assert train("--resume", tmp_path / "run", "--epochs", 2, "--dataset", moved).exit_code == 0
     assert train("--resume", tmp_path / "run", "--epochs", 3).exit_code == 0  # it is known from now on
 
