@@ -58,7 +58,7 @@ def test_performance_shows_what_is_on_record():
     for run in json.loads((ROOT / "results" / "demo" / "demo.json").read_text())["runs"]:
         seconds = [epoch["seconds"] for epoch in run["history"]]
         assert [run["config"]["method"], f"{sum(seconds):.1f}", f"{median(seconds):.2f}"] in rows
-    assert f"takes {first_epoch('one-idle'):.1f} seconds on one" in page
+    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in page
 
 
 # --------------------------------------------------------------------------------------------- the built pages
