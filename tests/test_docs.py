@@ -191,7 +191,7 @@ def test_the_table_of_mutants_is_the_record():
 
 
 def test_the_table_of_fuzzed_inputs_is_the_record():
-    """A row for each reader that is fuzzed: inputs, rounds, branches and memory over all rounds, of seeds 1, 2, .."""
+    """A row for each reader that is fuzzed: inputs, rounds, branches and memory over all rounds, no seed twice."""
     rounds = json.loads((ROOT / "results" / "fuzz" / "record.json").read_text())
     rows = re.findall(r"^\| `([\w.]+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (\d+) \|$", RELIABILITY, re.MULTILINE)
     table = {name: [inputs.replace(",", ""), *others] for name, inputs, *others in rows}
@@ -205,7 +205,9 @@ def test_the_table_of_fuzzed_inputs_is_the_record():
         for name, found in rounds.items()
     }
     assert set(table) == set(TARGETS)
-    assert all([each["seed"] for each in found] == list(range(1, len(found) + 1)) for found in rounds.values())
+    for found in rounds.values():
+        seeds = [each["seed"] for each in found]
+        assert seeds == sorted(set(seeds))
     versions = {
         f"{each[name]}" for found in rounds.values() for each in found for name in ("atheris", "python", "numpy")
     }

@@ -19,8 +19,8 @@ def main() -> None:
     packages = ("atheris", "python", "numpy")
     atheris, python, numpy = (", ".join(sorted({each[name] for each in rounds})) for name in packages)
     text = (
-        f"No findings until {max(each['date'] for each in rounds)}, with Atheris {atheris} (libFuzzer) on Python "
-        f"{python} and NumPy {numpy};\nrounds have the seeds 1, 2, .., and branches are those that their inputs have "
+        f"Rounds without a finding, until {max(each['date'] for each in rounds)}, with Atheris {atheris} (libFuzzer) on "
+        f"Python {python} and NumPy {numpy};\neach has a seed of its own, and branches are those that their inputs have "
         "reached:\n\n"
     )
     rows = [
