@@ -19,9 +19,9 @@ def main() -> None:
     packages = ("atheris", "python", "numpy")
     atheris, python, numpy = (", ".join(sorted({each[name] for each in rounds})) for name in packages)
     text = (
-        f"Rounds without a finding, until {max(each['date'] for each in rounds)}, with Atheris {atheris} (libFuzzer) on "
-        f"Python {python} and NumPy {numpy};\neach has a seed of its own, and branches are those that their inputs have "
-        "reached:\n\n"
+        f"Rounds without a finding, until {max(each['date'] for each in rounds)}, with Atheris {atheris} (libFuzzer) "
+        f"on Python {python} and NumPy {numpy};\neach has a seed of its own, and branches are those that their inputs "
+        "have reached:\n\n"
     )
     rows = [
         f"| `{name}` | {sum(each['inputs'] for each in found):,} | {len(found)} | "
