@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,14 @@ import click
 from click.core import ParameterSource
 
 from copi_np.backend import DTYPES, get_backend
-from copi_np.callbacks import best_epoch
+from copi_np.callbacks import EpochRecord, best_epoch
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, threads_option
 from copi_np.cli.output import Output, output_options, written
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.environment import blas_threads
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.experiments.config import preset_names
+from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
@@ -164,6 +165,15 @@ def train(
         StopOnSignal() as stop,
     ):
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
+    output.result(*_came_to(out, config, history))
+    if done == len(history):
+        output.note("Nothing was left to do: the run has come to its end already.")
+    if config.schedule.rates(len(history))["eta_W"] == 0:
+        output.note(ONLY_R)
+
+
+def _came_to(out: Path, config: RunConfig, history: Sequence[EpochRecord]) -> tuple[str, dict[str, Any]]:
+    """What a run came to, as text and as values."""
     last = history[-1]
     text = (
         f"epoch {last.epoch}: train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % "
@@ -179,8 +189,4 @@ def train(
             f"test {100 * best.test_accuracy:.2f} %\nNetwork in {out / BEST_FILE}"
         )
         values["best"] = best.as_dict()
-    output.result(text, values)
-    if done == last.epoch:
-        output.note("Nothing was left to do: the run has come to its end already.")
-    if config.schedule.rates(last.epoch)["eta_W"] == 0:
-        output.note(ONLY_R)
+    return text, values
