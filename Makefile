@@ -11,8 +11,10 @@ DIST ?= dist
 demo: $(VENV)/installed
 	$(BIN)/copi-np demo --out demo
 
+# on all cores, with one thread of BLAS each
+test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto
 
 # On the oldest versions that setup.cfg admits, on Python 3.11 or 3.12; TESTS chooses some. Two warnings are no errors
 # there: of old packages on new ones beneath them, and of the file that NumPy before 2.2 leaves open on a full disk.
@@ -56,7 +58,7 @@ mutants: $(VENV)/installed-mutants
 # not for CI: a million inputs for each reader of files take an hour or two
 fuzz: export OPENBLAS_NUM_THREADS = 1
 fuzz: $(VENV)/installed-fuzz
-	$(BIN)/python tests/fuzz
+	$(BIN)/python tests/storage/fuzz
 	$(BIN)/python tools/fuzz_table.py
 
 $(BIN)/python:

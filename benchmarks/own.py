@@ -7,8 +7,8 @@ import json
 import click
 
 from copi_np.backend import get_backend
-from copi_np.benchmark import candidates, measure, sizes_of
-from copi_np.environment import blas_threads
+from copi_np.experiments.benchmark import candidates, measure, sizes_of
+from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 
 

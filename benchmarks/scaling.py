@@ -21,12 +21,12 @@ from tqdm import tqdm
 
 from copi_np import rules
 from copi_np.backend import get_backend
-from copi_np.benchmark import ETA, candidates, measure, products_of_step, ratio
-from copi_np.environment import blas, blas_threads, versions
+from copi_np.experiments.benchmark import ETA, candidates, measure, products_of_step, ratio
+from copi_np.experiments.environment import blas, blas_threads, versions
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.records import replace_text
 from copi_np.plotting import FIGURE_WIDTH, STYLE, legend_below, save_figure
 from copi_np.scaled import ScaledRows
+from copi_np.storage.atomic import replace_text
 
 WIDTHS = (128, 256, 512, 1024, 2048, 4096)
 BATCHES = (1, 4, 16, 50, 128, 256, 512, 1024)

@@ -5,10 +5,11 @@ Read the modules in this order: `rules`, `whitening`, `activations`, `losses`, `
 """
 
 from copi_np.backend import Backend, get_backend
-from copi_np.callbacks import Callback, EpochRecord
+from copi_np.callbacks import Callback
 from copi_np.checkpoint import load_network, save_network
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import BackendError, CopiError, DataError, DivergenceError, InputError
+from copi_np.history import EpochRecord
 from copi_np.layer import Layer
 from copi_np.network import Network
 from copi_np.training import Schedule, fit

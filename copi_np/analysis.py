@@ -11,8 +11,8 @@ from math import inf, pi
 
 import numpy as np
 
+from copi_np._checks import check_count, check_rate
 from copi_np.arrays import Array, common_namespace
-from copi_np.checks import check_count, check_rate
 from copi_np.error_signals import backpropagation
 from copi_np.errors import InputError
 from copi_np.layer import Trace

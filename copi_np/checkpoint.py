@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS
 from copi_np.errors import (
@@ -27,7 +26,8 @@ from copi_np.errors import (
     shown,
 )
 from copi_np.network import Network
-from copi_np.reading import exists, parse_json
+from copi_np.storage.npz import read_npz, write_npz
+from copi_np.storage.untrusted import exists, parse_json
 
 SCHEMA: Final = 2
 """Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""

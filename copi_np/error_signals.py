@@ -22,12 +22,11 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from copi_np.activations import Activation
-from copi_np.arrays import Array, common_namespace
+from copi_np.arrays import Array, common_namespace, weigh
 from copi_np.errors import InputError
 from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
 from copi_np.rules import mean_outer
-from copi_np.weighing import weigh
 
 Feedback = Sequence[Array | None]
 
@@ -100,7 +99,7 @@ def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     f(B delta_{k+1}) for t_k; but B models states, not perturbations of them, so the target of the layer above stands
     here in its place. The error of the reconstruction enters as much as that of the output, and an output is compared
     with a pre-activation. Measured, with copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6
-    epochs and hardly rising, where difference target propagation has 96.1 % (results/mnist-methods).
+    epochs and hardly rising, where difference target propagation has 96.1 % (results/surveys/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
@@ -123,7 +122,7 @@ def difference_target_propagation(
 
     Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. No error gives no signal, however wrong
     the reconstruction is, since it stands in both terms of the difference. Measured, with copi-dtp and the preset
-    "mnist" (seed 1): 96.4 % of the MNIST test set after 8 epochs (results/mnist-methods).
+    "mnist" (seed 1): 96.4 % of the MNIST test set after 8 epochs (results/surveys/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
@@ -190,7 +189,7 @@ def reconstruction_update(
     y_above : (B, N) array      outputs of the layer above
     y : (B, O) array            outputs of the layer, to be reconstructed
     sample_weight : (B,) array or None
-                                how many times each sample counts, see `weighing.weigh`
+                                how many times each sample counts, see `arrays.weigh`
 
     Returns
     -------

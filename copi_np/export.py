@@ -13,8 +13,8 @@ from copi_np import __version__
 from copi_np.activations import LEAK
 from copi_np.checkpoint import check_network, network_arrays
 from copi_np.errors import InputError
-from copi_np.files import replace_file
 from copi_np.network import Network
+from copi_np.storage.atomic import replace_file
 
 OPSET: Final = 17
 """Version of the operators; runtimes since 2022 know it."""

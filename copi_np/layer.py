@@ -8,9 +8,9 @@ from copi_np.activations import Activation
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.errors import InputError
-from copi_np.optimizers import LATERAL_STEPS, ForwardStep, matrix_decorrelation_step
 from copi_np.rules import mean_square, transform
 from copi_np.scaled import ScaledRows
+from copi_np.steps import LATERAL_STEPS, ForwardStep, matrix_decorrelation_step
 
 
 class Layer:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-from copi_np.arrays import Array, common_namespace
-from copi_np.weighing import weigh
+from copi_np.arrays import Array, common_namespace, weigh
 
 
 class Loss(NamedTuple):
@@ -25,7 +24,7 @@ def quadratic(y: Array, targets: Array, sample_weight: Array | None = None) -> A
     y : (B, K) array          outputs of the network
     targets : (B, K) array    desired outputs, y*
     sample_weight : (B,) array or None
-                              how many times each sample counts, see `weighing.weigh`
+                              how many times each sample counts, see `arrays.weigh`
 
     Returns
     -------
@@ -56,7 +55,7 @@ def cross_entropy(y: Array, targets: Array, sample_weight: Array | None = None) 
     y : (B, K) array          logits: use it with a linear output layer
     targets : (B, K) array    class probabilities, one-hot for labels
     sample_weight : (B,) array or None
-                              how many times each sample counts, see `weighing.weigh`
+                              how many times each sample counts, see `arrays.weigh`
 
     Returns
     -------

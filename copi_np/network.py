@@ -8,17 +8,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from copi_np._checks import check_count, check_rate, check_rng, check_sizes
+from copi_np._divergence import blame_activity, loss_limit
 from copi_np.activations import ACTIVATIONS
-from copi_np.arrays import Array
+from copi_np.arrays import Array, weigh
 from copi_np.backend import DTYPES, Backend, get_backend
-from copi_np.checks import check_count, check_rate, check_rng, check_sizes
-from copi_np.divergence import blame_activity, loss_limit
 from copi_np.error_signals import ERROR_SIGNALS, feedback_into, output_signal, reconstruction_update
 from copi_np.errors import DivergenceError, InputError, choose, shown, unknown
 from copi_np.layer import Layer, Trace
 from copi_np.losses import LOSSES
-from copi_np.optimizers import FORWARD_STEPS, LATERAL_STEPS
-from copi_np.weighing import weigh
+from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS
 
 ETA_INVERSE: Final = 0.1
 """Step size of the inverse models of target propagation; they are normalised, and stable below 2."""

@@ -10,14 +10,15 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from copi_np._checks import check_count, check_rate, check_rng
+from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np.arrays import Array
 from copi_np.backend import Backend
-from copi_np.callbacks import Callback, CheckpointWriter, EpochRecord
-from copi_np.checks import check_count, check_rate, check_rng
+from copi_np.callbacks import Callback, CheckpointWriter
 from copi_np.datasets import Dataset, Split, as_float, one_hot
 from copi_np.datasets.dataset import check_dataset
-from copi_np.divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np.errors import DivergenceError, InputError, shown
+from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from math import inf
 
+from copi_np._checks import check_rate
 from copi_np.arrays import Array, common_namespace
-from copi_np.checks import check_rate
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
 

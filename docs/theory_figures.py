@@ -21,8 +21,7 @@ from copi_np import Callback, Layer, Network, Schedule, fit, get_backend, load_d
 from copi_np.activations import ACTIVATIONS
 from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.datasets import as_float, one_hot
-from copi_np.environment import blas_threads, versions
-from copi_np.optimizers import CopiStep, SgdStep
+from copi_np.experiments.environment import blas_threads, versions
 from copi_np.plotting import COLOURS, FIGURE_WIDTH, STYLE, looks, save_figure
 from copi_np.rules import (
     copi_update,
@@ -34,6 +33,7 @@ from copi_np.rules import (
     target_state,
     transform,
 )
+from copi_np.steps import CopiStep, SgdStep
 from copi_np.whitening import (
     asymmetry,
     cholesky,

@@ -1,4 +1,4 @@
-"""COPIClassifier beside scikit-learn's MLPClassifier on its digits: accuracy and time by seed, in results/digits/.
+"""COPIClassifier beside scikit-learn's MLPClassifier on its digits: accuracy and time by seed, in results/surveys.
 
     OPENBLAS_NUM_THREADS=1 python tools/compare_digits.py            # a minute or two; writes digits.json
     python tools/compare_digits.py --table                           # prints the table of what is on record
@@ -24,10 +24,10 @@ from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from copi_np.environment import blas, versions
 from copi_np.estimators import COPIClassifier
+from copi_np.experiments.environment import blas, versions
 
-RECORD: Final = Path(__file__).parents[1] / "results" / "digits" / "digits.json"
+RECORD: Final = Path(__file__).parents[1] / "results" / "surveys" / "digits" / "digits.json"
 SEEDS: Final = range(5)
 
 

@@ -1,9 +1,9 @@
-"""Record what CuPy offers, as ``tests/cupy_surface.json``: public names, and the parameters of what can be called.
+"""Record what CuPy offers, in ``tests/support/cupy_surface.json``: public names, and parameters of callables.
 
     python tools/cupy_surface.py
 
 Run it where a wheel of CuPy 14 or newer and array-api-compat are installed; neither a GPU nor the CUDA libraries are
-needed. The tests hold this package to the record (`tests/test_cupy.py`), and build their double of CuPy from it.
+needed. Tests compare this package with the record (`tests/backend/test_cupy.py`) and build their mock of CuPy from it.
 
 A name stands with its parameters, ``(a, axis=..., *, out=...)``, or with one of these words:
 
@@ -27,7 +27,7 @@ import array_api_compat.cupy
 import cupy
 import numpy as np
 
-TARGET = Path(__file__).parents[1] / "tests" / "cupy_surface.json"
+TARGET = Path(__file__).parents[1] / "tests" / "support" / "cupy_surface.json"
 UNKNOWN = "(...)"
 COMPARISONS = {"__eq__", "__ge__", "__gt__", "__le__", "__lt__", "__ne__"}
 NAMESPACES = {

@@ -1,4 +1,4 @@
-"""Puts the counts of results/fuzz/record.json into docs/reliability.md; `make fuzz` does so at its end."""
+"""Puts the counts of results/quality/fuzz/record.json into docs/reliability.md; `make fuzz` does so at its end."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = "| reader | inputs | rounds | branches | MB at most |\n|---|---|---|---
 
 def main() -> None:
     """Replace the table."""
-    record = json.loads((ROOT / "results" / "fuzz" / "record.json").read_text(encoding="utf-8"))
+    record = json.loads((ROOT / "results" / "quality" / "fuzz" / "record.json").read_text(encoding="utf-8"))
     rounds = [each for found in record.values() for each in found]
     packages = ("atheris", "python", "numpy")
     atheris, python, numpy = (", ".join(sorted({each[name] for each in rounds})) for name in packages)

@@ -27,7 +27,7 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from copi_np.course.exercises import exercises
-from copi_np.environment import versions
+from copi_np.experiments.environment import versions
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "tutorials" / "sources"
@@ -48,7 +48,7 @@ if importlib.util.find_spec("copi_np") is None:
 
 # One thread for matrix products: small ones are no faster with more, and the
 # last digits of what follows depend on their number.
-from copi_np.environment import blas_threads
+from copi_np.experiments.environment import blas_threads
 
 %matplotlib inline
 blas_threads(1);"""

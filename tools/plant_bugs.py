@@ -3,7 +3,7 @@
     python tools/plant_bugs.py [WORD ..]
 
 With WORDs, only the bugs whose description has one of them; without, what found each is recorded in
-results/mutants/planted.txt. mutmut changes one expression inside of a function at a time. It leaves out the constants
+results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips the constants
 and tables of a module, all properties, products (@) and transposes, and three tests that list the functions of a module
 cannot run beside its copies of them. The bugs below are of these kinds, or take more than one change, and are easily
 made by somebody who writes the paper's equations down. The text of each occurs once in its file.
@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
-RECORD = ROOT / "results" / "mutants" / "planted.txt"
+RECORD = ROOT / "results" / "quality" / "mutants" / "planted.txt"
 N_PROCESSES = os.cpu_count() or 2
 
 
@@ -130,18 +130,21 @@ BUGS = [
         where_square("W", "mean_outer(x, z)", "mean_outer(z, x)") + " - W * mean_square(x)",
     ),
     Bug(
-        "COPI: delta for z, without a", "optimizers.py", "matmul_add(W, (a + delta).T, x", "matmul_add(W, (delta).T, x"
+        "COPI: delta for z, without a",
+        "steps/__init__.py",
+        "matmul_add(W, (a + delta).T, x",
+        "matmul_add(W, (delta).T, x",
     ),
-    Bug("COPI in place: sign of the decay", "optimizers.py", COPI_DECAY, "W *= 1 + eta_W * power"),
+    Bug("COPI in place: sign of the decay", "steps/__init__.py", COPI_DECAY, "W *= 1 + eta_W * power"),
     Bug(
         "COPI in place: decay along the wrong axis",
-        "optimizers.py",
+        "steps/__init__.py",
         COPI_DECAY,
         "W *= 1 - eta_W * " + where_square("W", "power[:, None]", "power"),
     ),
     Bug(
         "COPI in place: post-synaptic square",
-        "optimizers.py",
+        "steps/__init__.py",
         COPI_DECAY,
         "W *= 1 - eta_W * backend.xp.mean((a + delta) ** 2, axis=0)[:, None]",
     ),
@@ -196,23 +199,23 @@ BUGS = [
     Bug("decorrelation, local: axis", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("(x))", "(x)[:, None])")),
     Bug("decorrelation, local: post-synaptic", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("square(x)", "square(q)")),
     Bug("decorrelation, local: transposed R", "rules.py", "q = x @ R.T", "q = x @ R"),
-    Bug("decorrelation in place: axis", "optimizers.py", MATRIX_DECAY, LOCAL_DECAY),
-    Bug("decorrelation in place: no diagonal", "optimizers.py", MATRIX_DECAY, ""),
+    Bug("decorrelation in place: axis", "steps/__init__.py", MATRIX_DECAY, LOCAL_DECAY),
+    Bug("decorrelation in place: no diagonal", "steps/__init__.py", MATRIX_DECAY, ""),
     Bug(
         "decorrelation in place: R moved before x R",
-        "optimizers.py",
+        "steps/__init__.py",
         X_R + MATRIX_DECAY,
         MATRIX_DECAY + X_R,
     ),
     Bug(
         "decorrelation in place, local: axis",
-        "optimizers.py",
+        "steps/__init__.py",
         LOCAL_DECAY,
         LOCAL_DECAY.replace("1 + eta_R * power", "(1 + eta_R * power)[:, None]"),
     ),
     Bug(
         "decorrelation in place, local: R moved before R x",
-        "optimizers.py",
+        "steps/__init__.py",
         "    q = R.times_rows(x)\n" + LOCAL_DECAY,
         LOCAL_DECAY + "    q = R.times_rows(x)\n",
     ),
@@ -228,23 +231,23 @@ BUGS = [
     ),
     Bug("scale: multiplied in again", "scaled.py", "self._scale, self._n_factors = None, 0", "self._n_factors = 0"),
     # Adam
-    Bug("Adam: no bias correction of the mean", "optimizers.py", MEAN_CORRECTED, "direction *= correction"),
-    Bug("Adam: no bias correction of the square", "optimizers.py", SQUARE_CORRECTED, "correction = 1.0"),
+    Bug("Adam: no bias correction of the mean", "steps/__init__.py", MEAN_CORRECTED, "direction *= correction"),
+    Bug("Adam: no bias correction of the square", "steps/__init__.py", SQUARE_CORRECTED, "correction = 1.0"),
     Bug(
         "Adam: bias corrected by the first step's factor",
-        "optimizers.py",
+        "steps/__init__.py",
         SQUARE_CORRECTED,
         "correction = (1 - self.beta2) ** 0.5",
     ),
     Bug(
         "Adam: epsilon under the root",
-        "optimizers.py",
+        "steps/__init__.py",
         "size = backend.xp.sqrt(square)\n        size += self.epsilon * correction",
         "size = backend.xp.sqrt(square + self.epsilon)",
     ),
-    Bug("Adam: variance for square", "optimizers.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
-    Bug("Adam: the betas swapped", "optimizers.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
-    Bug("Adam: the first block alone", "optimizers.py", "range(0, n_outputs, n_rows)", "range(0, 1)"),
+    Bug("Adam: variance for square", "steps/__init__.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
+    Bug("Adam: the betas swapped", "steps/__init__.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
+    Bug("Adam: the first block alone", "steps/__init__.py", "range(0, n_outputs, n_rows)", "range(0, 1)"),
     # error signals
     Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
@@ -314,11 +317,11 @@ BUGS = [
     Bug("constant: TARGET_STEP", "error_signals.py", "TARGET_STEP: Final = 0.1", "TARGET_STEP: Final = 0.2"),
     Bug("constant: ETA_INVERSE", "network.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
     # tables
-    Bug("table: sgd for copi", "optimizers.py", '"copi": CopiStep', '"copi": SgdStep'),
-    Bug("table: copi for sgd", "optimizers.py", '"sgd": SgdStep', '"sgd": CopiStep'),
-    Bug("table: sgd for adam", "optimizers.py", '"adam": AdamStep', '"adam": SgdStep'),
-    Bug("table: local for matrix", "optimizers.py", '"matrix": matrix_', '"matrix": local_'),
-    Bug("table: matrix for local", "optimizers.py", '"local": local_', '"local": matrix_'),
+    Bug("table: sgd for copi", "steps/__init__.py", '"copi": CopiStep', '"copi": SgdStep'),
+    Bug("table: copi for sgd", "steps/__init__.py", '"sgd": SgdStep', '"sgd": CopiStep'),
+    Bug("table: sgd for adam", "steps/__init__.py", '"adam": AdamStep', '"adam": SgdStep'),
+    Bug("table: local for matrix", "steps/__init__.py", '"matrix": matrix_', '"matrix": local_'),
+    Bug("table: matrix for local", "steps/__init__.py", '"local": local_', '"local": matrix_'),
     Bug(
         "table: gradient of the other loss",
         "losses.py",

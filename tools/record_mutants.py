@@ -1,7 +1,7 @@
-"""Record in results/mutants what `mutmut run` found, and demand a reason for every mutant that the tests let live.
+"""Record in results/quality/mutants what `mutmut run` found, and demand a reason for every surviving mutant.
 
 Run by `make mutants`. A mutant counts as killed if a test failed; all others, also those that ran out of time, do not.
-The reasons stand in results/mutants/survivors.toml, by function and changed line, since numbers of mutants shift.
+The reasons are in results/quality/mutants/survivors.toml, by function and changed line, since mutant numbers shift.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from platform import python_version
 
 ROOT = Path(__file__).parents[1]
-FOLDER = ROOT / "results" / "mutants"
+FOLDER = ROOT / "results" / "quality" / "mutants"
 DEMAND = 0.95
 MUTANT = re.compile(r"copi_np\.(?P<module>\w+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 

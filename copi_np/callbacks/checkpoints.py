@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from copi_np.callbacks.base import Callback, EpochRecord, read_record
+from copi_np.callbacks.base import Callback
 from copi_np.checkpoint import Progress, load_progress, previous_path, save_progress
 from copi_np.errors import DataError, InputError
-from copi_np.files import remove_leftovers
+from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
-from copi_np.reading import is_taken
+from copi_np.storage.atomic import remove_leftovers
+from copi_np.storage.untrusted import is_taken
 
 
 class CheckpointWriter(Callback):

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from io import BytesIO
 from typing import Any
 
-from copi_np.callbacks.base import Callback, EpochRecord
+from copi_np.callbacks.base import Callback
 from copi_np.errors import InputError
+from copi_np.history import EpochRecord
 from copi_np.network import Network
 
 

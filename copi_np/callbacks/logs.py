@@ -10,11 +10,12 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
-from copi_np.callbacks.base import Callback, EpochRecord, another_training
+from copi_np.callbacks.base import Callback, another_training
 from copi_np.errors import InputError, cannot_write
-from copi_np.files import check_free, replace_file
+from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.reading import exists, open_file
+from copi_np.storage.atomic import check_free, replace_file
+from copi_np.storage.untrusted import exists, open_file
 
 
 def flat_record(record: EpochRecord) -> dict[str, float]:

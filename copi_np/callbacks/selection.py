@@ -11,13 +11,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from copi_np.callbacks.base import Callback, EpochRecord, another_training
+from copi_np._checks import check_count
+from copi_np.callbacks.base import Callback, another_training
 from copi_np.checkpoint import load_network, save_network
-from copi_np.checks import check_count
 from copi_np.errors import CopiWarning, DataError, InputError, choose
-from copi_np.files import check_free
+from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.reading import is_taken
+from copi_np.storage.atomic import check_free
+from copi_np.storage.untrusted import is_taken
 
 MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
     "val_accuracy": lambda record: record.val_accuracy,

@@ -13,11 +13,11 @@ import click
 import copi_np
 from copi_np.cli.bench import bench
 from copi_np.cli.campaigns import report, reproduce, sweep
+from copi_np.cli.doctor import describe, examine
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
 from copi_np.cli.output import Output, output_options
 from copi_np.cli.single import demo, train
-from copi_np.doctor import describe, examine
 
 START: Final = {
     "copi-np demo": "Four methods learn digits: a table and two figures, in 90 seconds.",

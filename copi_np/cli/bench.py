@@ -7,12 +7,12 @@ from typing import Any
 import click
 
 from copi_np.backend import DTYPES
-from copi_np.benchmark import NETWORKS, bench_table
-from copi_np.benchmark import bench as carry_out
 from copi_np.cli.options import backend_option, one_of, threads_option
 from copi_np.cli.output import Output, output_options
-from copi_np.environment import blas_threads
 from copi_np.errors import list_names
+from copi_np.experiments.benchmark import NETWORKS, bench_table
+from copi_np.experiments.benchmark import bench as carry_out
+from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 
 

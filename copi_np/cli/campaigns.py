@@ -12,19 +12,19 @@ from copi_np.backend import Backend, get_backend
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, some_of, threads_option
 from copi_np.cli.output import Output, fitting, output_options, written
+from copi_np.cli.progress import CampaignBar
+from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, Dataset, load_dataset
-from copi_np.environment import blas_threads
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
 from copi_np.experiments.config import RunConfig, preset_names
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
+from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
 from copi_np.experiments.summary import short
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
-from copi_np.interrupts import StopOnSignal
-from copi_np.progress import CampaignBar
 
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 """Which methods a figure of the paper is about."""

@@ -11,8 +11,8 @@ from typing import IO, Any
 
 import click
 
+from copi_np.cli.signals import sigterm_interrupts
 from copi_np.errors import CopiError, CopiWarning, StoppedError, unknown
-from copi_np.interrupts import sigterm_interrupts
 
 
 class Failure(click.ClickException):

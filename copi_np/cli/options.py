@@ -11,8 +11,8 @@ import click
 from click.shell_completion import CompletionItem
 
 from copi_np.backend import BACKENDS
-from copi_np.environment import n_cores
 from copi_np.errors import CopiWarning
+from copi_np.experiments.environment import n_cores
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 

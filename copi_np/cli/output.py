@@ -14,9 +14,9 @@ from typing import Any, Final
 
 import click
 
+from copi_np.cli.progress import no_bars
 from copi_np.errors import InputError
-from copi_np.experiments.records import replace_text
-from copi_np.progress import no_bars
+from copi_np.storage.atomic import replace_text
 
 STANDARD_OUTPUT: Final = Path("-")
 WIDTH: Final = 80

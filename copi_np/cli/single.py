@@ -13,21 +13,22 @@ import click
 from click.core import ParameterSource
 
 from copi_np.backend import DTYPES, get_backend
-from copi_np.callbacks import EpochRecord, best_epoch
+from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, threads_option
 from copi_np.cli.output import Output, output_options, written
+from copi_np.cli.progress import ProgressBar
+from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, load_dataset
-from copi_np.environment import blas_threads
 from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, preset_names
+from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
 from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
-from copi_np.interrupts import StopOnSignal
-from copi_np.optimizers import LATERAL_STEPS
-from copi_np.progress import ProgressBar
+from copi_np.history import EpochRecord
+from copi_np.steps import LATERAL_STEPS
 
 ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.checks import check_count
+from copi_np._checks import check_count
 from copi_np.errors import InputError, shown
 
 NDArray = npt.NDArray[Any]

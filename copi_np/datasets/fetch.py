@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, list_names
-from copi_np.reading import exists, expand_home, open_file
+from copi_np.storage.untrusted import exists, expand_home, open_file
 
 DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
@@ -199,7 +199,7 @@ def _bar(file: DataFile) -> Any:
     """A progress bar of one download, shown to people only."""
     from tqdm import tqdm
 
-    from copi_np.progress import SHOWN
+    from copi_np.cli.progress import SHOWN
 
     hidden = not (SHOWN.get() and sys.stderr.isatty())
     return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=hidden)

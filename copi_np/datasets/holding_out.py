@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from copi_np.checks import check_fraction, check_rng
+from copi_np._checks import check_fraction, check_rng
 from copi_np.datasets.dataset import Dataset, Split, check_dataset
 from copi_np.errors import InputError
 

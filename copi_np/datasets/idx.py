@@ -15,7 +15,7 @@ import numpy.typing as npt
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.datasets.fetch import AGAIN, DataFile, damaged
 from copi_np.errors import DataError
-from copi_np.reading import open_file
+from copi_np.storage.untrusted import open_file
 
 # the four files of a data set, in the order in which `load_idx` takes them
 SHAPES: dict[str, tuple[int, ...]] = {

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from copi_np.archives import read_npz
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.reading import expand_home
+from copi_np.storage.npz import read_npz
+from copi_np.storage.untrusted import expand_home
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
 HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.., x_test=.., y_test=..)"

@@ -22,10 +22,10 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
+from copi_np._divergence import located
 from copi_np.checkpoint import network_arrays, network_of
-from copi_np.checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np.datasets import as_float
-from copi_np.divergence import located
 from copi_np.errors import InputError, shown
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch

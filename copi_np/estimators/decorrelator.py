@@ -13,9 +13,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
+from copi_np._checks import check_count, check_rate
 from copi_np.analysis import decorrelation_path
 from copi_np.arrays import Array
-from copi_np.checks import check_count, check_rate
 from copi_np.errors import DivergenceError, InputError, choose
 from copi_np.estimators.base import FLOATS, NDArray, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update

@@ -16,15 +16,17 @@ from typing import Any, Final, NamedTuple
 from numpy.linalg import LinAlgError
 
 from copi_np.backend import Backend
-from copi_np.callbacks import Callback, EpochRecord
+from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset
 from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, StoppedError, one_line
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run, replace_text
+from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
 from copi_np.experiments.runner import train_into
-from copi_np.reading import exists
+from copi_np.history import EpochRecord
+from copi_np.storage.atomic import replace_text
+from copi_np.storage.untrusted import exists
 
 RUNS: Final = "runs"
 """The folder of all runs, inside the folder of a campaign."""

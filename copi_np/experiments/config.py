@@ -13,16 +13,16 @@ from typing import Any, Final
 
 import numpy as np
 
+from copi_np._checks import check_count, check_rate, check_sizes
 from copi_np.backend import DTYPES, Backend
-from copi_np.callbacks import EpochRecord
 from copi_np.callbacks.selection import has_waited
-from copi_np.checks import check_count, check_rate, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
 from copi_np.experiments.methods import METHODS
+from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.optimizers import LATERAL_STEPS
-from copi_np.reading import exists, read_text
+from copi_np.steps import LATERAL_STEPS
+from copi_np.storage.untrusted import exists, read_text
 from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20

@@ -12,15 +12,16 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from copi_np.backend import Backend, get_backend
-from copi_np.callbacks import Callback, EpochRecord
+from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split, load_dataset
-from copi_np.environment import blas, versions
 from copi_np.errors import InputError, cannot_write
 from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
+from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.plotting import image_rows, learning_curves, save_figure
 from copi_np.training import N_MONITORED, to_device

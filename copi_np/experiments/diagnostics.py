@@ -7,14 +7,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.callbacks import Callback, EpochRecord
-from copi_np.checks import check_count
+from copi_np._checks import check_count
+from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
 from copi_np.errors import DataError, brief
-from copi_np.experiments.records import append_line, read_lines, write_lines
+from copi_np.experiments.records import AWAY
+from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.reading import check_number, check_numbers
+from copi_np.storage.jsonl import append_line, read_lines, write_lines
+from copi_np.storage.untrusted import check_number, check_numbers
 from copi_np.training import N_MONITORED, to_device
 
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
@@ -83,7 +85,7 @@ def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
     """
     path = Path(folder) / DIAGNOSTICS_FILE
     try:
-        return [_epoch_diagnostics(line) for line in read_lines(path)]
+        return [_epoch_diagnostics(line) for line in read_lines(path, AWAY)]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged ({brief(error)}): move it away") from error
 

@@ -11,15 +11,17 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.analysis import compress, least_squares_map, receptive_fields, stack_map
-from copi_np.archives import read_npz, write_npz
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
 from copi_np.errors import DataError, brief, shown
-from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, read_lines, read_run, replace_text
+from copi_np.experiments.records import AWAY, CHECKPOINT_FILE, HISTORY_FILE, read_run
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
-from copi_np.reading import check_numbers, exists, parse_json, read_text
+from copi_np.storage.atomic import replace_text
+from copi_np.storage.jsonl import read_lines
+from copi_np.storage.npz import read_npz, write_npz
+from copi_np.storage.untrusted import check_numbers, exists, parse_json, read_text
 from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
 
@@ -246,4 +248,4 @@ def _check_pictures(path: Path, arrays: dict[str, NDArray]) -> None:
 
 
 def _n_epochs(folder: Path) -> int:
-    return len(read_lines(folder / HISTORY_FILE))
+    return len(read_lines(folder / HISTORY_FILE, AWAY))

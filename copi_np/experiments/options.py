@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any
 
-from copi_np.checks import bad_sizes, check_sizes
+from copi_np._checks import bad_sizes, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
 from copi_np.experiments.config import RunConfig, load_preset

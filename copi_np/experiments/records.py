@@ -6,9 +6,6 @@ At any moment, also when the process is killed, the files are whole, or end in h
 
 from __future__ import annotations
 
-import json
-import os
-import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,11 +14,12 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from copi_np.callbacks import EpochRecord, read_record
-from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, cannot_write
+from copi_np.errors import DataError, InputError, InUseError, brief
 from copi_np.experiments.config import RunConfig
-from copi_np.files import remove_leftovers, replace_file
-from copi_np.reading import check_folder, exists, is_taken, parse_json, read_text
+from copi_np.history import EpochRecord, read_record
+from copi_np.storage.atomic import remove_leftovers
+from copi_np.storage.jsonl import read_lines
+from copi_np.storage.untrusted import check_folder, exists, is_taken, parse_json, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -121,7 +119,7 @@ def read_run(folder: str | Path) -> RunRecord:
         _check_description(description)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {AWAY}") from error
-    lines = read_lines(folder / HISTORY_FILE)
+    lines = read_lines(folder / HISTORY_FILE, AWAY)
     try:
         config = RunConfig(**values | {"layers": tuple(values["layers"])})
         history = [read_record(line) for line in lines]
@@ -204,54 +202,3 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
             left_out.append(f"{other.folder}: left out, since {run.folder} is of the same run")
         runs[name] = run
     return sorted(runs.values(), key=lambda run: run.folder), left_out
-
-
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """The objects of a JSONL file; none if there is no file.
-
-    Half a last line, of a killed process, is left out, and a `CopiWarning` says so.
-
-    Raises
-    ------
-    DataError       if another line cannot be read
-    """
-    if not exists(path):
-        return []
-    *lines, rest = read_text(path, AWAY).split("\n")
-    if rest:  # what stands behind the last line break was never finished
-        warnings.warn(f"{path} ends in half a line, which is left out: its writer was stopped", CopiWarning, 2)
-    try:
-        return [parse_json(line) for line in lines]
-    except ValueError as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): {AWAY}") from error
-
-
-def append_line(path: Path, values: dict[str, Any]) -> None:
-    """Append an object to a JSONL file, and see it on the disk.
-
-    Raises
-    ------
-    DataError       if the file cannot be written
-    """
-    try:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(values) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as error:
-        raise cannot_write(path, error) from error
-
-
-def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:
-    """Replace a JSONL file as a whole, or leave it as it was."""
-    replace_text(path, "".join(json.dumps(values) + "\n" for values in lines))
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Replace a text file as a whole, or leave it as it was.
-
-    Raises
-    ------
-    DataError       if the file cannot be written
-    """
-    replace_file(path, lambda file: file.write(text.encode()))

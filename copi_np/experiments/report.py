@@ -13,7 +13,7 @@ from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.records import RunRecord, find_runs, replace_text
+from copi_np.experiments.records import RunRecord, find_runs
 from copi_np.experiments.summary import Group, compare, group_runs
 from copi_np.experiments.tables import (
     HEADER,
@@ -25,7 +25,8 @@ from copi_np.experiments.tables import (
     results_rows,
     selected_rows,
 )
-from copi_np.reading import exists, is_taken, read_text
+from copi_np.storage.atomic import replace_text
+from copi_np.storage.untrusted import exists, is_taken, read_text
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 
 from copi_np.backend import Backend
-from copi_np.callbacks import BestCheckpoint, Callback, CheckpointWriter, EarlyStopping, EpochRecord
+from copi_np.callbacks import BestCheckpoint, Callback, CheckpointWriter, EarlyStopping
 from copi_np.datasets import Dataset, hold_out
-from copi_np.environment import blas, n_cores, versions
 from copi_np.errors import DataError, InputError, NewerVersionError, list_names
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
+from copi_np.experiments.environment import blas, n_cores, versions
 from copi_np.experiments.records import (
     BEST_FILE,
     CHECKPOINT_FILE,
@@ -24,14 +24,14 @@ from copi_np.experiments.records import (
     HISTORY_FILE,
     RUN_FILE,
     RunRecord,
-    append_line,
     hold,
     read_run,
-    replace_text,
-    write_lines,
 )
+from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.reading import exists, is_taken
+from copi_np.storage.atomic import replace_text
+from copi_np.storage.jsonl import append_line, write_lines
+from copi_np.storage.untrusted import exists, is_taken
 from copi_np.training import fit, training_settings
 
 DEMO_FILE = "demo.json"

@@ -9,10 +9,11 @@ from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
-from copi_np.callbacks import EpochRecord, best_epoch
+from copi_np.callbacks import best_epoch
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord
+from copi_np.history import EpochRecord
 
 SHARE_OF_PEAK: Final = 0.99
 

@@ -21,10 +21,10 @@ from typing import Any, Final, NamedTuple
 from copi_np import __version__
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, load_dataset
-from copi_np.environment import n_cores
 from copi_np.errors import CopiError, DataError, InputError, StoppedError, cannot_write, one_line
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
+from copi_np.experiments.environment import n_cores
 
 RETRIES: Final = 2
 """Times that a task is tried again after an error that this package does not know, such as of a file system."""

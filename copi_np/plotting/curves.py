@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from copi_np.callbacks import EpochRecord
 from copi_np.errors import InputError
+from copi_np.history import EpochRecord
 from copi_np.plotting.style import FIGURE_WIDTH, STYLE, TITLE_INCHES, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]

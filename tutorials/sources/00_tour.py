@@ -496,7 +496,8 @@ check("00.3", answer)
 # - $\eta_R$ has a limit that you can measure beforehand, and COPI without decorrelation does not work.
 #   [Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation) and
 #   [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation) say so with proofs; the tests that
-#   hold them are `tests/theorems/test_05_step_size.py` and `tests/theorems/test_01_copi_versus_sgd.py`.
+#   check them are `tests/mathematics/theorems/test_05_step_size.py` and
+#   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`.
 #
 # Where to go next:
 #

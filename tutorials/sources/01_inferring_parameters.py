@@ -680,9 +680,9 @@ check("01.3", largest_t)
 #   decorrelated inputs the inverse is one number for each input, and the rule becomes local (Eq. 3).
 # - COPI is SGD plus $W\,\mathrm{off}(C)$: the same on decorrelated inputs
 #   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation), held by
-#   `tests/theorems/test_01_copi_versus_sgd.py`), and at rest in the wrong place on correlated ones
+#   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`), and at rest in the wrong place on correlated ones
 #   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), held by
-#   `tests/theorems/test_08_fixed_point.py`).
+#   `tests/mathematics/theorems/test_08_fixed_point.py`).
 # - What of the paper's Sections 2.1 to 2.4 holds, line by line: [claims C1 to C11](../docs/claims.md).
 #
 # Next: [02_decorrelation.ipynb](02_decorrelation.ipynb), how a layer decorrelates its own inputs.

@@ -855,7 +855,7 @@ check("02.3", sigma)
 # - $R$ learns by $\Delta R = -\mathrm{off}(C)\,R$, and $C$ is never built. Variances never rise,
 #   $\log\lvert\det R\rvert$ is conserved for small steps, and the Hadamard defect falls to zero: decorrelation
 #   converges ([Theorem 4](../docs/theory.md#4-decorrelation-converges); held by
-#   `tests/theorems/test_04_convergence.py`).
+#   `tests/mathematics/theorems/test_04_convergence.py`).
 # - The first steps must be small, $\eta \le 2/\lambda$, and decorrelation itself makes room for larger ones
 #   ([Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation)).
 # - Beyond two inputs $R$ does not stay symmetric in general, so the local form of Eq. 4 is a different update, which

@@ -891,7 +891,7 @@ check("03.3", answer)
 # - A small step of the states along any signal within 90° of it lowers the loss. A
 #   fixed random feedback begins at 90°, and the *forward* weights turn towards it
 #   ([Theorem 11](../docs/theory.md#11-the-other-error-signals), held by
-#   `tests/theorems/test_11_error_signals.py`).
+#   `tests/mathematics/theorems/test_11_error_signals.py`).
 # - Target propagation as printed sends a signal without an error
 #   ([claims C14 and C15](../docs/claims.md)); differences mend it.
 # - The accuracy does not show a wrong backward pass. Finite differences do.

@@ -787,6 +787,6 @@ check("04.3", answer)
 # Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is the term good for? That
 # is notebook 05. The paper's need for a small first step is claim C28 of
 # [claims.md](../docs/claims.md); `test_a_large_step_from_the_start_blows_up` and
-# `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in `tests/test_claims.py`
-# hold it, and `tests/test_network.py` compares `Network.step` with the algorithm
+# `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in `tests/mathematics/test_claims.py`
+# hold it, and `tests/mathematics/test_network.py` compares `Network.step` with the algorithm
 # written out.

@@ -161,7 +161,7 @@ assert drifts["SGD"][-1] > 10 > 0.2 > drifts["COPI, matrix form of R"][-1]
 # %%
 from copi_np import Layer
 from copi_np.activations import ACTIVATIONS
-from copi_np.optimizers import FORWARD_STEPS
+from copi_np.steps import FORWARD_STEPS
 
 
 def moved(rule, form, eta_W, eta_R):
@@ -725,7 +725,7 @@ check("05.3", answer)
 #   layer learns by gradient descent preconditioned by $R^\top R$.
 # - COPI is ahead of SGD while $R$ moves, and behind with $R$ at rest: its lead is not a
 #   matter of correlated batches. `test_copi_is_ahead_of_sgd_only_while_R_moves` in
-#   `tests/test_claims.py` holds it, and `tests/theorems/test_02_cancellation.py` the
+#   `tests/mathematics/test_claims.py` holds it, and `tests/mathematics/theorems/test_02_cancellation.py` the
 #   theorem; claims C19 to C24 of [claims.md](../docs/claims.md) have the rest.
 #
 # Next, notebook 06 looks into a trained network.

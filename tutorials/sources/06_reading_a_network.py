@@ -468,7 +468,8 @@ check("06.3", answer)
 #   not least squares: off in size, but better on new digits.
 #
 # Why the formula is least squares on decorrelated inputs, and by how much it misses on others, is
-# [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), held by `tests/theorems/test_08_fixed_point.py`.
-# The functions used here are held by `tests/test_analysis.py`.
+# [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), tested in
+# `tests/mathematics/theorems/test_08_fixed_point.py`.
+# The functions used here are held by `tests/mathematics/test_analysis.py`.
 #
 # **Next:** [07 · Compression](07_compression.ipynb) uses the same map to take layers out of a network.

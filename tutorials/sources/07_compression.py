@@ -505,7 +505,8 @@ check("07.3", answer)
 #
 # The proofs stand at [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares) and
 # [Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r). Of the tests,
-# `tests/theorems/test_08_fixed_point.py` holds that a compressed network is least squares, `tests/test_analysis.py` the
+# `tests/mathematics/theorems/test_08_fixed_point.py` tests that a compressed network is least squares,
+# `tests/mathematics/test_analysis.py` the
 # functions used here.
 #
 # **Next:** [08 · One synapse](08_one_synapse.ipynb) looks at a single weight.

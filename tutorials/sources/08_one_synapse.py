@@ -585,6 +585,6 @@ check("08.3", my_step)
 #   matrix form is not local.
 #
 # Proofs and tests: [Theorem 10](../docs/theory.md#10-a-single-synapse), held by
-# `tests/theorems/test_10_single_synapse.py`; [claims C1, C10, C39 and C40](../docs/claims.md).
+# `tests/mathematics/theorems/test_10_single_synapse.py`; [claims C1, C10, C39 and C40](../docs/claims.md).
 #
 # Next: [09_two_devices.ipynb](09_two_devices.ipynb), how the same code runs on a CPU and a GPU.

@@ -90,7 +90,7 @@ for name in ("numpy", "auto", "cupy", "gpu"):
 # are two of its lines:
 
 # %%
-from copi_np.doctor import describe, examine
+from copi_np.cli.doctor import describe, examine
 
 wanted = ("GPU", "backend")
 lines = describe(examine()).splitlines()
@@ -507,10 +507,10 @@ for there in (backend, strict):
 #   the standard, host data among device data, arrays made on the wrong device, mixed
 #   dtypes. It does not find what CuPy lacks although the standard has it.
 # - **A record of the real CuPy**: its names and the parameters of each, as a file
-#   ([`cupy_surface.json`](../tests/cupy_surface.json)). A test reads the source of the
-#   package and compares ([`test_cupy.py`](../tests/test_cupy.py)). This finds a function
+#   ([`cupy_surface.json`](../tests/support/cupy_surface.json)). A test reads the source of the
+#   package and compares ([`test_cupy.py`](../tests/backend/test_cupy.py)). This finds a function
 #   or a keyword that CuPy does not have, not what the functions do.
-# - **A double of CuPy** ([`cupy_double.py`](../tests/cupy_double.py)): the recorded names
+# - **A double of CuPy** ([`cupy_double.py`](../tests/support/cupy_double.py)): the recorded names
 #   and no others, host arrays refused, computed by NumPy. The whole package runs on it,
 #   its own CuPy code included. This finds copies to the host that nobody asked for. It
 #   does not find a wrong answer of the real one, and knows nothing of speed or waiting.
@@ -632,6 +632,6 @@ check("09.3", values_asked)
 # - A device works while the host goes on. Reading a value waits; timing takes
 #   `synchronize`.
 # - A strict library and a double of CuPy find much without a GPU, and do not replace
-#   one. What holds the equality: [`test_backends.py`](../tests/test_backends.py).
+#   one. What holds the equality: [`test_backends.py`](../tests/backend/test_backends.py).
 #
 # Next: [10, reproducing the paper](10_reproducing_the_paper.ipynb).

@@ -369,7 +369,7 @@ if full:
 # %% [markdown]
 # ## 6. Figure 2, with five seeds
 #
-# The records of this project are in [results/](../results/README.md). Those in `results/mnist` are of the paper's
+# The records of this project are in [results/](../results/README.md). Those in `results/paper/mnist` are of the paper's
 # Figure 2A: four methods, five seeds, made by `copi-np reproduce fig2 --preset mnist --seeds 5`.
 # [reproduction.md](../docs/reproduction.md) has the other figures. `read_results` puts the seeds of a method together.
 
@@ -658,7 +658,7 @@ check("10.3", answer)
 #   schedule it is not on par with Adam: 0.8 points behind after 25 epochs, in each of five seeds.
 # - Seeds do not find shared mistakes; a measured derivative does.
 #   [Theorem 7](../docs/theory.md#7-backpropagation-is-the-negative-gradient) checks all error signals that way, and
-#   `tests/theorems/test_07_gradient.py` holds it.
+#   `tests/mathematics/theorems/test_07_gradient.py` holds it.
 #
 # This was the last notebook. What remains open, such as momentum without Adam's scaling (C23), stands beside the
 # verdicts in [claims.md](../docs/claims.md).

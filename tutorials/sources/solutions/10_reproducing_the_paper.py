@@ -59,7 +59,7 @@ check("10.2", unfair)
 # And on the records of this project, where the repository is there:
 
 # %%
-RECORDS = Path("../../results/mnist-methods")
+RECORDS = Path("../../results/surveys/mnist-methods")
 if RECORDS.is_dir():
     runs = {
         name: json.loads((RECORDS / f"{name}_mnist" / "run.json").read_text())

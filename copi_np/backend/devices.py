@@ -1,0 +1,228 @@
+"""NumPy or CuPy: the boundary between host and device. Nobody needs this file to understand COPI.
+
+Mathematics is written in ``xp``, the array API namespace of its arguments. A `Backend` adds only what that standard
+lacks: moving arrays between host and device, waiting for the device, and one fused product.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from copi_np.arrays import Array
+from copi_np.backend.blas import gemm
+from copi_np.errors import BackendError, InputError, unknown
+
+DTYPES = ("float32", "float64")
+
+
+class Backend:
+    """An array library and a device of it; works with any library that follows the array API standard.
+
+    Parameters
+    ----------
+    name : str          for messages and records
+    xp : namespace      the array API namespace
+    device : object     where arrays live; None for the library's default
+    """
+
+    is_host: bool = False
+    """Whether values can be read without waiting for a device."""
+
+    def __init__(self, name: str, xp: Any, device: Any = None) -> None:
+        self.name = name
+        self.xp = xp
+        self.device = device
+
+    def asarray(self, values: npt.ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
+        """Copy host `values` to an array of the device, in `dtype` (default: that of `values`).
+
+        With ``copy=False`` an array on the host may be taken over as it is, where nobody else will change it. Values
+        that are no numbers, such as text, are refused with an `InputError`.
+        """
+        values = np.asarray(values, dtype=dtype)
+        dtype_there = getattr(self.xp, values.dtype.name, None)
+        if dtype_there is None:
+            raise InputError(f"an array cannot hold values of dtype {values.dtype}: convert them to numbers first")
+        return self.xp.asarray(values, dtype=dtype_there, device=self.device, copy=True if copy else None)
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """Copy an array of the device to a NumPy array."""
+        return np.array(array)
+
+    def owns(self, array: Array) -> bool:
+        """Whether `array` is an array of this backend's library and device."""
+        return type(array) is type(self.xp.empty(0)) and (self.device is None or array.device == self.device)
+
+    def scalar(self, array: Array) -> float:
+        """The value of a zero-dimensional array; waits for the device."""
+        return float(array)
+
+    def synchronize(self) -> None:
+        """Wait until the device has finished all that was asked of it."""
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """Seconds that so many calls of a function take, those of the device included."""
+        self.synchronize()
+        start = time.perf_counter()
+        for _ in range(repeats):
+            function()
+        self.synchronize()
+        return time.perf_counter() - start
+
+    def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
+        """Add ``alpha * A @ B`` to `out` in place. Scaling A first saves a pass over the larger product."""
+        out += (alpha * A) @ B
+
+    def describe(self) -> str:
+        """Name the device, for records."""
+        return str(self.device)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
+        return self  # it has no state of its own, so a copied network shares it
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return get_backend, (self.name,)  # modules cannot be pickled; the other process makes a backend of its own
+
+    def __repr__(self) -> str:
+        return f"<Backend {self.name}: {self.describe()}>"
+
+
+class NumPyBackend(Backend):
+    """NumPy on the CPU."""
+
+    is_host = True
+
+    def __init__(self) -> None:
+        from array_api_compat import numpy as array_api_numpy  # imports half of NumPy: not before it is needed
+
+        super().__init__("numpy", array_api_numpy)
+
+    def owns(self, array: Array) -> bool:
+        """Whether `array` is an array of NumPy's."""
+        return isinstance(array, np.ndarray)
+
+    def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
+        """As `Backend.matmul_add`, accumulated by NumPy's BLAS inside the product where it can be called directly."""
+        product = gemm(out.dtype.name) if out.flags.c_contiguous and A.dtype == B.dtype == out.dtype else None
+        if product is None:
+            super().matmul_add(out, A, B, alpha)
+        else:
+            product(out, A, B, alpha)
+
+    def describe(self) -> str:
+        """Name the device: "cpu"."""
+        return "cpu"
+
+
+class CuPyBackend(Backend):
+    """CuPy on the current CUDA device.
+
+    Raises
+    ------
+    BackendError
+        if CuPy or a GPU is missing or does not work; the message says which
+    """
+
+    def __init__(self) -> None:
+        reason = why_no_gpu()
+        if reason:
+            raise BackendError(f"backend 'cupy' does not work here: {reason}")
+        import cupy
+        from array_api_compat import cupy as array_api_cupy
+        from cupy import cublas
+
+        super().__init__("cupy", array_api_cupy, cupy.cuda.Device())
+        self._cupy = cupy
+        self._cublas = cublas
+
+    def to_host(self, array: Array) -> npt.NDArray[Any]:
+        """Copy an array of the device to a NumPy array; waits for the device."""
+        return cast("npt.NDArray[Any]", self._cupy.asnumpy(array))
+
+    def owns(self, array: Array) -> bool:
+        """Whether `array` is an array of CuPy's on this device."""
+        return isinstance(array, self._cupy.ndarray) and array.device == self.device
+
+    def synchronize(self) -> None:
+        """Wait until the current stream has finished."""
+        self._cupy.cuda.get_current_stream().synchronize()
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """As `Backend.seconds`, by the clock of the device, between two events on the current stream."""
+        start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
+        start.record()
+        for _ in range(repeats):
+            function()
+        end.record()
+        end.synchronize()
+        return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
+
+    def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
+        """As `Backend.matmul_add`, accumulated by cuBLAS inside the product."""
+        self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
+
+    def describe(self) -> str:
+        """Name the GPU."""
+        properties = self._cupy.cuda.runtime.getDeviceProperties(self.device.id)
+        return str(properties["name"].decode())
+
+
+INSTALL_CUPY: Final = "pip install 'cupy-cuda12x[ctk]' (CUDA 12) or 'cupy-cuda13x[ctk]' (CUDA 13)"
+
+
+def why_no_gpu() -> str | None:
+    """One line saying why CuPy cannot be used here, or None where it can.
+
+    The device is probed with a small product, since ``import cupy`` succeeds on a machine without a GPU.
+    """
+    try:
+        import cupy
+    except ImportError as error:
+        return f"CuPy cannot be imported ({error}); install it with {INSTALL_CUPY}"
+    try:
+        if cupy.cuda.runtime.getDeviceCount() < 1:
+            return "CuPy finds no CUDA device; check the GPU and its driver with nvidia-smi"
+        one = cupy.ones((2, 2), dtype=cupy.float32)
+        float((one @ one).sum())
+    # a missing driver, library or kernel compiler shows as one of many exception types
+    except Exception as error:
+        first_line = (str(error).splitlines() or [""])[0]
+        return (
+            f"CuPy is installed but its GPU does not work ({type(error).__name__}: {first_line}); "
+            f"check the driver with nvidia-smi, and the CUDA libraries: {INSTALL_CUPY}"
+        )
+    return None
+
+
+BACKENDS = ("auto", "numpy", "cupy")
+
+
+def get_backend(name: str | Backend = "auto") -> Backend:
+    """Choose a backend.
+
+    Parameters
+    ----------
+    name : {"auto", "numpy", "cupy"} or Backend
+        "auto" is CuPy where a GPU works, else NumPy; a `Backend` is returned as it is
+
+    Raises
+    ------
+    InputError
+        if the name is unknown
+    BackendError
+        if "cupy" was asked for and does not work here
+    """
+    if isinstance(name, Backend):
+        return name
+    if name == "auto":
+        return NumPyBackend() if why_no_gpu() else CuPyBackend()
+    if name == "numpy":
+        return NumPyBackend()
+    if name == "cupy":
+        return CuPyBackend()
+    raise unknown("backend", name, BACKENDS, {"cpu": "numpy", "gpu": "cupy", "cuda": "cupy"}.get(str(name).lower()))

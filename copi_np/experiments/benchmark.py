@@ -1,0 +1,257 @@
+"""What a training step costs, beside what its matrix products alone cost on the same machine at the same time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from itertools import pairwise
+from statistics import median
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from copi_np import rules
+from copi_np._checks import check_count, check_sizes
+from copi_np.arrays import Array
+from copi_np.backend import Backend, get_backend
+from copi_np.errors import InputError, choose, unknown
+from copi_np.experiments.environment import blas, versions
+from copi_np.experiments.methods import METHODS, Method
+from copi_np.experiments.options import parse_layers
+from copi_np.network import Network
+
+NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 1000, 10)}
+"""Networks of Figure 2 of the paper."""
+ETA: Final = 1e-6
+"""Step size: so small that the weights are much the same after any number of steps."""
+N_EVALUATED: Final = 2000
+SHORTEST: Final = 0.2
+"""Seconds that each measurement takes at least, so that the clock and a single interruption do not matter."""
+
+
+class Product(NamedTuple):
+    """One matrix product of a training step, (m, k) times (k, n)."""
+
+    m: int
+    k: int
+    n: int
+    left_transposed: bool = False
+    right_transposed: bool = False
+    accumulated: bool = False
+    """Whether it is added to what is there."""
+
+    @property
+    def gflop(self) -> float:
+        """Floating-point operations, in 10^9."""
+        return 2e-9 * self.m * self.k * self.n
+
+
+def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> list[Product]:
+    """The matrix products that a step cannot do without.
+
+    Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
+    z^T x, x R and x^T (x R), and of these only the first without lateral weights. Where delta W and x are both
+    multiplied by R, it is one product. The matrix form of the rule is meant.
+
+    Parameters
+    ----------
+    sizes : sequence of int     numbers of units, inputs first
+    batch_size : int            B
+    method : Method             with error signal "bp" or "fa"
+
+    Raises
+    ------
+    InputError                  for another error signal
+    """
+    if method.error_signal not in ("bp", "fa"):
+        raise InputError(f"cannot count the products of {method.label}: choose a method with BP or FA")
+    B, products = batch_size, []
+    for k, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
+        lateral = Product(B, n_inputs, n_inputs)
+        if method.decorrelates:
+            products.append(lateral._replace(right_transposed=True))
+        products.append(Product(B, n_inputs, n_outputs, right_transposed=True))
+        carried = k > 0 and method.error_signal == "bp"
+        if k > 0:
+            products.append(Product(B, n_outputs, n_inputs, right_transposed=method.error_signal == "fa"))
+        products.append(Product(n_outputs, B, n_inputs, left_transposed=True, accumulated=method.rule != "adam"))
+        if method.decorrelates:
+            products.append(lateral._replace(m=2 * B) if carried else lateral)
+            products.append(Product(n_inputs, B, n_inputs, left_transposed=True, accumulated=True))
+    return products
+
+
+def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Generator) -> Callable[[], object]:
+    """The product of random matrices, into a matrix that is there already."""
+
+    def matrix(rows: int, columns: int, *, transposed: bool) -> Array:
+        shape = (columns, rows) if transposed else (rows, columns)
+        values = backend.asarray(rng.normal(size=shape), dtype)
+        return values.T if transposed else values
+
+    A = matrix(product.m, product.k, transposed=product.left_transposed)
+    B = matrix(product.k, product.n, transposed=product.right_transposed)
+    out = backend.asarray(np.zeros((product.m, product.n)), dtype)
+    if product.accumulated:
+        return partial(backend.matmul_add, out, A, B, ETA)
+    return partial(backend.xp.matmul, A, B, out=out)
+
+
+def straight_step(
+    network: Network, Ws: list[Array], Rs: list[Array], y0: Array, targets: Array
+) -> tuple[list[Array], list[Array]]:
+    """Algorithm 1 in the equations of `rules`, as a reader would write it down; new weights in place of changed ones.
+
+    For COPI with backpropagated errors and the quadratic loss; of the network only its activation functions are used.
+    """
+    y, x, a = [y0], [], []
+    for W, R, layer in zip(Ws, Rs, network.layers, strict=True):
+        x.append(rules.decorrelate(R, y[-1]))
+        a.append(rules.transform(W, x[-1]))
+        y.append(layer.activation.f(a[-1]))
+    slopes = [layer.activation.df(values) for layer, values in zip(network.layers, a, strict=True)]
+    deltas = [2 * (targets - y[-1]) * slopes[-1]]
+    for k in range(len(Ws) - 1, 0, -1):
+        deltas.insert(0, (deltas[0] @ Ws[k] @ Rs[k]) * slopes[k - 1])
+    states = list(zip(Ws, x, a, deltas, strict=True))
+    new_Ws = [W + ETA * rules.copi_update(W, x_k, rules.target_state(a_k, delta)) for W, x_k, a_k, delta in states]
+    return new_Ws, [R + ETA * rules.decorrelation_update(R, x_k) for R, x_k in zip(Rs, x, strict=True)]
+
+
+def candidates(
+    sizes: Sequence[int], batch_size: int, method: Method, backend: Backend, dtype: str
+) -> dict[str, Callable[[], object]]:
+    """What is timed, by name."""
+    rng = np.random.default_rng(0)
+    network = Network(
+        sizes,
+        rng=rng,
+        rule=method.rule,
+        error_signal=method.error_signal,
+        decorrelation="matrix" if method.decorrelates else None,
+        backend=backend,
+        dtype=dtype,
+    )
+    y0 = backend.asarray(rng.normal(size=(batch_size, sizes[0])), dtype)
+    targets = backend.asarray(np.eye(sizes[-1])[np.arange(batch_size) % sizes[-1]], dtype)
+    evaluated = backend.asarray(rng.normal(size=(N_EVALUATED, sizes[0])), dtype)
+    chunks = [evaluated[start : start + 1000, :] for start in range(0, N_EVALUATED, 1000)]
+    products = [prepared(backend, product, dtype, rng) for product in products_of_step(sizes, batch_size, method)]
+    found: dict[str, Callable[[], object]] = {
+        "floor": lambda: [product() for product in products],
+        "step": lambda: network.step(y0, targets, eta_W=ETA),
+        "forward": lambda: network.forward(y0),
+        "evaluation": lambda: network.predict(evaluated),
+        "evaluation, unfolded": lambda: [network.forward(chunk).y[-1] for chunk in chunks],
+    }
+    if method == METHODS["copi-bp"]:
+        Ws, Rs = [layer.W * 1 for layer in network.layers], [layer.R * 1 for layer in network.layers]
+
+        def straight() -> None:
+            Ws[:], Rs[:] = straight_step(network, Ws, Rs, y0, targets)
+
+        found["straight step"] = straight
+    return found
+
+
+def bench(
+    network: str | Sequence[int] = "mnist",
+    batch_size: int = 50,
+    method: str = "copi-bp",
+    backend: str | Backend = "auto",
+    dtype: str = "float32",
+    rounds: int = 9,
+) -> dict[str, Any]:
+    """Time a training step and the products it is made of, in turns, so that a busy machine slows both alike.
+
+    Parameters
+    ----------
+    network : str or sequence of int    a name of `NETWORKS`, or numbers of units such as "784-500-10"
+    batch_size : int
+    method : str                        a name of `METHODS` with BP or FA
+    backend : str or Backend
+    dtype : {"float32", "float64"}
+    rounds : int                        times that everything is measured
+
+    Returns
+    -------
+    results : dict      plain values, ready for JSON: what was timed on what; "milliseconds" by name, the medians of all
+                        rounds; "step_over_floor", "straight_over_floor" and "unfolded_over_folded", the medians of the
+                        ratios of each round, and "ratios" of all rounds
+
+    Raises
+    ------
+    InputError          if an argument cannot be used
+    """
+    sizes = sizes_of(network) if isinstance(network, str) else check_sizes("network", network)
+    batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
+    backend = get_backend(backend)
+    parts = choose("method", method, METHODS)
+    timed = candidates(sizes, batch_size, parts, backend, dtype)
+    times = measure(timed, backend, rounds, SHORTEST)
+    ratios = {"step_over_floor": ratio(times["step"], times["floor"])}
+    ratios["unfolded_over_folded"] = ratio(times["evaluation, unfolded"], times["evaluation"])
+    if "straight step" in times:
+        ratios["straight_over_floor"] = ratio(times["straight step"], times["floor"])
+    return {
+        "sizes": list(sizes),
+        "batch_size": batch_size,
+        "method": method,
+        "dtype": dtype,
+        "gflop": sum(product.gflop for product in products_of_step(sizes, batch_size, parts)),
+        "backend": backend.name,
+        "device": backend.describe(),
+        "blas": blas(),
+        "versions": versions(),
+        "rounds": rounds,
+        "milliseconds": {name: 1e3 * median(values) for name, values in times.items()},
+        **{name: median(values) for name, values in ratios.items()},
+        "ratios": ratios,
+    }
+
+
+def sizes_of(network: str) -> tuple[int, ...]:
+    """Numbers of units from a name of `NETWORKS`, or from text such as "784-500-10"."""
+    if network in NETWORKS:
+        return NETWORKS[network]
+    if any(letter.isalpha() for letter in network):
+        raise InputError(f"{unknown('network', network, NETWORKS)}, or units such as 784-500-10")
+    return parse_layers(network)
+
+
+def measure(
+    timed: dict[str, Callable[[], object]], backend: Backend, rounds: int, shortest: float
+) -> dict[str, list[float]]:
+    """Seconds of one call of each function, once a round, over `shortest` seconds; each round begins with another."""
+    repeats = {}
+    for name, function in timed.items():
+        function()  # whatever is done but once, such as kernels to compile
+        repeats[name] = max(1, int(shortest / max(backend.seconds(function), 1e-6)))
+    names = list(timed)
+    times: dict[str, list[float]] = {name: [] for name in names}
+    for k in range(rounds):
+        for name in names[k % len(names) :] + names[: k % len(names)]:
+            times[name].append(backend.seconds(timed[name], repeats[name]) / repeats[name])
+    return times
+
+
+def ratio(times: Sequence[float], others: Sequence[float]) -> list[float]:
+    """Round by round."""
+    return [one / other for one, other in zip(times, others, strict=True)]
+
+
+def bench_table(results: dict[str, Any]) -> str:
+    """The results for a terminal, in at most 80 columns."""
+    sizes = "-".join(map(str, results["sizes"]))
+    lines = [
+        f"{results['method']}, {sizes}, batches of {results['batch_size']}, {results['dtype']}, {results['device']}",
+        f"{results['gflop']:.3g} GFLOP a step; medians of {results['rounds']} rounds",
+        "",
+    ]
+    floor = results["milliseconds"]["floor"]
+    for name, value in results["milliseconds"].items():
+        per_step = f"{value / floor:9.2f} x floor" if "evaluation" not in name else ""
+        lines.append(f"{name:22}{value:10.3f} ms{per_step}")
+    lines += ["", f"step / floor: {results['step_over_floor']:.3f}"]
+    lines += [f"evaluation is {results['unfolded_over_folded']:.2f} times as fast with W R folded into one matrix"]
+    return "\n".join(lines)

@@ -1,0 +1,56 @@
+"""What an epoch of training leaves behind: its record, written to files and read back."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from copi_np.storage.untrusted import check_number, check_numbers
+
+
+@dataclass(frozen=True)
+class EpochRecord:
+    """What one epoch came to; evaluated after it, on all samples.
+
+    Attributes
+    ----------
+    epoch : int                         counted from 1
+    train_accuracy, test_accuracy : float
+                                        share of samples whose largest output is their class, 0 to 1
+    train_loss, test_loss : float       mean loss of a sample
+    decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
+                                        first `N_MONITORED` training samples
+    seconds : float                     wall-clock time of the epoch, evaluation included
+    val_accuracy, val_loss : float or None
+                                        of the validation split, if the data have one
+    """
+
+    epoch: int
+    train_accuracy: float
+    test_accuracy: float
+    train_loss: float
+    test_loss: float
+    decorrelation_loss: list[float]
+    seconds: float
+    val_accuracy: float | None = None
+    val_loss: float | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The record as plain values, ready for JSON; without what there is not."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+def read_record(values: dict[str, Any]) -> EpochRecord:
+    """A record out of a file, checked: whoever draws it may rely on its numbers.
+
+    Raises
+    ------
+    TypeError, ValueError       if something is missing, too much, or no finite number
+    """
+    record = EpochRecord(**values)
+    for name, value in values.items():
+        if name == "decorrelation_loss":
+            check_numbers(name, value)
+        else:
+            check_number(name, value)
+    return record

@@ -1,0 +1,225 @@
+"""The pages keep their word: links lead somewhere, numbers are those on record, and the tests they name exist."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+from fuzz.targets import TARGETS
+
+from copi_np import _checks as checks
+from copi_np.datasets import cifar, fetch
+from copi_np.experiments import config
+from copi_np.storage import npz as archives
+from copi_np.storage import untrusted as reading
+
+ROOT = Path(__file__).parents[2]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "tutorials" / "README.md",
+    *sorted(ROOT.glob("docs/*.md")),
+    *sorted(ROOT.glob("results/**/*.md")),
+]
+THEORY, CLAIMS, RESULTS, RELIABILITY = (
+    (ROOT / name).read_text()
+    for name in ("docs/theory.md", "docs/claims.md", "results/README.md", "docs/reliability.md")
+)
+MIB = 2**20
+RECORD = json.loads((ROOT / "docs" / "figures" / "theory.json").read_text())
+THEOREMS = sorted((ROOT / "tests" / "mathematics" / "theorems").glob("test_*.py"))
+
+
+def heading_anchors(text):
+    """The anchors that a page's headings get."""
+    titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    """To a file, or to a heading of a page."""
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", page.read_text()):
+        path, _, anchor = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        assert not anchor or anchor in heading_anchors(file.read_text()), target
+
+
+@pytest.mark.parametrize("path", THEOREMS, ids=lambda path: path.stem)
+def test_every_theorem_stands_in_its_file_and_on_the_page(path):
+    """Its number, its statement and its proof in the docstring; a section with the test's path."""
+    number = int(path.stem.split("_")[1])
+    text = path.read_text()
+    assert text.startswith(f'"""Theorem {number}. ')
+    assert "Proof" in text.split('"""')[1]
+    section = re.search(rf"^## {number}\. .*?(?=^## |\Z)", THEORY, re.MULTILINE | re.DOTALL)
+    assert section is not None
+    assert f"(../tests/mathematics/theorems/{path.name})" in section[0]
+
+
+def test_every_figure_is_shown():
+    shown = set(re.findall(r"figures/([\w-]+)\.png", THEORY))
+    assert shown == {path.stem for path in (ROOT / "docs" / "figures").glob("*.png")} == set(RECORD) - {"versions"}
+
+
+def on_record(*keys):
+    value = RECORD
+    for key in keys:
+        value = value[key]
+    return value
+
+
+@pytest.mark.parametrize(
+    ("written", "value", "digits"),
+    [
+        ("of order {} in", on_record("02-cancellation", "COPI, matrix form", "order of the residual"), ".2f"),
+        ("by {} % of its\nsize under", on_record("02-cancellation", "COPI, matrix form", "drift in per cent"), ".3f"),
+        ("by {} % with the local form", on_record("02-cancellation", "COPI, local form", "drift in per cent"), ".1f"),
+        ("by {} % under SGD", on_record("02-cancellation", "SGD, matrix form", "drift in per cent"), ".0f"),
+        ("at {} in the median", on_record("03-symmetry", "median"), ".3f"),
+        ("at {} at most", on_record("03-symmetry", "max"), ".2f"),
+        ("value in {} for the local", on_record("04-convergence", "local form", "a variance rose by 0.1 %"), "d"),
+        ("in {} for the\nmatrix form", on_record("04-convergence", "matrix form", "a variance rose by 0.1 %"), "d"),
+        ("step in {} for either form", on_record("04-convergence", "matrix form", "defect fell throughout"), "d"),
+        ("step in {} for either form", on_record("04-convergence", "local form", "defect fell throughout"), "d"),
+        ("to {}, and in doing", on_record("05-step-size", "largest covariance above the bound"), ".2f"),
+        ("({} pixels", on_record("06-zca", "pixels"), "d"),
+        ("is {} in the median", on_record("06-zca", "COPI", "median"), ".3f"),
+        ("and {} at\nleast", on_record("06-zca", "COPI", "min"), ".3f"),
+        ("come to {} in the median", on_record("06-zca", "raw", "median"), ".2f"),
+        ("whitening to {}", on_record("06-zca", "Cholesky", "median"), ".2f"),
+        ("rest {} % of", 100 * on_record("08-fixed-point", "correlated", "relative error of the fixed point"), ".0f"),
+        ("fall to {}° and", on_record("11-alignment", "fa", "after 10 epochs", 0), ".0f"),
+        ("and {}° for FA", on_record("11-alignment", "fa", "after 10 epochs", 1), ".0f"),
+        ("to {}° and", on_record("11-alignment", "dfa", "after 10 epochs", 0), ".0f"),
+        ("and {}° for DFA", on_record("11-alignment", "dfa", "after 10 epochs", 1), ".0f"),
+        ("fall to {}° and\n70", on_record("11-alignment", "dtp", "after 2 epochs", 0), ".0f"),
+        ("{}° within two", on_record("11-alignment", "dtp", "after 2 epochs", 1), ".0f"),
+        ("again, to {}° by", on_record("11-alignment", "dtp", "after 10 epochs", 1), ".0f"),
+    ],
+)
+def test_numbers_of_the_theory_are_those_on_record(written, value, digits):
+    """Wherever lines are broken."""
+    flat = " ".join(THEORY.split())
+    assert " ".join(written.split()).format(format(value, digits)) in flat
+
+
+def test_the_record_can_be_made_again():
+    """The quick figures, drawn anew, measure what is on record."""
+    spec = importlib.util.spec_from_file_location("theory_figures", ROOT / "docs" / "theory_figures.py")
+    script = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(script)
+    for name in ("01-copi-versus-sgd", "02-cancellation", "05-step-size"):
+        figure, measured = script.FIGURES[name]()
+        assert figure.axes
+        assert measured.keys() == RECORD[name].keys()
+        for key, value in measured.items():
+            assert value == pytest.approx(RECORD[name][key], rel=1e-2)
+
+
+def test_numbers_of_the_claims_are_those_on_record():
+    """Those that come from the theory."""
+    drifts = [on_record("02-cancellation", f"{name}, matrix form", "drift in per cent") for name in ("COPI", "SGD")]
+    zca = [on_record("06-zca", "COPI", name) for name in ("median", "min")]
+    assert "drift of the layer's map {:.3f} % against {:.0f} %".format(*drifts) in CLAIMS
+    assert "{:.3f} (median), {:.3f} (least)".format(*zca) in CLAIMS
+    assert "{median:.3f} (median), {max:.2f} (max) of {trials} random".format(**RECORD["03-symmetry"]) in CLAIMS
+
+
+CLAIM_ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")] for line in CLAIMS.splitlines() if re.match(r"\| C\d+", line)
+]
+
+
+def test_claims_are_numbered_and_judged():
+    """C1, C2, .. without a gap; each with a verdict, and a way to see it unless nobody has tested it."""
+    assert [row[0] for row in CLAIM_ROWS] == [f"C{n}" for n in range(1, len(CLAIM_ROWS) + 1)]
+    verdicts = ("holds", "does not hold", "not tested")
+    for row in CLAIM_ROWS:
+        assert len(row) == 5, row
+        assert row[2].startswith(verdicts), row
+        assert row[2].startswith("not tested") or row[3], row
+
+
+def test_the_tests_that_claims_name_exist():
+    source = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", CLAIMS)
+    assert len(named) > 10
+    assert all(f"def {name}(" in source for name in named)
+    numbers = {int(number) for number in re.findall(r"\bT(\d+)\b", CLAIMS)}
+    assert numbers <= {int(path.stem.split("_")[1]) for path in THEOREMS}
+
+
+def accuracies(folder, epoch):
+    """Train / test accuracy of a run on record after an epoch, in per cent; -1 for the last."""
+    history = [json.loads(line) for line in (ROOT / "results" / folder / "history.jsonl").read_text().splitlines()]
+    record = history[epoch - 1 if epoch > 0 else epoch]
+    return "{:.2f} / {:.2f}".format(*(100 * record[f"{split}_accuracy"] for split in ("train", "test")))
+
+
+def test_tables_of_results_are_the_records():
+    """Every row, in every epoch that it shows."""
+    rows = re.findall(r"^\| ([\w-]+) \| (mnist[\w-]*) \| (.*?) \| (.*?) \| \d+: (.*?) \|", RESULTS, re.MULTILINE)
+    assert {f"{method}_{preset}" for method, preset, *_ in rows} == {
+        path.name for path in (ROOT / "results" / "surveys" / "mnist-methods").iterdir()
+    }
+    for method, preset, *shown in rows:
+        assert shown == [accuracies(f"surveys/mnist-methods/{method}_{preset}", epoch) for epoch in (2, 5, -1)]
+    rows = re.findall(r"^\| ([\w-]+) \| (\d\S* / \S+) \| (\S+ / \S+) \| (\S+ / \S+) \|$", RESULTS, re.MULTILINE)
+    assert len(rows) == 4
+    for method, *shown in rows:
+        assert shown == [accuracies(f"surveys/cifar10-methods/{method}_cifar10", epoch) for epoch in (1, 2, 5)]
+
+
+def test_accuracies_of_claims_are_in_the_results():
+    """Every pair of train / test accuracies stands in a table of results."""
+    pairs = re.findall(r"\d\d\.\d\d / \d\d\.\d\d", CLAIMS)
+    assert len(pairs) > 8
+    assert [pair for pair in pairs if pair not in RESULTS] == []
+
+
+def test_the_table_of_mutants_is_the_record():
+    """A row a module, and their sum."""
+    summary = json.loads((ROOT / "results" / "quality" / "mutants" / "summary.json").read_text())
+    rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+)(?: \([\d.]+ %\))? \| (\d+) \|$", RESULTS, re.MULTILINE)
+    table = {name: tuple(map(int, numbers)) for name, *numbers in rows}
+    counts = {name: (n["mutants"], n["killed"], n["mutants"] - n["killed"]) for name, n in summary["modules"].items()}
+    assert table == counts | {"all": tuple(map(sum, zip(*counts.values(), strict=True)))}
+    assert f"({100 * summary['score']:.1f} %)" in RESULTS
+
+
+def test_the_table_of_fuzzed_inputs_is_the_record():
+    """A row for each reader that is fuzzed: inputs, rounds, branches and memory over all rounds, no seed twice."""
+    rounds = json.loads((ROOT / "results" / "quality" / "fuzz" / "record.json").read_text())
+    rows = re.findall(r"^\| `([\w.]+)` \| ([\d,]+) \| (\d+) \| (\d+) \| (\d+) \|$", RELIABILITY, re.MULTILINE)
+    table = {name: [inputs.replace(",", ""), *others] for name, inputs, *others in rows}
+    assert table == {
+        name: [
+            str(sum(each["inputs"] for each in found)),
+            str(len(found)),
+            str(max(each["branches"] for each in found)),
+            str(max(each["peak_mb"] for each in found)),
+        ]
+        for name, found in rounds.items()
+    }
+    assert set(table) == set(TARGETS)
+    for found in rounds.values():
+        seeds = [each["seed"] for each in found]
+        assert seeds == sorted(set(seeds))
+    versions = {
+        f"{each[name]}" for found in rounds.values() for each in found for name in ("atheris", "python", "numpy")
+    }
+    assert [version for version in versions if version not in RELIABILITY] == []
+
+
+def test_the_caps_on_the_page_are_those_of_the_code():
+    assert f"{archives.MAX_RATIO} times the file, or {archives.SMALL // MIB} MiB" in RELIABILITY
+    assert f"its six batches and {cifar.OTHER_BYTES // MIB} MiB" in RELIABILITY
+    assert f"| records in JSON | {reading.MAX_TEXT // MIB} MiB a file |" in RELIABILITY
+    assert f"| preset in TOML | {config.MAX_PRESET // MIB} MiB |" in RELIABILITY
+    assert checks.MAX_COUNT == 2**128 - 1
+    assert f"in its time at {fetch.SLOWEST // 1000} kB/s and {fetch.TIMEOUT:.0f} s" in RELIABILITY

@@ -1,0 +1,214 @@
+"""Measured results: tables are what the records say, pages show those tables, and nothing large is kept."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from copi_np.experiments.diagnostics import read_diagnostics
+from copi_np.experiments.records import find_runs
+from copi_np.experiments.report import write_report
+
+ROOT = Path(__file__).parents[2]
+CAMPAIGNS = sorted(path.parent for path in (ROOT / "results").glob("*/*/table.md"))
+
+
+@pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)
+def test_tables_are_what_the_records_say(folder, tmp_path):
+    shutil.copytree(folder / "runs", tmp_path / "runs")
+    title = (folder / "table.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    _, files = write_report(tmp_path, title)
+    for name in ("table.md", "summary.json"):
+        assert (tmp_path / name).read_text(encoding="utf-8") == (folder / name).read_text(encoding="utf-8")
+    assert {path.name for path in files} == {path.name for path in folder.iterdir() if path.is_file()}
+
+
+def test_the_commands_on_the_page_lead_to_these_tables():
+    """Titles, and the largest number of seeds, of every folder."""
+    page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
+    commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("\\\n", "")
+    written = {}
+    for words in filter(None, map(shlex.split, commands.splitlines())):
+        folder, title, seeds = (words[words.index(option) + 1] for option in ("--out", "--title", "--seeds"))
+        written.setdefault(folder, {})[title] = max(int(seeds), written.get(folder, {}).get(title, 0))
+    found = {}
+    for folder in CAMPAIGNS:
+        title = (folder / "table.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        groups = json.loads((folder / "summary.json").read_text())
+        found[folder.relative_to(ROOT / "results").as_posix()] = {title: max(len(group["seeds"]) for group in groups)}
+    assert written == found
+
+
+@pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)
+def test_runs_are_whole_and_named_after_their_configuration(folder):
+    for run in find_runs(folder)[0]:
+        assert run.failure is None
+        assert run.folder.name == run.description["name"]
+        assert run.description["versions"]["copi-np"]
+        assert not Path(run.config.dataset).is_absolute()
+
+
+def test_no_weights_and_nothing_large_is_kept():
+    tracked = [path for folder in CAMPAIGNS for path in folder.rglob("*") if path.is_file()]
+    kept = [path for path in tracked if path.name not in ("checkpoint.npz", ".lock")]  # which git ignores
+    assert max(path.stat().st_size for path in kept) < 2_000_000
+    assert {path.suffix for path in kept} <= {".json", ".jsonl", ".md", ".png", ".npz"}
+
+
+def test_pages_show_the_tables_of_the_results():
+    command = [sys.executable, str(ROOT / "tools" / "embed_tables.py"), "--check"]
+    result = subprocess.run(command, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+
+
+# -------------------------------------------------------------------------------- numbers in the text of pages
+
+TABLES = "".join(path.read_text(encoding="utf-8") for path in sorted((ROOT / "results").glob("*/*/table.md")))
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/reproduction.md", "docs/claims.md"])
+def test_means_and_deviations_are_in_a_table(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    shown = re.findall(r"\d+\.\d+ ± \d+\.\d+", text)
+    assert len(shown) > 5
+    assert [value for value in shown if value not in TABLES] == []
+
+
+COPI, FA, DECOR, ADAM = "COPI (BP)", "COPI (FA)", "BP + decorrelation", "BP (Adam)"
+METHODS = (COPI, DECOR, ADAM, FA)
+MNIST = ("paper/mnist", "paper/mnist-5k")
+BEST = ("train_accuracy", "peak_test_accuracy")
+
+
+def summary(folder, label):
+    groups = json.loads((ROOT / "results" / folder / "summary.json").read_text())
+    return next(group for group in groups if group["label"] == label)
+
+
+def likenesses(name, unit, form):
+    """A measure of Figure 3 by layer, the mean of all seeds on MNIST."""
+    paths = sorted((ROOT / "results" / "paper" / "mnist" / "runs").glob("copi-bp_*/figure3.json"))
+    records = [json.loads(path.read_text())[name] for path in paths]
+    return [format(unit * sum(values) / len(values), form) for values in zip(*records, strict=True)]
+
+
+def compressed(folder, replaced):
+    """Test accuracy with so many layers replaced by the formula, the mean of all seeds."""
+    records = [json.loads(path.read_text()) for path in (ROOT / "results" / folder / "runs").glob("*/figure3.json")]
+    return [f"{100 * sum(record['formula']['test_accuracy'][replaced] for record in records) / len(records):.2f}"]
+
+
+def last_layers(method):
+    """Diagnostics of the last epoch on mnist-5k, a list of layers for each seed."""
+    folders = sorted((ROOT / "results" / "paper" / "mnist-5k" / "runs").glob(f"{method}_*"))
+    return [read_diagnostics(folder)[-1].layers for folder in folders]
+
+
+def last_angles(method):
+    angles = [[layer.angle for layer in layers[:-1]] for layers in last_layers(method)]
+    return [f"{sum(values) / len(values):.0f}" for values in zip(*angles, strict=True)]
+
+
+def extremes_of_R(method):
+    spectra = [layers[0].spectrum for layers in last_layers(method)]
+    return [f"{sum(spectrum[end] for spectrum in spectra) / len(spectra):.2f}" for end in (0, -1)]
+
+
+def lateral():
+    """All layers with lateral weights."""
+    return [layer for layers in last_layers("*") for layer in layers if layer.spectrum is not None]
+
+
+def on_record(folder, label, quantity, digits=2):
+    value = summary(folder, label)[quantity]["mean"]
+    return f"{value * (100 if 'accuracy' in quantity else 1):.{digits}f}"
+
+
+@pytest.mark.parametrize(
+    ("page", "written", "numbers"),
+    [
+        (
+            "docs/claims.md",
+            "COPI {}, `bp-decor` {}, Adam {}; journal's: COPI and `bp-decor` {}, on mnist-5k COPI {}, `bp-decor` {}",
+            [
+                *(on_record("paper/mnist", label, "epochs_to_peak", 1) for label in (COPI, DECOR, ADAM)),
+                on_record("paper/mnist-journal", COPI, "epochs_to_peak", 1),
+                *(on_record("paper/mnist-5k", label, "epochs_to_peak", 1) for label in (COPI, DECOR)),
+            ],
+        ),
+        (
+            "docs/reproduction.md",
+            (
+                "| MNIST {}, {}, {}, {}; mnist-5k, journal's schedule, {}, {}, {}, {}; the journal's network on "
+                "CIFAR-10 (JPEG q75), ten epochs, {}, {}, -, - |"
+            ),
+            [
+                *(
+                    on_record(folder, x, "epochs_to_peak", 1)
+                    for folder in ("paper/mnist", "paper/mnist-5k")
+                    for x in METHODS
+                ),
+                *(on_record("paper/cifar10-deep-jpeg", x, "epochs_to_peak", 1) for x in (COPI, DECOR)),
+            ],
+        ),
+        ("docs/reproduction.md", "likeness {}, {}, {}, {} in layers 1 to 4", likenesses("likeness", 1, ".2f")),
+        (
+            "docs/reproduction.md",
+            "(here {} and {}), backpropagation",
+            [on_record(MNIST[0], COPI, q) for q in BEST],
+        ),
+        ("docs/reproduction.md", "99.89 and 96.3 ({} and {})", [on_record("paper/mnist", DECOR, q) for q in BEST]),
+        (
+            "docs/reproduction.md",
+            "With feedback alignment COPI comes to {} %",
+            [on_record("paper/mnist", FA, "test_accuracy")],
+        ),
+        ("docs/reproduction.md", "still classify {} %", compressed("paper/mnist-deep", 6)),
+        (
+            "docs/claims.md",
+            "99 % of the best training accuracy at epoch {} and {} |",
+            [on_record(folder, COPI, "epochs_to_peak", 1) for folder in ("paper/mnist", "surveys/mnist-constant")],
+        ),
+        (
+            "docs/reproduction.md",
+            "Adam (one seed, 1e-4) has {} % of the training set right, where COPI has {} %",
+            [on_record("paper/cifar10-deep-jpeg", label, "train_accuracy") for label in (ADAM, COPI)],
+        ),
+        (
+            "docs/claims.md",
+            "after ten epochs 99.72 ± 0.02, Adam {};",
+            [on_record("paper/cifar10-deep-jpeg", ADAM, "train_accuracy")],
+        ),
+        ("docs/reproduction.md", "to {}, {} and {}° in layers 1 to 3", last_angles("copi-fa")),
+        ("docs/reproduction.md", "largest is {} and the smallest {};", extremes_of_R("copi-fa")),
+        ("docs/reproduction.md", "it moves by {} at most", [f"{max(abs(x.log_volume) for x in lateral()):.5f}"]),
+        (
+            "docs/reproduction.md",
+            "not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
+            [f"{100 * max(x.asymmetry for x in lateral()):.1f}"],
+        ),
+        ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
+        ("docs/claims.md", "against their digit: {}, {}, {}, {} % (five", likenesses("against", 100, ".0f")),
+    ],
+)
+def test_other_numbers_are_on_record(page, written, numbers):
+    """Wherever lines are broken."""
+    flat = " ".join((ROOT / page).read_text(encoding="utf-8").split())
+    assert written.format(*numbers) in flat
+
+
+def test_every_bug_that_is_planted_has_its_place(monkeypatch):
+    """`make mutants` takes a quarter of an hour; that its texts are still there is seen at once."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    bugs = importlib.import_module("plant_bugs").BUGS
+    assert len(bugs) > 100
+    texts = {bug.file: (ROOT / "copi_np" / bug.file).read_text(encoding="utf-8") for bug in bugs}
+    assert [bug.fault for bug in bugs if texts[bug.file].count(bug.text) != 1] == []

@@ -1,0 +1,325 @@
+"""The web site (``make site``): it builds without a warning, leads nowhere wrong, and needs no network.
+
+What a browser must say (equations, search, errors, width) is asked of Debian's or Ubuntu's Chromium, or any other that
+the variable CHROMIUM names; where there is none, those tests are skipped, visibly.
+"""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import threading
+from html.parser import HTMLParser
+from pathlib import Path
+from statistics import median
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
+
+
+# ------------------------------------------------------------------------------------------- what needs no build
+
+
+def test_every_module_has_a_page():
+    """But those with an underscore, the command line, and the folder of files, which serve the others."""
+    named = re.findall(r"automodule:: copi_np\.(\w+)", "".join(p.read_text() for p in ROOT.glob("docs/api/*.md")))
+    modules = {path.stem for path in ROOT.glob("copi_np/*.py")} | {
+        path.parent.name for path in ROOT.glob("copi_np/*/*.py")
+    }
+    assert set(named) == {name for name in modules if not name.startswith("_")} - {"cli", "storage"}
+
+
+def test_performance_shows_what_is_on_record():
+    """Both tables, and the figure in the text."""
+    page = (ROOT / "docs" / "performance.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
+
+    def first_epoch(folder):
+        return json.loads(
+            (ROOT / "results" / "speed" / "threads" / folder / "history.jsonl").read_text().splitlines()[0]
+        )["seconds"]
+
+    for threads, word in (("1", "one"), ("2", "two")):
+        seconds = [first_epoch(f"{word}-{state}") for state in ("idle", "idle-b", "busy")]
+        assert [threads, *(f"{value:.1f}" for value in seconds)] in rows
+    for run in json.loads((ROOT / "results" / "paper" / "demo" / "demo.json").read_text())["runs"]:
+        seconds = [epoch["seconds"] for epoch in run["history"]]
+        assert [run["config"]["method"], f"{sum(seconds):.1f}", f"{median(seconds):.2f}"] in rows
+    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in page
+
+
+# --------------------------------------------------------------------------------------------- the built pages
+
+
+class Page(HTMLParser):
+    """What a page links to, what it loads, and the anchors it has."""
+
+    LOADS = {  # noqa: RUF012 - a table
+        "audio": ("src",), "embed": ("src",), "iframe": ("src",), "image": ("href",), "img": ("src", "srcset"),
+        "input": ("src",), "link": ("href",), "object": ("data",), "script": ("src",), "source": ("src", "srcset"),
+        "track": ("src",), "use": ("href", "xlink:href"), "video": ("src", "poster"),
+    }  # fmt: skip
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.links: set[str] = set()
+        self.loads: set[str] = set()
+        self.anchors = {"", "top"}
+        self.scripts: list[str] = []
+        self._in: str | None = None
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attrs):
+        values = {name: value or "" for name, value in attrs}
+        self.anchors |= {values[name] for name in ("id", "name") if name in values}
+        if tag == "a" and "href" in values:
+            self.links.add(values["href"])
+        if tag == "meta" and values.get("http-equiv", "").lower() == "refresh":
+            self.links.add(values["content"].partition("url=")[2])
+        for name in self.LOADS.get(tag, ()):
+            if name in values:
+                self.loads |= (
+                    {part.split()[0] for part in values[name].split(",")} if name == "srcset" else {values[name]}
+                )
+        if "style" in values:
+            self.loads |= loaded_by_css(values["style"])
+        self._in = tag if tag in ("script", "style") else self._in
+
+    def handle_endtag(self, tag):
+        self._in = None if tag == self._in else self._in
+
+    def handle_data(self, data):
+        if self._in == "style":
+            self.loads |= loaded_by_css(data)
+        elif self._in == "script":
+            self.scripts.append(data)
+
+
+def loaded_by_css(text: str) -> set[str]:
+    """Addresses in a style sheet: ``url(...)`` and ``@import "..."``."""
+    found = re.findall(r"url\(\s*['\"]?([^'\")]+)|@import\s+['\"]([^'\"]+)", text)
+    return {(url or imported).strip() for url, imported in found}
+
+
+def is_remote(url: str) -> bool:
+    """Whether an address is on another machine."""
+    return url.startswith("//") or urlsplit(url).scheme in {"http", "https", "ws", "wss", "ftp"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """The site, built anew, with every warning an error."""
+    for module in ("sphinx", "myst_nb", "pydata_sphinx_theme"):
+        pytest.importorskip(module, reason="the site needs pip install '.[site]'", exc_type=ImportError)
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "sphinx", "-b", "html", "-c", "docs", "-W", "--keep-going", "-q", "-E"]
+    result = subprocess.run(
+        [*command, "-d", str(folder / "doctrees"), ".", str(folder / "html")], cwd=ROOT, capture_output=True, text=True
+    )
+    assert result.returncode == 0, result.stderr
+    return folder / "html"
+
+
+@pytest.fixture(scope="module")
+def pages(site):
+    """Every page, parsed."""
+    found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    notebooks = [path for pattern in ("*.ipynb", "solutions/*.ipynb") for path in (ROOT / "tutorials").glob(pattern)]
+    expected = {
+        "index", "search", "docs/index", "docs/theory", "docs/claims", "docs/performance", "docs/cite",
+        "results/README", "docs/api/rules", "tutorials/README",
+        *(path.relative_to(ROOT).with_suffix("").as_posix() for path in notebooks),
+    }  # fmt: skip
+    assert expected <= {path.relative_to(site).with_suffix("").as_posix() for path in found}
+    return found
+
+
+def test_links_lead_somewhere(site, pages):
+    """To a page and an anchor on it, or to a file; images, styles and scripts included."""
+    dead = []
+    for path, page in pages.items():
+        for target in page.links | page.loads:
+            if urlsplit(target).scheme:
+                continue
+            address, anchor = urldefrag(target)
+            file = (path.parent / unquote(urlsplit(address).path)).resolve() if address else path
+            if not file.is_file() or not file.is_relative_to(site):
+                dead.append(f"{path.relative_to(site)}: {target}")
+            elif file in pages and unquote(anchor) not in pages[file].anchors:
+                dead.append(f"{path.relative_to(site)}: {target} (no such anchor)")
+    assert dead == []
+
+
+def test_nothing_is_loaded_from_the_network(site, pages):
+    """No image, script, style or font of a page, and no style sheet or script of its own that asks for one."""
+    loaded = {f"{path.name}: {target}" for path, page in pages.items() for target in page.loads if is_remote(target)}
+    for path in site.rglob("*.css"):
+        found = loaded_by_css(path.read_text(encoding="utf-8"))
+        loaded |= {f"{path.relative_to(site)}: {url}" for url in found if is_remote(url)}
+    for path, page in pages.items():
+        # a script in a page may load others by their address
+        found = re.findall(r"""["'](?:https?:)?//[^"'\s]+\.(?:m?js|css|woff2?|json)\b""", "".join(page.scripts))
+        loaded |= {f"{path.relative_to(site)}: {url}" for url in found}
+    assert loaded == set()
+
+
+def test_docstrings_become_definitions(site):
+    """Equation, name, shape and description each in its place; the link beside them leads to the line of the code."""
+    page = (site / "docs" / "api" / "rules.html").read_text(encoding="utf-8")
+    start = page.index('id="copi_np.rules.copi_update"')
+    entry = page[start : page.index('<dl class="py function">', start)]
+    assert "<pre><span></span>dW = &lt;z x^T&gt; - W diag&lt;x^2&gt;\n</pre>" in entry
+    assert '<strong>W</strong><span class="classifier">(O, I) array</span></dt><dd><p>forward weights</p>' in entry
+    file, line = re.search(r'href="([^"#]+)#(L-\d+)"', entry).groups()
+    source = (site / "docs" / "api" / file).resolve().read_text(encoding="utf-8")
+    code = re.search(rf'<a id="{line}".*?\n', source)[0]
+    assert re.sub("<.*?>", "", code).startswith("def copi_update(")
+
+
+# --------------------------------------------------------------------------------------------- in a browser
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    """The site, served on this machine."""
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    class Server(http.server.ThreadingHTTPServer):
+        def handle_error(self, request, client_address):
+            pass  # a browser that leaves a page early; what it misses, it says itself
+
+    with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium; skipped where there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = [path for name in names if name and (path := shutil.which(name))]
+    if not found:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        # the sandbox cannot start as root, as in a container; the pages are our own
+        running = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield running
+        running.close()
+
+
+def watched(browser, viewport, complaints):
+    """A tab that notes errors on the console, failed requests, and requests to other machines."""
+    tab = browser.new_page(viewport=viewport)
+
+    def note(text):
+        complaints.append(f"{tab.url}: {text}")
+
+    tab.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
+    tab.on("pageerror", lambda error: note(error))
+    # the browser itself gives up what it no longer needs when it leaves a page
+    tab.on(
+        "requestfailed",
+        lambda request: note(f"failed: {request.url}") if request.failure != "net::ERR_ABORTED" else None,
+    )
+    tab.on("response", lambda response: note(f"{response.status}: {response.url}") if response.status >= 400 else None)
+    tab.on(
+        "request",
+        lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else note(request.url),
+    )
+    return tab
+
+
+LOOK = """async () => {
+  if (window.MathJax?.startup) await MathJax.startup.promise;
+  const clone = document.querySelector("main").cloneNode(true);
+  const sources = document.querySelectorAll("span.math, div.math");
+  clone.querySelectorAll("pre, code, script, style, mjx-container").forEach(node => node.remove());
+  return {
+    equations: sources.length,
+    rendered: document.querySelectorAll("mjx-container:has(> svg)").length,
+    broken: [...document.querySelectorAll('mjx-container [data-mml-node="merror"], mjx-merror')]
+      .map(node => node.getAttribute("data-mjx-error") || node.textContent),
+    images: [...document.images].filter(image => image.src && !image.naturalWidth).map(image => image.src),
+    left: clone.textContent.match(/\\$[^$\\n]+\\$|\\\\[(\\[]|\\\\begin\\{|\\\\(?:frac|Delta|langle|mathrm)\\b/g) || [],
+  };
+}"""
+
+
+# The theme lets the text as a whole scroll inside the page, so the page itself is never too wide; and what a box hides
+# because it does not fit, nobody can scroll to. (The grid of the home page hides margins; a box of 1 px is for readers
+# who do not see.)
+OVERFLOW = """() => {
+  const text = document.querySelector("article") || document.querySelector("main");
+  const excess = box => box.scrollWidth - box.clientWidth;
+  const hides = box => ["hidden", "clip"].includes(getComputedStyle(box).overflowX) && box.clientWidth > 1;
+  const found = [];
+  for (let box = text; box; box = box.parentElement)
+    if (excess(box) > 0) found.push(`too wide: ${box.className} +${excess(box)}`);
+  for (const box of text.querySelectorAll(":not(.sd-container-fluid)"))
+    if (excess(box) > 1 && hides(box))
+      found.push(`cut: ${box.className} +${excess(box)} ${box.textContent.slice(0, 40)}`);
+  return found;
+}"""
+
+
+def test_every_page_loads_and_fits(site, pages, address, browser):
+    """On a desktop and on a phone: no error, no other machine asked, equations drawn, nothing wider than the screen."""
+    complaints, equations = [], 0
+    tab = watched(browser, DESKTOP, complaints)
+    for path in pages:
+        name = path.relative_to(site).as_posix()
+        if name == "index.html":
+            continue  # it only leads on, see below
+        tab.set_viewport_size(DESKTOP)
+        tab.goto(address + name, wait_until="load")
+        seen = tab.evaluate(LOOK)
+        equations += seen["rendered"]
+        if seen["equations"] != seen["rendered"]:
+            complaints.append(f"{name}: {seen['rendered']} of {seen['equations']} equations are drawn")
+        complaints += [f"{name}: {what} {found}" for what in ("broken", "images", "left") for found in seen[what]]
+        for screen in (DESKTOP, PHONE):
+            tab.set_viewport_size(screen)
+            complaints += [f"{name}, {screen['width']} px: {box}" for box in tab.evaluate(OVERFLOW)]
+    assert not complaints, "\n".join(complaints)
+    assert equations > 300
+
+
+def test_the_top_leads_to_the_home_page(address, browser):
+    complaints = []
+    tab = watched(browser, DESKTOP, complaints)
+    tab.goto(address)
+    tab.wait_for_url("**/docs/index.html")
+    assert tab.locator("h1").inner_text().startswith("copi_np")
+    assert tab.locator("article").get_by_text("make demo").count() > 0
+    assert not complaints, "\n".join(complaints)
+
+
+def test_search_finds_a_page(address, browser):
+    """By the keyboard, as a reader would; the first result leads to a page with the word."""
+    complaints = []
+    tab = watched(browser, DESKTOP, complaints)
+    tab.goto(f"{address}docs/index.html")
+    tab.keyboard.press("Control+k")
+    tab.keyboard.type("decorrelation")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("#search-results li a")
+    assert tab.locator("#search-results li a").count() > 3
+    tab.locator("#search-results li a").first.click()
+    tab.wait_for_selector("article h1")
+    assert "search.html" not in tab.url
+    assert "decorrelat" in tab.locator("article").inner_text().lower()
+    assert not complaints, "\n".join(complaints)

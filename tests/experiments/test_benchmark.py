@@ -1,0 +1,199 @@
+"""The benchmark counts and times what it says; targets of speed are no tests, since the machine may be busy."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import json
+import re
+import subprocess
+import sys
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from copi_np import Dataset, InputError, Network, Schedule, Split, fit, get_backend
+from copi_np.cli import main
+from copi_np.experiments.benchmark import NETWORKS, bench, candidates, products_of_step, straight_step
+from copi_np.experiments.methods import METHODS
+
+ROOT = Path(__file__).parents[2]
+
+
+class Counting:
+    """Counts the operations of all matrix products that arrays of a network take part in."""
+
+    def __init__(self, monkeypatch):
+        self.flop = 0
+        backend = get_backend("numpy")
+        monkeypatch.setattr(type(backend), "matmul_add", self.added)
+
+    def added(self, out, A, B, alpha):
+        self.flop += 2 * A.shape[0] * A.shape[1] * B.shape[1]
+        out += alpha * (plain(A) @ plain(B))
+
+    def of(self, array):
+        counting = self
+
+        class Counted(np.ndarray):
+            def __array_ufunc__(self, ufunc, method, *inputs, out=(), **options):
+                if ufunc is np.matmul:
+                    counting.flop += 2 * inputs[0].shape[0] * inputs[0].shape[1] * inputs[1].shape[1]
+                options |= {"out": tuple(map(plain, out))} if out else {}
+                result = getattr(ufunc, method)(*map(plain, inputs), **options)
+                return out[0] if out else np.asarray(result).view(Counted)
+
+        return array.view(Counted)
+
+
+def plain(value):
+    return value.view(np.ndarray) if isinstance(value, np.ndarray) else value
+
+
+@pytest.mark.parametrize("name", ["copi-bp", "copi-fa", "bp-decor", "bp-adam", "bp"])
+@pytest.mark.parametrize("sizes", [(7, 5), (7, 6, 5, 3)])
+def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes):
+    method, counting = METHODS[name], Counting(monkeypatch)
+    network = Network(
+        sizes, rng=np.random.default_rng(0), rule=method.rule, error_signal=method.error_signal,
+        decorrelation="matrix" if method.decorrelates else None,
+    )  # fmt: skip
+    for layer in network.layers:
+        layer._W = counting.of(layer._W)
+        if layer._R is not None:
+            layer._R._stored = counting.of(layer._R._stored)
+    network.feedback = [None if B is None else counting.of(B) for B in network.feedback]
+    y0, targets = counting.of(np.ones((4, 7), "float32")), np.eye(4, sizes[-1], dtype="float32")
+    network.step(y0, targets, eta_W=0.01)
+    assert counting.flop == round(1e9 * sum(product.gflop for product in products_of_step(sizes, 4, method)))
+
+
+@pytest.mark.parametrize(("network", "gflop"), [("mnist", 0.71), ("cifar10", 4.55)])
+def test_the_networks_of_the_paper_cost_what_is_known(network, gflop):
+    products = products_of_step(NETWORKS[network], 50, METHODS["copi-bp"])
+    assert round(sum(product.gflop for product in products), 2) == gflop
+
+
+def test_error_signals_that_are_not_counted_are_refused():
+    with pytest.raises(InputError, match=r"cannot count the products of COPI \(DTP\): choose a method with BP or FA"):
+        products_of_step((7, 5), 4, METHODS["copi-dtp"])
+
+
+@pytest.mark.parametrize("network", [5, None, (784,), (784, "10")])
+def test_a_network_that_is_none_is_refused(network):
+    with pytest.raises(InputError, match="network must be two or more positive integers such as 784,500,10"):
+        bench(network)
+
+
+def test_the_straight_step_is_the_step():
+    backend = get_backend("numpy")
+    network = Network([7, 6, 3], rng=np.random.default_rng(0), dtype="float64")
+    Ws, Rs = ([getattr(layer, name).copy() for layer in network.layers] for name in "WR")
+    y0, targets = np.random.default_rng(1).normal(size=(5, 7)), np.eye(3)[np.arange(5) % 3]
+    for _ in range(3):
+        network.step(y0, targets, eta_W=1e-6)
+        Ws, Rs = straight_step(network, Ws, Rs, y0, targets)
+    assert backend.owns(Ws[0])
+    for layer, W, R in zip(network.layers, Ws, Rs, strict=True):
+        np.testing.assert_allclose(layer.W, W, rtol=1e-13, atol=1e-15)
+        np.testing.assert_allclose(layer.R, R, rtol=1e-13, atol=1e-15)
+        assert np.abs(R - np.eye(len(R))).max() > 1e-8
+
+
+def test_evaluation_is_compared_with_the_same_outputs():
+    backend = get_backend("numpy")
+    timed = candidates((7, 6, 3), 5, METHODS["copi-bp"], backend, "float64")
+    unfolded = np.concatenate(timed["evaluation, unfolded"]())
+    np.testing.assert_allclose(timed["evaluation"](), unfolded, rtol=1e-12)
+
+
+def test_results_are_plain_and_their_ratio_is_that_of_the_rounds(monkeypatch):
+    monkeypatch.setattr("copi_np.experiments.benchmark.SHORTEST", 0.001)
+    results = bench("6-5-3", 4, backend="numpy", rounds=3)
+    assert json.loads(json.dumps(results)) == results
+    ratios = results["ratios"]["step_over_floor"]
+    assert len(ratios) == 3
+    assert results["step_over_floor"] == sorted(ratios)[1]
+    assert min(results["milliseconds"].values()) > 0
+
+
+def test_the_command_prints_a_table_and_keeps_a_record(tmp_path, monkeypatch):
+    monkeypatch.setattr("copi_np.experiments.benchmark.SHORTEST", 0.001)
+    arguments = ["--network", "6-5-3", "--rounds", "2", "--backend", "numpy", "--json", str(tmp_path / "bench.json")]
+    result = CliRunner().invoke(main, ["bench", *arguments])
+    assert result.exit_code == 0, result.output
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    record = json.loads((tmp_path / "bench.json").read_text())
+    assert f"step / floor: {record['step_over_floor']:.3f}" in result.stdout
+    assert record["sizes"] == [6, 5, 3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        (["--network", "mnits"], "unknown network 'mnits': did you mean 'mnist'"),
+        (["--network", "784"], "layers must be"),
+        (["--method", "copi-tp"], "choose a method with BP or FA"),
+        (["--dtype", "float16"], "unknown dtype 'float16'"),
+    ],
+)
+def test_wrong_arguments_are_one_line(arguments, word):
+    result = CliRunner().invoke(main, ["bench", "--backend", "numpy", *arguments])
+    assert result.exit_code == 2
+    assert re.search(word, result.stderr)
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("method", ["copi-bp", "copi-fa"])
+def test_training_needs_little_more_memory_than_what_it_works_on(method):
+    """At most 1.5 times parameters, data and the activations of a batch."""
+    rng = np.random.default_rng(0)
+    pixels, labels = rng.integers(0, 256, (24_000, 400), dtype=np.uint8), np.arange(24_000) % 10
+    split = Split(pixels, labels)
+    data = Dataset("pixels", split, Split(pixels[:1000], labels[:1000]), 10)
+    parts = METHODS[method]
+    network = Network([400, 300, 300, 10], rng=rng, rule=parts.rule, error_signal=parts.error_signal)
+    arrays = [array for layer in network.layers for array in (layer.W, layer.R)]
+    arrays += [B for B in network.feedback if B is not None]
+    n_units = sum(2 * layer.n_inputs + 2 * layer.n_outputs for layer in network.layers)
+    least = sum(array.nbytes for array in arrays) + 25_000 * (400 + 10) * 4 + 50 * n_units * 4
+    tracemalloc.start()
+    try:
+        fit(network, data, epochs=1, schedule=Schedule(0.001, 0.001), rng=rng)
+        peak = tracemalloc.get_traced_memory()[1] + sum(array.nbytes for array in arrays)
+    finally:
+        tracemalloc.stop()
+    assert peak <= 1.5 * least
+
+
+def test_the_scripts_of_the_benchmarks_run(tmp_path):
+    """PyTorch is not asked for: its script is run where there is one, by hand."""
+    script = ROOT / "benchmarks" / "own.py"
+    command = [sys.executable, str(script), "--network", "6-5-3", "--batch-size", "4", "--seconds", "0.001"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout)["milliseconds"] > 0
+
+
+def test_tables_of_speed_are_what_the_records_say(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    tables = importlib.import_module("tables")
+    assert (ROOT / "results" / "speed" / "tables.md").read_text(encoding="utf-8") == tables.all_tables()
+
+
+def test_numbers_in_the_text_of_the_page_are_on_record():
+    text = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
+    scaling = json.loads((ROOT / "results" / "speed" / "scaling.json").read_text())
+    times = scaling["leaky ReLU"]
+    assert f"takes {times['maximum']:.0f} microseconds" in text
+    assert f"takes {times['where']:.0f}, since the signs" in text
+    pairs = zip(scaling["steps"][::2], scaling["steps"][1::2], strict=True)
+    ratios = [copi["step"] / bp["step"] for copi, bp in pairs if copi["varied"] != "batch"]
+    assert f"measured, {min(ratios):.1f} to {max(ratios):.1f} times" in text
+    monkey = importlib.util.spec_from_file_location("estimate", ROOT / "benchmarks" / "estimate.py")
+    estimate = importlib.util.module_from_spec(monkey)
+    sys.modules["estimate"] = estimate
+    monkey.loader.exec_module(estimate)
+    assert f"R alone fills 80 GB at {estimate.widest():,} inputs" in text
