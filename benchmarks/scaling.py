@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+from copi_np.scaled import ScaledRows
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from tqdm import tqdm
@@ -25,7 +26,6 @@ from copi_np.experiments.benchmark import ETA, candidates, measure, products_of_
 from copi_np.experiments.environment import blas, blas_threads, versions
 from copi_np.experiments.methods import METHODS
 from copi_np.plotting import FIGURE_WIDTH, STYLE, legend_below, save_figure
-from copi_np.scaled import ScaledRows
 from copi_np.storage.atomic import replace_text
 
 WIDTHS = (128, 256, 512, 1024, 2048, 4096)
