@@ -59,7 +59,7 @@ def measured(model: Any, seed: int) -> dict[str, Any]:
 
 def table(record: dict[str, Any]) -> str:
     """Means and standard deviations over seeds, as a table in Markdown."""
-    lines = ["| model | train % | test % | epochs | seconds | ms an epoch |", "|---|---|---|---|---|---|"]
+    lines = ["| model | train % | test % | epochs | seconds | ms per epoch |", "|---|---|---|---|---|---|"]
     for name, runs in record["models"].items():
         train, test, epochs, seconds = (
             np.array([run[key] for run in runs]) for key in ("train", "test", "epochs", "seconds")
