@@ -67,7 +67,7 @@ def test_performance_shows_what_is_on_record():
     for run in json.loads((ROOT / "results" / "paper" / "demo" / "demo.json").read_text())["runs"]:
         seconds = [epoch["seconds"] for epoch in run["history"]]
         assert [run["config"]["method"], f"{sum(seconds):.1f}", f"{median(seconds):.2f}"] in rows
-    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in page
+    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in " ".join(page.split())
 
 
 # --------------------------------------------------------------------------------------------- the built pages
@@ -272,8 +272,8 @@ LOOK = """async () => {
 }"""
 
 
-# The theme scrolls the whole text inside the page, so the page itself is never too wide; but nobody can scroll to what a
-# box hides because it does not fit. (The grid of the home page hides margins; boxes of 1 px are for screen readers.)
+# The theme scrolls the whole text inside the page, so the page itself is never too wide; but nobody can scroll to what
+# a box hides because it does not fit. (The grid of the home page hides margins; boxes of 1 px are for screen readers.)
 OVERFLOW = """() => {
   const text = document.querySelector("article") || document.querySelector("main");
   const excess = box => box.scrollWidth - box.clientWidth;
