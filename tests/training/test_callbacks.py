@@ -363,7 +363,7 @@ def test_a_training_that_goes_on_from_the_checkpoint_before_finds_a_best_network
     run(data, epochs=n_best, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint)
     best = weights_of(load_network(path)[0])
     checkpoint.write_bytes(b"damaged")
-    with pytest.warns(CopiWarning, match="Going on from"):
+    with pytest.warns(CopiWarning, match="Resuming from"):
         run(data, epochs=20, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint, resume=True)
     assert load_network(path)[1]["epoch"] == n_best
     assert weights_of(load_network(path)[0]) == best
