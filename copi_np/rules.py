@@ -16,7 +16,7 @@ Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inferenc
 
 from __future__ import annotations
 
-from copi_np.arrays import Array, common_namespace, safe_divisor
+from copi_np.arrays import Array, common_namespace, is_concrete, safe_divisor
 from copi_np.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ statistics
@@ -139,11 +139,12 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
 
     Raises
     ------
-    InputError          also if <x x^T> is singular, up to rounding
+    InputError          also if <x x^T> is singular, up to rounding; this is not checked inside `jax.jit` and `vmap`,
+                        where values cannot be read
     """
     xp = common_namespace("OI BI BO", W, x, z)
     C = mean_outer(x, x)
-    if not _is_invertible(C):
+    if is_concrete(C) and not _is_invertible(C):
         raise InputError(
             "<x x^T> cannot be inverted: give more samples, or drop inputs that are dead, or sums of other inputs"
         )

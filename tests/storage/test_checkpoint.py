@@ -424,7 +424,7 @@ def test_a_checkpoint_of_a_newer_version_is_not_gone_back_on(tmp_path):
 
 def test_a_network_alone_is_no_training_in_progress(tmp_path):
     save_network(tmp_path / "net.npz", trained())
-    with pytest.raises(DataError, match="of a network alone"):
+    with pytest.raises(DataError, match="holds only a network"):
         load_progress(tmp_path / "net.npz")
 
 
