@@ -29,7 +29,7 @@ def load_npz(name: str) -> Dataset:
     InputError
         if `name` begins with the home folder of nobody
     """
-    arrays = read_npz(expand_home(name), HOW_TO_WRITE)
+    arrays = read_npz(expand_home(name), HOW_TO_WRITE, KEYS)
     if missing := [key for key in KEYS if key not in arrays]:
         raise DataError(f"{name} lacks {list_names(missing)}: {HOW_TO_WRITE}")
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
