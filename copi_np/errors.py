@@ -131,8 +131,7 @@ def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
 
     Raises
     ------
-    InputError
-        if there is no such name; the message suggests the most similar one
+    InputError      if there is no such name; the message suggests the most similar one
     """
     if isinstance(name, str) and name in table:
         return table[name]

@@ -109,8 +109,8 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArra
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
     """Return an array's shape, whether it is in Fortran order, and its dtype.
 
-    NumPy parses the header, rewritten to version 2.0 and without the L of Python 2's integers: as it stands, NumPy would
-    warn about the L, and the filters that silence warnings are shared by all threads.
+    NumPy parses the header, rewritten to version 2.0 without the L of Python 2's integers. NumPy would warn about the
+    L, and the filters that silence warnings are shared by all threads.
     """
     n_bytes, encoding = HEADERS[np.lib.format.read_magic(stream)]
     length = int.from_bytes(stream.read(n_bytes), "little")

@@ -613,30 +613,39 @@ def test_no_header_of_a_tar_archive_is_believed(tmp_path, kind, monkeypatch):
     with at_most(8), pytest.raises(DataError, match="unpacks to more than"):
         cifar.read_batches(path)
     path.write_bytes(gzip.compress(long_name(kind)))
-    with at_most(8), pytest.raises(DataError, match="lacks cifar-10-batches-bin"):
+    with at_most(8), pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(path)
 
 
 def test_a_tar_archive_that_ends_in_a_batch_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
     whole = targets.cifar_tar()
-    end = whole.rindex(cifar.TEST.encode()) + tarfile.BLOCKSIZE + cifar.ROW_BYTES
+    start = whole.rindex(cifar.TEST.encode()) + tarfile.BLOCKSIZE
     path = tmp_path / "cifar.tar.gz"
-    path.write_bytes(gzip.compress(whole[:end]))
+    path.write_bytes(gzip.compress(whole[: start + 7 * tarfile.BLOCKSIZE]))
     assert len(cifar.read_batches(path)) == 6
-    path.write_bytes(gzip.compress(whole[: end - 1]))
-    with pytest.raises(DataError, match=r"lacks cifar-10-batches-bin/test_batch\.bin of"):
-        cifar.read_batches(path)
+    cut_short = r"cut short, or not a \.tar\.gz archive"
+    for length, message in (
+        (start + cifar.ROW_BYTES, cut_short),
+        (start + cifar.ROW_BYTES - 1, cut_short),
+        (start - 1, r"lacks cifar-10-batches-bin/test_batch\.bin of"),  # half a header ends an archive
+    ):
+        path.write_bytes(gzip.compress(whole[:length]))
+        with pytest.raises(DataError, match=message):
+            cifar.read_batches(path)
 
 
-def test_a_negative_size_in_a_tar_header_is_refused(tmp_path, monkeypatch):
-    """It would lead back to the same header for ever."""
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_SPARSE])
+def test_a_negative_size_in_a_tar_header_is_refused(tmp_path, monkeypatch, kind):
+    """The next header would be this one again, without end; a sparse file shows another size."""
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
-    header = bytearray(tar_of((tar_info("x"), b""))[:512])
+    header = bytearray(tar_of((tar_info("x", kind), b""))[:512])
+    header[483:495] = b"00000000017\0"
     header[124:136] = b"\xff" * 10 + b"\xfe\x00"
     header[148:156] = b"        "
     header[148:156] = b"%06o\0 " % sum(header)
-    (tmp_path / "cifar.tar.gz").write_bytes(gzip.compress(bytes(header)))
+    first = tar_of((tar_info("first"), b""))[:512]
+    (tmp_path / "cifar.tar.gz").write_bytes(gzip.compress(first + header))
     with pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(tmp_path / "cifar.tar.gz")
 

@@ -294,7 +294,7 @@ def test_a_damaged_cifar_archive_is_refused(tmp_path):
     write_cifar(path, rows=3)
     whole = path.read_bytes()
     path.write_bytes(b"")
-    with pytest.raises(DataError, match="lacks cifar-10-batches-bin/data_batch_1"):
+    with pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(path)
     for part in (b"no archive", whole[:-100], whole[: len(whole) // 2]):
         path.write_bytes(part)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -263,7 +264,7 @@ def test_a_slow_mirror_is_given_up(places, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_named(places, server):
     (places / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DataError, match=r"cannot write a.gz into .*cache/tiny \(Not a directory\)"):
+    with pytest.raises(DataError, match=r"cannot write .*cache/tiny/a.gz \(Not a directory\): check the folder"):
         fetch.fetch(DataFile("a.gz", "0" * 64, (server,), 1), places / "cache" / "tiny")
 
 
@@ -469,7 +470,8 @@ def test_a_process_killed_half_way_leaves_nothing_that_counts(faulty, places):
     assert faulty.half_way.wait(PAUSE)
     process.kill()
     process.communicate()
-    assert [path.name for path in folder.iterdir()] == ["a.gz.part"]
+    (leftover,) = folder.iterdir()
+    assert re.fullmatch(r"\.a\.gz\.\d+\.copi-np-tmp", leftover.name)
     faulty.go_on.set()
     assert fetch.fetch(file_on(faulty, "good"), folder).read_bytes() == BODY
     assert [path.name for path in folder.iterdir()] == ["a.gz"]
@@ -482,7 +484,7 @@ def test_a_full_disk_is_named_and_leaves_nothing(faulty, places):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(File too large\)"):
+        with pytest.raises(DataError, match=r"cannot write .*tiny/a.gz \(File too large\): check the folder"):
             fetch.fetch(file_on(faulty, "good"), folder)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -499,7 +501,7 @@ def test_a_folder_that_is_read_only_is_named(faulty, locked):
         (folder.parent / "." / locked).chmod(0o555)
         with (
             without_privileges(),
-            pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(Permission denied\)"),
+            pytest.raises(DataError, match=r"cannot write .*tiny/a.gz \(Permission denied\): check the folder"),
         ):
             fetch.fetch(file_on(faulty, "good"), folder)
         assert list(folder.iterdir()) == []
