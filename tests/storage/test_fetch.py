@@ -197,7 +197,7 @@ def test_missing_files_are_named_with_where_to_get_and_put_them(places, name):
 
 
 def test_the_next_mirror_is_tried(places, server, monkeypatch):
-    """The first mirror lacks the files, the second has wrong ones, the third is good; then nothing is downloaded again."""
+    """The first mirror lacks the files, the second has wrong ones, the third is good; all are then in the cache."""
     put(places / "served" / "wrong", contents(seed=1))
     put(places / "served" / "good", contents())
     mirrors = tuple(f"{server}{folder}/" for folder in ("nothing", "wrong", "good"))
