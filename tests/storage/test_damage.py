@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fuzz import targets
 from fuzz.targets import TARGETS, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,7 +55,6 @@ from copi_np.storage import npz as archives
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.npz import SMALL, read_npz
 from copi_np.storage.untrusted import MAX_TEXT, parse_json, read_text
-from fuzz import targets
 
 PACKAGE = Path(__file__).parents[2] / "copi_np"
 ADVICE = "use another"

@@ -459,7 +459,7 @@ def test_copies_and_pickles_hold_the_same_parts():
 def test_a_lambda_can_be_copied_but_not_pickled():
     network = make_network(rule=lambda W: -W)
     assert_same_weights(trained(copy.deepcopy(network)), trained(network))
-    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled .*: define it with def"):
+    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled, .*: define it with def"):
         pickle.dumps(network)
     activation = Activation("mine", lambda a: a, np.ones_like)
     with pytest.raises(InputError, match="activation mine cannot be pickled"):
