@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from copi_np.errors import InputError, choose, list_names, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import describe_step, part_of
+
+BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
+"""Bit generators whose state a checkpoint holds: those of NumPy."""
 
 
 class Assembly:
@@ -116,6 +119,20 @@ class Assembly:
         return copied
 
     @property
+    def noise_state(self) -> dict[str, Any] | None:
+        """State of the generator that draws noise, as plain values; None for a kind that no file can name."""
+        state = self.noise_rng.bit_generator.state
+        return _plain(state) if state.get("bit_generator") in BIT_GENERATORS else None
+
+    @noise_state.setter
+    def noise_state(self, state: Any) -> None:
+        if state["bit_generator"] not in BIT_GENERATORS:
+            raise ValueError(f"there is no bit generator {shown(state['bit_generator'])}")
+        bit_generator = getattr(np.random, state["bit_generator"])()
+        bit_generator.state = _arrays(state)
+        self.noise_rng = np.random.Generator(bit_generator)
+
+    @property
     def feedback(self) -> list[Array | None]:
         """The top-down matrix into each layer, or None: (O_k, O_{k+1}), or (O_k, K) for direct feedback alignment.
 
@@ -146,3 +163,17 @@ def _described(part: Any) -> Any:
     if isinstance(part, list):
         return [_described(each) for each in part]
     return describe(part) if isinstance(part, (Activation, Loss, ErrorSignal)) else part
+
+
+def _plain(value: Any) -> Any:
+    """Return the state of a bit generator with lists in place of arrays."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _arrays(value: Any) -> Any:
+    """Return what `_plain` had been given."""
+    if isinstance(value, dict):
+        return {name: _arrays(each) for name, each in value.items()}
+    return np.array(value, np.uint64) if isinstance(value, list) else value

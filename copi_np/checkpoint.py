@@ -71,7 +71,7 @@ def save_network(
     """
     arrays = network_arrays(network)
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
-    content["noise"] = noise_state(network)
+    content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes and no reader takes, such as NaN
@@ -178,7 +178,8 @@ def _load(
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
         network = network_of(header["network"], arrays, backend, own)
-        restore_noise(network, header.get("noise"))
+        if header.get("noise") is not None:  # a file of an earlier version has none
+            network.noise_state = header["noise"]
         return network, header["metadata"]
     except CopiError:
         raise
@@ -257,50 +258,6 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")
         if arrays[name].dtype.kind != "f":
             raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype} instead of floats: {ADVICE}")
-
-
-# -------------------------------------------------------------------------------------------------------------- noise
-
-NOISE: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-"""Bit generators whose state a checkpoint holds."""
-
-
-def noise_state(network: Network) -> dict[str, Any] | None:
-    """Return the state of the generator that draws the network's noise, as plain values; None for an unknown kind."""
-    state = network.noise_rng.bit_generator.state
-    return _plain(state) if state.get("bit_generator") in NOISE else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def restore_noise(network: Network, state: Mapping[str, Any] | None) -> None:
-    """Let the network's noise continue from what `noise_state` returned.
-
-    Raises
-    ------
-    DataError           if it is not such a state
-    """
-    if state is None:
-        return
-    try:
-        if state["bit_generator"] not in NOISE:
-            raise ValueError("unknown bit generator")
-        bit_generator = getattr(np.random, state["bit_generator"])()
-        bit_generator.state = _arrays(state)
-    # NumPy takes a state apart without looking at it first
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the checkpoint holds no state of its noise: {ADVICE}") from error
-    network.noise_rng = np.random.Generator(bit_generator)
-
-
-def _arrays(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _arrays(each) for name, each in value.items()}
-    return np.array(value, np.uint64) if isinstance(value, list) else value
 
 
 # ------------------------------------------------------------------------------------------- training in progress

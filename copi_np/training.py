@@ -174,9 +174,8 @@ def rates_of(schedule: Schedule | Callable[[int], Mapping[str, float]], epoch: i
     rates = schedule(epoch)
     known = ("eta_W", "eta_R", "delta_scale")
     if not isinstance(rates, Mapping) or "eta_W" not in rates or not set(rates) <= set(known):
-        raise InputError(
-            f"schedule {label(schedule)} must return a dict with eta_W, and any of {known}: got {shown(rates)}"
-        )
+        need = "a dict with eta_W, and perhaps eta_R and delta_scale"
+        raise InputError(f"schedule {label(schedule)} must return {need}: got {shown(rates)}")
     rates = {"eta_R": rates["eta_W"], "delta_scale": 1.0, **rates}
     return {name: check_rate(name, rates[name]) for name in known}
 
