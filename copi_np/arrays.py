@@ -52,8 +52,11 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     for array in arrays[1:]:
         if array.dtype != first.dtype:
             raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
-        if device(array) != device(first):
-            raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
+    # inside jax.jit, grad and vmap an array has no device yet
+    devices = [where for array in arrays if (where := device(array)) is not None]
+    for other in devices[1:]:
+        if other != devices[0]:
+            raise InputError(f"mixed devices {devices[0]} and {other}: move one of the arrays")
     if any(0 in array.shape for array in arrays):
         shapes = " ".join(str(tuple(array.shape)) for array in arrays)
         raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
@@ -66,6 +69,19 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
             shapes = " ".join(str(tuple(array.shape)) for array in arrays)
             raise InputError(f"shapes {shapes} do not fit {axes!r} (the same letter is the same length)")
     return xp
+
+
+def is_concrete(array: Array) -> bool:
+    """Return whether the values of an array can be read, so that code may branch on them.
+
+    They cannot while a function is traced: in `jax.jit`, `jax.vmap` and `torch.func.vmap`.
+    """
+    xp = array_namespace(array)
+    try:
+        bool(xp.any(array))
+    except (TypeError, RuntimeError):  # raised by JAX and by PyTorch
+        return False
+    return True
 
 
 def check_like(what: str, array: Array, like: Array) -> None:

@@ -459,7 +459,7 @@ def test_copies_and_pickles_hold_the_same_parts():
 def test_a_lambda_can_be_copied_but_not_pickled():
     network = make_network(rule=lambda W: -W)
     assert_same_weights(trained(copy.deepcopy(network)), trained(network))
-    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled .*: define it with def"):
+    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled, .*: define it with def"):
         pickle.dumps(network)
     activation = Activation("mine", lambda a: a, np.ones_like)
     with pytest.raises(InputError, match="activation mine cannot be pickled"):
@@ -538,3 +538,46 @@ def test_what_does_not_fit_is_named(options, message):
 
 def test_this_module_can_be_imported_by_pickle():
     assert sys.modules[__name__].sign_rule is sign_rule
+
+
+# ---------------------------------------------------------------------------------------------- a schedule by epoch
+
+
+def test_a_schedule_may_be_a_function_of_the_epoch(tmp_path):
+    """The same weights as a Schedule that says the same; it is part of what must stay the same."""
+
+    def decaying(epoch):
+        return {"eta_W": 0.01 if epoch == 1 else 0.1, "eta_R": 0.02, "delta_scale": 2.0}
+
+    same = Schedule(eta_W=0.1, eta_R=0.02, first_epochs=1, first_eta_W=0.01, first_eta_R=0.02, delta_scale=2.0)
+    networks = [make_network(), make_network()]
+    for network, schedule, path in zip(networks, (decaying, same), ("a.npz", "b.npz"), strict=True):
+        rng = np.random.default_rng(5)
+        fit(network, data_of(), epochs=3, schedule=schedule, rng=rng, checkpoint=tmp_path / path)
+    assert_same_weights(*networks)
+    options = {"rng": np.random.default_rng(5), "checkpoint": tmp_path / "b.npz", "resume": True}
+    with pytest.raises(InputError, match="of another training: schedule was None, now"):
+        fit(make_network(), data_of(), epochs=4, schedule=decaying, **options)
+
+
+def test_eta_R_of_a_schedule_is_eta_W_unless_it_says_otherwise():
+    one, other = make_network(), make_network()
+    fit(one, data_of(), epochs=1, schedule=lambda epoch: {"eta_W": 0.05 * epoch}, rng=np.random.default_rng(5))
+    fit(other, data_of(), epochs=1, schedule=Schedule(eta_W=0.05, eta_R=0.05), rng=np.random.default_rng(5))
+    assert_same_weights(one, other)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (lambda epoch: 0.1, r"schedule .*<lambda> must return a dict with eta_W, .*: got 0\.1"),
+        (lambda epoch: {"eta_R": 0.1}, "must return a dict with eta_W"),
+        (lambda epoch: {"eta_W": 0.1, "eta": 0.1}, "must return a dict with eta_W"),
+        (lambda epoch: {"eta_W": -1}, "eta_W must be a finite number, at least 0, got -1"),
+        (Schedule, "schedule must be a Schedule, e.g. .*, or a function of the epoch, got <class"),
+        (0.1, r"or a function of the epoch, got 0\.1"),
+    ],
+)
+def test_a_schedule_that_cannot_be_used_is_refused_before_training(schedule, message):
+    with pytest.raises(InputError, match=message):
+        fit(make_network(), data_of(), epochs=1, schedule=schedule, rng=np.random.default_rng(0))
