@@ -2,7 +2,7 @@
 
 Why not pooch: it limits neither the size nor the duration of a download, so that a faulty server fills the disk or
 blocks forever, and it fails if a server labels a .gz file as compressed for transfer. It also has no mirrors, no lock
-between processes, and leaves the temporary files of killed ones; tests/storage/test_fetch.py has a server for each case.
+between processes, and leaves the temporary files of killed ones; tests/storage/test_fetch.py has a server for each.
 """
 
 from __future__ import annotations
