@@ -283,11 +283,12 @@ class Network(Assembly):
         check_count("batch_size", batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
-        for rows in slices(int(y0.shape[0]), batch_size):
-            y = y0[rows, :]
-            for layer, M in zip(self.layers, folded, strict=True):
-                y = layer.activation.f(y @ M.T)
-            chunks.append(y)
+        with np.errstate(invalid="ignore"):  # some BLAS set the flag for products of finite numbers
+            for rows in slices(int(y0.shape[0]), batch_size):
+                y = y0[rows, :]
+                for layer, M in zip(self.layers, folded, strict=True):
+                    y = layer.activation.f(y @ M.T)
+                chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
     # ------------------------------------------------------------------------------------------------------ checks
