@@ -261,7 +261,7 @@ class Network(Assembly):
         updates, arguments = self.error_signal.feedback_updates, self._feedback_arguments
         if updates is None or ("deltas" in arguments and rates["eta_W"] == 0):
             return
-        known = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
+        known: dict[str, Any] = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
         known |= {"targets": targets, "sample_weight": sample_weight}
         added = updates(**{name: (known | rates)[name] for name in arguments})
         what = f"feedback_updates of error signal {label(self.error_signal)}"
