@@ -557,7 +557,7 @@ def test_what_cannot_be_used_is_refused_at_once(options, message):
         ({"rule": lambda W: W.tolist()}, "returned builtins.list, where numpy.ndarray is needed"),
         ({"rule": lambda W: None}, "returned builtins.NoneType, where numpy.ndarray is needed"),
         ({"decorrelation": lambda R: R[:-1]}, r"^decorrelation .*<lambda> returned an array of shape \(5, 6\)"),
-        ({"error_signal": ErrorSignal("few", lambda delta_L: [delta_L])}, "signal few must return a list of 3, .*: got 1"),
+        ({"error_signal": ErrorSignal("few", lambda delta_L: [delta_L])}, "few must return a list of 3, .*: got 1"),
         ({"error_signal": ErrorSignal("no", lambda delta_L: None)}, "signal no must return a list of 3, .*: got None"),
         (
             {"error_signal": ErrorSignal("wide", lambda trace: [a.T for a in trace.a])},
