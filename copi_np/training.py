@@ -262,7 +262,7 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
     xp, backend = network.backend.xp, network.backend
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss
         outputs = network.predict(inputs)
-        loss = backend.scalar(network.loss.value(outputs, targets))
+        loss = backend.scalar(network.loss.mean(outputs, targets))
     correct = xp.argmax(outputs, axis=1) == xp.argmax(targets, axis=1)
     n_correct = backend.scalar(xp.sum(xp.astype(correct, xp.int64)))
     return n_correct / outputs.shape[0], loss
