@@ -170,7 +170,7 @@ print(f"dw by the loop {dw:.6f}, in the matrix {dW[i, j]:.6f}")
 # %%
 others = host(layer.R)[~np.eye(784, dtype=bool)]  # all off-diagonal entries
 outputs = network.forward(batch).y[-1]
-loss_after = network.loss.value(outputs, wanted)
+loss_after = network.loss.mean(outputs, wanted)
 print(f"off the diagonal of R: from {others.min():.4f} to {others.max():.4f}")
 print(f"loss of the batch: {float(loss):.3f}, then {float(loss_after):.3f}")
 assert others.min() < 0
