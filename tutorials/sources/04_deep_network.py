@@ -3,12 +3,12 @@
 #
 # **What you will be able to do**
 #
-# - implement Algorithm 1 of the paper for any number of layers, and show that
-#   `Network.step` computes the same, to twelve digits;
-# - explain why all error signals must come before all updates;
-# - choose a schedule: when the lateral weights should learn alone, and what
+# - explain every line of Algorithm 1 of the paper, and show that `Network.step` gives
+#   the same weights as the algorithm on one page, to twelve digits;
+# - explain why all error signals must be computed before any update;
+# - choose a schedule: when to let the lateral weights learn alone, and what
 #   `delta_scale` does;
-# - break a network in three ways, and find out by measuring what went wrong.
+# - break a network in three ways, and find out what went wrong by measuring.
 #
 # **Time** 45 minutes to read and run, 30 for the exercises.
 #
@@ -35,11 +35,11 @@ plt.rcParams.update(STYLE)
 # ## 1. The algorithm
 #
 # You know all the parts. A layer decorrelates its input with $R$ and transforms it with
-# $W$; an error signal $\delta$ perturbs what comes out; both matrices learn. Algorithm
-# 1 in the paper's Appendix A puts the parts together. Here it is for one batch, with
-# its own line numbers:
+# $W$; an error signal $\delta$ perturbs the result; both matrices learn. Algorithm 1 in
+# the paper's Appendix A puts these parts together. Here it is for one batch, with the
+# paper's line numbers:
 #
-# | lines | what happens, for each layer $l$ | from |
+# | lines | what happens, for each layer $l$ | in the order |
 # |---|---|---|
 # | 4-8 | $x_l = R_l\, y_{l-1}$, then $a_l = W_l\, x_l$, then $y_l = f(a_l)$ | $1$ to $L$ |
 # | 9 | the loss, $\ell = \lVert y_L - y^*\rVert^2$ | |
@@ -52,21 +52,23 @@ plt.rcParams.update(STYLE)
 # $$R_l \leftarrow R_l - \eta_R \bigl((R_l x_l)\,x_l^\top -
 # R_l\,\mathrm{diag}(x_l^2)\bigr) \qquad \text{(line 15)}$$
 #
-# The network that it trains has
+# The network has
 #
-# - leaky rectifiers in every layer, the output layer too: $f(a) = a$ for $a > 0$, else
-#   $a / 10$ (the paper names no slope; 0.1 is our choice);
+# - leaky ReLUs in every layer, including the output layer: $f(a) = a$ for $a > 0$,
+#   otherwise $a / 10$ (the paper does not give the slope; 0.1 is our choice);
 # - no biases;
-# - forward weights that start as random numbers of variance $2 / (\text{inputs} +
-#   \text{outputs})$ (Glorot; the paper says no more than "randomly initialized"), and
-#   lateral weights that start as the identity.
+# - forward weights that start as random numbers of variance
+#   $2 / (\text{inputs} + \text{outputs})$ (Glorot; the paper only says "randomly
+#   initialized"), and lateral weights that start as the identity.
 #
-# We build it by hand for a network so small that one could print all of it: 6 inputs,
-# hidden layers of 5 and 4 units, 3 outputs. The library makes the weights, in `float64`
-# because we are going to compare digits. Its lateral weights learn alone for a few
-# steps, so that they are no longer the identity: a bug that forgets them must show.
+# We go through it with a network that is small enough to print: 6 inputs, hidden layers
+# of 5 and 4 units, 3 outputs. The library initializes the weights, in `float64` because
+# we want to compare digits. First, only the lateral weights learn for a few steps, so
+# that they are no longer the identity: otherwise we would not notice a bug that forgets
+# them.
 #
-# The paper counts layers from 1 and Python from 0: what is $W_1$ there is `W[0]` here.
+# The paper counts layers from 1 and Python from 0: the paper's $W_1$ is `layers[0].W`
+# here.
 
 # %%
 rng = np.random.default_rng(0)
@@ -89,8 +91,8 @@ for k in range(3):
 # %% [markdown]
 # ## 2. Lines 4 to 8: forward
 #
-# The algorithm speaks of one sample, a column vector. So does the naive version. What a
-# layer computes is kept: the updates will need it.
+# The algorithm is written for one sample, a column vector. So is the naive version. We
+# keep everything that a layer computes, because the updates will need it.
 
 
 # %%
@@ -108,8 +110,14 @@ def forward_one_sample(W, R, y):
 
 
 # %% [markdown]
-# A batch holds one sample in each row. Transposing $x = R\,y$ gives $x^\top = y^\top
-# R^\top$, so rows are multiplied from the right, by the transposed matrix: `y @ R.T`.
+# In a batch, every row is a sample. Transposing $x = R\,y$ gives
+# $x^\top = y^\top R^\top$, so we multiply rows from the right, by the transposed
+# matrix: `y @ R.T`.
+#
+# The module `copi_np.algorithm` has all of Algorithm 1 on one page, for batches. Here
+# is its forward pass. `decorrelate(R, y)` is `y @ R.T`, and `transform(W, x)` is
+# `x @ W.T`; the numbers in the comments are line numbers. It returns a *trace*: lists
+# `x`, `a` and `y` with one item per layer.
 
 
 # %%
@@ -126,8 +134,7 @@ x, a, y = forward(W, R, y0)
 assert np.allclose(y, [forward_one_sample(W, R, sample)[2] for sample in y0])
 
 # %% [markdown]
-# The library does this in `Network.forward`, and calls what it keeps a *trace*: lists
-# `x`, `a` and `y`, one item a layer.
+# It agrees with the naive version. `Network.forward` returns the same trace:
 
 # %%
 trace = net.forward(batch[0])
@@ -139,24 +146,25 @@ print("outputs of the first sample:", y[0].round(3))
 # %% [markdown]
 # ## 3. Lines 9 to 12: loss and error signals
 #
-# Squares are summed over the outputs of a sample, and averaged over the batch. So the
-# gradient of one sample's loss in $y_L$ is $2\,(y_L - y^*)$, and $\delta_L = -f'(a_L)
-# \circ 2\,(y_L - y^*)$. Keep the factor 2 in mind: it comes back when we compare step
-# sizes with those of the paper.
+# Squared errors are summed over the outputs of a sample, and averaged over the batch.
+# So the gradient of one sample's loss with respect to $y_L$ is $2\,(y_L - y^*)$, and
+# $\delta_L = -f'(a_L) \circ 2\,(y_L - y^*)$. Remember the factor 2: it matters when we
+# compare step sizes with those in the paper.
 #
 # Line 11 sends the signal down through $\mathrm{d}a_{l+1} / \mathrm{d}a_l$. On its way
 # up, $a_l$ goes through $f$, then $R_{l+1}$, then $W_{l+1}$.
 #
-# **Question.** On its way down the signal meets the same three. In which order, which
-# of them transposed, and how does the product read in code, where samples are rows?
+# **Question.** On its way down the signal passes through the same three. In which
+# order? Which of them are transposed? And how do you write the product in code, where
+# samples are rows?
 
 # %% [markdown]
 # <details><summary>Show the answer</summary>
 #
-# **Answer** (notebook 03 derives it). $\delta_l = f'(a_l) \circ R_{l+1}^\top
-# W_{l+1}^\top\, \delta_{l+1}$: first through $W_{l+1}^\top$, then through
-# $R_{l+1}^\top$. With samples in rows the transposes go away:
-# `delta @ W[k + 1] @ R[k + 1]`.
+# **Answer** (notebook 03 derives it).
+# $\delta_l = f'(a_l) \circ R_{l+1}^\top W_{l+1}^\top\, \delta_{l+1}$: first through
+# $W_{l+1}^\top$, then through $R_{l+1}^\top$. With samples in rows the transposes
+# disappear: `delta @ W @ R`, with the matrices of layer $l + 1$.
 #
 # </details>
 
@@ -184,12 +192,12 @@ for mine, theirs in zip(delta, net.error_signals(trace, batch[1]), strict=True):
 print("shapes, first layer first:", [signal.shape for signal in delta])
 
 # %% [markdown]
-# These are signals of single samples: nothing is divided by the batch size yet.
+# These are the signals of single samples: nothing is divided by the batch size yet.
 #
 # ## 4. Lines 13 to 16: updates
 #
-# Algorithm 1 prints the update of one sample; for a mini-batch, "stochastic updates ...
-# are averaged" (Section 3.1). The naive version is just that, an average over samples:
+# Algorithm 1 gives the update for one sample; for a mini-batch, "stochastic updates ...
+# are averaged" (Section 3.1). The naive version does exactly that:
 
 
 # %%
@@ -203,7 +211,7 @@ def averaged_updates(W, R, x, z):
 
 
 # %% [markdown]
-# With brackets for the mean over the batch, and $z = a + \delta$, $q = R\,x$:
+# Write brackets for the mean over the batch. With $z = a + \delta$, $q = R\,x$:
 #
 # $$\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle, \qquad
 # \Delta R = -\bigl(\langle q x^\top\rangle -
@@ -232,10 +240,12 @@ for k in range(3):
         assert np.allclose(mine[1], library[1])
 
 # %% [markdown]
-# ## 5. One step, by hand and by the library
+# ## 5. One step, in two ways
 #
-# Three stages: forward, error signals, updates. The rule for $R$ is an argument, for a
-# reason that comes right after.
+# Now we put the three stages together: forward, error signals, updates. Here is the
+# whole step from `copi_np.algorithm`. The rules for $W$ and $R$ are arguments.
+# `call_by_name` calls each one with the states that its parameters name, such as `W`,
+# `x` and `z`.
 
 
 # %%
@@ -263,13 +273,13 @@ print(f"largest difference between the two ways: {difference(W, R, net):.0e}")
 assert difference(W, R, net) < 1e-12 < moved
 
 # %% [markdown]
-# The same, but for rounding. So `Network.step` *is* Algorithm 1, line for line, with
-# one remark. Line 15 is the *local* form of decorrelation. The paper derives another,
-# the *matrix* form above its Eq. 4, and takes the two to be equal; notebook 02 showed
-# that they are not. The library has both, and its default is the matrix form, since the
-# theorems hold for it. From here on we take the default.
+# The two agree up to rounding. So `Network.step` *is* Algorithm 1, with one remark.
+# Line 15 is the *local* form of decorrelation. The paper also derives the *matrix*
+# form, above Eq. 4, and treats the two as equal; notebook 02 showed that they are not.
+# The library has both. Its default is the matrix form, since the theorems hold for it.
+# From here on we use the default.
 #
-# Now a whole epoch, on digits, with a fresh network: 10 batches of 50, in `float64`.
+# Now try a whole epoch on digits, with a new network: 10 batches of 50, in `float64`.
 
 # %%
 data = load_dataset("mnist-5k")
@@ -289,12 +299,13 @@ assert difference(W, R, net) < 1e-12
 # %% [markdown]
 # ## 6. Break it: one loop instead of two
 #
-# Lines 10-12 and 13-16 both go from the top layer to the bottom. It is tempting to make
-# one loop of the two: update a layer, send the signal on, go to the next. It would save
-# the list of signals.
+# Lines 10-12 and 13-16 both go from the top layer to the bottom. It is tempting to
+# merge them into one loop: update a layer, pass the signal down, go to the next layer.
+# Then we would not need the list of signals.
 #
 # **Question.** (a) Line 13 runs from $L$ to $1$. What would change if it ran from $1$
-# to $L$? (b) What does the single loop below change? Try to spot it before you read on.
+# to $L$? (b) What does the single loop below change? Try to spot the mistake before you
+# read on.
 
 
 # %%
@@ -310,8 +321,8 @@ def one_loop(W, R, x, a, delta, eta):
 # %% [markdown]
 # **Answer.** (a) Nothing. Every update uses its own layer's $x_l$, $a_l$ and
 # $\delta_l$, and all of these were computed before any weight moved. (b) The signal
-# passes through weights that have already learned from it. It is no longer the
-# gradient. How much it is off depends on the step size:
+# passes through weights that have already learned from it. So it is no longer the
+# gradient. How far it is off depends on the step size:
 
 # %%
 x, a, y = forward(W, R, digits[:50])
@@ -326,11 +337,11 @@ for eta in (0.001, 0.01, 0.1):
 assert np.isclose(errors[1] / errors[0], 10, rtol=0.1)
 
 # %% [markdown]
-# An error in proportion to $\eta$: ten times the step, ten times the error.
+# The error is proportional to $\eta$: ten times the step, ten times the error.
 #
-# **Question.** Would you notice it in the accuracy? We train a network (784-100-100-10)
-# both ways, after an epoch in which $R$ learned alone, with error signals multiplied by
-# $s = 100$ and by $s = 500$. The next section says why one would multiply them.
+# **Question.** Would you notice it in the accuracy? We train a 784-100-100-10 network
+# both ways, after an epoch in which only $R$ learned, with error signals multiplied by
+# $s = 100$ and by $s = 500$. The next section explains why you would multiply them.
 
 # %%
 EPOCHS_BY_HAND = 2  # fast: 1
@@ -375,32 +386,32 @@ for s in (100, 500):
     assert abs(right - wrong) < 0.02 if s == 100 else wrong < 0.2
 
 # %% [markdown]
-# **Answer.** With $s = 100$ you would not: the two differ by a digit or so of the
-# thousand. With $s = 500$ the correct algorithm learns, and the wrong one blows up.
-# You would lower a step size and never know why. **Accuracy does not tell whether an
-# algorithm is right.** What tells is a comparison, to twelve digits, with something
-# known to be right; so the steps of these notebooks end in an `assert`. In exercise
-# 04.2 you repair the single loop.
+# **Answer.** With $s = 100$ you would not: the two differ by about one test digit in a
+# thousand. With $s = 500$ the correct algorithm learns, and the wrong one blows up. You
+# would lower the step size and never know what was wrong. **Accuracy does not tell you
+# whether an algorithm is right.** A comparison to twelve digits with something known to
+# be right does. That is why the steps in these notebooks end with an `assert`. In
+# Exercise 04.2 you fix the single loop.
 #
 # ## 7. Training
 #
-# Now the library, and all of mnist-5k: 4,000 digits to learn from, 1,000 to test on,
-# 200 units in each hidden layer. Three choices make the schedule.
+# Now we use the library, and all of mnist-5k: 4,000 digits to train on, 1,000 to test
+# on, and 200 units in each hidden layer. The schedule takes three choices.
 #
-# - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what is
-#   lost when they differ.
+# - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what you
+#   lose if they differ.
 # - **`delta_scale`** multiplies all error signals. The COPI update is
-#   $\Delta W = s\,G + W\,\mathrm{off}(C)$ ([Theorem
-#   1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$ is
-#   `delta_scale`, $G = \langle\delta x^\top\rangle$ is the gradient's part, and
+#   $\Delta W = s\,G + W\,\mathrm{off}(C)$
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$
+#   is `delta_scale`, $G = \langle\delta x^\top\rangle$ is the negative gradient, and
 #   $\mathrm{off}(C)$ holds the covariances of the inputs. So $s$ sets how fast a layer
-#   learns *from errors*, and leaves the balance between $W$ and $R$ alone. We take
+#   learns *from errors*, without changing the balance between $W$ and $R$. We use
 #   $\eta = 0.001$ and $s = 500$, as the published journal version of the paper does (a
 #   factor of 1000 there, on signals without the factor 2 of line 9).
-# - **A first epoch in which $R$ learns alone**, `first_eta_W=0`.
+# - **A first epoch in which only $R$ learns**, `first_eta_W=0`.
 #
-# **Question.** Why should $R$ learn alone at first? What do you expect of a network
-# that learns everything at once, with the same numbers?
+# **Question.** Why should only $R$ learn at first? What do you expect if everything
+# learns at once, with the same step sizes?
 
 # %%
 EPOCHS = 6  # fast: 3
@@ -430,12 +441,12 @@ for epoch in history:
 assert history[0].test_accuracy < 0.2 < 0.88 < history[-1].test_accuracy
 
 # %% [markdown]
-# **Answer.** At once, the network is gone within the first dozen batches. With $R$
-# first, an epoch at chance and one of learning bring it to about 90 % of digits that it
-# has not seen.
+# **Answer.** If everything learns at once, the network diverges within the first dozen
+# batches. With $R$ first, it spends one epoch at chance, and after one epoch of
+# learning it classifies about 90 % of unseen digits correctly.
 #
-# Is it that the COPI rule takes decorrelated inputs for granted? Ask SGD, which does
-# not. And look at what an epoch of $R$ alone changes:
+# Does it diverge because the COPI rule assumes decorrelated inputs? Try SGD, which does
+# not. And look at what changes in an epoch in which only $R$ learns:
 
 # %%
 from copi_np.whitening import decorrelation_loss, off_diagonal, second_moment
@@ -456,11 +467,12 @@ for name, network in (("new", new), ("after R alone", alone)):
     assert largest[0] > 30 if network is new else largest[0] < 10
 
 # %% [markdown]
-# SGD is gone as fast. So it is a matter of the step size: $W$ moves by $s\,\eta\,G$,
-# with $s\,\eta = 0.5$, and along an eigenvector of $C$ with eigenvalue $\lambda$ this
-# changes the layer's response in proportion to $s\,\eta\,\lambda$. Raw digits have one
-# very large eigenvalue, 38. Decorrelation takes it to about 5, and those of the layers
-# above to about a quarter. With smaller error signals one can do without:
+# SGD diverges just as fast. So the step size is the problem: $W$ changes by
+# $s\,\eta\,G$, with $s\,\eta = 0.5$, and along an eigenvector of $C$ with eigenvalue
+# $\lambda$ this changes the layer's response in proportion to $s\,\eta\,\lambda$. Raw
+# digits have one very large eigenvalue, 38. Decorrelation reduces it to about 5, and
+# those of the layers above to about a quarter. With smaller error signals you do not
+# need this first epoch:
 
 # %%
 GENTLE = {**RATES, "delta_scale": 100}
@@ -480,11 +492,12 @@ _ = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9
 assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 
 # %% [markdown]
-# (The first epoch of the networks in which $R$ goes first, at chance, is below the
-# panel.) With $s = 100$ one can do without: the network that learns all at once is even
-# ahead, by the epoch that the other spent on $R$. What this epoch buys is the larger
-# signal, which comes further in the same time. Train and test part soon in all three:
-# 4,000 digits are few for a network with 200,000 forward weights.
+# (For the networks in which $R$ goes first, the first epoch, at chance, is off the
+# bottom of the plot.) With $s = 100$ you can leave out this epoch: the network in which
+# everything learns at once is even ahead, by the epoch that the other one spent on $R$.
+# What this epoch makes possible is the larger signal, which gets further in the same
+# time. Training and test accuracy soon separate in all three: 4,000 digits are few for
+# a network with 200,000 forward weights.
 #
 # ## 8. What the layers see
 #
@@ -492,8 +505,8 @@ assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 # measures of notebook 02: the mean absolute correlation between two units, and the
 # decorrelation loss, the mean square of the covariances.
 #
-# **Question.** In which layer will $R$ have achieved most? Think of what keeps changing
-# below a layer.
+# **Question.** In which layer will $R$ have achieved the most? Think of what keeps
+# changing below a layer.
 
 # %%
 from copi_np.training import to_device
@@ -528,21 +541,21 @@ for k in range(3):
 
 # %% [markdown]
 # **Answer.** In the first: its decorrelation loss falls by a factor of more than a
-# hundred, that of the two others by two to four. Their inputs keep changing while the
-# layers below learn, and $R$ has to follow. Correlations fall by less than covariances,
-# since decorrelation shrinks the variances as well, and a correlation is a covariance
-# divided by them.
+# hundred, those of the other two by a factor of two to four. Their inputs keep changing
+# while the layers below learn, and $R$ has to keep up. Correlations fall less than
+# covariances, since decorrelation also shrinks the variances, and a correlation is a
+# covariance relative to the variances.
 #
 # ## 9. Break it: R frozen
 #
-# What if we keep the COPI rule and leave the lateral weights out, $x_l = y_{l-1}$?
-# Gradient descent does without decorrelated inputs; most networks are trained that way.
-# We take a smaller step and $s = 100$, so that nothing explodes at once, and three
-# networks: COPI and SGD without lateral weights, and COPI with them.
+# What if we keep the COPI rule but drop the lateral weights, so that $x_l = y_{l-1}$?
+# Gradient descent does not need decorrelated inputs; most networks are trained without
+# them. We use a smaller step and $s = 100$, so that nothing explodes right away, and
+# train three networks: COPI and SGD without lateral weights, and COPI with them.
 #
 # **Question.** The COPI rule decays each weight by $\langle x_j^2\rangle$ alone, as if
-# the other inputs had nothing to do with input $j$. If they do, will the network learn
-# more slowly, learn nothing, or something else?
+# the other inputs had nothing to do with input $j$. If they are correlated with it,
+# will the network learn more slowly, learn nothing, or do something else?
 
 # %%
 from copi_np import Callback
@@ -587,11 +600,11 @@ assert min(sgd.accuracy[-1], learning.accuracy[-1]) > 85
 assert len(frozen.accuracy) < 5 or frozen.accuracy[-1] < 60
 
 # %% [markdown]
-# **Answer.** Something else. The network begins to learn, and then forgets all of it.
+# **Answer.** Something else. The network starts to learn, and then forgets everything.
 # The two others learn.
 #
 # **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. Only the
-# first term is the gradient's. How large is the other, before learning?
+# first term comes from the gradient. How large is the other one before learning?
 
 # %%
 fresh = Network(SIZES, rng=np.random.default_rng(0), decorrelation=None, backend=BACKEND)
@@ -604,14 +617,15 @@ print(f"W off(C) of the first layer has {share:.0%} of the size of s G")
 assert share < 0.5
 
 # %% [markdown]
-# Small. But the gradient falls as the errors do, and turns with them; the other term
-# pushes the same way in every step. Without any error, $s = 0$, it alone is left, and
-# each step multiplies $W$ by $I + \eta\,\mathrm{off}(C)$. Now $\mathrm{off}(C)$ is
-# symmetric and its trace is 0. So its largest eigenvalue $\lambda$ is positive, unless
-# it is zero altogether. Along that eigenvector $v$, the direction in which all pixels are
-# bright together, $W$ grows by $1 + \eta\lambda$ in each step: by
-# $e^{80\,\eta\lambda}$ in an epoch of 80 batches. That is a prediction. We switch the
-# error signal off and measure.
+# It is small. But the gradient shrinks as the errors do, and its direction changes with
+# them, while the other term pushes in the same direction at every step. With no error
+# at all, $s = 0$, only this term is left, and each step multiplies $W$ by
+# $I + \eta\,\mathrm{off}(C)$. Now $\mathrm{off}(C)$ is symmetric and its trace is 0. So
+# its largest eigenvalue $\lambda$ is positive, unless the whole matrix is zero. Along
+# the corresponding eigenvector $v$, the direction in which all pixels are bright
+# together, $W$ grows by a factor of $1 + \eta\lambda$ at each step: by
+# $e^{80\,\eta\lambda}$ in an epoch of 80 batches. This is a prediction. To test it, we
+# switch the error signal off and measure.
 
 # %%
 eigenvalues, eigenvectors = np.linalg.eigh(off_C)
@@ -652,22 +666,22 @@ panels[1].set(xlabel="epoch", ylabel=r"$\|W R v\|$ of layer 1, from 1", xticks=r
 _ = [axes.legend(frameon=False) for axes in panels]
 
 # %% [markdown]
-# The prediction fits: with $R$ frozen and no errors, $W$ grows along $v$ by about 2.5
-# in an epoch. With error signals (right, COPI with $R$ frozen) it is not much slower,
-# epoch after epoch, until the network is ruined: the gradient cannot hold against it.
-# With $R$ at work the layer's response to $v$ stays near where it was. SGD, which has
-# no such term, is safe.
+# The prediction is right: with $R$ frozen and no errors, $W$ grows along $v$ by a
+# factor of about 2.5 in an epoch. With error signals (right, COPI with $R$ frozen) the
+# growth is not much slower, epoch after epoch, until the network is ruined: the
+# gradient cannot stop it. If $R$ learns, the layer's response to $v$ stays close to
+# where it was. SGD, which has no such term, is safe.
 #
-# So smaller steps would not repair this: they slow the growth and the learning down
-# together. The assumption is what fails. A weight is told to infer what its *own* input
-# contributes, as if the others were unrelated to it. Where they are related, each of
-# them claims what they explain together, and the layer counts it many times over. The
-# repair is the other half of COPI: let $R$ learn, as fast as $W$.
+# So smaller steps would not fix this: they slow down both growth and learning. What
+# fails is the assumption. Each weight infers what its *own* input contributes, as if
+# the others were unrelated to it. If they are related, each of them claims what they
+# explain together, and the layer counts it many times over. The fix is the other half
+# of COPI: let $R$ learn, as fast as $W$.
 #
 # ## 10. Break it: a step too large
 #
-# The paper trains MNIST with steps of 0.01 in the first epoch and 0.1 later. What if we
-# are impatient?
+# The paper trains on MNIST with steps of 0.01 in the first epoch and 0.1 afterwards.
+# What if we are impatient?
 
 # %%
 try:
@@ -677,10 +691,10 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# The library stops as soon as the loss is a million times that of a silent network. The
-# message says *when* (epoch and batch), *where* (layer 0 is the first one: the library
-# counts from 0) and *what to lower*. It names the weights behind which activity grows
-# the most.
+# The library stops as soon as the loss is a million times that of a network whose
+# outputs are all zero. The message says *when* (epoch and batch), *where* (layer 0 is
+# the first one: the library counts from 0) and *what to lower*. It names the weights
+# after which activity grows the most.
 #
 # **Question.** It blames $W$ of the first layer. Would it help to set $\eta_W = 0$?
 
@@ -692,16 +706,17 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# **Answer.** No: then it is $R$ of the same layer. The message is a lead, not a
-# verdict; change one thing at a time.
+# **Answer.** No: then it blames $R$ of the same layer. The message is a clue, not a
+# verdict. Change one thing at a time.
 #
 # **Diagnosis.** You measured it in notebook 02, section 5. Raw digits have a direction
-# with $\lambda = 38$, in which a step of $R$ multiplies $x$ by about $1 - \eta\lambda$.
-# With $\eta = 0.1$ that is $-2.8$: the step overshoots, $\lambda$ becomes eight times
-# larger, and the next step overshoots by more. It takes $\eta < 2 / \lambda = 0.05$
+# with $\lambda = 38$, along which a step of $R$ multiplies $x$ by about
+# $1 - \eta\lambda$. With $\eta = 0.1$ that is $-2.8$: the step overshoots, $\lambda$
+# becomes eight times larger, and the next step overshoots by even more. To be stable,
+# $R$ needs $\eta < 2 / \lambda = 0.05$
 # ([Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation)).
 #
-# **Repair.** Small steps first, large ones later, as the paper does it:
+# **Fix.** Small steps first, larger ones later, as in the paper:
 
 # %%
 small_first = {"first_epochs": 1, "first_eta_W": 0.01, "first_eta_R": 0.01}
@@ -715,10 +730,10 @@ assert records[-1].test_accuracy > 0.8
 #
 # ### Exercise 04.1 · The whole network
 #
-# Without looking at section 2: write the forward pass of a network of any depth, lines
-# 4 to 8 in a loop. `W` and `R` are lists of matrices, the first layer first; `y0` holds
-# one sample a row. Return the output $y_L$ alone. Leaky rectifiers of slope 0.1 in
-# every layer.
+# Without looking at section 2, write the forward pass of a network of any depth: a loop
+# over lines 4 to 8. `W` and `R` are lists of matrices, the first layer first; each row
+# of `y0` is a sample. Return only the output $y_L$. All units are leaky ReLUs with
+# slope 0.1.
 
 
 # %%
@@ -728,11 +743,11 @@ def my_output(W, R, y0): ...  # your code
 check("04.1", my_output)
 
 # %% [markdown]
-# ### Exercise 04.2 · Repair the single loop
+# ### Exercise 04.2 · Fix the single loop
 #
-# Section 6 showed a loop that updates and sends the signal down in one go, and gets it
-# wrong. Write it so that it is exact, and still holds one error signal at a time, not a
-# list of them. `W`, `R`, `x` and `a` are lists, the first layer first; `delta` is the
+# The loop in section 6 updates the weights and sends the signal down in one pass, and
+# gets it wrong. Make it exact, while still keeping only one error signal at a time, not
+# a list of them. `W`, `R`, `x` and `a` are lists, the first layer first; `delta` is the
 # signal of the output layer. Use `copi_update`, `decorrelation_update` and `df`, and
 # return both lists of new weights.
 
@@ -748,13 +763,13 @@ check("04.2", my_one_loop)
 # %% [markdown]
 # ### Exercise 04.3 · How large a step?
 #
-# `survives(0.01)` tells whether $R$ can learn alone for an epoch with that step, in a
-# fresh network; `survives(0.01, 0.1)` whether it can for one epoch with the first step,
-# and another with the second. First predict, then measure:
+# `survives(0.01)` tells you whether $R$ of a new network can learn alone for one epoch
+# with this step. `survives(0.01, 0.1)` tells you whether it can learn for one epoch
+# with the first step and then for another with the second. First predict, then measure:
 #
-# - which is the largest *first* step of 0.01, 0.03, 0.1 and 0.3 that survives?
-# - after an epoch with that one, which is the largest *second* step of 0.1, 0.3, 1 and
-#   3?
+# - Which of 0.01, 0.03, 0.1 and 0.3 is the largest *first* step that survives?
+# - After an epoch with that one, which of 0.1, 0.3, 1 and 3 is the largest *second*
+#   step that survives?
 
 
 # %%
@@ -776,17 +791,16 @@ check("04.3", answer)
 # ## What you have seen
 #
 # - `Network.step` is Algorithm 1: forward, error signals, then all updates from the
-#   same trace. Written by hand it gives the same weights, to twelve digits.
-# - Signals that pass through weights already updated are no longer the gradient. An
-#   accuracy may not show it.
+#   same trace. It gives the same weights as `copi_np.algorithm`, to twelve digits.
+# - If signals pass through weights that have already been updated, they are no longer
+#   the gradient. The accuracy may not show it.
 # - COPI without decorrelation is unstable: $W\,\mathrm{off}(C)$ makes $W$ grow
-#   exponentially, at a rate that one can predict. With $R$ at work it does not.
-# - The first steps are limited by the largest eigenvalue of the raw inputs. Once these
-#   are decorrelated, steps can be larger.
+#   exponentially, at a rate that you can predict. If $R$ learns, it does not.
+# - The largest eigenvalue of the raw inputs limits the first steps. Once the inputs are
+#   decorrelated, steps can be larger.
 #
-# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is the term good for? That
-# is notebook 05. The paper's need for a small first step is claim C28 of
-# [claims.md](../docs/claims.md); `test_a_large_step_from_the_start_blows_up` and
-# `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in `tests/mathematics/test_claims.py`
-# hold it, and `tests/mathematics/test_network.py` compares `Network.step` with the algorithm
-# written out.
+# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is this term good for? See
+# notebook 05. That the paper needs a small first step is claim C28 in
+# [claims.md](../docs/claims.md), tested by `test_a_large_step_from_the_start_blows_up`
+# and `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in
+# `tests/mathematics/test_claims.py`. TESTS compares `Network.step` with Algorithm 1.
