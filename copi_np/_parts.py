@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
 
-from copi_np.errors import DataError, InputError, brief, list_names, one_line, shown
+from copi_np.errors import DataError, InputError, OtherPartsError, brief, list_names, one_line, shown
 
 FOUND_BY_THEMSELVES: Final = ("copi_np.rules",)
 """Modules whose public functions are found again without being given: a file can name nothing else to be imported."""
@@ -132,19 +132,22 @@ class Given:
     """
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
-        self._candidates = {kind: _candidates(part) for kind, part in parts.items()}
-        self._used: set[int] = set()
+        self._candidates: dict[str, list[Any]] = {}
+        for kind, part in parts.items():
+            self._candidates.setdefault(_kind(kind), []).extend(_candidates(part))
+        self._used: set[str] = set()
         self._missing: dict[str, str] = {}
 
     def find(self, kind: str, recorded: Any) -> Any:
         """Return the part for what is recorded, itself where it is built in, or a list of parts for a list."""
+        kind = _kind(kind)
         if isinstance(recorded, list):
             return [self.find(kind, each) for each in recorded]
         if not is_own(recorded):
             return recorded
         for part in self._candidates.get(kind, []):
             if name_of(describe(part)) == name_of(recorded):
-                self._used.add(id(part))
+                self._used.add(name_of(recorded))
                 return part
         module, _, name = recorded.partition(":")
         if module in FOUND_BY_THEMSELVES and name.isidentifier() and not name.startswith("_"):
@@ -157,21 +160,25 @@ class Given:
     def check_complete(self) -> None:
         """Raise an InputError if a part is missing, or one was given that the file does not name."""
         if self._missing:
-            were = list_names(
-                f"{kind} {name_of(each)} (of {each.partition(':')[0]})" for kind, each in self._missing.items()
-            )
-            give = list_names(f"{kind}={name_of(each)}" for kind, each in self._missing.items())
-            raise InputError(f"saved with parts of your own, {were}: give them again, load_network(path, {give})")
+            missing = [(kind, *each.split(":", 1)) for kind, each in self._missing.items()]
+            were = list_names(f"{kind} {name} (from {module})" for kind, module, name in missing)
+            give = list_names(f"{kind}={name}" for kind, _, name in missing)
+            raise OtherPartsError(f"saved with parts of your own, {were}: give them again, load_network(path, {give})")
         for kind, parts in self._candidates.items():
             for part in parts:
-                if id(part) not in self._used:
-                    raise InputError(f"the file was not saved with {kind} {label(part)}: leave out {kind}=")
+                if name_of(describe(part)) not in self._used:
+                    raise OtherPartsError(f"the file was not saved with {kind} {label(part)}: leave out {kind}=")
+
+
+def _kind(name: str) -> str:
+    """Return the kind of a part by the name of its argument: the output layer has an activation like others."""
+    return name.removeprefix("output_")
 
 
 def _candidates(part: Any) -> list[Any]:
     """Return one part, or several, as a list; built-in names need not be given."""
-    parts = [] if part is None else part if isinstance(part, list) else [part]
-    return [each for each in parts if each is not None and not isinstance(each, str)]
+    parts = part if isinstance(part, list) else [part]
+    return [each for each in parts if callable(each) or isinstance(each, tuple) or hasattr(each, "restore")]
 
 
 def load_part(text: str, folder: str | Path = ".") -> Any:

@@ -24,6 +24,7 @@ from copi_np.errors import (
     DataError,
     InputError,
     NewerVersionError,
+    OtherPartsError,
     shown,
 )
 from copi_np.network import Network
@@ -155,6 +156,11 @@ def load_network(
     return _load(path, backend, own | {"loss": loss, "error_signal": error_signal})
 
 
+def load_like(path: str | os.PathLike[str], network: Network) -> tuple[Network, dict[str, Any]]:
+    """Read a network as `load_network` does, with the own parts of another one, on its backend."""
+    return _load(path, network.backend, network.parts)
+
+
 def _load(
     path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
 ) -> tuple[Network, dict[str, Any]]:
@@ -200,9 +206,8 @@ def network_of(
     InputError          if a part of your own is missing or another one, if the arrays do not fit in another way, or are
                         not finite
     """
-    own = {name: part for name, part in (own or {}).items() if name != "output_activation"}
-    given = Given(own)
-    parts = {name: given.find(name.removeprefix("output_"), value) for name, value in config.items()}
+    given = Given(own or {})
+    parts = {name: given.find(name, value) for name, value in config.items()}
     given.check_complete()
     _check_shapes(parts, arrays)
     network = Network(**parts, rng=np.random.default_rng(0), backend=backend)
@@ -362,7 +367,7 @@ def load_progress(
     for candidate in candidates:
         try:
             progress = _progress(candidate, backend, own or {})
-        except NewerVersionError:
+        except (NewerVersionError, OtherPartsError):
             raise
         except (DataError, InputError) as error:
             if isinstance(error.__cause__, (PermissionError, MemoryError)):

@@ -23,6 +23,10 @@ class InputError(CopiError, ValueError):
     """An argument that cannot be used: a wrong name, shape, type, range or path."""
 
 
+class OtherPartsError(InputError):
+    """A network was saved with other parts of the user's own than were given to load it."""
+
+
 class InUseError(InputError):
     """A folder that another process is writing to right now."""
 

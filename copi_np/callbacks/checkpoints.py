@@ -12,7 +12,7 @@ import numpy as np
 
 from copi_np.callbacks.base import Callback
 from copi_np.checkpoint import Progress, load_progress, previous_path, save_progress
-from copi_np.errors import DataError, InputError
+from copi_np.errors import DataError, InputError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
 from copi_np.storage.atomic import remove_leftovers
@@ -60,7 +60,10 @@ class CheckpointWriter(Callback):
         remove_leftovers(self.path.parent, [path.name for path in kept])
         if not resume:
             return list(self.history)
-        progress = load_progress(self.path, network.backend)
+        try:
+            progress = load_progress(self.path, network.backend, network.parts)
+        except OtherPartsError as error:
+            raise InputError(f"{self.path} is of another training: {error}") from error
         if progress is not None:
             self._check_same(network, progress)
             try:
@@ -70,6 +73,7 @@ class CheckpointWriter(Callback):
             except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 raise DataError(f"{self.path} is not of a training that can go on: move it away") from error
             network.layers, network.feedback = progress.network.layers, progress.network.feedback
+            network.noise_rng = progress.network.noise_rng
         return list(self.history)
 
     def _check_same(self, network: Network, progress: Progress) -> None:
