@@ -19,13 +19,18 @@
 # 2A.
 
 # %%
+import inspect
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 
-from copi_np import DivergenceError, Network, Schedule, fit, get_backend, load_dataset
+from copi_np import DivergenceError, Network, Schedule, algorithm, fit, get_backend
 from copi_np.course import check
-from copi_np.datasets import as_float, one_hot
+from copi_np.datasets import as_float, load_dataset, one_hot
+from copi_np.error_signals import backpropagation
 from copi_np.plotting import COLOURS, STYLE
+from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
 
 BACKEND = "numpy"  # or "cupy" on a machine with a GPU
 backend = get_backend(BACKEND)
@@ -81,12 +86,18 @@ net = Network([6, 5, 4, 3], rng=rng, **settings)
 for _ in range(20):
     net.step(*batch, eta_W=0.0, eta_R=0.05)
 
+
 # %%
-W = [backend.to_host(layer.W) for layer in net.layers]
-R = [backend.to_host(layer.R) for layer in net.layers]
-for k in range(3):
-    row = R[k][0].round(2)
-    print(f"layer {k + 1}: R {R[k].shape}, W {W[k].shape}; first row of R: {row}")
+def weights_of(net):
+    """Return copies of W and R of every layer, as NumPy arrays."""
+    copies = [(layer.W, layer.R) for layer in net.layers]
+    return [algorithm.LayerWeights(*map(backend.to_host, pair)) for pair in copies]
+
+
+layers = weights_of(net)
+for k, layer in enumerate(layers):
+    row = layer.R[0].round(2)
+    print(f"layer {k + 1}: R {layer.R.shape}, W {layer.W.shape}; first row of R: {row}")
 
 # %% [markdown]
 # ## 2. Lines 4 to 8: forward
@@ -100,12 +111,12 @@ def f(a):
     return np.where(a > 0, a, 0.1 * a)
 
 
-def forward_one_sample(W, R, y):
+def forward_one_sample(layers, y):
     x, a = [], []
-    for k in range(len(W)):  # line 4
-        x.append(R[k] @ y)  # line 5
-        a.append(W[k] @ x[k])  # line 6
-        y = f(a[k])  # line 7
+    for layer in layers:  # line 4
+        x.append(layer.R @ y)  # line 5
+        a.append(layer.W @ x[-1])  # line 6
+        y = f(a[-1])  # line 7
     return x, a, y
 
 
@@ -121,27 +132,29 @@ def forward_one_sample(W, R, y):
 
 
 # %%
-def forward(W, R, y):
-    x, a = [], []
-    for k in range(len(W)):  # line 4
-        x.append(y @ R[k].T)  # line 5
-        a.append(x[k] @ W[k].T)  # line 6
-        y = f(a[k])  # line 7
-    return x, a, y
+def show(function):
+    """Print the code of a function without its docstring."""
+    source = inspect.getsource(function)
+    print(re.sub(r' *""".*?"""\n', "", source, count=1, flags=re.DOTALL))
 
 
-x, a, y = forward(W, R, y0)
-assert np.allclose(y, [forward_one_sample(W, R, sample)[2] for sample in y0])
+show(algorithm.forward)
+
+# %%
+trace = algorithm.forward(layers, y0)
+for sample in range(8):
+    x, a, y = forward_one_sample(layers, y0[sample])
+    assert np.allclose(y, trace.y[-1][sample])
 
 # %% [markdown]
 # It agrees with the naive version. `Network.forward` returns the same trace:
 
 # %%
-trace = net.forward(batch[0])
+library = net.forward(batch[0])
 for k in range(3):
-    assert np.allclose(backend.to_host(trace.x[k]), x[k])
-    assert np.allclose(backend.to_host(trace.a[k]), a[k])
-print("outputs of the first sample:", y[0].round(3))
+    assert np.allclose(backend.to_host(library.x[k]), trace.x[k])
+    assert np.allclose(backend.to_host(library.a[k]), trace.a[k])
+print("outputs of the first sample:", trace.y[-1][0].round(3))
 
 # %% [markdown]
 # ## 3. Lines 9 to 12: loss and error signals
@@ -168,27 +181,34 @@ print("outputs of the first sample:", y[0].round(3))
 #
 # </details>
 
+
 # %%
-loss = np.mean(np.sum((y - targets) ** 2, axis=1))  # line 9
-print(f"loss: {loss:.4f}")
-
-
 def df(a):
     return np.where(a > 0, 1.0, 0.1).astype(a.dtype)  # float32 stays float32
 
 
-def error_signals(W, R, a, y, targets):
-    delta = [-df(a[-1]) * 2 * (y - targets)]  # line 11, l = L
-    for k in reversed(range(len(W) - 1)):  # line 10
-        carried = delta[0] @ W[k + 1] @ R[k + 1]
-        delta.insert(0, df(a[k]) * carried)  # line 11, l < L
-    return delta
+a, y = trace.a, trace.y
+loss = np.mean(np.sum((y[2] - targets) ** 2, axis=1))  # line 9
+print(f"loss: {loss:.4f}")
 
+delta_3 = -df(a[2]) * 2 * (y[2] - targets)  # line 11, l = L
+delta_2 = df(a[1]) * (delta_3 @ layers[2].W @ layers[2].R)  # line 11, l < L
+delta_1 = df(a[0]) * (delta_2 @ layers[1].W @ layers[1].R)
+
+# %% [markdown]
+# For any number of layers, this is a loop. `algorithm.error_signals` computes
+# `delta_L`, the signal of the output layer, and then calls:
 
 # %%
-delta = error_signals(W, R, a, y, targets)
-for mine, theirs in zip(delta, net.error_signals(trace, batch[1]), strict=True):
-    assert np.allclose(mine, backend.to_host(theirs))
+show(backpropagation)
+
+# %%
+delta = algorithm.error_signals(layers, trace, targets)
+of_network = net.error_signals(library, batch[1])
+by_hand = [delta_1, delta_2, delta_3]
+for one, other, mine in zip(delta, of_network, by_hand, strict=True):
+    assert np.allclose(one, mine)
+    assert np.allclose(one, backend.to_host(other))
 print("shapes, first layer first:", [signal.shape for signal in delta])
 
 # %% [markdown]
@@ -202,7 +222,7 @@ print("shapes, first layer first:", [signal.shape for signal in delta])
 
 # %%
 def averaged_updates(W, R, x, z):
-    """dW and dR of one layer; x and z hold one sample a row."""
+    """Return dW and dR of one layer; samples are the rows of x and z."""
     dW, dR = np.zeros_like(W), np.zeros_like(R)
     for x_n, z_n in zip(x, z, strict=True):
         dW += np.outer(z_n, x_n) - W @ np.diag(x_n**2)  # line 14
@@ -230,12 +250,10 @@ def updates(W, R, x, z):
 
 
 # %%
-from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
-
-for k in range(3):
-    z = a[k] + delta[k]
-    library = copi_update(W[k], x[k], z), local_decorrelation_update(R[k], x[k])
-    for mine in (averaged_updates(W[k], R[k], x[k], z), updates(W[k], R[k], x[k], z)):
+for k, (W, R, _) in enumerate(layers):
+    x, z = trace.x[k], a[k] + delta[k]
+    library = copi_update(W, x, z), local_decorrelation_update(R, x)
+    for mine in (averaged_updates(W, R, x, z), updates(W, R, x, z)):
         assert np.allclose(mine[0], library[0])
         assert np.allclose(mine[1], library[1])
 
@@ -247,30 +265,27 @@ for k in range(3):
 # `call_by_name` calls each one with the states that its parameters name, such as `W`,
 # `x` and `z`.
 
-
 # %%
-def step_by_hand(W, R, y0, targets, eta, lateral_update):
-    x, a, y = forward(W, R, y0)  # lines 4 to 8
-    delta = error_signals(W, R, a, y, targets)  # lines 9 to 12
-    for k in reversed(range(len(W))):  # line 13
-        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta[k])  # line 14
-        R[k] = R[k] + eta * lateral_update(R[k], x[k])  # line 15
-
-
-def difference(W, R, net):
-    pairs = [*zip(W, [layer.W for layer in net.layers], strict=True)]
-    pairs += [*zip(R, [layer.R for layer in net.layers], strict=True)]
-    return max(np.max(np.abs(mine - backend.to_host(theirs))) for mine, theirs in pairs)
+show(algorithm.train_batch)
 
 
 # %%
-before = [matrix.copy() for matrix in W]
-step_by_hand(W, R, y0, targets, 0.1, local_decorrelation_update)
+def difference(layers, others):
+    """Return the largest difference between weights of two networks."""
+    pairs = [*zip(layers, others, strict=True)]
+    of_W = max(np.max(np.abs(one.W - other.W)) for one, other in pairs)
+    of_R = max(np.max(np.abs(one.R - other.R)) for one, other in pairs)
+    return max(of_W, of_R)
+
+
+# %%
+local = local_decorrelation_update
+options = {"eta_W": 0.1, "eta_R": 0.1, "decorrelation": local}
+after = algorithm.train_batch(layers, y0, targets, **options)
 net.step(*batch, eta_W=0.1)  # eta_R is the same unless given
-moved = max(np.max(np.abs(new - old)) for new, old in zip(W, before, strict=True))
-print(f"largest change of a weight: {moved:.2f}")
-print(f"largest difference between the two ways: {difference(W, R, net):.0e}")
-assert difference(W, R, net) < 1e-12 < moved
+print(f"largest change of a weight: {difference(after, layers):.2f}")
+print(f"largest difference between the two: {difference(after, weights_of(net)):.0e}")
+assert difference(after, weights_of(net)) < 1e-12 < difference(after, layers)
 
 # %% [markdown]
 # The two agree up to rounding. So `Network.step` *is* Algorithm 1, with one remark.
@@ -285,16 +300,16 @@ assert difference(W, R, net) < 1e-12 < moved
 data = load_dataset("mnist-5k")
 digits = as_float(data.train.inputs[:500], "float64")
 labels = one_hot(data.train.labels[:500], 10, "float64")
+batches = [*zip(np.split(digits, 10), np.split(labels, 10), strict=True)]
 net = Network([784, 30, 20, 10], rng=rng, dtype="float64", backend=BACKEND)
-W = [backend.to_host(layer.W) for layer in net.layers]
-R = [backend.to_host(layer.R) for layer in net.layers]
 
 # %%
-for rows in np.split(np.arange(500), 10):
-    step_by_hand(W, R, digits[rows], labels[rows], 0.01, decorrelation_update)
-    net.step(backend.asarray(digits[rows]), backend.asarray(labels[rows]), eta_W=0.01)
-print(f"after an epoch, the two ways differ by {difference(W, R, net):.0e}")
-assert difference(W, R, net) < 1e-12
+layers = algorithm.train_epoch(weights_of(net), batches, eta_W=0.01, eta_R=0.01)
+for images, answers in batches:
+    net.step(backend.asarray(images), backend.asarray(answers), eta_W=0.01)
+largest = difference(layers, weights_of(net))
+print(f"after an epoch, the two differ by at most {largest:.0e}")
+assert largest < 1e-12
 
 # %% [markdown]
 # ## 6. Break it: one loop instead of two
@@ -310,7 +325,7 @@ assert difference(W, R, net) < 1e-12
 
 # %%
 def one_loop(W, R, x, a, delta, eta):
-    """Update every layer from the signal of the output layer: with a mistake."""
+    """Update all layers from the signal of the output layer (with a mistake)."""
     for k in reversed(range(len(W))):
         W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta)
         R[k] = R[k] + eta * decorrelation_update(R[k], x[k])
@@ -325,13 +340,15 @@ def one_loop(W, R, x, a, delta, eta):
 # gradient. How far it is off depends on the step size:
 
 # %%
-x, a, y = forward(W, R, digits[:50])
-delta = error_signals(W, R, a, y, labels[:50])
+trace = algorithm.forward(layers, digits[:50])
+delta = algorithm.error_signals(layers, trace, labels[:50])
+W, R, _ = layers[2]
+x, z = trace.x[2], trace.a[2] + delta[2]
 errors = []
 for eta in (0.001, 0.01, 0.1):
-    W_new = W[2] + eta * copi_update(W[2], x[2], a[2] + delta[2])
-    R_new = R[2] + eta * decorrelation_update(R[2], x[2])
-    stale = df(a[1]) * (delta[2] @ W_new @ R_new)
+    W_new = W + eta * copi_update(W, x, z)
+    R_new = R + eta * decorrelation_update(R, x)
+    stale = df(trace.a[1]) * (delta[2] @ W_new @ R_new)
     errors.append(np.linalg.norm(stale - delta[1]) / np.linalg.norm(delta[1]))
     print(f"eta = {eta}: the signal of layer 2 is off by {errors[-1]:.2%}")
 assert np.isclose(errors[1] / errors[0], 10, rtol=0.1)
@@ -347,18 +364,15 @@ assert np.isclose(errors[1] / errors[0], 10, rtol=0.1)
 EPOCHS_BY_HAND = 2  # fast: 1
 train_x, test_x = (as_float(part.inputs, "float32") for part in (data.train, data.test))
 train_y = one_hot(data.train.labels, 10, "float32")
+rates = {"eta_W": 1e-3, "eta_R": 1e-3}
 
 
-def epoch_by_hand(W, R, order, s, correct):
-    for rows in np.split(order, 80):
-        x, a, y = forward(W, R, train_x[rows])
-        delta = [s * signal for signal in error_signals(W, R, a, y, train_y[rows])]
-        if not correct:
-            one_loop(W, R, x, a, delta[-1], 1e-3)
-            continue
-        for k in range(3):
-            W[k] = W[k] + 1e-3 * copi_update(W[k], x[k], a[k] + delta[k])
-            R[k] = R[k] + 1e-3 * decorrelation_update(R[k], x[k])
+def train_batch_in_one_loop(layers, y0, targets, s):
+    trace = algorithm.forward(layers, y0)
+    delta = s * algorithm.error_signals(layers, trace, targets)[-1]
+    W, R = [layer.W for layer in layers], [layer.R for layer in layers]
+    one_loop(W, R, trace.x, trace.a, delta, 1e-3)
+    return [algorithm.LayerWeights(*pair) for pair in zip(W, R, strict=True)]
 
 
 # %%
@@ -368,13 +382,16 @@ fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
 
 
 def accuracy_by_hand(s, correct):
-    W = [backend.to_host(layer.W) for layer in start.layers]
-    R = [backend.to_host(layer.R) for layer in start.layers]
-    rng = np.random.default_rng(2)
-    with np.errstate(all="ignore"):  # what overflows shows in the accuracy
+    layers, rng = weights_of(start), np.random.default_rng(2)
+    with np.errstate(all="ignore"):  # an overflow will show in the accuracy
         for _ in range(EPOCHS_BY_HAND):
-            epoch_by_hand(W, R, rng.permutation(4000), s, correct)
-        guesses = forward(W, R, test_x)[2].argmax(axis=1)
+            for rows in np.split(rng.permutation(4000), 80):
+                batch = train_x[rows], train_y[rows]
+                if correct:
+                    layers = algorithm.train_batch(layers, *batch, **rates, delta_scale=s)
+                else:
+                    layers = train_batch_in_one_loop(layers, *batch, s)
+        guesses = algorithm.forward(layers, test_x).y[-1].argmax(axis=1)
     return np.mean(guesses == data.test.labels)
 
 
@@ -521,7 +538,7 @@ covariance = [[decorrelation_loss(C) for C in pair] for pair in moments]
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-names = ["before R, $y_{l-1}$", "behind R, $x_l$"]
+names = ["before R, $y_{l-1}$", "after R, $x_l$"]
 for axes, values in zip(panels, (correlation, covariance), strict=True):
     for i in range(2):
         heights = [pair[i] for pair in values]
@@ -533,11 +550,11 @@ _ = figure.legend(names, loc="outside upper center", ncols=2, frameon=False)
 
 # %%
 for k in range(3):
-    (loss_before, loss_behind), (before, behind) = covariance[k], correlation[k]
-    print(f"layer {k + 1}: correlation {before:.2f} -> {behind:.2f}, ", end="")
-    print(f"decorrelation loss {loss_before:.1e} -> {loss_behind:.1e}")
-    assert behind < before
-    assert loss_behind < loss_before / (50 if k == 0 else 1)
+    (loss_before, loss_after), (before, after) = covariance[k], correlation[k]
+    print(f"layer {k + 1}: correlation {before:.2f} -> {after:.2f}, ", end="")
+    print(f"decorrelation loss {loss_before:.1e} -> {loss_after:.1e}")
+    assert after < before
+    assert loss_after < loss_before / (50 if k == 0 else 1)
 
 # %% [markdown]
 # **Answer.** In the first: its decorrelation loss falls by a factor of more than a
@@ -562,7 +579,7 @@ from copi_np import Callback
 
 
 class Watch(Callback):
-    """The accuracy after every epoch, and what the first layer computes, W R."""
+    """Record the accuracy and the first layer's map W R after every epoch."""
 
     def __init__(self):
         self.accuracy, self.maps = [], []
@@ -613,7 +630,7 @@ signals = fresh.error_signals(fresh.forward(images), answers, delta_scale=100)
 G = backend.to_host(signals[0].T @ images) / 4000
 extra = backend.to_host(fresh.layers[0].W) @ off_C
 share = np.linalg.norm(extra) / np.linalg.norm(G)
-print(f"W off(C) of the first layer has {share:.0%} of the size of s G")
+print(f"in the first layer, W off(C) is {share:.0%} of the size of s G")
 assert share < 0.5
 
 # %% [markdown]
@@ -634,7 +651,7 @@ predicted = np.exp(80 * 3e-4 * growth)
 
 
 def sizes(watched):
-    """||W R v|| at the start and after every epoch, in units of the start."""
+    """Return ||W R v|| at the start and after every epoch, relative to the start."""
     lengths = np.array([np.linalg.norm(M @ v) for M in watched.maps])
     return lengths / lengths[0]
 
@@ -662,7 +679,7 @@ exponent = np.arange(5)
 panels[1].semilogy(predicted**exponent, ":", color="gray", label="predicted, no errors")
 panels[0].set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(0, 100))
 panels[0].set_xticks(range(6))
-panels[1].set(xlabel="epoch", ylabel=r"$\|W R v\|$ of layer 1, from 1", xticks=range(6))
+panels[1].set(xlabel="epoch", ylabel=r"relative $\|W R v\|$ of layer 1", xticks=range(6))
 _ = [axes.legend(frameon=False) for axes in panels]
 
 # %% [markdown]
@@ -784,7 +801,7 @@ def survives(*steps):
     return True
 
 
-answer = ...  # (first, second), such as (0.3, 3)
+answer = ...  # (first, second), for example (0.3, 3)
 check("04.3", answer)
 
 # %% [markdown]
@@ -803,4 +820,5 @@ check("04.3", answer)
 # notebook 05. That the paper needs a small first step is claim C28 in
 # [claims.md](../docs/claims.md), tested by `test_a_large_step_from_the_start_blows_up`
 # and `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in
-# `tests/mathematics/test_claims.py`. TESTS compares `Network.step` with Algorithm 1.
+# `tests/mathematics/test_claims.py`. The tests in `tests/mathematics/test_algorithm.py`
+# compare `Network` with `copi_np.algorithm`.
