@@ -45,7 +45,7 @@ WRONG = [
     ("00.1", [R, W, (300,), (100,)], "two numbers to its shape"),
     ("00.1", [R, W, X], "Expected shape (4, 2)"),
     ("00.1", [("a", "b")] * 4, "Expected an array of shape (4, 2)"),
-    ("00.1", [(None, None)] * 4, "Your answer holds NaN"),
+    ("00.1", [(None, None)] * 4, "Your answer contains NaN"),
     ("00.1", "300 x 300", "Expected an array of shape (4, 2)"),
     ("00.2", lambda sizes: None, "not done yet"),
     ("00.2", lambda sizes: ..., "not done yet"),

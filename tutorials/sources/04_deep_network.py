@@ -231,7 +231,8 @@ def averaged_updates(W, R, x, z):
 
 
 # %% [markdown]
-# Write brackets for the mean over the batch. With $z = a + \delta$, $q = R\,x$:
+# Write brackets for the mean over the batch. With $z = a + \delta$ and $q = R\,x$ this
+# is
 #
 # $$\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle, \qquad
 # \Delta R = -\bigl(\langle q x^\top\rangle -

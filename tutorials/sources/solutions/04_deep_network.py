@@ -69,9 +69,9 @@ check("04.2", my_one_loop)
 
 # %% [markdown]
 # **Why it is right.** $\delta_l$ depends on $W_{l+1}$ and $R_{l+1}$ as they were in the
-# forward pass. If you compute it before they learn, it is the same as in lines 10 to
-# 12. What happens to layer $l + 1$ afterwards does not matter for layer $l$, whose
-# update only uses its own $x_l$, $a_l$ and $\delta_l$.
+# forward pass. If you compute it before they learn, it is the signal of lines 10 to 12.
+# What happens afterwards to layer $l + 1$ does not matter for layer $l$, whose update
+# only uses its own $x_l$, $a_l$ and $\delta_l$.
 #
 # **Common mistakes.** Only swapping the lines: then `delta` is already the signal of
 # the layer below when the update needs the layer's own. Saving `W[k]` but not `R[k]`.
