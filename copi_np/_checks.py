@@ -108,3 +108,10 @@ def check_kind(backend: Backend, dtype: str, what: str, array: Any) -> None:
         )
     if array.dtype != getattr(backend.xp, dtype):
         raise InputError(f"{what} must be {dtype} like the weights, got {array.dtype}: convert them first")
+
+
+def check_list(what: str, values: Any, length: int) -> None:
+    """Raise an InputError unless what a function returned is a list with one item per layer."""
+    if not isinstance(values, (list, tuple)) or len(values) != length:
+        got = len(values) if isinstance(values, (list, tuple)) else shown(values)
+        raise InputError(f"{what} must return a list of {length}, one per layer: got {got}")

@@ -166,12 +166,12 @@ def _load(
     path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
 ) -> tuple[Network, dict[str, Any]]:
     path = Path(path)
-    arrays = read_npz(path, ADVICE)
     try:
-        digest = str(arrays.pop("sha256", None))
-        header = parse_json(str(arrays["header"]))
+        header = parse_json(str(read_npz(path, ADVICE, ["header"])["header"]))
         if header["schema"] > SCHEMA:
             raise NewerVersionError(f"{path} was written by a newer version of copi-np: update this one")
+        arrays = read_npz(path, ADVICE, ["header", "sha256", *header["arrays"]])
+        digest = str(arrays.pop("sha256", None))
         if content_digest(arrays) != digest:
             raise DataError(f"{path} is damaged (its SHA-256 differs): {ADVICE}")
         del arrays["header"]

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from copi_np._assembly import Assembly
-from copi_np._checks import check_batch, check_count, check_rate, check_rng, check_sample_weight, check_sizes
+from copi_np._checks import (
+    check_batch,
+    check_count,
+    check_list,
+    check_rate,
+    check_rng,
+    check_sample_weight,
+    check_sizes,
+)
 from copi_np._divergence import blame_activity, loss_limit
 from copi_np._parts import label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, slices
@@ -20,7 +29,7 @@ from copi_np.error_signals import (
     backpropagation,
     output_signal,
 )
-from copi_np.errors import DivergenceError, InputError, shown, unknown
+from copi_np.errors import DivergenceError, unknown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import States
@@ -167,7 +176,7 @@ class Network(Assembly):
             trace = self._forward(y0)  # lines 4 to 8
             loss = self.loss.mean(trace.y[-1], targets, sample_weight)  # 9
             self._check_loss(loss, trace, targets, rates)
-            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12
+            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12
             self._update_feedback(trace, deltas, targets, sample_weight, rates)
             rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
             for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
@@ -214,13 +223,14 @@ class Network(Assembly):
 
         Returns
         -------
-        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B
+        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B. Noise is what the next step will
+                                    draw: looking changes nothing
         """
         rates = self._checked_rates(1.0, None, delta_scale)
-        return self._error_signals(trace, targets, rates)[0]
+        return self._error_signals(trace, targets, rates, deepcopy(self.noise_rng))[0]
 
     def _error_signals(
-        self, trace: Trace, targets: Array, rates: dict[str, float]
+        self, trace: Trace, targets: Array, rates: dict[str, float], rng: np.random.Generator
     ) -> tuple[list[Any], list[Array | None]]:
         """Return the error signals, and the products x R that came with them; None for all where W rests."""
         nothing: list[Any] = [None] * len(self.layers)
@@ -235,7 +245,7 @@ class Network(Assembly):
         output = self.layers[-1]
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
         known = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "delta_L": delta_L}
-        known |= {"targets": targets, "loss": self.loss, "rng": self.noise_rng}
+        known |= {"targets": targets, "loss": self.loss, "rng": rng}
         asked = {name: known[name] for name in self._signal_arguments}
         if self.error_signal.deltas is backpropagation:
             asked["carry"] = carry
@@ -248,23 +258,17 @@ class Network(Assembly):
         self, trace: Trace, deltas: list[Any], targets: Array, sample_weight: Array | None, rates: dict[str, float]
     ) -> None:
         """Let the feedback matrices learn, where the error signal says how."""
-        updates: Callable[..., list[Any]] | None = self.error_signal.feedback_updates
-        if updates is None:
+        updates, arguments = self.error_signal.feedback_updates, self._feedback_arguments
+        if updates is None or ("deltas" in arguments and rates["eta_W"] == 0):
             return
-        known: dict[str, Any] = {
-            **rates,
-            "layers": self.layers,
-            "trace": trace,
-            "feedback": self.feedback,
-            "deltas": deltas,
-        }
+        known: dict[str, Any] = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
         known |= {"targets": targets, "sample_weight": sample_weight}
-        added = updates(**{name: known[name] for name in self._feedback_arguments})
+        added = updates(**{name: (known | rates)[name] for name in arguments})
+        what = f"feedback_updates of error signal {label(self.error_signal)}"
+        check_list(what, added, len(self.layers))
         for k, dB in enumerate(added):
             if dB is not None:
-                check_like(
-                    f"feedback_updates of {label(self.error_signal)} returned for layer {k}", dB, self.feedback[k]
-                )
+                check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
                 self.feedback[k] = self.feedback[k] + dB
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
@@ -283,11 +287,12 @@ class Network(Assembly):
         check_count("batch_size", batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
-        for rows in slices(int(y0.shape[0]), batch_size):
-            y = y0[rows, :]
-            for layer, M in zip(self.layers, folded, strict=True):
-                y = layer.activation.f(y @ M.T)
-            chunks.append(y)
+        with np.errstate(invalid="ignore"):  # some BLAS set the flag for products of finite numbers
+            for rows in slices(int(y0.shape[0]), batch_size):
+                y = y0[rows, :]
+                for layer, M in zip(self.layers, folded, strict=True):
+                    y = layer.activation.f(y @ M.T)
+                chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
     # ------------------------------------------------------------------------------------------------------ checks
@@ -316,10 +321,6 @@ class Network(Assembly):
     def _check_deltas(self, deltas: Any, trace: Trace) -> None:
         """Raise an InputError unless an error signal returned one array for each layer, like its pre-activation."""
         name = label(self.error_signal)
-        if not isinstance(deltas, (list, tuple)) or len(deltas) != len(self.layers):
-            got = f"{len(deltas)}" if isinstance(deltas, (list, tuple)) else shown(deltas)
-            raise InputError(
-                f"error signal {name} must return a list of {len(self.layers)} arrays, one per layer: got {got}"
-            )
+        check_list(f"error signal {name}", deltas, len(self.layers))
         for k, (delta, a) in enumerate(zip(deltas, trace.a, strict=True)):
             check_like(f"error signal {name} returned for layer {k}", delta, a)

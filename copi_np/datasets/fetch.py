@@ -1,8 +1,8 @@
 """Find the files of a data set on this machine, download the missing ones, and verify them.
 
-This is not done by pooch, which writes all that a server sends, without a limit on size or time, until the disk is full
-or for days, and refuses what a server labels as compressed for the transfer. It has no mirrors either, no lock between
-processes, and leaves the temporary files of killed ones (tests/storage/test_fetch.py has a server for each case).
+Why not pooch: it limits neither the size nor the duration of a download, so that a faulty server fills the disk or
+blocks forever, and it fails if a server labels a .gz file as compressed for transfer. It also has no mirrors, no lock
+between processes, and leaves the temporary files of killed ones; tests/storage/test_fetch.py has a server for each.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
 SLOWEST = 10_000  # bytes per second, on average, below which the next mirror is tried
 CHUNK = 2**16  # bytes per read from the network
-FETCH_AGAIN = "delete it and load the data set again, which downloads it again"
+FETCH_AGAIN = "delete it and load the data set again, to download a new copy"
 
 
 class MirrorError(Exception):

@@ -45,7 +45,7 @@ from copi_np._checks import check_count, check_rate
 from copi_np.callbacks import BestCheckpoint, CSVLog
 from copi_np.cli import main
 from copi_np.datasets import cifar, find_dataset, idx
-from copi_np.errors import LONGEST, shown
+from copi_np.errors import LONGEST, explain_os_errors, shown
 from copi_np.experiments.config import MAX_PRESET, RunConfig, load_preset
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
@@ -304,6 +304,26 @@ def test_messages_show_at_most_one_line_of_a_value():
         check_rate("eta_W", np.float32(np.inf))
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            ("write", "a.b"),
+            OSError(28, "No space"),
+            "cannot write a.b (No space): check the folder, and the space left on it",
+        ),
+        (("read", "a.b"), OSError(13, "Denied"), "cannot read a.b (Denied): check the path and its permissions"),
+        (("write to", "a", "choose another"), TimeoutError(), "cannot write to a (TimeoutError): choose another"),
+    ],
+)
+def test_an_error_of_the_system_becomes_one_line(arguments, error, message):
+    with pytest.raises(DataError) as caught, explain_os_errors(*arguments):
+        raise error
+    assert str(caught.value) == message
+    with pytest.raises(KeyError), explain_os_errors(*arguments):
+        raise KeyError
+
+
 def test_json_is_read_by_the_standard():
     assert parse_json('{"a": [1, 2.5, -1e3, null, true, "\\ud83d\\ude00"]}') == {"a": [1, 2.5, -1e3, None, True, "😀"]}
     for text in ("NaN", "[Infinity]", "1e999", '"\\ud800"', "[" * 100_000):
@@ -345,19 +365,19 @@ def test_values_of_the_wrong_kind_are_refused(name, change):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"epoch": np.array([2, 2])}, "no counts"),
-        ({"epoch": np.array("2")}, "no counts"),
-        ({"epoch": np.array(2.0)}, "no counts"),
-        ({"image_shape": np.array(4)}, "no counts"),
-        ({"image_shape": np.array([2, 3])}, "'raw' is no array of images"),
-        ({"image_shape": np.array([-2, -2])}, "no counts"),
-        ({"image_shape": np.zeros(0, int)}, "'raw' is no array of images"),
-        ({"raw": np.ones((2, 5))}, "'raw' is no array of images"),
-        ({"COPI": np.ones(4)}, "'COPI' is no array of images"),
-        ({"ZCA": np.full((2, 4), "a")}, "'ZCA' is no array of images"),
+        ({"epoch": np.array([2, 2])}, "must be counts"),
+        ({"epoch": np.array("2")}, "must be counts"),
+        ({"epoch": np.array(2.0)}, "must be counts"),
+        ({"image_shape": np.array(4)}, "must be counts"),
+        ({"image_shape": np.array([2, 3])}, "'raw' is not an array of images"),
+        ({"image_shape": np.array([-2, -2])}, "must be counts"),
+        ({"image_shape": np.zeros(0, int)}, "'raw' is not an array of images"),
+        ({"raw": np.ones((2, 5))}, "'raw' is not an array of images"),
+        ({"COPI": np.ones(4)}, "'COPI' is not an array of images"),
+        ({"ZCA": np.full((2, 4), "a")}, "'ZCA' is not an array of images"),
         ({"ZCA": np.ones((3, 4))}, "rows of different lengths"),
-        ({"fields_0": np.full((2, 4), np.nan)}, "'fields_0' is empty, or not finite"),
-        ({"fields_1": np.zeros((0, 4))}, "'fields_1' is empty, or not finite"),
+        ({"fields_0": np.full((2, 4), np.nan)}, "'fields_0' is empty or not finite"),
+        ({"fields_1": np.zeros((0, 4))}, "'fields_1' is empty or not finite"),
     ],
 )
 def test_pictures_are_images_of_one_shape(change, message):
