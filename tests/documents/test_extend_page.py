@@ -50,6 +50,23 @@ def test_weights_count_the_same_in_both_ways(names):
     assert np.linalg.norm(net.layers[0].W - before) != pytest.approx(one, rel=1e-2)
 
 
+@pytest.mark.parametrize("weights", [None, np.arange(1, 51, dtype="float32")])
+def test_a_rule_that_asks_for_weights_gets_plain_rows(names, weights):
+    """As the page promises: it can take a weighted mean of x alone, which rows times a root would not allow."""
+    seen = {}
+
+    def rule(W, x, y_out, sample_weight):
+        seen.update(x=x, y_out=y_out, sample_weight=sample_weight)
+        return np.zeros_like(W)
+
+    net = names["Network"]([784, 10], rng=np.random.default_rng(0), rule=rule)
+    trace = net.forward(names["y0"])
+    net.step(names["y0"], names["targets"], eta_W=0.1, sample_weight=weights)
+    assert seen["sample_weight"] is weights
+    np.testing.assert_array_equal(seen["x"], trace.x[0])
+    np.testing.assert_array_equal(seen["y_out"], trace.y[0])
+
+
 def test_a_loaded_network_names_its_parts(names):
     assert any("Momentum(beta=0.5)" in line and "extend:kappa" in line for line in names["printed"])
 
