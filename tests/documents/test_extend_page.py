@@ -8,7 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from copi_np.cli import main
 from copi_np.errors import InputError
 from copi_np.steps import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS
 
@@ -94,3 +96,16 @@ def test_the_program_of_jax_runs(names):
     (program,) = [program for program in PROGRAMS if "import jax" in program]
     run(program, names)
     assert names["printed"][-1] == "(784, 784) (10, 784)"
+
+
+@pytest.mark.xfail(reason="the command line does not take FILE.py:NAME yet: remove this mark when it does")
+def test_the_command_runs_with_a_rule_in_a_file(tmp_path, monkeypatch):
+    """The command of the page, with its rule and the imports, for one epoch of a small network."""
+    (command,) = re.findall(r"^copi-np (train .*my_rules.*)$", PAGE, re.MULTILINE)
+    (rules,) = [program for program in PROGRAMS if "def kappa(" in program]
+    (tmp_path / "my_rules.py").write_text(rules.partition("\n\n\ntrained(")[0], encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    words = [*command.split(), "--layers", "784,20,10", "--out", "run"]
+    result = CliRunner().invoke(main, words, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "my_rules.py:kappa" in (tmp_path / "run" / "run.json").read_text(encoding="utf-8")
