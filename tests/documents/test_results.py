@@ -168,7 +168,7 @@ def on_record(folder, label, quantity, digits=2):
         ("docs/reproduction.md", "99.89 and 96.3 ({} and {})", [on_record("paper/mnist", DECOR, q) for q in BEST]),
         (
             "docs/reproduction.md",
-            "With feedback alignment COPI comes to {} %",
+            "With feedback alignment COPI reaches {} % on the test set",
             [on_record("paper/mnist", FA, "test_accuracy")],
         ),
         ("docs/reproduction.md", "still classify {} %", compressed("paper/mnist-deep", 6)),
@@ -192,7 +192,7 @@ def on_record(folder, label, quantity, digits=2):
         ("docs/reproduction.md", "it moves by {} at most", [f"{max(abs(x.log_volume) for x in lateral()):.5f}"]),
         (
             "docs/reproduction.md",
-            "not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
+            "but not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
             [f"{100 * max(x.asymmetry for x in lateral()):.1f}"],
         ),
         ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
