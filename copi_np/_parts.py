@@ -10,7 +10,6 @@ import functools
 import hashlib
 import importlib.util
 import inspect
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -262,12 +261,22 @@ def call_by_name(function: Callable[..., Any], names: Iterable[str], values: Any
 
 
 def check_picklable(kind: str, part: Any) -> None:
-    """Raise an InputError if pickle cannot store a part: it stores functions by reference, and so no lambdas."""
-    if isinstance(part, (str, int, type(None))):
-        return
+    """Raise an InputError if pickle could not find a part again: it stores functions by name, and so no lambdas."""
     for each in part if isinstance(part, list) else [part]:
-        try:
-            pickle.dumps(each)
-        except Exception as error:
-            advice = "define it with def, at the top level of a module"
-            raise InputError(f"{kind} {label(each)} cannot be pickled ({brief(error)}): {advice}") from error
+        functions = [field for field in each if callable(field)] if isinstance(each, tuple) else [each]
+        for function in functions:
+            while isinstance(function, functools.partial):
+                function = function.func
+            function = getattr(function, "__func__", function)  # of a method
+            if callable(function) and not _is_found_by_name(function):
+                advice = "define it with def, at the top level of a module"
+                raise InputError(f"{kind} {label(each)} cannot be pickled, since pickle stores only its name: {advice}")
+
+
+def _is_found_by_name(part: Any) -> bool:
+    """Return whether a function, or the class of an instance, is what its module has under its name."""
+    named = part if hasattr(part, "__qualname__") else type(part)
+    found: Any = sys.modules.get(named.__module__)
+    for name in named.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is named

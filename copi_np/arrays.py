@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -48,24 +49,44 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     except TypeError as error:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
         raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
-    first = arrays[0]
-    for array in arrays[1:]:
-        if array.dtype != first.dtype:
-            raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
-        if device(array) != device(first):
-            raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
-    if any(0 in array.shape for array in arrays):
-        shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-        raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
+    dtypes, devices = [array.dtype for array in arrays], [device(array) for array in arrays]
+    for k in range(1, len(arrays)):
+        if dtypes[k] != dtypes[0]:
+            raise InputError(f"mixed dtypes {dtypes[0]} and {dtypes[k]}: convert one of the arrays")
+    known = [each for each in devices if each is not None]  # inside jax.jit, grad and vmap there is none yet
+    for other in known[1:]:
+        if other != known[0]:
+            raise InputError(f"mixed devices {known[0]} and {other}: move one of the arrays")
+    _check_shapes(axes, tuple([tuple(array.shape) for array in arrays]))
+    return xp
+
+
+@lru_cache(maxsize=1000)  # a network asks for the same few shapes at every step
+def _check_shapes(axes: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Raise an InputError unless shapes have the axes that letters name, none of them empty."""
+    shown = " ".join(map(str, shapes))
+    if any(0 in shape for shape in shapes):
+        raise InputError(f"an array is empty, shapes {shown}: give at least one sample, input and output")
     lengths: dict[str, int] = {}
-    for word, array in zip(axes.split(), arrays, strict=True):
-        fits = array.ndim == len(word) and all(
-            lengths.setdefault(letter, length) == length for letter, length in zip(word, array.shape, strict=True)
+    for word, shape in zip(axes.split(), shapes, strict=True):
+        fits = len(shape) == len(word) and all(
+            lengths.setdefault(letter, length) == length for letter, length in zip(word, shape, strict=True)
         )
         if not fits:
-            shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-            raise InputError(f"shapes {shapes} do not fit {axes!r} (the same letter is the same length)")
-    return xp
+            raise InputError(f"shapes {shown} do not fit {axes!r} (the same letter is the same length)")
+
+
+def is_concrete(array: Array) -> bool:
+    """Return whether the values of an array can be read, so that code may branch on them.
+
+    They cannot while a function is traced: in `jax.jit`, `jax.vmap` and `torch.func.vmap`.
+    """
+    xp = array_namespace(array)
+    try:
+        bool(xp.any(array))
+    except (TypeError, RuntimeError):  # raised by JAX and by PyTorch
+        return False
+    return True
 
 
 def check_like(what: str, array: Array, like: Array) -> None:

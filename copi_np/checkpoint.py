@@ -1,4 +1,4 @@
-"""Save and load networks: one .npz file without pickle, written all or not at all."""
+"""Save and load networks: one .npz file without pickle, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import exists, parse_json
 
 SCHEMA: Final = 2
-"""Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
+"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
@@ -52,25 +52,26 @@ def save_network(
 ) -> None:
     """Write a network to an .npz file: configuration, weights, feedback, and the running means of Adam.
 
-    The network that `load_network` makes of it goes on exactly where this one is.
+    The network that `load_network` returns continues exactly where this one is. A part of your own is recorded by its
+    name; to load the network you give it again.
 
-    The file is written all or not at all: a reader finds the old one or the new one, and never half of one.
+    The file is written completely or not at all: a reader finds the old file or the new one, never half of one.
 
     Parameters
     ----------
     path : path                 ends in .npz
     network : Network
-    metadata : dict, optional   anything JSON can hold, given back by `load_network`
-    previous : path, optional   keeps the older file at `path`, once the new one is on the disk
+    metadata : dict, optional   anything JSON can hold, returned by `load_network`
+    previous : path, optional   keeps the older file at `path` once the new one is on the disk
 
     Raises
     ------
     InputError                  if JSON cannot hold the metadata
-    DataError                   if the file cannot be written; an older one is left as it was
+    DataError                   if the file cannot be written; an older one stays as it was
     """
     arrays = network_arrays(network)
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
-    content["noise"] = noise_state(network)
+    content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes and no reader takes, such as NaN
@@ -82,13 +83,13 @@ def save_network(
 
 
 def check_network(network: Network) -> None:
-    """Raise an InputError unless it is one: path and network are easily given in the wrong order."""
+    """Raise an InputError unless it is a network: path and network are easily given in the wrong order."""
     if not isinstance(network, Network):
         raise InputError(f"need a Network, got {shown(network)}: the path comes first, then the network")
 
 
 def content_digest(arrays: Mapping[str, NDArray]) -> str:
-    """SHA-256 over names, types, shapes and values of arrays: what is in a file, however it is packed."""
+    """Return the SHA-256 of names, types, shapes and values of arrays: of a file's content, however it is packed."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -97,13 +98,13 @@ def content_digest(arrays: Mapping[str, NDArray]) -> str:
 
 
 def network_arrays(network: Network) -> dict[str, NDArray]:
-    """All that `network_of` needs, beside the configuration, for a network that goes on exactly where this one is.
+    """Return all that `network_of` needs besides the configuration for a network that continues where this one is.
 
-    The names are those of a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; copies, on the host.
+    The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0. The arrays are copies on the host.
 
     Raises
     ------
-    InputError          if it is no network
+    InputError          if it is not a network
     """
     check_network(network)
     arrays = {}
@@ -142,12 +143,12 @@ def load_network(
     Returns
     -------
     network : Network
-    metadata : dict     as it was given to `save_network`
+    metadata : dict     as given to `save_network`
 
     Raises
     ------
     DataError           if the file is missing, damaged, or not a checkpoint that this version can read; a
-                        `NewerVersionError` if a newer version has written it
+                        `NewerVersionError` if a newer version wrote it
     InputError          if its weights do not fit its configuration, or are not finite; if a part of your own is
                         missing, or one is given that the file does not name
     BackendError        if the backend does not work here, or has not enough memory
@@ -165,19 +166,20 @@ def _load(
     path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
 ) -> tuple[Network, dict[str, Any]]:
     path = Path(path)
-    arrays = read_npz(path, ADVICE)
     try:
-        digest = str(arrays.pop("sha256", None))
-        header = parse_json(str(arrays["header"]))
+        header = parse_json(str(read_npz(path, ADVICE, ["header"])["header"]))
         if header["schema"] > SCHEMA:
             raise NewerVersionError(f"{path} was written by a newer version of copi-np: update this one")
+        arrays = read_npz(path, ADVICE, ["header", "sha256", *header["arrays"]])
+        digest = str(arrays.pop("sha256", None))
         if content_digest(arrays) != digest:
             raise DataError(f"{path} is damaged (its SHA-256 differs): {ADVICE}")
         del arrays["header"]
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
         network = network_of(header["network"], arrays, backend, own)
-        restore_noise(network, header.get("noise"))
+        if header.get("noise") is not None:  # a file of an earlier version has none
+            network.noise_state = header["noise"]
         return network, header["metadata"]
     except CopiError:
         raise
@@ -258,61 +260,17 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype} instead of floats: {ADVICE}")
 
 
-# -------------------------------------------------------------------------------------------------------------- noise
-
-NOISE: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-"""Bit generators whose state a checkpoint holds."""
-
-
-def noise_state(network: Network) -> dict[str, Any] | None:
-    """Return the state of the generator that draws the network's noise, as plain values; None for an unknown kind."""
-    state = network.noise_rng.bit_generator.state
-    return _plain(state) if state.get("bit_generator") in NOISE else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def restore_noise(network: Network, state: Mapping[str, Any] | None) -> None:
-    """Let the network's noise continue from what `noise_state` returned.
-
-    Raises
-    ------
-    DataError           if it is not such a state
-    """
-    if state is None:
-        return
-    try:
-        if state["bit_generator"] not in NOISE:
-            raise ValueError("unknown bit generator")
-        bit_generator = getattr(np.random, state["bit_generator"])()
-        bit_generator.state = _arrays(state)
-    # NumPy takes a state apart without looking at it first
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the checkpoint holds no state of its noise: {ADVICE}") from error
-    network.noise_rng = np.random.Generator(bit_generator)
-
-
-def _arrays(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _arrays(each) for name, each in value.items()}
-    return np.array(value, np.uint64) if isinstance(value, list) else value
-
-
 # ------------------------------------------------------------------------------------------- training in progress
 
 
 class Progress(NamedTuple):
-    """A training in progress: all that its next epoch depends on.
+    """Training in progress: everything its next epoch depends on.
 
     Attributes
     ----------
     network : Network
     shuffling : dict        state of the random generator that shuffles the samples
-    history : list of dict  of the finished epochs, `training.EpochRecord` as plain values
+    history : list of dict  of the finished epochs, each `EpochRecord` as plain values
     settings : dict         what must stay the same: data, step sizes, batch size
     """
 
@@ -323,17 +281,17 @@ class Progress(NamedTuple):
 
 
 def previous_path(path: str | os.PathLike[str]) -> Path:
-    """Where `save_progress` keeps the checkpoint before the latest, e.g. "checkpoint.previous.npz"."""
+    """Return where `save_progress` keeps the previous checkpoint, e.g. "checkpoint.previous.npz"."""
     path = Path(path)
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
-    """Write a checkpoint that training can go on from; the one before is kept beside it.
+    """Write a checkpoint from which training can resume; the previous one is kept beside it.
 
     Raises
     ------
-    DataError       if it cannot be written; the latest one is left as it was
+    DataError       if it cannot be written; the latest one stays as it was
     """
     metadata = {"epoch": len(progress.history), **progress._asdict()}
     del metadata["network"]
@@ -343,10 +301,10 @@ def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
 def load_progress(
     path: str | os.PathLike[str], backend: str | Backend = "numpy", own: Mapping[str, Any] | None = None
 ) -> Progress | None:
-    """Read the latest checkpoint of a training in progress, or the one before if the latest is damaged or missing.
+    """Read the latest checkpoint of training in progress, or the previous one if the latest is damaged or missing.
 
-    A damaged one is moved aside, where the folder can be written, so that the next to be saved does not push out the
-    one before.
+    A damaged one is moved aside, if the folder can be written, so that the next one to be saved does not replace the
+    previous one.
 
     Returns
     -------
@@ -354,12 +312,12 @@ def load_progress(
 
     Raises
     ------
-    DataError           if none that is there can be used, or the latest may not be read, or does not fit into memory
+    DataError           if none that exists can be used, or the latest may not be read, or does not fit into memory
     BackendError        if the backend does not work here, or has not enough memory
 
     Warns
     -----
-    CopiWarning         if the latest is damaged, so that at most one epoch is done again
+    CopiWarning         if the latest is damaged, so that at most one epoch is repeated
     """
     path = Path(path)
     candidates = [candidate for candidate in (path, previous_path(path)) if exists(candidate)]
@@ -371,11 +329,11 @@ def load_progress(
             raise
         except (DataError, InputError) as error:
             if isinstance(error.__cause__, (PermissionError, MemoryError)):
-                raise  # it may be whole
+                raise  # it may be undamaged
             failure = failure or (error if isinstance(error, DataError) else DataError(str(error)))
             continue
         if failure is not None:
-            warnings.warn(f"{failure}. Going on from {candidate}{_moved_aside(path)}", CopiWarning, stacklevel=2)
+            warnings.warn(f"{failure}. Resuming from {candidate}{_moved_aside(path)}", CopiWarning, stacklevel=2)
         return progress
     if failure is not None:
         raise failure
@@ -383,9 +341,9 @@ def load_progress(
 
 
 def _moved_aside(path: Path) -> str:
-    """Give a damaged checkpoint another name, and say so."""
+    """Give a damaged checkpoint another name, and return words that say so."""
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
-    with suppress(OSError):  # whoever only reads needs no folder that can be written
+    with suppress(OSError):  # reading must not depend on a folder that can be written
         path.replace(aside)
         return f", and keeping the damaged one as {aside.name}"
     return ""
@@ -400,4 +358,4 @@ def _progress(path: Path, backend: str | Backend, own: Mapping[str, Any]) -> Pro
             raise TypeError("not what save_progress writes")
         return progress
     except (KeyError, TypeError) as error:
-        raise DataError(f"{path} is of a network alone, not of a training in progress: {ADVICE}") from error
+        raise DataError(f"{path} holds only a network, not training in progress: {ADVICE}") from error

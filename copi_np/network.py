@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_rng, check_sizes
+from copi_np._assembly import Assembly
+from copi_np._checks import (
+    check_batch,
+    check_count,
+    check_list,
+    check_rate,
+    check_rng,
+    check_sample_weight,
+    check_sizes,
+)
 from copi_np._divergence import blame_activity, loss_limit
-from copi_np._parts import check_picklable, describe, label, named_arguments, one_or_list, per_layer
-from copi_np.activations import ACTIVATIONS, Activation
+from copi_np._parts import label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, slices
 from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.error_signals import (
-    ERROR_SIGNALS,
-    FEEDBACK_ARGUMENTS,
-    SIGNAL_ARGUMENTS,
     ErrorSignal,
     Trace,
     backpropagation,
     output_signal,
 )
-from copi_np.errors import DivergenceError, InputError, choose, list_names, shown, unknown
+from copi_np.errors import DivergenceError, unknown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
-from copi_np.steps import States, describe_step, part_of
+from copi_np.steps import States
 
 
 def glorot_normal(rng: np.random.Generator, n_outputs: int, n_inputs: int) -> NDArray:
@@ -35,7 +40,7 @@ def glorot_normal(rng: np.random.Generator, n_outputs: int, n_inputs: int) -> ND
     return rng.normal(0.0, np.sqrt(2 / (n_inputs + n_outputs)), (n_outputs, n_inputs))
 
 
-class Network:
+class Network(Assembly):
     """A feed-forward network that learns by COPI, by one of the rules it is compared with, or by a rule of your own.
 
     Parameters
@@ -126,116 +131,6 @@ class Network:
         drawn = [self._random(rng, to.n_outputs, above.n_outputs) for to, above in zip(hidden, sources, strict=True)]
         return [*drawn, None]
 
-    # ------------------------------------------------------------------------------------------------------- parts
-
-    @property
-    def loss(self) -> Loss:
-        """Loss of the outputs."""
-        return self._loss
-
-    @loss.setter
-    def loss(self, loss: Any) -> None:
-        if not isinstance(loss, Loss):
-            if not isinstance(loss, str):
-                raise InputError(
-                    f"loss must be one of {list_names(LOSSES)}, or Loss(name, values, gradient): got {shown(loss)}"
-                )
-            loss = choose("loss", loss, LOSSES)
-        if loss != LOSSES.get(loss.name):
-            y = self.backend.asarray(np.full((2, self.layers[-1].n_outputs), 0.5), self.dtype)
-            check_like(f"values of loss {label(loss)} returned", loss.values(y, y), y[:, 0])
-            check_like(f"gradient of loss {label(loss)} returned", loss.gradient(y, y), y)
-        self._loss: Loss = loss
-
-    @property
-    def error_signal(self) -> ErrorSignal:
-        """How errors reach the layers. Assigning leaves the feedback matrices as they are."""
-        return self._error_signal
-
-    @error_signal.setter
-    def error_signal(self, signal: Any) -> None:
-        if not isinstance(signal, ErrorSignal):
-            if not isinstance(signal, str):
-                known = list_names(ERROR_SIGNALS)
-                raise InputError(
-                    f"error_signal must be one of {known}, or ErrorSignal(name, deltas): got {shown(signal)}"
-                )
-            signal = choose("error signal", signal, ERROR_SIGNALS)
-        if signal.feedback_from not in (None, "above", "output"):
-            raise InputError(
-                f"feedback_from of error signal {signal.name!r} must be 'above', 'output' or None, "
-                f"got {shown(signal.feedback_from)}"
-            )
-        self._signal_arguments = named_arguments("error signal", signal.deltas, SIGNAL_ARGUMENTS)
-        updates = signal.feedback_updates
-        self._feedback_arguments = (
-            () if updates is None else named_arguments("feedback_updates", updates, FEEDBACK_ARGUMENTS)
-        )
-        self._error_signal: ErrorSignal = signal
-
-    @property
-    def parts(self) -> dict[str, Any]:
-        """What the network is made of, as arguments of `Network`: names where built in, otherwise the objects."""
-        layers = self.layers
-        activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
-        hidden = one_or_list(activations[:-1] or activations)
-        return {
-            "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
-            "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
-            "error_signal": _named(self.error_signal, ERROR_SIGNALS),
-            "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
-            "activation": hidden if not isinstance(hidden, list) else activations,
-            "output_activation": activations[-1],
-            "loss": _named(self.loss, LOSSES),
-            "dtype": self.dtype,
-        }
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """What the network is made of, as plain values for JSON: a part of your own as "module:name"."""
-        parts = self.parts
-        config = {"sizes": parts["sizes"]}
-        config["rule"] = one_or_list(describe_step(layer.forward_step) for layer in self.layers)
-        config["decorrelation"] = one_or_list(describe_step(layer.lateral_step) for layer in self.layers)
-        return {name: config.get(name, _described(part)) for name, part in parts.items()}
-
-    def __repr__(self) -> str:
-        config = self.config
-        settings = ", ".join(f"{name}={value!r}" for name, value in config.items() if name != "sizes")
-        return f"Network({config['sizes']}, {settings}, backend={self.backend.name!r})"
-
-    def __getstate__(self) -> dict[str, Any]:
-        for kind, part in self.parts.items():
-            check_picklable(kind, part)
-        return self.__dict__
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Network:
-        copied = object.__new__(type(self))  # not by way of pickle, which knows no lambdas
-        memo[id(self)] = copied
-        copied.__dict__.update(deepcopy(self.__dict__, memo))
-        return copied
-
-    @property
-    def feedback(self) -> list[Array | None]:
-        """The top-down matrix into each layer, or None: (O_k, O_{k+1}), or (O_k, K) for direct feedback alignment.
-
-        Assign a matrix to an item, or a whole list with one item per layer, whose values are checked.
-        """
-        return self._feedback
-
-    @feedback.setter
-    def feedback(self, matrices: Sequence[Array | None]) -> None:
-        if not isinstance(matrices, (list, tuple)):
-            raise InputError(f"feedback must be a list with one item per layer, got {shown(matrices)}")
-        if len(matrices) != len(self.layers):
-            raise InputError(
-                f"feedback must have one item per layer, {len(self.layers)}, None for the last: got {len(matrices)}"
-            )
-        for k, B in enumerate(matrices):
-            if self.backend.owns(B) and not bool(self.backend.xp.all(self.backend.xp.isfinite(B))):
-                raise InputError(f"feedback[{k}] holds NaN or infinite values: assign finite weights")
-        self._feedback = list(matrices)
-
     # ------------------------------------------------------------------------------------------------- Algorithm 1
 
     def step(
@@ -281,7 +176,7 @@ class Network:
             trace = self._forward(y0)  # lines 4 to 8
             loss = self.loss.mean(trace.y[-1], targets, sample_weight)  # 9
             self._check_loss(loss, trace, targets, rates)
-            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12
+            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12
             self._update_feedback(trace, deltas, targets, sample_weight, rates)
             rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
             for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
@@ -328,13 +223,14 @@ class Network:
 
         Returns
         -------
-        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B
+        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B. Noise is what the next step will
+                                    draw: looking changes nothing
         """
         rates = self._checked_rates(1.0, None, delta_scale)
-        return self._error_signals(trace, targets, rates)[0]
+        return self._error_signals(trace, targets, rates, deepcopy(self.noise_rng))[0]
 
     def _error_signals(
-        self, trace: Trace, targets: Array, rates: dict[str, float]
+        self, trace: Trace, targets: Array, rates: dict[str, float], rng: np.random.Generator
     ) -> tuple[list[Any], list[Array | None]]:
         """Return the error signals, and the products x R that came with them; None for all where W rests."""
         nothing: list[Any] = [None] * len(self.layers)
@@ -349,7 +245,7 @@ class Network:
         output = self.layers[-1]
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
         known = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "delta_L": delta_L}
-        known |= {"targets": targets, "loss": self.loss, "rng": self.noise_rng}
+        known |= {"targets": targets, "loss": self.loss, "rng": rng}
         asked = {name: known[name] for name in self._signal_arguments}
         if self.error_signal.deltas is backpropagation:
             asked["carry"] = carry
@@ -362,23 +258,17 @@ class Network:
         self, trace: Trace, deltas: list[Any], targets: Array, sample_weight: Array | None, rates: dict[str, float]
     ) -> None:
         """Let the feedback matrices learn, where the error signal says how."""
-        updates: Callable[..., list[Any]] | None = self.error_signal.feedback_updates
-        if updates is None:
+        updates, arguments = self.error_signal.feedback_updates, self._feedback_arguments
+        if updates is None or ("deltas" in arguments and rates["eta_W"] == 0):
             return
-        known: dict[str, Any] = {
-            **rates,
-            "layers": self.layers,
-            "trace": trace,
-            "feedback": self.feedback,
-            "deltas": deltas,
-        }
+        known: dict[str, Any] = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
         known |= {"targets": targets, "sample_weight": sample_weight}
-        added = updates(**{name: known[name] for name in self._feedback_arguments})
+        added = updates(**{name: (known | rates)[name] for name in arguments})
+        what = f"feedback_updates of error signal {label(self.error_signal)}"
+        check_list(what, added, len(self.layers))
         for k, dB in enumerate(added):
             if dB is not None:
-                check_like(
-                    f"feedback_updates of {label(self.error_signal)} returned for layer {k}", dB, self.feedback[k]
-                )
+                check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
                 self.feedback[k] = self.feedback[k] + dB
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
@@ -397,11 +287,12 @@ class Network:
         check_count("batch_size", batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
-        for rows in slices(int(y0.shape[0]), batch_size):
-            y = y0[rows, :]
-            for layer, M in zip(self.layers, folded, strict=True):
-                y = layer.activation.f(y @ M.T)
-            chunks.append(y)
+        with np.errstate(invalid="ignore"):  # some BLAS set the flag for products of finite numbers
+            for rows in slices(int(y0.shape[0]), batch_size):
+                y = y0[rows, :]
+                for layer, M in zip(self.layers, folded, strict=True):
+                    y = layer.activation.f(y @ M.T)
+                chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
     # ------------------------------------------------------------------------------------------------------ checks
@@ -411,18 +302,16 @@ class Network:
         rates = {"eta_W": check_rate("eta_W", eta_W), "delta_scale": check_rate("delta_scale", delta_scale)}
         return rates | {"eta_R": rates["eta_W"] if eta_R is None else check_rate("eta_R", eta_R)}
 
+    def _check(self, what: str, array: Array, layer_size: int, n_samples: int | None = None) -> None:
+        check_batch(self.backend, self.dtype, what, array, layer_size, n_samples)
+
     def _check_batch(self, y0: Array, targets: Array, sample_weight: Array | None) -> None:
         """Raise an InputError unless a batch fits the network."""
         self._check("inputs", y0, self.layers[0].n_inputs)
         n_samples = int(y0.shape[0])
         self._check("targets", targets, self.layers[-1].n_outputs, n_samples)
-        if sample_weight is None:
-            return
-        self._check_kind("sample_weight", sample_weight)
-        if tuple(sample_weight.shape) != (n_samples,):
-            raise InputError(f"sample_weight must have shape ({n_samples},), got {tuple(sample_weight.shape)}")
-        if self.backend.is_host and not (np.isfinite(sample_weight) & (sample_weight >= 0)).all():
-            raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
+        if sample_weight is not None:
+            check_sample_weight(self.backend, self.dtype, sample_weight, n_samples)
 
     def _check_loss(self, loss: Array, trace: Trace, targets: Array, rates: dict[str, float]) -> None:
         """Raise a DivergenceError if the loss exploded, on the host, where a value can be read without waiting."""
@@ -432,43 +321,6 @@ class Network:
     def _check_deltas(self, deltas: Any, trace: Trace) -> None:
         """Raise an InputError unless an error signal returned one array for each layer, like its pre-activation."""
         name = label(self.error_signal)
-        if not isinstance(deltas, (list, tuple)) or len(deltas) != len(self.layers):
-            got = f"{len(deltas)}" if isinstance(deltas, (list, tuple)) else shown(deltas)
-            raise InputError(
-                f"error signal {name} must return a list of {len(self.layers)} arrays, one per layer: got {got}"
-            )
+        check_list(f"error signal {name}", deltas, len(self.layers))
         for k, (delta, a) in enumerate(zip(deltas, trace.a, strict=True)):
             check_like(f"error signal {name} returned for layer {k}", delta, a)
-
-    def _check(self, what: str, array: Array, n_columns: int, n_rows: int | None = None) -> None:
-        """Raise an InputError unless `array` is a batch of this network's backend and dtype."""
-        self._check_kind(what, array)
-        if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
-            need = f"({n_rows or 'B'}, {n_columns})"
-            raise InputError(f"{what} must have shape {need} for this network, got {tuple(array.shape)}")
-        if array.shape[0] == 0:
-            raise InputError(f"{what} are empty: a batch needs at least one sample")
-        # on a GPU this would wait for the device at every step; there `fit` checks the data once
-        if self.backend.is_host and not np.isfinite(array).all():
-            raise InputError(f"{what} hold NaN or infinite values: clean the data first")
-
-    def _check_kind(self, what: str, array: Array) -> None:
-        """Raise an InputError unless `array` is of this network's backend and dtype."""
-        if not self.backend.owns(array):
-            raise InputError(
-                f"{what} must be an array of backend {self.backend.name!r}, got {type(array).__name__}: "
-                f"convert with network.backend.asarray({what}, {self.dtype!r})"
-            )
-        if array.dtype != getattr(self.backend.xp, self.dtype):
-            raise InputError(f"{what} must be {self.dtype} like the weights, got {array.dtype}: convert them first")
-
-
-def _named(part: Any, table: dict[str, Any]) -> Any:
-    """Return the name of a built-in part, or else the part: it is built in if it is equal, not only named like one."""
-    return part.name if table.get(part.name) == part else part
-
-
-def _described(part: Any) -> Any:
-    if isinstance(part, list):
-        return [_described(each) for each in part]
-    return describe(part) if isinstance(part, (Activation, Loss, ErrorSignal)) else part
