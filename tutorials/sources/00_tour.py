@@ -299,11 +299,11 @@ for ax, (row, column) in zip(axes, places, strict=True):
     picture = ax.imshow(weights, cmap="RdBu_r", vmin=-0.08, vmax=0.08)
     ax.set(xlim=(column - 6.5, column + 6.5), ylim=(row + 6.5, row - 6.5))
     ax.set(title=f"pixel ({row}, {column})", xticks=[], yticks=[])
-    beside = np.mean([weights[row - 1, column], weights[row + 1, column]])
+    above_below = np.mean([weights[row - 1, column], weights[row + 1, column]])
     assert weights[row, column] > 1
-    assert beside < -0.01
+    assert above_below < -0.01
 fig.colorbar(picture, ax=axes, label="$r_{ij}$")
-print(f"last picture: centre {weights[row, column]:.2f}, above and below {beside:.3f}")
+print(f"last image: centre {weights[row, column]:.2f}, above and below {above_below:.3f}")
 
 # %% [markdown]
 # **Answer.** Plus in the centre, minus around it. (Each panel shows 13 by 13 of the 784 weights.) The centre, a

@@ -414,7 +414,7 @@ for s in (100, 500):
 # ## 7. Training
 #
 # Now we use the library, and all of mnist-5k: 4,000 digits to train on, 1,000 to test
-# on, and 200 units in each hidden layer. The schedule takes three choices.
+# on, and 200 units in each hidden layer. For the schedule we make three choices.
 #
 # - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what you
 #   lose if they differ.
