@@ -186,7 +186,7 @@ def whitened_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def copi_update(W: Array, x: Array, z: Array) -> Array:
-    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); by samples (Eq. 5).
+    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); for one sample (Eq. 5).
 
         dW = <z x^T> - W diag<x^2>
 
@@ -252,7 +252,7 @@ def decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def local_decorrelation_update(R: Array, x: Array) -> Array:
-    """Return the decorrelation update, local form (Eq. 4, second line); by samples (Eq. 6).
+    """Return the decorrelation update, local form (Eq. 4, second line); for one sample (Eq. 6).
 
         dR = -(<q x^T> - R diag<x^2>)
 

@@ -56,7 +56,7 @@ MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
-SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12\n"
+SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12\n"
 FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
 LAYER_STEP = 'layer.step(states, rates["eta_W"], rates["eta_R"])'
 UPDATES = f"""            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
@@ -76,7 +76,7 @@ SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
 
 SIGNALS_WHILE_UPDATING = """            for k in reversed(range(len(self.layers))):
                 if rates["eta_W"] != 0:
-                    deltas, x_R = self._error_signals(trace, targets, rates)
+                    deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)
                 layer, y, x, a, y_out = self.layers[k], trace.y_in[k], trace.x[k], trace.a[k], trace.y[k]
                 states = States(layer, y, x, a, y_out, deltas[k], rates["eta_R"], None, sample_weight)
                 layer.step(states, rates["eta_W"], rates["eta_R"])

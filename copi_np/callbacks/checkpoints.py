@@ -69,7 +69,7 @@ class CheckpointWriter(Callback):
         except NewerVersionError:
             raise
         except OtherPartsError as error:
-            raise InputError(f"{self.path} is of another training: {error}") from error
+            raise InputError(f"{self.path} belongs to another training: {error}") from error
         except DataError as error:
             raise ResumeError(str(error)) from error
         if progress is not None:

@@ -12,9 +12,10 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, explain_os_errors, list_names
@@ -26,6 +27,10 @@ TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
 SLOWEST = 10_000  # bytes per second, on average, below which the next mirror is tried
 CHUNK = 2**16  # bytes per read from the network
 FETCH_AGAIN = "delete it and load the data set again, to download a new copy"
+
+
+SHOW_PROGRESS: Final = ContextVar("SHOW_PROGRESS", default=True)
+"""Whether progress bars are shown; a context variable, since commands cannot reach the bars of downloads."""
 
 
 class MirrorError(Exception):
@@ -183,9 +188,7 @@ def _bar(file: DataFile) -> Any:
     """Make a progress bar for one download, which only a terminal shows."""
     from tqdm import tqdm
 
-    from copi_np.cli.progress import SHOWN
-
-    hidden = not (SHOWN.get() and sys.stderr.isatty())
+    hidden = not (SHOW_PROGRESS.get() and sys.stderr.isatty())
     return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=hidden)
 
 

@@ -1,4 +1,4 @@
-"""The pages keep their word: links lead somewhere, numbers are those on record, and the tests they name exist."""
+"""The pages keep their word: links work, numbers are those on record, named tests exist, and the English is English."""
 
 from __future__ import annotations
 
@@ -128,6 +128,31 @@ def test_numbers_of_the_claims_are_those_on_record():
     assert "drift of the layer's map {:.3f} % against {:.0f} %".format(*drifts) in CLAIMS
     assert "{:.3f} (median), {:.3f} (least)".format(*zca) in CLAIMS
     assert "{median:.3f} (median), {max:.2f} (max) of {trials} random".format(**RECORD["03-symmetry"]) in CLAIMS
+
+
+TURNS = re.compile(
+    r"\b(comes? to the same|came out|came of it|goe?s? on from|that are none|stands? in|put off|shall|[Ww]hoever"
+    r"|told of|in hand|a row an?|lets? us know|one hears|hands out|is gone|gives? the command|for ever|anew|beside"
+    r"|an? \w+ an? (?:layer|seed|method|epoch|line|row)|behind R)\b"
+)
+"""Turns of phrase that are not English, or mean something else in it."""
+
+
+PROSE = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "data/README.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_turn_of_phrase_is_one_that_nobody_would_say(page):
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert [match[0] for match in TURNS.finditer(text)] == []
+
+
+def test_such_a_turn_would_be_found():
+    assert TURNS.search("one error signal a layer stands in a list, a row an epoch")
+    assert not TURNS.search("the paper in one hand, one row per epoch")
 
 
 CLAIM_ROWS = [

@@ -24,5 +24,11 @@ def test_the_examples_run_and_learn(capsys):
     assert all(float(accuracy) > 0.9 for accuracy in accuracies)
 
 
+def test_the_seconds_of_training_are_those_of_the_table():
+    seconds = re.findall(r"^\S.*%\s+([\d.]+)   0\.", README, re.MULTILINE)
+    assert len(seconds) == 4
+    assert f"the {sum(map(float, seconds)):.1f} seconds in the table" in README
+
+
 def test_the_readme_fits_on_three_screens():
     assert len(README.splitlines()) <= 135
