@@ -51,7 +51,7 @@ images = as_float(data.train.inputs, "float32")  # (4000, 784), between 0 and 1
 targets = one_hot(data.train.labels, 10, "float32")  # (4000, 10)
 test_images = as_float(data.test.inputs, "float32")
 print("images", images.shape, " targets", targets.shape)
-print("the first digit is a", data.train.labels[0], "and its target is", targets[0])
+print("the first digit:", data.train.labels[0], " its target:", targets[0])
 image_rows({"digits": images[:10]}, (28, 28))
 
 # %% [markdown]
@@ -327,7 +327,7 @@ assert np.isclose(np.trace(confusion) / 1000, history[-1].test_accuracy)
 mistakes = confusion - np.diag(np.diag(confusion))
 true, guess = np.unravel_index(mistakes.argmax(), (10, 10))
 print(f"{mistakes.sum()} mistakes in 1000 digits")
-print(f"the most frequent: {mistakes.max()} times a {true} was taken for a {guess}")
+print(f"the most frequent: {true} taken for {guess}, {mistakes.max()} times")
 
 # %%
 fig, ax = plt.subplots(figsize=(4.6, 4), layout="constrained")
