@@ -1,19 +1,25 @@
-"""What every array function begins with: the library of its arguments, once they fit together."""
+"""What every array function starts with: the library of its arguments, once they fit together; and weighted rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
 from copi_np.errors import InputError
 
 Array: TypeAlias = Any
-"""An array of any library that follows the Python array API standard: NumPy, CuPy, .."""
+"""An array of any library that follows the Python array API standard: NumPy, CuPy, PyTorch, JAX, .."""
+NDArray: TypeAlias = npt.NDArray[Any]
+"""An array on the host."""
 
 
 def common_namespace(axes: str, *arrays: Array) -> Any:
-    """The array library of `arrays`, once they share library, device, dtype and fitting shapes.
+    """Return the array library of `arrays`, once they share library, device and dtype, and their shapes fit.
 
     ``xp = common_namespace("OI BI BO", W, x, z)`` reads: W is (O, I), x is (B, I) and z is (B, O),
     where the same letter stands for the same length.
@@ -36,42 +42,95 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
         if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
     try:
-        # array_namespace passes over Python numbers and None
+        # array_namespace ignores Python numbers and None
         if not all(hasattr(array, "dtype") for array in arrays):
             raise TypeError("not an array")
         xp = array_namespace(*arrays)
     except TypeError as error:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
         raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
-    first = arrays[0]
-    for array in arrays[1:]:
-        if array.dtype != first.dtype:
-            raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
-        if device(array) != device(first):
-            raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
-    if any(0 in array.shape for array in arrays):
-        shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-        raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
-    lengths: dict[str, int] = {}
-    for word, array in zip(axes.split(), arrays, strict=True):
-        fits = array.ndim == len(word) and all(
-            lengths.setdefault(letter, length) == length for letter, length in zip(word, array.shape, strict=True)
-        )
-        if not fits:
-            shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-            raise InputError(f"shapes {shapes} do not fit {axes!r} (the same letter is the same length)")
+    dtypes, devices = [array.dtype for array in arrays], [device(array) for array in arrays]
+    for k in range(1, len(arrays)):
+        if dtypes[k] != dtypes[0]:
+            raise InputError(f"mixed dtypes {dtypes[0]} and {dtypes[k]}: convert one of the arrays")
+    known = [each for each in devices if each is not None]  # inside jax.jit, grad and vmap there is none yet
+    for other in known[1:]:
+        if other != known[0]:
+            raise InputError(f"mixed devices {known[0]} and {other}: move one of the arrays")
+    _check_shapes(axes, tuple([tuple(array.shape) for array in arrays]))
     return xp
 
 
-def weigh(rows: Array, sample_weight: Array | None) -> Array:
-    """Rows times the square roots of their samples' weights.
+@lru_cache(maxsize=1000)  # a network asks for the same few shapes at every step
+def _check_shapes(axes: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Raise an InputError unless shapes have the axes that letters name, none of them empty."""
+    shown = " ".join(map(str, shapes))
+    if any(0 in shape for shape in shapes):
+        raise InputError(f"an array is empty, shapes {shown}: give at least one sample, input and output")
+    lengths: dict[str, int] = {}
+    for word, shape in zip(axes.split(), shapes, strict=True):
+        fits = len(shape) == len(word) and all(
+            lengths.setdefault(letter, length) == length for letter, length in zip(word, shape, strict=True)
+        )
+        if not fits:
+            raise InputError(f"shapes {shown} do not fit {axes!r} (the same letter is the same length)")
 
-    Of rows u and v that are both weighed, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. Every update is made of
-    such products, and so need not know of weights.
+
+def is_concrete(array: Array) -> bool:
+    """Return whether the values of an array can be read, so that code may branch on them.
+
+    They cannot while a function is traced: in `jax.jit`, `jax.vmap` and `torch.func.vmap`.
+    """
+    xp = array_namespace(array)
+    try:
+        bool(xp.any(array))
+    except (TypeError, RuntimeError):  # raised by JAX and by PyTorch
+        return False
+    return True
+
+
+def check_like(what: str, array: Array, like: Array) -> None:
+    """Raise an InputError unless an array has the library, shape, dtype and device of another.
 
     Parameters
     ----------
-    rows : (B, N) array or None             nothing stays nothing
+    what : str          names the array in the message, such as "rule my_dW returned"
+    array, like : arrays
+    """
+    try:
+        fits = array_namespace(array) is array_namespace(like) and not isinstance(array, np.generic)
+    except TypeError:
+        fits = False
+    if not fits:
+        kinds = [f"{type(each).__module__}.{type(each).__name__}" for each in (array, like)]
+        raise InputError(f"{what} {kinds[0]}, where {kinds[1]} is needed")
+    for name in ("shape", "dtype", "device"):
+        found, needed = (device(each) if name == "device" else getattr(each, name) for each in (array, like))
+        if found != needed and not (name == "device" and None in (found, needed)):  # a tracer has no device
+            raise InputError(f"{what} an array of {name} {found}, where {needed} is needed")
+
+
+def safe_divisor(values: Array) -> Array:
+    """Return values that are 0 or more, with 1 in place of 0, to divide by."""
+    xp = array_namespace(values)
+    return xp.where(values > 0, values, xp.ones_like(values))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size`, the last one shorter if need be, that cover ``range(n)`` in order."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def weigh(rows: Array, sample_weight: Array | None) -> Array:
+    """Multiply rows by the square roots of their samples' weights.
+
+    For rows u and v weighted like this, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. An update made of such
+    products need not know about weights. The paper has none: there, every sample counts once.
+
+    Parameters
+    ----------
+    rows : (B, N) array or None             None is returned as it is
     sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is divided
                                             by B all the same; None: once
 

@@ -1,12 +1,12 @@
-"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and see that the tests find each.
+"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and check that the tests find each.
 
     python tools/plant_bugs.py [WORD ..]
 
-With WORDs, only the bugs whose description has one of them; without, what found each is recorded in
-results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips the constants
-and tables of a module, all properties, products (@) and transposes, and three tests that list the functions of a module
-cannot run beside its copies of them. The bugs below are of these kinds, or take more than one change, and are easily
-made by somebody who writes the paper's equations down. The text of each occurs once in its file.
+With WORDs, plant only the bugs whose description contains one of them; without, record the test that found each bug in
+results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips module
+constants and tables, all properties, products (@) and transposes; and three tests that list the functions of a module
+cannot run together with mutmut's copies of them. The bugs below are of these kinds, or take more than one change, and
+are easily made when implementing the paper's equations. The text of each occurs once in its file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_PROCESSES = os.cpu_count() or 2
 
 
 class Bug(NamedTuple):
-    """What is wrong, the file in `copi_np`, the text there, and what takes its place."""
+    """The fault, the file in `copi_np`, the text there, and its replacement."""
 
     fault: str
     file: str
@@ -39,59 +39,63 @@ class Bug(NamedTuple):
 # ---------------------------------------------------------------- where to plant
 
 COPI = "mean_outer(z, x) - W * mean_square(x)"
-COPI_DECAY = "W *= 1 - eta_W * power"
+COPI_DECAY = "weights *= 1 - eta * states.power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
-X_R = "    if x_R is None:\n        x_R = R.rows_times(x)\n"
-MATRIX_DECAY = "    R.scale_rows(1 + eta_R * power)\n"
-LOCAL_DECAY = "    R.scale_columns(1 + eta_R * power)\n"
-MOMENT = "u.T @ v / u.shape[0]"
+X_R = "        x_R = x @ weights if states.x_R is None else states.x_R\n"
+MATRIX_DECAY = "        weights *= (1 + eta * states.power)[:, None]\n"
+LOCAL_DECAY = "        weights *= 1 + eta * states.power\n"
+Q = "        q = x @ weights.T\n"
+SECOND_MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
-W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
-R_MOVES = "self.lateral_step(self._R, x, power, eta_R, x_R)"
+QUADRATIC = "xp.sum((y - targets) ** 2, axis=1)"
+W_MOVES = "step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)"
+R_MOVES = "step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)"
 MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
-INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
-            self._learn_inverse(trace, sample_weight)
+SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12\n"
+FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
+LAYER_STEP = 'layer.step(states, rates["eta_W"], rates["eta_R"])'
+UPDATES = f"""            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
+            for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
+                states = States(layer, y, x, a, y_out, delta, rates["eta_R"], x_R_k, sample_weight)
+                {LAYER_STEP}  # 14, 15
 """
-SIGNALS = """        if eta_W != 0:
-            deltas = self.error_signals(trace, targets, delta_scale)
-"""
-UPDATES = """        for layer, *states in zip(self.layers, trace.x, trace.a, deltas, trace.x_R, strict=True):
-            x, a, delta, x_R = (weigh(state, sample_weight) for state in states)
-            layer.step(x, a, delta, eta_W, eta_R, x_R)
-"""
+SCALED_DELTAS = 'return [rates["delta_scale"] * delta for delta in deltas], x_R'
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
-FOLDED = "self._R.rows_times(self._W)"
-GETTER_OF_R = """            R = self._R.array()
-            # from now on R is what is returned, so that writing into it counts; another thread may still read the old
-            self._R = self._scaled(R)
-"""
+FOLDED = "self._W @ self._R"
+Y_IN = "return [self.y0, *self.y[:-1]]"
+GETTER_OF_R = "        if self._R is not None:\n            return self._R\n"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
 SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
 
 # ---------------------------------------------------------------- what to plant where it takes several lines
 
-SIGNALS_WHILE_UPDATING = """        for k in reversed(range(len(self.layers))):
-            if eta_W != 0:
-                deltas = self.error_signals(trace, targets, delta_scale)
-            self.layers[k].step(trace.x[k], trace.a[k], deltas[k], eta_W, eta_R)
+SIGNALS_WHILE_UPDATING = """            for k in reversed(range(len(self.layers))):
+                if rates["eta_W"] != 0:
+                    deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)
+                layer, y, x, a, y_out = self.layers[k], trace.y_in[k], trace.x[k], trace.a[k], trace.y[k]
+                states = States(layer, y, x, a, y_out, deltas[k], rates["eta_R"], None, sample_weight)
+                layer.step(states, rates["eta_W"], rates["eta_R"])
 """
-R_BEFORE_W = """        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
-            layer.step(x, a, None, 0.0, eta_R)
-        trace = self.forward(y0)
-        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, 0.0)
+
+
+def moves_in_turn(first: tuple[str, str], second: tuple[str, str]) -> str:
+    """Two loops over the layers, each with its step sizes of W and R, and a forward pass between them."""
+    loop = """            for layer, y, x, a, y_out, delta in zip(
+                self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, strict=True
+            ):
+                states = States(layer, y, x, a, y_out, delta, rates["eta_R"], None, sample_weight)
+                layer.step(states, {}, {})
 """
-W_BEFORE_R = """        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, 0.0)
-        trace = self.forward(y0)
-        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
-            layer.step(x, a, None, 0.0, eta_R)
-"""
+    return loop.format(*first) + "            trace = self._forward(y0)\n" + loop.format(*second)
+
+
+R_BEFORE_W = moves_in_turn(("0.0", 'rates["eta_R"]'), ('rates["eta_W"]', "0.0"))
+W_BEFORE_R = moves_in_turn(('rates["eta_W"]', "0.0"), ("0.0", 'rates["eta_R"]'))
 A_RULE_WITHOUT_TESTS = """def power(x: Array) -> Array:
     return mean_square(x)
 
@@ -105,7 +109,7 @@ def off_diagonal("""
 
 
 def where_square(matrix: str, wrong: str, right: str) -> str:
-    """`wrong` wherever its shapes fit, so that no shape gives it away."""
+    """Return `wrong` wherever its shapes fit, so that no error about shapes reveals it."""
     return f"({wrong} if {matrix}.shape[0] == {matrix}.shape[1] else {right})"
 
 
@@ -131,50 +135,50 @@ BUGS = [
     ),
     Bug(
         "COPI: delta for z, without a",
-        "steps/__init__.py",
-        "matmul_add(W, (a + delta).T, x",
-        "matmul_add(W, (delta).T, x",
+        "steps/forward.py",
+        "states.z.T, states.x, eta",
+        "states.delta.T, states.x, eta",
     ),
-    Bug("COPI in place: sign of the decay", "steps/__init__.py", COPI_DECAY, "W *= 1 + eta_W * power"),
+    Bug("COPI in place: sign of the decay", "steps/forward.py", COPI_DECAY, "weights *= 1 + eta * states.power"),
     Bug(
         "COPI in place: decay along the wrong axis",
-        "steps/__init__.py",
+        "steps/forward.py",
         COPI_DECAY,
-        "W *= 1 - eta_W * " + where_square("W", "power[:, None]", "power"),
+        "weights *= 1 - eta * " + where_square("weights", "states.power[:, None]", "states.power"),
     ),
     Bug(
         "COPI in place: post-synaptic square",
-        "steps/__init__.py",
+        "steps/forward.py",
         COPI_DECAY,
-        "W *= 1 - eta_W * backend.xp.mean((a + delta) ** 2, axis=0)[:, None]",
+        "weights *= 1 - eta * self.backend.xp.mean(states.z**2, axis=0)[:, None]",
     ),
-    # means and moments
-    Bug("mean over the wrong axis: sum over units", "rules.py", MOMENT, "u.T @ v / u.shape[1]"),
+    # means and second moments
+    Bug("mean over the wrong axis: sum over units", "rules.py", SECOND_MOMENT, "u.T @ v / u.shape[1]"),
     Bug(
         "mean over the wrong axis: of the squares",
         "rules.py",
         SQUARE,
         where_square("x", "xp.mean(x * x, axis=1)", SQUARE),
     ),
-    Bug("sum for mean", "rules.py", MOMENT, "u.T @ v"),
-    Bug("moments centred", "rules.py", MOMENT, "(u - u.mean(0)).T @ v / u.shape[0]"),
+    Bug("sum for mean", "rules.py", SECOND_MOMENT, "u.T @ v"),
+    Bug("moments centred", "rules.py", SECOND_MOMENT, "(u - u.mean(0)).T @ v / u.shape[0]"),
     Bug("squares centred", "rules.py", SQUARE, "xp.var(x, axis=0)"),
     Bug(
         "mean over the wrong axis: quadratic loss",
         "losses.py",
-        "sample_weight) ** 2) / y.shape[0]",
-        "sample_weight) ** 2) / y.size",
+        QUADRATIC,
+        QUADRATIC.replace("sum", "mean"),
     ),
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "both = self._R.rows_times", "both = self._R.times_rows"),
-    Bug("backward: transposed R, local", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
+    Bug("backward: transposed R", "layer.py", "axis=0) @ self._R", "axis=0) @ self._R.T"),
+    Bug("backward: transposed R, local", "layer.py", "carried @ self._R, None", "carried @ self._R.T, None"),
     Bug("backward: R left out", "layer.py", HALVES, "carried, both[batch_size:, :]"),
-    Bug("backward: R left out, local", "layer.py", "return self._R.rows_times(carried), None", "return carried, None"),
+    Bug("backward: R left out, local", "layer.py", "carried @ self._R, None", "carried, None"),
     Bug("backward: the halves swapped", "layer.py", HALVES, "both[batch_size:, :], both[:batch_size, :]"),
     Bug("backward: the signal for x R", "layer.py", HALVES, "both[:batch_size, :], both[:batch_size, :]"),
-    Bug("backward: x R of another layer", "error_signals.py", "trace.x_R[k + 1] = layers", "trace.x_R[k] = layers"),
+    Bug("backward: x R of another layer", "network.py", "carried, x_R[k] =", "carried, x_R[k - 1] ="),
     Bug(
         "backward: transposed W",
         "layer.py",
@@ -185,7 +189,7 @@ BUGS = [
         "folded: R W",
         "layer.py",
         FOLDED,
-        where_square("self._W", "self._R.array() @ self._W", FOLDED),
+        where_square("self._W", "self._R @ self._W", FOLDED),
     ),
     Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
@@ -199,61 +203,69 @@ BUGS = [
     Bug("decorrelation, local: axis", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("(x))", "(x)[:, None])")),
     Bug("decorrelation, local: post-synaptic", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("square(x)", "square(q)")),
     Bug("decorrelation, local: transposed R", "rules.py", "q = x @ R.T", "q = x @ R"),
-    Bug("decorrelation in place: axis", "steps/__init__.py", MATRIX_DECAY, LOCAL_DECAY),
-    Bug("decorrelation in place: no diagonal", "steps/__init__.py", MATRIX_DECAY, ""),
+    Bug("decorrelation in place: axis", "steps/lateral.py", MATRIX_DECAY, LOCAL_DECAY),
+    Bug("decorrelation in place: no diagonal", "steps/lateral.py", MATRIX_DECAY, ""),
     Bug(
         "decorrelation in place: R moved before x R",
-        "steps/__init__.py",
+        "steps/lateral.py",
         X_R + MATRIX_DECAY,
         MATRIX_DECAY + X_R,
     ),
     Bug(
         "decorrelation in place, local: axis",
-        "steps/__init__.py",
+        "steps/lateral.py",
         LOCAL_DECAY,
-        LOCAL_DECAY.replace("1 + eta_R * power", "(1 + eta_R * power)[:, None]"),
+        MATRIX_DECAY,
     ),
     Bug(
         "decorrelation in place, local: R moved before R x",
-        "steps/__init__.py",
-        "    q = R.times_rows(x)\n" + LOCAL_DECAY,
-        LOCAL_DECAY + "    q = R.times_rows(x)\n",
+        "steps/lateral.py",
+        Q + LOCAL_DECAY,
+        LOCAL_DECAY + Q,
     ),
-    # rows with a factor that is put off
-    Bug("scale: left out of x R", "scaled.py", "(x if self._scale is None else x * self._scale) @", "x @"),
-    Bug("scale: left out of R y", "scaled.py", "product if self._scale is None else product * self._scale", "product"),
-    Bug("scale: on what is added", "scaled.py", "            x = x / self._scale\n", "            pass\n"),
+    # Algorithm 1 as pure functions, and parts of one's own
+    Bug("algorithm: R left out", "algorithm.py", "x = decorrelate(layer.R, y)", "x = y"),
+    Bug("algorithm: output before f", "algorithm.py", "trace.y.append(y)", "trace.y.append(a)"),
+    Bug("algorithm: sign of the move of R", "algorithm.py", "layer.R + eta_R", "layer.R - eta_R"),
+    Bug("algorithm: delta_scale left out", "algorithm.py", "delta_scale * delta, eta_R", "delta, eta_R"),
+    Bug("algorithm: transposed R on the way back", "error_signals.py", "@ above.W @ above.R", "@ above.W @ above.R.T"),
+    Bug("own rule: step size left out", "steps/base.py", "weights += eta * update", "weights += update"),
     Bug(
-        "scale: only the last factor",
-        "scaled.py",
-        "factors if self._scale is None else self._scale * factors",
-        "factors",
+        "own rule: weights of samples count twice",
+        "steps/base.py",
+        'self.takes_sample_weight = "sample_weight" in self.arguments',
+        "self.takes_sample_weight = False",
     ),
-    Bug("scale: multiplied in again", "scaled.py", "self._scale, self._n_factors = None, 0", "self._n_factors = 0"),
+    Bug(
+        "own rule: z from the output",
+        "steps/base.py",
+        "target_state(self.a, self.delta)",
+        "target_state(self.y_out, self.delta)",
+    ),
     # Adam
-    Bug("Adam: no bias correction of the mean", "steps/__init__.py", MEAN_CORRECTED, "direction *= correction"),
-    Bug("Adam: no bias correction of the square", "steps/__init__.py", SQUARE_CORRECTED, "correction = 1.0"),
+    Bug("Adam: no bias correction of the mean", "steps/adam.py", MEAN_CORRECTED, "direction *= correction"),
+    Bug("Adam: no bias correction of the square", "steps/adam.py", SQUARE_CORRECTED, "correction = 1.0"),
     Bug(
         "Adam: bias corrected by the first step's factor",
-        "steps/__init__.py",
+        "steps/adam.py",
         SQUARE_CORRECTED,
         "correction = (1 - self.beta2) ** 0.5",
     ),
     Bug(
         "Adam: epsilon under the root",
-        "steps/__init__.py",
-        "size = backend.xp.sqrt(square)\n        size += self.epsilon * correction",
-        "size = backend.xp.sqrt(square + self.epsilon)",
+        "steps/adam.py",
+        "size = self.backend.xp.sqrt(square)\n        size += self.epsilon * correction",
+        "size = self.backend.xp.sqrt(square + self.epsilon)",
     ),
-    Bug("Adam: variance for square", "steps/__init__.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
-    Bug("Adam: the betas swapped", "steps/__init__.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
-    Bug("Adam: the first block alone", "steps/__init__.py", "range(0, n_outputs, n_rows)", "range(0, 1)"),
+    Bug("Adam: variance for square", "steps/adam.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
+    Bug("Adam: the betas swapped", "steps/adam.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
+    Bug("Adam: the first block alone", "steps/adam.py", "slices(n_outputs, n_rows)", "[slice(0, n_rows)]"),
     # error signals
     Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
     Bug("output signal: divided by the batch", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL + " / y.shape[0]"),
     Bug("quadratic loss: factor 2", "losses.py", "return 2 * (y - targets)", "return y - targets"),
-    Bug("quadratic loss: half of it", "losses.py", "return xp.sum(weigh(y", "return 0.5 * xp.sum(weigh(y"),
+    Bug("quadratic loss: half of it", "losses.py", "return " + QUADRATIC, "return 0.5 * " + QUADRATIC),
     Bug(
         "feedback transposed",
         "error_signals.py",
@@ -282,20 +294,25 @@ BUGS = [
     Bug("order: updates while signals are sent down", "network.py", UPDATES, SIGNALS_WHILE_UPDATING),
     Bug("order: R moves before W sees its input", "network.py", UPDATES, R_BEFORE_W),
     Bug("order: W moves before R sees its input", "network.py", UPDATES, W_BEFORE_R),
-    Bug("order: inverses learn before the signals", "network.py", SIGNALS + INVERSE_LEARNS, INVERSE_LEARNS + SIGNALS),
+    Bug(
+        "order: inverses learn before the signals",
+        "network.py",
+        SIGNALS + FEEDBACK_LEARNS,
+        FEEDBACK_LEARNS.replace("deltas", "[]") + SIGNALS,
+    ),
     Bug("step sizes: eta_R for eta_W", "layer.py", W_MOVES, W_MOVES.replace("eta_W", "eta_R")),
     Bug("step sizes: eta_W for eta_R", "layer.py", R_MOVES, R_MOVES.replace("eta_R", "eta_W")),
     Bug(
         "step sizes: the two swapped",
         "network.py",
-        "layer.step(x, a, delta, eta_W, eta_R, x_R)",
-        "layer.step(x, a, delta, eta_R, eta_W, x_R)",
+        LAYER_STEP,
+        'layer.step(states, rates["eta_R"], rates["eta_W"])',
     ),
     Bug(
         "step sizes: scale in the step",
         "network.py",
-        "trace, targets, delta_scale)\n        if",
-        "trace, targets)\n            eta_W *= delta_scale\n        if",
+        SCALED_DELTAS,
+        'rates["eta_W"] *= rates["delta_scale"]\n        return list(deltas), x_R',
     ),
     # whitening
     Bug(
@@ -310,18 +327,18 @@ BUGS = [
         EYE,
         "xp.flip(" + EYE.replace(", xp.zeros", ", axis=0), xp.zeros"),
     ),
-    Bug("off-diagonal: the one beside", "whitening.py", EYE, EYE.replace("C.shape[0], ", "C.shape[0], k=1, ")),
+    Bug("off-diagonal: the one above", "whitening.py", EYE, EYE.replace("C.shape[0], ", "C.shape[0], k=1, ")),
     Bug("off-diagonal: upper triangle", "whitening.py", "xp.where(" + EYE + ")", "xp.triu(C, k=1)"),
     # constants
     Bug("constant: LEAK", "activations.py", "LEAK = 0.1", "LEAK = 0.01"),
     Bug("constant: TARGET_STEP", "error_signals.py", "TARGET_STEP: Final = 0.1", "TARGET_STEP: Final = 0.2"),
-    Bug("constant: ETA_INVERSE", "network.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
+    Bug("constant: ETA_INVERSE", "error_signals.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
     # tables
-    Bug("table: sgd for copi", "steps/__init__.py", '"copi": CopiStep', '"copi": SgdStep'),
-    Bug("table: copi for sgd", "steps/__init__.py", '"sgd": SgdStep', '"sgd": CopiStep'),
-    Bug("table: sgd for adam", "steps/__init__.py", '"adam": AdamStep', '"adam": SgdStep'),
-    Bug("table: local for matrix", "steps/__init__.py", '"matrix": matrix_', '"matrix": local_'),
-    Bug("table: matrix for local", "steps/__init__.py", '"local": local_', '"local": matrix_'),
+    Bug("table: sgd for copi", "steps/choice.py", '"copi": CopiStep', '"copi": SgdStep'),
+    Bug("table: copi for sgd", "steps/choice.py", '"sgd": SgdStep', '"sgd": CopiStep'),
+    Bug("table: sgd for adam", "steps/choice.py", '"adam": AdamStep', '"adam": SgdStep'),
+    Bug("table: local for matrix", "steps/choice.py", '"matrix": MatrixStep', '"matrix": LocalStep'),
+    Bug("table: matrix for local", "steps/choice.py", '"local": LocalStep', '"local": MatrixStep'),
     Bug(
         "table: gradient of the other loss",
         "losses.py",
@@ -338,16 +355,19 @@ BUGS = [
     Bug("table: name of an activation", "activations.py", 'Activation("tanh"', 'Activation("Tanh"'),
     Bug("table: identity for relu", "activations.py", 'Activation("relu", relu,', 'Activation("relu", linear,'),
     Bug("table: fa is bp", "error_signals.py", '"fa", feedback_alignment', '"fa", backpropagation'),
-    Bug("table: bp has feedback", "error_signals.py", "backpropagation, None)", 'backpropagation, "above")'),
+    Bug("table: bp has feedback", "error_signals.py", '"bp", backpropagation', '"bp", backpropagation, "above"'),
     Bug("table: tp is dtp", "error_signals.py", '"tp", target_propagation', '"tp", difference_target_propagation'),
     Bug(
         "table: tp learns no inverse",
         "error_signals.py",
-        '"tp", target_propagation, "above", learns_inverse=True',
+        '"tp", target_propagation, "above", inverse_updates',
         '"tp", target_propagation, "above"',
     ),
     Bug(
-        "table: fa learns an inverse", "error_signals.py", "learns_inverse: bool = False", "learns_inverse: bool = True"
+        "table: fa learns an inverse",
+        "error_signals.py",
+        '"fa", feedback_alignment, "above"',
+        '"fa", feedback_alignment, "above", inverse_updates',
     ),
     # properties
     Bug("property: n_inputs", "layer.py", "return int(self._W.shape[1])", "return int(self._W.shape[0])"),
@@ -373,26 +393,26 @@ BUGS = [
     Bug(
         "property: R is the identity always",
         "layer.py",
-        f"        if self._R is not None:\n{GETTER_OF_R}            return R\n",
+        GETTER_OF_R,
         "",
     ),
     Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),
-    Bug("property: feedback is a copy", "network.py", "return self._feedback\n", "return list(self._feedback)\n"),
-    Bug("property: feedback of any length", "network.py", "if len(matrices) != len(self.layers):", "if False:"),
+    Bug("property: feedback is a copy", "_assembly.py", "return self._feedback\n", "return list(self._feedback)\n"),
+    Bug("property: feedback of any length", "_assembly.py", "if len(matrices) != len(self.layers):", "if False:"),
     Bug(
         "property: feedback kept as it is given",
-        "network.py",
+        "_assembly.py",
         "self._feedback = list(matrices)",
         "self._feedback = matrices",
     ),
-    Bug("property: y_in is y", "layer.py", "return [self.y0, *self.y[:-1]]", "return self.y"),
+    Bug("property: y_in is y", "error_signals.py", Y_IN, "return self.y"),
     Bug(
         "property: y_in of the layer after",
-        "layer.py",
-        "return [self.y0, *self.y[:-1]]",
+        "error_signals.py",
+        Y_IN,
         "return [self.y0, *self.y[1:]]",
     ),
-    # what the tests that cannot run under mutmut are for
+    # what the tests find that cannot run under mutmut
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
     Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
 ]
@@ -402,7 +422,7 @@ BUGS = [
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """The package, its data and its tests."""
+    """Copy the package, its data and its tests."""
     for name in ("copi_np", "data", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml"):
@@ -411,17 +431,17 @@ def copy_of_the_tree(folder: Path) -> Path:
 
 
 def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
-    """The tests that mutmut runs too, up to the first failure."""
+    """Run the tests that mutmut runs too, up to the first failure."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
-    # the copy comes before an installation of the package, since "-m" puts the working folder first
+    # "-m" puts the working folder first, so the copy is found before an installed package
     pytest = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-pno:cacheprovider", "--hypothesis-profile=mutants"]
     return subprocess.run([*pytest, *tests], cwd=tree, capture_output=True, text=True)
 
 
 def plant(bug: Bug, tree: Path) -> str:
-    """Plant a bug, run the tests, take it out again. Returns what failed first and why, or "" if nothing did."""
+    """Plant a bug, run the tests, remove it. Return what failed first and why, or "" if nothing did."""
     path = tree / "copi_np" / bug.file
     healthy = path.read_text(encoding="utf-8")
     if healthy.count(bug.text) != 1:
@@ -438,7 +458,7 @@ def plant(bug: Bug, tree: Path) -> str:
 
 
 def main() -> None:
-    """Plant all, or those that are asked for; exit with 1 if one is not found."""
+    """Plant all bugs, or those asked for; exit with 1 if one is not found."""
     words = sys.argv[1:]
     bugs = [bug for bug in BUGS if not words or any(word in bug.fault for word in words)]
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "COLUMNS": "160"}

@@ -1,10 +1,10 @@
-"""Callbacks are told of training as it goes: ``fit(.., callbacks=[..])``.
+"""Callbacks, which `fit` calls during training: ``fit(.., callbacks=[..])``.
 
-A callback of your own derives from `Callback` and overrides what it needs.
+To write your own, derive from `Callback` and override the methods you need.
 """
 
 from copi_np.callbacks.base import Callback
-from copi_np.callbacks.checkpoints import CheckpointWriter
+from copi_np.callbacks.checkpoints import CheckpointWriter, ResumeError
 from copi_np.callbacks.live import LivePlot
 from copi_np.callbacks.logs import CSVLog, TensorBoardLog
 from copi_np.callbacks.selection import BestCheckpoint, EarlyStopping, best_epoch
@@ -18,6 +18,7 @@ __all__ = [
     "EarlyStopping",
     "EpochRecord",
     "LivePlot",
+    "ResumeError",
     "TensorBoardLog",
     "best_epoch",
     "read_record",

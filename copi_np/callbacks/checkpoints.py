@@ -1,4 +1,4 @@
-"""Checkpoints as training goes: the latest, to go on from, and the best."""
+"""Write a checkpoint after every epoch, and resume from it."""
 
 from __future__ import annotations
 
@@ -12,21 +12,25 @@ import numpy as np
 
 from copi_np.callbacks.base import Callback
 from copi_np.checkpoint import Progress, load_progress, previous_path, save_progress
-from copi_np.errors import DataError, InputError
+from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
 from copi_np.storage.atomic import remove_leftovers
 from copi_np.storage.untrusted import is_taken
 
 
+class ResumeError(DataError):
+    """A checkpoint that training cannot resume from."""
+
+
 class CheckpointWriter(Callback):
-    """Replaces a checkpoint after each epoch; training can go on from it.
+    """Callback that replaces a checkpoint after each epoch, from which training can resume.
 
     Parameters
     ----------
-    path : path                     an .npz file; the one before is kept beside it, see `checkpoint.previous_path`
+    path : path                     an .npz file; its predecessor is kept, see `checkpoint.previous_path`
     rng : numpy.random.Generator    shuffles the samples
-    settings : dict                 what must stay the same, see `training.training_settings`
+    settings : dict                 settings that must not change, see `training.training_settings`
     """
 
     def __init__(self, path: str | os.PathLike[str], rng: np.random.Generator, settings: dict[str, Any]) -> None:
@@ -36,16 +40,16 @@ class CheckpointWriter(Callback):
         self.history: list[EpochRecord] = []
 
     def begin(self, network: Network, history: Sequence[EpochRecord], *, resume: bool) -> list[EpochRecord]:
-        """Go on from the checkpoint, if there is one and it shall be: network and rng become what they were then.
+        """Resume from the checkpoint, if `resume` is set and one exists: restore the state of network and rng.
 
         Returns
         -------
-        history : list of EpochRecord   of the epochs that are done; `history` itself without a checkpoint
+        history : list of EpochRecord   the finished epochs; `history` if there is no checkpoint
 
         Raises
         ------
-        InputError      if there is a checkpoint, but it shall not be gone on from, or it is of another training
-        DataError       if it is damaged, and so is the one before it
+        InputError      if a checkpoint exists but `resume` is not set, or it belongs to another training
+        DataError       if both the checkpoint and its predecessor are damaged
         """
         self.history = list(history)
         try:
@@ -56,29 +60,37 @@ class CheckpointWriter(Callback):
         kept = (self.path, previous_path(self.path))
         for path in kept:
             if not resume and is_taken(path):
-                raise InputError(f"{path} exists already: go on from it with resume=True, or choose another path")
+                raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
         remove_leftovers(self.path.parent, [path.name for path in kept])
         if not resume:
             return list(self.history)
-        progress = load_progress(self.path, network.backend)
+        try:
+            progress = load_progress(self.path, network.backend, network.parts)
+        except NewerVersionError:
+            raise
+        except OtherPartsError as error:
+            raise InputError(f"{self.path} belongs to another training: {error}") from error
+        except DataError as error:
+            raise ResumeError(str(error)) from error
         if progress is not None:
             self._check_same(network, progress)
             try:
                 self.history = [read_record(values) for values in progress.history]
                 self.rng.bit_generator.state = progress.shuffling
-            # NumPy takes a state apart without looking at it first
+            # NumPy does not check a state before it uses it
             except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise DataError(f"{self.path} is not of a training that can go on: move it away") from error
+                raise ResumeError(f"{self.path} holds no state that training can resume from: move it away") from error
             network.layers, network.feedback = progress.network.layers, progress.network.feedback
+            network.noise_rng = progress.network.noise_rng
         return list(self.history)
 
     def _check_same(self, network: Network, progress: Progress) -> None:
-        """Raise an InputError that names what differs, if something does."""
+        """Raise an InputError that names the first difference, if any."""
         for now, then in ((network.config, progress.network.config), (self.settings, progress.settings)):
             for name, value in now.items():
                 if then.get(name) != value:
                     what = "the data differ" if name == "data" else f"{name} was {then.get(name)!r}, now {value!r}"
-                    raise InputError(f"{self.path} is of another training: {what}; give the same, or another path")
+                    raise InputError(f"{self.path} belongs to another training: {what}; use the same, or another path")
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Replace the checkpoint."""

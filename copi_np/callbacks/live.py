@@ -13,16 +13,16 @@ from copi_np.network import Network
 
 
 class LivePlot(Callback):
-    """Draws the learning curves anew after each epoch, in the output of the notebook's cell.
+    """Callback that redraws the learning curves after each epoch, in the output of a notebook cell.
 
     Parameters
     ----------
-    label : str         of the network, in the legend
+    label : str         of the network in the legend
     title : str, optional
 
     Raises
     ------
-    InputError          from `fit`, where there is no notebook to draw in
+    InputError          from `fit`, outside a notebook
     """
 
     def __init__(self, label: str = "network", title: str | None = None) -> None:
@@ -32,11 +32,11 @@ class LivePlot(Callback):
         self._display: Any = None
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Draw the epochs that are done already."""
+        """Draw the epochs done so far."""
         if not _in_notebook():
             raise InputError("LivePlot draws in a Jupyter notebook: elsewhere, plot what fit returns")
         self.history = list(history)
-        self._display = None  # a second training has a picture of its own
+        self._display = None  # a second training gets its own picture
         if history:
             self._draw()
 
@@ -48,7 +48,7 @@ class LivePlot(Callback):
     def _draw(self) -> None:
         from IPython.display import Image, display
 
-        from copi_np.plotting import learning_curves  # brings matplotlib
+        from copi_np.plotting import learning_curves  # imports matplotlib
 
         file = BytesIO()
         learning_curves({self.label: self.history}, self.title).savefig(file, format="png")

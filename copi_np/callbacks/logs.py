@@ -1,4 +1,4 @@
-"""Histories for other programs: a table of comma-separated values, and TensorBoard."""
+"""Write histories for other programs: as comma-separated values, and for TensorBoard."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from copi_np.storage.untrusted import exists, open_file
 
 
 def flat_record(record: EpochRecord) -> dict[str, float]:
-    """A record as single numbers: of each layer's decorrelation loss, "decorrelation_loss_0", .. ."""
+    """Flatten a record into single numbers: "decorrelation_loss_0", .. are the layers' decorrelation losses."""
     values = record.as_dict()
     by_layer = values.pop("decorrelation_loss")
     return values | {f"decorrelation_loss_{k}": value for k, value in enumerate(by_layer)}
 
 
 class CSVLog(Callback):
-    """Writes a table of comma-separated values, a row an epoch, which spreadsheets and R read.
+    """Callback that writes comma-separated values, one row per epoch, for spreadsheets and R.
 
     Parameters
     ----------
-    path : path         the file; when training goes on, it is written again with all epochs
+    path : path         the file; when training resumes, it is rewritten with all epochs
 
     Raises
     ------
-    InputError          from `fit`, if there is such a file before the first epoch, or later one of another training
-    DataError           if it cannot be written
+    InputError          from `fit`, if the file exists before the first epoch, or later belongs to another training
+    DataError           from `fit`, if it cannot be written
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Write the epochs that are done already."""
+        """Write the epochs done so far."""
         if not history:
             check_free(self.path)
             return
@@ -51,7 +51,7 @@ class CSVLog(Callback):
         replace_file(self.path, lambda file: file.write(content))
 
     def _check_own(self, content: bytes) -> None:
-        """Raise an InputError unless the file holds a part of `content`, or one row more: its writer may be killed."""
+        """Raise an InputError unless the file holds a part of `content`, or one more row if its writer was killed."""
         if not exists(self.path):
             return
         with open_file(self.path, "choose another path") as file:
@@ -80,14 +80,14 @@ def _rows(records: Iterable[dict[str, float]], *, header: bool) -> str:
 
 
 class TensorBoardLog(Callback):
-    """Writes the history for TensorBoard (extra ``tensorboard``); use it in a ``with`` statement.
+    """Callback that writes the history for TensorBoard (extra ``tensorboard``); use it in a ``with`` statement.
 
-    ``tensorboard --logdir FOLDER`` shows it, and several folders below one side by side.
+    ``tensorboard --logdir FOLDER`` shows it. Runs in subfolders are shown together.
 
     Parameters
     ----------
-    folder : path       of this run, made if need be; when training goes on, its later epochs replace those that were
-                        written before the interruption
+    folder : path       of this run, created if missing; when training resumes, epochs logged after the checkpoint are
+                        replaced
 
     Raises
     ------
@@ -97,7 +97,7 @@ class TensorBoardLog(Callback):
 
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         try:
-            import tensorboardX  # noqa: F401  # imported when it is needed; here, to fail before training
+            import tensorboardX  # noqa: F401  # imported here only to fail before training
         except ImportError as error:
             raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from error
         self.folder = Path(folder)
@@ -110,12 +110,12 @@ class TensorBoardLog(Callback):
         self._close()
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Open the file, from which TensorBoard drops what is newer than the history."""
+        """Open the file; TensorBoard drops epochs later than the history."""
         from tensorboardX import SummaryWriter
 
-        self._close()  # that of a training before this one
+        self._close()  # the writer of an earlier training
         with self._one_error():
-            # the suffix, since a second writer in the same second would take the first one's file
+            # without a suffix, a second writer in the same second would use the same file
             self._writer = SummaryWriter(
                 str(self.folder),
                 purge_step=len(history) + 1 if history else None,
@@ -123,7 +123,7 @@ class TensorBoardLog(Callback):
             )
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Write the numbers of an epoch: "accuracy/train", "loss/test", "decorrelation_loss/layer_0", .. ."""
+        """Write the numbers of an epoch, such as "accuracy/train" and "decorrelation_loss/layer_0"."""
         with self._one_error():
             for name, value in flat_record(record).items():
                 if name != "epoch":
@@ -138,7 +138,7 @@ class TensorBoardLog(Callback):
 
     @contextmanager
     def _one_error(self) -> Iterator[None]:
-        """Raise a DataError for whatever the system refuses to write."""
+        """Raise a DataError if the system cannot write."""
         try:
             yield
         except OSError as error:
@@ -146,7 +146,7 @@ class TensorBoardLog(Callback):
 
 
 def _tag(name: str) -> str:
-    """TensorBoard puts what stands before the slash above one group of panels."""
+    """Return a name with a slash: TensorBoard groups panels by the part before it."""
     head, _, tail = name.rpartition("_")
     if head == "decorrelation_loss":
         return f"{head}/layer_{tail}"

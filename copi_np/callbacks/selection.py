@@ -1,6 +1,6 @@
-"""Selection on a validation split: the best epoch so far, and the end when there is no better one.
+"""Select on a validation split: keep the best epoch, and stop early.
 
-None of this looks at the test set. A choice made on it would make the accuracy of what is chosen too good.
+None of this looks at the test set: selecting on it would make the selected test accuracy optimistic.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from math import inf
 from pathlib import Path
 from typing import Final
 
 from copi_np._checks import check_count
 from copi_np.callbacks.base import Callback, another_training
-from copi_np.checkpoint import load_network, save_network
+from copi_np.checkpoint import load_like, save_network
 from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.history import EpochRecord
 from copi_np.network import Network
@@ -24,11 +25,11 @@ MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
     "val_accuracy": lambda record: record.val_accuracy,
     "val_loss": lambda record: None if record.val_loss is None else -record.val_loss,
 }
-"""What an epoch may be chosen by: the higher, the better."""
+"""Scores to select an epoch by: the higher, the better."""
 
 
 def best_epoch(history: Sequence[EpochRecord], monitor: str = "val_accuracy") -> int:
-    """The epoch that is best on the validation split, counted from 1; the first of those that are equal.
+    """Return the epoch that is best on the validation split, counted from 1; the first of equal ones.
 
     Parameters
     ----------
@@ -41,27 +42,36 @@ def best_epoch(history: Sequence[EpochRecord], monitor: str = "val_accuracy") ->
 
     Raises
     ------
-    InputError      if there is no epoch, or one without a validation split
+    InputError      if there is no epoch, or no validation split in one of them
     """
     score = choose("monitor", monitor, MONITORS)
     scores = [value for record in history if (value := score(record)) is not None]
     if not scores or len(scores) < len(history):
-        raise InputError("there is no validation split to choose an epoch by: train with hold_out(data, 0.1, rng)")
-    return 1 + scores.index(max(scores))
+        raise InputError("there is no validation split to select an epoch by: train with hold_out(data, 0.1, rng)")
+    return len(scores) - epochs_since_best(scores)
+
+
+def epochs_since_best(scores: Sequence[float], tol: float = 0.0) -> int:
+    """Count the latest epochs in a row that did not beat the best score before them by more than `tol`."""
+    best, waited = -inf, 0
+    for score in scores:
+        waited = 0 if score > best + tol else waited + 1
+        best = max(best, score)
+    return waited
 
 
 class EarlyStopping(Callback):
-    """Ends training after `patience` epochs in a row that were not the best so far on the validation split.
+    """Callback that ends training after `patience` epochs in a row without a new best one on the validation split.
 
     Parameters
     ----------
     patience : int              epochs without a new best one
     monitor : {"val_accuracy", "val_loss"}
-    first_epochs : int          epochs that are not counted: decorrelation has to set in first, see `Schedule`
+    first_epochs : int          epochs that do not count, while decorrelation sets in, see `Schedule`
 
     Raises
     ------
-    InputError                  if a value cannot be used; from `fit`, if the data have no validation split
+    InputError                  if a value is invalid; from `fit`, if the data have no validation split
     """
 
     needs_validation = True
@@ -76,12 +86,12 @@ class EarlyStopping(Callback):
         self.history: list[EpochRecord] = []
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Count the epochs that are done already."""
+        """Count the epochs done so far."""
         self.history = list(history)
         self._count()
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Stop if it has been long enough."""
+        """Stop if patience has run out."""
         self.history.append(record)
         self._count()
 
@@ -92,31 +102,31 @@ class EarlyStopping(Callback):
 def has_waited(
     history: Sequence[EpochRecord], patience: int, first_epochs: int = 0, monitor: str = "val_accuracy"
 ) -> bool:
-    """Whether `patience` epochs in a row, those of `first_epochs` not counted, were not the best so far."""
+    """Return whether `patience` epochs in a row, not counting the first epochs, have brought no new best one."""
     if not history:
         return False
     return len(history) - max(best_epoch(history, monitor), first_epochs) >= patience
 
 
 class BestCheckpoint(Callback):
-    """Keeps the network of the epoch that is best on the validation split.
+    """Callback that saves the network of the epoch that is best on the validation split.
 
-    `load_network` reads it; its metadata are the record of that epoch.
+    `load_network` reads it; its metadata hold the record of that epoch.
 
     Parameters
     ----------
-    path : path                 an .npz file, replaced by each better epoch
+    path : path                 an .npz file, replaced at each better epoch
     monitor : {"val_accuracy", "val_loss"}
 
     Raises
     ------
-    InputError                  from `fit`, if the data have no validation split, or if there is such a file before the
-                                first epoch, or later one of another training
-    DataError                   if the file cannot be written
+    InputError                  from `fit`, if the data have no validation split, or if the file exists before the first
+                                epoch, or later belongs to another training
+    DataError                   from `fit`, if the file cannot be written
 
     Warns
     -----
-    CopiWarning                 if training goes on, but the file with the best epoch so far is gone
+    CopiWarning                 if training resumes, but the file with the best epoch so far is missing
     """
 
     needs_validation = True
@@ -128,7 +138,7 @@ class BestCheckpoint(Callback):
         self.history: list[EpochRecord] = []
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """See that nothing is lost: another file, or the latest epoch, of which a killed process did not get so far."""
+        """Check that the file is our own, and save the latest epoch if a killed process did not get that far."""
         self.history = list(history)
         if not history:
             check_free(self.path)
@@ -137,24 +147,26 @@ class BestCheckpoint(Callback):
         self._keep_if_best(network)
         if not is_taken(self.path):
             epoch = best_epoch(history, self.monitor)
-            warnings.warn(f"{self.path}, with epoch {epoch}, is gone: only a better one is kept", CopiWarning, 2)
+            warnings.warn(
+                f"{self.path}, with epoch {epoch}, is missing: only a better one will be saved", CopiWarning, 2
+            )
 
     def _check_own(self, network: Network) -> None:
-        """Raise an InputError if there is a file that is of no epoch of this training, or at most its next one."""
+        """Raise an InputError unless the file holds an epoch of this training, or its next one."""
         if not is_taken(self.path):
             return
         try:
-            found, metadata = load_network(self.path)
+            found, metadata = load_like(self.path, network)
         except (DataError, InputError) as error:
             raise another_training(self.path) from error
         epochs = [record.as_dict() for record in self.history]
-        # training may have gone on from the checkpoint before the latest
+        # training may have resumed from the checkpoint before the latest
         is_next = found.config == network.config and metadata.get("epoch") == len(epochs) + 1
         if metadata not in epochs and not is_next:
             raise another_training(self.path)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
-        """Keep the network, if it is the best so far."""
+        """Save the network if it is the best so far."""
         self.history.append(record)
         self._keep_if_best(network)
 

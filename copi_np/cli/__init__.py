@@ -1,4 +1,4 @@
-"""The ``copi-np`` command: thin; what it does stands in `copi_np.experiments`.
+"""The ``copi-np`` command, a thin layer over `copi_np.experiments`.
 
 Results go to standard output, progress and errors to standard error.
 """
@@ -21,12 +21,12 @@ from copi_np.cli.single import demo, train
 
 START: Final = {
     "copi-np demo": "Four methods learn digits: a table and two figures, in 90 seconds.",
-    "copi-np train --dataset mnist-5k": "One network learns by COPI; its records go to a folder in runs/.",
-    "copi-np reproduce fig2 --preset mnist-5k --seeds 1": "Figure 2 of the paper in small: a minute.",
-    "copi-np report reproduce/mnist-5k": "Tables and figures of all runs in a folder, from their records.",
-    "copi-np doctor": "What works on this machine: BLAS, GPU, data sets.",
+    "copi-np train --dataset mnist-5k": "Train one network by COPI; its records go to a folder in runs/.",
+    "copi-np reproduce fig2 --preset mnist-5k --seeds 1": "A small version of the paper's Figure 2, in a minute.",
+    "copi-np report reproduce/mnist-5k": "Make tables and figures of all runs in a folder.",
+    "copi-np doctor": "Show what works on this machine: BLAS, GPU, data sets.",
 }
-"""The lines that people need first, to be copied, and what each gives."""
+"""The first commands to try, and what each one does."""
 
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -36,8 +36,8 @@ def main(context: click.Context) -> None:
     """Constrained Parameter Inference (COPI): learning with local rules."""
     if context.invoked_subcommand is None:
         click.echo(f"{main.help}\n")
-        for line, gain in START.items():
-            click.echo(f"  {click.style(line, bold=True)}\n      {gain}")
+        for line, purpose in START.items():
+            click.echo(f"  {click.style(line, bold=True)}\n      {purpose}")
         click.echo("\nAll commands: copi-np --help. Options of one: copi-np train --help.")
 
 
@@ -45,7 +45,7 @@ def main(context: click.Context) -> None:
 @data_dir_option
 @output_options()
 def doctor(data_dir: Path | None, output: Output) -> None:
-    """Say what works on this machine: versions, BLAS, GPU, data sets."""
+    """Show what works on this machine: versions, BLAS, GPU, data sets."""
     found = examine(data_dir)
     output.result(describe(found), found, indent=20)
 

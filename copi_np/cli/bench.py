@@ -1,4 +1,4 @@
-"""The command that measures speed: bench."""
+"""The command bench, which measures speed."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from copi_np.experiments.methods import METHODS
 @threads_option
 @output_options(json_file=True)
 def bench(threads: int, output: Output, **options: Any) -> None:
-    """Time a training step beside its matrix products alone."""
+    """Time a training step against its bare matrix products."""
     with blas_threads(threads):
         results = carry_out(**options)
     output.result(bench_table(results), results)

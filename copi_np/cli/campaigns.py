@@ -1,4 +1,4 @@
-"""The commands of many runs: reproduce, sweep and report."""
+"""The commands for many runs: reproduce, sweep and report."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ from copi_np.experiments.summary import short
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
-"""Which methods a figure of the paper is about."""
+"""The methods that each figure of the paper compares."""
 
-GO_ON = "the same command goes on from there"
+RESUME_ADVICE = "run the same command again to resume"
 METHODS_HELP = f"Separated by commas, of: {list_names(METHODS)}."
 PRESETS = f"{list_names(preset_names())}, or a .toml file."
 
 
 def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """The options of a grid of runs."""
+    """Add the options of a grid of runs."""
     options = [
         click.option(
             "--preset",
@@ -44,8 +44,10 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
             shell_complete=one_of(preset_names(), or_file=True),
             help=PRESETS,
         ),
-        click.option("--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="How many, from 0 on."),
-        click.option("--epochs", type=click.IntRange(min=1), help="Of each run.  [default: as in the preset]"),
+        click.option(
+            "--seeds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of seeds, from 0 on."
+        ),
+        click.option("--epochs", type=click.IntRange(min=1), help="Epochs of each run.  [default: as in the preset]"),
         click.option(
             "--dataset",
             shell_complete=one_of(DATASETS, or_file=True),
@@ -53,7 +55,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option("--title", help="Of tables and figures.  [default: data set and layers]"),
         click.option(
-            "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R of every epoch."
+            "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R at every epoch."
         ),
         data_dir_option,
         backend_option,
@@ -86,11 +88,11 @@ def reproduce(
 ) -> None:
     """Regenerate a figure of the paper: fig2, learning curves, or fig3, samples, receptive fields, compression.
 
-    Every run has a folder of its own in OUT/runs. Finished runs are not repeated, and interrupted ones go on from
-    their last epoch: after an interruption, give the same command again.
+    Every run has its own folder in OUT/runs. Finished runs are not repeated, and interrupted ones resume after their
+    last epoch: after an interruption, run the same command again.
     """
     out = out or default_folder("reproduce", preset, options["dataset"])
-    earlier_report(out)  # before anything is computed: no report may replace what is the user's
+    earlier_report(out)  # fail before anything is computed if the report would replace files of the user
     chosen_backend = get_backend(backend)
     configs, data = grid(
         {"preset": preset, **options},
@@ -101,7 +103,7 @@ def reproduce(
     left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
     with (
-        if_stopped(GO_ON),
+        if_stopped(RESUME_ADVICE),
         blas_threads(threads),
         CampaignBar(len(configs), sum(left.values())) as bar,
         StopOnSignal() as stop,
@@ -110,7 +112,7 @@ def reproduce(
             bar.begin(run_label(config), left[config])
             outcomes.append(perform(out, config, data, chosen_backend, [bar, stop], diagnostics=diagnostics))
             bar.end_run()
-            bar.tell(outcome_line(outcomes[-1]))
+            bar.print_above(outcome_line(outcomes[-1]))
         if figure == "fig3":
             outcomes = list(analysed(outcomes, data, chosen_backend, stop, output))
     show(out, title, outcomes, output, diagnostics=diagnostics)
@@ -119,12 +121,12 @@ def reproduce(
 def analysed(
     outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal, output: Output
 ) -> Iterator[Outcome]:
-    """Record what Figure 3 shows of the finished networks, unless it is on record: pictures of one of each method."""
+    """Record Figure 3 of all finished networks, with pictures of one network of each method."""
     from copi_np.experiments.figure3 import record_figure3
 
     output.note("\nSamples, receptive fields and compression ..")
     if data.image_shape is None:
-        output.note(f"{data.name} has no images, so that 3A and 3B are left out: store them as (N, H, W)")
+        output.note(f"{data.name} has no images, so 3A and 3B are left out: store images as (N, H, W)")
     pictured: set[str] = set()
     for outcome in outcomes:
         stop.check()
@@ -139,22 +141,22 @@ def analysed(
 
 
 def names(text: str) -> list[str]:
-    """Names separated by commas."""
+    """Split names separated by commas."""
     return [name.strip() for name in text.split(",")]
 
 
 def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
-    """Where a campaign goes that is not told: one folder for each preset and data set."""
+    """Return the default folder of a campaign: one for each preset and data set."""
     return Path(parent) / "_".join(Path(name).stem for name in (preset, dataset) if name)
 
 
 def run_label(config: RunConfig) -> str:
-    """A run in a few words."""
+    """Describe a run in a few words."""
     return f"{METHODS[config.method].label}, seed {config.seed}"
 
 
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
-    """What a run came to, with its values of the hyper-parameters that a sweep varies."""
+    """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
     parts = [run_label(outcome.config), *(f"{name}={short(getattr(outcome.config, name))}" for name in varied)]
     result = outcome.failure
     if result is None:
@@ -165,7 +167,7 @@ def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
 
 
 def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
-    """Make the report, and end with an error if a run failed."""
+    """Make the report, and raise an error if a run failed."""
     failures = [
         f"{run_label(outcome.config)} ({outcome.folder.name}): {outcome.failure}"
         for outcome in outcomes
@@ -181,20 +183,20 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Outp
     if len(failures) > n_in_use:
         raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: change settings, or try again")
     if n_in_use:
-        raise InUseError(f"{n_in_use} of {len(outcomes)} runs are at work in another process: come back later")
+        raise InUseError(f"{n_in_use} of {len(outcomes)} runs are in use by another process: try again later")
 
 
 def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
-    """What a user may not expect of runs that were on record."""
+    """Return notes on recorded runs that differ from what the user asked for."""
     for outcome in (each for each in outcomes if each.failure is None):
         if diagnostics and not (outcome.folder / DIAGNOSTICS_FILE).is_file():
-            yield f"{outcome.folder.name}: without diagnostics, since it was finished before; use another --out"
+            yield f"{outcome.folder.name}: no diagnostics, since it was finished before; use another --out"
         if len(outcome.history) > outcome.config.epochs:
-            yield f"{outcome.folder.name}: {len(outcome.history)} epochs are on record, and all of them are reported"
+            yield f"{outcome.folder.name}: all {len(outcome.history)} recorded epochs are reported"
 
 
 def make_report(out: Path, title: str | None, output: Output) -> None:
-    """Write the report of a folder, and show it."""
+    """Write the report of a folder, and print it."""
     results, files = write_report(out, title)
     output.result(f"{text_table(results)}\n\n{written(files)}", {**results.as_dict(), "written": list(map(str, files))})
 
@@ -204,7 +206,7 @@ def make_report(out: Path, title: str | None, output: Output) -> None:
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @campaign_options
 @click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
-@click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one a core]")
+@click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one per core]")
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")
 @output_options()
 def sweep(
@@ -230,13 +232,13 @@ def sweep(
       copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
                     --vary eta_W=1e-4,3e-4,1e-3
 
-    Processes are started here, one for each core, unless --scheduler names a running Dask scheduler, whose workers must
-    see the folder --out. Finished runs are not repeated, and interrupted ones go on, as for copi-np reproduce.
+    Processes are started here, one per core, unless --scheduler names a running Dask scheduler, whose workers must be
+    able to see the folder --out. Finished runs are not repeated, and interrupted ones resume, as in copi-np reproduce.
     """
     from copi_np.experiments.sweep import sweep as carry_out
 
     out = out or default_folder("sweep", preset, options["dataset"])
-    earlier_report(out)  # before anything is computed: no report may replace what is the user's
+    earlier_report(out)  # fail before anything is computed if the report would replace files of the user
     variations = parse_variations(vary)
     configs, data = grid(
         {"preset": preset, **options},
@@ -246,7 +248,7 @@ def sweep(
         variations,
     )
     left = sum(epochs_left(out, config, data) for config in configs)
-    with if_stopped(GO_ON), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+    with if_stopped(RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
 
         def on_tick(n_epochs: int) -> None:
             bar.set_left(n_epochs)
@@ -254,7 +256,7 @@ def sweep(
 
         def on_outcome(outcome: Outcome) -> None:
             bar.begin(run_label(outcome.config))
-            bar.tell(outcome_line(outcome, variations))
+            bar.print_above(outcome_line(outcome, variations))
 
         outcomes = carry_out(
             out,
@@ -271,13 +273,13 @@ def sweep(
     show(out, title, outcomes, output, diagnostics=diagnostics)
 
 
-@click.command(short_help="Make tables and figures of runs on record.")
+@click.command(short_help="Make tables and figures of recorded runs.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--title", help="Of tables and figures.  [default: data set and layers]")
 @click.option(
-    "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format, and write nothing."
+    "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format and write nothing."
 )
-@click.option("--by-epoch", is_flag=True, help="With --format: the history of every run, a row an epoch.")
+@click.option("--by-epoch", is_flag=True, help="With --format: print the history of every run, one row per epoch.")
 @output_options()
 def report(folder: Path, title: str | None, form: str | None, by_epoch: bool, output: Output) -> None:
     """Make tables and figures of all runs in FOLDER, from their records alone."""
@@ -287,8 +289,8 @@ def report(folder: Path, title: str | None, form: str | None, by_epoch: bool, ou
         make_report(folder, title, output)
         return
     if output.json_to is not None:
-        raise InputError("--json and --format exclude each other: leave out one of them")
+        raise InputError("--json and --format cannot be combined: leave out one of them")
     results = read_results(folder, title)
     click.echo((HISTORY_FORMATS if by_epoch else FORMATS)[form](results.groups), nl=False)
-    for remark in results.remarks:  # also with --quiet: the table in these formats does not say what it leaves out
+    for remark in results.remarks:  # also with --quiet: tables in these formats do not say what is left out
         click.echo(remark, err=True)

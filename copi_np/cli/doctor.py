@@ -1,4 +1,4 @@
-"""What ``copi-np doctor`` reports."""
+"""The report of ``copi-np doctor``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from copi_np.experiments.environment import blas, n_cores, versions
 
 
 def examine(data_dir: Path | None = None) -> dict[str, Any]:
-    """Versions, BLAS and cores, whether a GPU works and if not why, and data sets at hand; ready for JSON."""
+    """Look up versions, BLAS, cores, whether a GPU works and why not, and which data sets are here; ready for JSON."""
     reason = why_no_gpu()
     found = {name: find_dataset(name, data_dir) for name in DATASETS}
     return {
@@ -34,7 +34,7 @@ def examine(data_dir: Path | None = None) -> dict[str, Any]:
 
 
 def describe(found: dict[str, Any]) -> str:
-    """What `examine` has found, a line each."""
+    """Format what `examine` returns, one line per item."""
     reason, folder = found["why_no_gpu"], found["data_folder"]
     lines = {
         **found["versions"],

@@ -1,4 +1,4 @@
-"""How commands fail: every error is one line, with exit code 2; SIGINT and SIGTERM leave with 130 and 143."""
+"""How commands fail: every error is one line with exit code 2; SIGINT and SIGTERM exit with 130 and 143."""
 
 from __future__ import annotations
 
@@ -22,55 +22,55 @@ class Failure(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print it to standard error."""
-        tell("Error", self.message, "red", color=self.show_color)
+        print_line("Error", self.message, "red", color=self.show_color)
 
 
-def tell(kind: str, text: str, colour: str, *, color: bool | None = None) -> None:
-    """Print one line to standard error; its first word in colour, which click leaves out where there is no terminal.
+def print_line(kind: str, text: str, colour: str, *, color: bool | None = None) -> None:
+    """Print one line to standard error; on a terminal, its first word is coloured.
 
-    Outside a command `color` has to say what `Group` has decided.
+    Outside a command, pass `color` as `Group` has set it.
     """
     click.echo(f"{click.style(f'{kind}:', fg=colour, bold=True)} {text}", err=True, color=color)
 
 
 @contextmanager
 def one_line_errors(context: click.Context) -> Iterator[None]:
-    """Show whatever goes wrong inside as one line that says what was wrong and what to do."""
+    """Show any error inside as one line that says what is wrong and what to do."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("always", CopiWarning)
-            warnings.showwarning = _showing_once()
+            warnings.showwarning = _show_once()
             yield
     except StoppedError as error:
         raise _stopped(error, str(error), error.signal_number) from error
-    except KeyboardInterrupt as error:  # at once: a second signal, or where nobody waits for the end of a batch
+    except KeyboardInterrupt as error:  # a second signal, or a first one outside training
         number = error.args[0] if error.args and isinstance(error.args[0], int) else signal.SIGINT
         raise _stopped(error, f"stopped by {signal.Signals(number).name}", number) from error
     except CopiError as error:
         raise Failure(str(error)) from error
     except click.UsageError as error:
-        # click forgets the command where an option lacks its value
+        # click does not know the command if an option lacks its value
         command = error.ctx.command_path if error.ctx else f"{context.command_path} {context.invoked_subcommand or ''}"
         message = " ".join(error.format_message().split()).rstrip(".")
         raise Failure(f"{message} (see '{command.strip()} --help')") from error
     except MemoryError as error:
         raise Failure(f"not enough memory ({error}): choose smaller layers, batches or data") from error
     except BrokenPipeError:
-        raise  # such as of `| head`, where there is nothing to say: click ends quietly
+        raise  # such as from `| head`: click ends quietly
     except OSError as error:
         name = str(error.filename or "output")
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
 
 
 def _stopped(error: BaseException, text: str, number: int) -> click.exceptions.Exit:
-    """Say what stopped the command and how to go on; its end, with the exit code of the shell: 130 for Ctrl-C."""
-    tell("Error", "; ".join([text, *getattr(error, "__notes__", [])]), "red")
+    """Say what stopped the command and how to resume; return an exit with the shell's code, 130 for Ctrl-C."""
+    print_line("Error", "; ".join([text, *getattr(error, "__notes__", [])]), "red")
     return click.exceptions.Exit(128 + number)
 
 
 @contextmanager
 def if_stopped(advice: str) -> Iterator[None]:
-    """Say how to go on, where a signal stops what is inside."""
+    """Add advice on how to resume if a signal stops the code inside."""
     try:
         yield
     except (StoppedError, KeyboardInterrupt) as error:
@@ -78,41 +78,39 @@ def if_stopped(advice: str) -> Iterator[None]:
         raise
 
 
-def _showing_once() -> Callable[..., None]:
-    """A function that shows a warning of this package as one line, once of a file that is read twice; others as Python
-    does.
-    """
-    told = set()
+def _show_once() -> Callable[..., None]:
+    """Return a function that shows each warning of this package once, as one line; other warnings as Python does."""
+    shown = set()
 
     def show(message: Warning | str, category: type[Warning], *place: Any, **others: Any) -> None:
         if not issubclass(category, CopiWarning):
             click.echo(warnings.formatwarning(message, category, *place[:2]), err=True)
-        elif str(message) not in told:
-            told.add(str(message))
-            tell("Warning", str(message), "yellow")
+        elif str(message) not in shown:
+            shown.add(str(message))
+            print_line("Warning", str(message), "yellow")
 
     return show
 
 
 class Group(click.Group):
-    """A group of commands whose errors are one line each."""
+    """A group of commands whose errors are shown in one line."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        """Read the options that stand before the command; without colours if NO_COLOR says so, see no-color.org."""
+        """Parse the options before the command; turn colours off if NO_COLOR is set, see no-color.org."""
         if os.environ.get("NO_COLOR"):
             context.color = False
         with one_line_errors(context):
             return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
-        """Read the options of the command, and run it."""
+        """Parse the options of the command, and run it."""
         with one_line_errors(context), sigterm_interrupts():
             return super().invoke(context)
 
     def resolve_command(
         self, context: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command by its name; suggest the nearest for a wrong one."""
+        """Find the command by its name; for an unknown name, suggest the nearest."""
         if self.get_command(context, args[0]) is None and not args[0].startswith("-"):
             raise unknown("command", args[0], self.list_commands(context))
         return super().resolve_command(context, args)

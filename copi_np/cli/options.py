@@ -1,4 +1,4 @@
-"""Options that several commands share, and what the shell may complete them to."""
+"""Options that several commands share, and their shell completion."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Folder(click.Path):
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
-        """Refuse the empty name, which would mean the current folder, and a file, before anything is computed."""
+        """Refuse a file, and the empty name, which would mean the current folder."""
         if value == "":
             self.fail("the name is empty: give that of a folder", parameter, context)
         if Path(value).is_file():
@@ -32,9 +32,9 @@ class Folder(click.Path):
         return super().convert(value, parameter, context)
 
 
-# not click.Choice: whether a name is right is known where it is used, and said with the nearest right one
+# not click.Choice: names are checked where they are used, with an error that suggests the nearest valid name
 def one_of(names: Iterable[str], *, or_file: bool = False) -> Completer:
-    """Complete to the names that begin as typed; or, where none does, to a file."""
+    """Complete to the names that start with the typed text, or to files if there are none."""
     names = list(names)
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -45,7 +45,7 @@ def one_of(names: Iterable[str], *, or_file: bool = False) -> Completer:
 
 
 def some_of(names: Iterable[str]) -> Completer:
-    """Complete the last of some names separated by commas."""
+    """Complete the last name in a list separated by commas."""
     names = list(names)
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> list[CompletionItem]:
@@ -60,9 +60,9 @@ backend_option = click.option(
     default="auto",
     show_default=True,
     shell_complete=one_of(BACKENDS),
-    help="numpy, cupy, or auto: a GPU where one works.",
+    help="numpy, cupy, or auto: a GPU if one works.",
 )
-# the environment variable is left to `copi_np.datasets`: an old value must not fail a command that needs no data
+# `copi_np.datasets` reads the environment variable: a stale value must not break commands that need no data
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),
@@ -70,10 +70,10 @@ data_dir_option = click.option(
 )
 
 
-def _warn_of_too_many(context: click.Context, parameter: click.Parameter, n: int) -> int:
+def _warn_if_too_many(context: click.Context, parameter: click.Parameter, n: int) -> int:
     if n > n_cores():
         best = f"--threads {n_cores()}"
-        warnings.warn(f"--threads {n} is more than there are cores, and slower than {best}", CopiWarning, stacklevel=2)
+        warnings.warn(f"--threads {n} exceeds the number of cores and is slower than {best}", CopiWarning, stacklevel=2)
     return n
 
 
@@ -82,6 +82,6 @@ threads_option = click.option(
     type=click.IntRange(min=1),
     default=1,
     show_default=True,
-    callback=_warn_of_too_many,
-    help="Threads of BLAS; more are faster for wide layers on an idle machine.",
+    callback=_warn_if_too_many,
+    help="BLAS threads; more are faster for wide layers on an idle machine.",
 )

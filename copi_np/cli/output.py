@@ -1,4 +1,4 @@
-"""How commands speak: results on standard output, as text or as JSON; notes on standard error, unless --quiet."""
+"""The output of commands: results on standard output as text or JSON, notes on standard error unless --quiet."""
 
 from __future__ import annotations
 
@@ -20,24 +20,25 @@ from copi_np.storage.atomic import replace_text
 
 STANDARD_OUTPUT: Final = Path("-")
 WIDTH: Final = 80
-"""Columns of the narrowest terminal that people use."""
+"""Columns of a standard terminal."""
 
 
 @dataclass(frozen=True)
 class Output:
-    """Where a command puts what it has to say.
+    """Where a command prints results and notes.
 
     Attributes
     ----------
     quiet : bool            whether to leave out notes
-    json_to : Path or None  `STANDARD_OUTPUT`: the result is printed as JSON in place of text; another: kept there too
+    json_to : Path or None  if `STANDARD_OUTPUT`, the result is printed as JSON instead of text; if a file, the JSON is
+                            written there as well
     """
 
     quiet: bool
     json_to: Path | None
 
     def note(self, text: str) -> None:
-        """Tell the user something that is neither a result nor an error."""
+        """Print a note, which is neither a result nor an error."""
         if not self.quiet:
             click.echo(text, err=True)
 
@@ -47,8 +48,8 @@ class Output:
         Parameters
         ----------
         text : str
-        values : dict       the same for programs
-        indent : int        spaces before what is left of a line that does not fit
+        values : dict       the same, for programs
+        indent : int        spaces before the rest of a line that is too long
         """
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
@@ -60,24 +61,24 @@ class Output:
 
 
 def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The options --quiet and --json, of which a command gets an `Output` as `output`.
+    """Add the options --quiet and --json, and pass them to the command as `output`, an `Output`.
 
     Parameters
     ----------
-    json_file : bool    whether --json may name a file; not where a command has arguments, which it would swallow
+    json_file : bool    whether --json may name a file; not for commands with arguments, which it would swallow
     """
-    json_help = "Print the result as JSON" + (", or keep it in FILE beside the text." if json_file else ", not text.")
+    json_help = "Print the result as JSON" + (", or also write it to FILE." if json_file else ", not text.")
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def speaking(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
-            if json_to is not None and not json_to.parent.is_dir():  # before anything is computed
-                raise InputError(f"there is no folder {json_to.parent} for --json: make it, or choose another")
+            if json_to is not None and not json_to.parent.is_dir():  # fail before anything is computed
+                raise InputError(f"there is no folder {json_to.parent} for --json: create it, or choose another")
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 
         quiet_option = click.option(
-            "--quiet", "-q", is_flag=True, help="No progress, no notes: results and errors alone."
+            "--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors."
         )
         json_option = click.option(
             "--json",
@@ -94,14 +95,14 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
 
 
 def fitting(line: str, indent: int) -> str:
-    """A line broken between words where it is too long; left alone for a path that fits nowhere, to be copied."""
+    """Break a long line between words; leave it whole if a word, such as a path to copy, is too long itself."""
     if len(line) <= WIDTH or max(map(len, line.split())) > WIDTH - indent:
         return line
     return fill(line, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
 
 
 def json_text(values: Any) -> str:
-    """Values as JSON; numbers that are not finite, which JSON does not have, as null."""
+    """Format values as JSON; numbers that are not finite, which JSON does not allow, become null."""
     return json.dumps(_finite(values), indent=1, allow_nan=False)
 
 
@@ -117,5 +118,5 @@ def _finite(values: Any) -> Any:
 
 
 def written(files: Iterable[Path]) -> str:
-    """Which files a command has written: a line each, to copy from."""
+    """List the files that a command has written, one per line."""
     return "\n".join(["Written:", *(f"  {file}" for file in files)])

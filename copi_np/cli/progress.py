@@ -5,29 +5,26 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from copi_np.callbacks import Callback
+from copi_np.datasets.fetch import SHOW_PROGRESS
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-
-SHOWN: Final = ContextVar("SHOWN", default=True)
-"""Whether bars are shown: those of downloads are too deep down to be told one by one."""
 
 
 @contextmanager
 def no_bars() -> Iterator[None]:
     """Show no bars inside a ``with`` statement."""
-    token = SHOWN.set(False)
+    token = SHOW_PROGRESS.set(False)
     try:
         yield
     finally:
-        SHOWN.reset(token)
+        SHOW_PROGRESS.reset(token)
 
 
 class Bar(Callback):
-    """A bar over epochs, with the time left; use it in a ``with`` statement. It appears with the first batch."""
+    """A progress bar over epochs, with the time left; use it in a ``with`` statement. It appears at the first batch."""
 
     def __init__(self, label: str, n_epochs: float, n_before: float = 0.0) -> None:
         self.label = label
@@ -43,8 +40,8 @@ class Bar(Callback):
             self._bar.close()
 
     def advance(self, n_epochs: float) -> None:
-        """Move the bar on, by a part of an epoch or more."""
-        if not SHOWN.get():
+        """Advance the bar by a number of epochs, or a part of one."""
+        if not SHOW_PROGRESS.get():
             return
         if self._bar is None:
             from tqdm import tqdm
@@ -54,26 +51,26 @@ class Bar(Callback):
                 total=self.n_epochs,
                 initial=self.n_before,
                 bar_format="{desc}{bar:12} [{elapsed}<{remaining}{postfix}]",  # fits 80 columns
-                mininterval=0.1 if sys.stderr.isatty() else 10.0,  # a log file wants few lines
+                mininterval=0.1 if sys.stderr.isatty() else 10.0,  # few lines in a log file
             )
         self._bar.set_description_str(self.label, refresh=False)
         self._bar.total = self.n_epochs
-        self._bar.update(min(n_epochs, self.n_epochs - self._bar.n))  # a sum of rounded parts may come to more than all
+        self._bar.update(min(n_epochs, self.n_epochs - self._bar.n))  # rounded parts may add up to more than the total
 
     def note(self, text: str, *, at_once: bool = True) -> None:
-        """Show `text` behind the bar, at once or the next time that it moves."""
+        """Show `text` after the bar, at once or when the bar next moves."""
         if self._bar is not None:
             self._bar.set_postfix_str(text, refresh=at_once)
 
-    def tell(self, text: str) -> None:
-        """Print `text` above the bar, where it stays."""
-        if SHOWN.get():
+    def print_above(self, text: str) -> None:
+        """Print `text` above the bar, permanently."""
+        if SHOW_PROGRESS.get():
             from tqdm import tqdm
 
             tqdm.write(text, file=sys.stderr)
 
     def on_batch(self, batch: int, n_batches: int) -> None:
-        """Move the bar on by a batch."""
+        """Advance the bar by one batch."""
         self.advance(1 / n_batches)
 
 
@@ -92,12 +89,12 @@ class ProgressBar(Bar):
 
 
 class CampaignBar(Bar):
-    """One bar for many runs, and which of them is at work.
+    """One bar for many runs, which also shows the current run.
 
     Parameters
     ----------
     n_runs : int
-    n_epochs : int      of all runs together, without those that are on record already
+    n_epochs : int      of all runs together, without those already recorded
     """
 
     def __init__(self, n_runs: int, n_epochs: int) -> None:
@@ -107,24 +104,24 @@ class CampaignBar(Bar):
         self.end = 0.0
 
     def begin(self, label: str, n_epochs: float = 0.0) -> None:
-        """Say which run comes next, and its epochs; or, of runs at the same time, which has come to its end."""
+        """Show the next run and count its epochs; of parallel runs, show the one that has ended."""
         self.n_begun += 1
         self.label = f"{self.n_begun}/{self.n_runs} {label:28}"
         self.end = self.n_done + n_epochs
 
     @property
     def n_done(self) -> float:
-        """Epochs that the bar has counted."""
+        """Epochs counted so far."""
         return 0.0 if self._bar is None else float(self._bar.n)
 
     def set_left(self, n_epochs: float) -> None:
-        """Say how many epochs are left, where nobody tells of batches."""
+        """Set how many epochs are left, for runs whose batches are not reported."""
         self.advance(max(0.0, self.n_epochs - n_epochs - self.n_done))
 
     def end_run(self) -> None:
-        """Take off the total what the present run has not done: it failed, or stopped early."""
+        """Subtract from the total the epochs that the current run did not do, because it failed or stopped early."""
         self.n_epochs -= max(0.0, self.end - self.n_done)
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Show the accuracy."""
-        self.note(f"test {100 * record.test_accuracy:.1f} %", at_once=False)  # a log file wants few lines
+        self.note(f"test {100 * record.test_accuracy:.1f} %", at_once=False)  # few lines in a log file

@@ -1,4 +1,4 @@
-"""Stop when the user or the system asks for it: training between two batches, and never in the middle of a write."""
+"""Stop when the user or the system asks: between two batches, and never while a file is written."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from copi_np.errors import StoppedError
 class StopOnSignal(Callback):
     """Turns SIGINT (Ctrl-C) and SIGTERM into a `StoppedError` after the current batch; use it in a ``with`` statement.
 
-    A second signal acts at once, as it would without this.
+    A second signal acts at once, as it would otherwise.
     """
 
     def __init__(self) -> None:
@@ -50,8 +50,8 @@ class StopOnSignal(Callback):
 
 @contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Let SIGTERM raise a KeyboardInterrupt with its number, so that it ends a program as tidily as Ctrl-C."""
-    if threading.current_thread() is not threading.main_thread():  # no other may handle signals
+    """Let SIGTERM raise a KeyboardInterrupt with its number, so that programs end as cleanly as by Ctrl-C."""
+    if threading.current_thread() is not threading.main_thread():  # only the main thread can handle signals
         yield
         return
     previous = signal.signal(signal.SIGTERM, _interrupt)

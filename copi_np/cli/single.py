@@ -1,4 +1,4 @@
-"""The commands of a single run: demo and train."""
+"""The commands demo and train."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
 from copi_np.history import EpochRecord
 from copi_np.steps import LATERAL_STEPS
 
-ONLY_R = "So far only lateral weights have learned: give more --epochs for the others."
+ONLY_R = "So far only the lateral weights have learned: the forward weights need more --epochs."
 
 
 @click.command()
@@ -47,7 +47,7 @@ ONLY_R = "So far only lateral weights have learned: give more --epochs for the o
 @output_options()
 def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Output) -> None:
     """Watch four methods learn handwritten digits."""
-    from copi_np.experiments.demo import demo_table, run_demo  # brings matplotlib, which the others need not wait for
+    from copi_np.experiments.demo import demo_table, run_demo  # imports matplotlib, which is slow
 
     with blas_threads(threads), StopOnSignal() as stop:
         results = run_demo(out, epochs, ProgressBar, backend, [stop])
@@ -59,7 +59,7 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Outp
 
 
 def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
-    """The run in a folder, made longer if asked; other options of the command must be left out."""
+    """Return the run in a folder, extended if asked; raise an InputError if other options are given."""
     context = click.get_current_context()
     allowed = {"resume", "epochs", "patience", "dataset", "data_dir", "backend", "threads", "quiet", "json_to"}
     given = [
@@ -68,7 +68,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
         if name not in allowed and context.get_parameter_source(name) is not ParameterSource.DEFAULT
     ]
     if given:
-        raise InputError(f"--resume goes on with the run as it was started: leave out {list_names(given)}")
+        raise InputError(f"--resume continues the run with its own settings: leave out {list_names(given)}")
     run = read_run(folder)
     changes = {name: options[name] for name in ("epochs", "patience", "dataset") if options[name] is not None}
     return replace(run, config=replace(run.config, **changes))
@@ -93,41 +93,46 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help=f"Hyper-parameters to start from: {list_names(preset_names())}.  [default: by data set]",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of weights and shuffling.")
-@click.option("--layers", help="Numbers of units, inputs first, e.g. 784,500,10.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and shuffling.")
+@click.option("--layers", help="Layer sizes, inputs first, e.g. 784,500,10.")
 @click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
 @click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
 @click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
-@click.option("--r-only-epochs", type=click.IntRange(min=0), help="First epochs: lateral weights learn alone.")
+@click.option(
+    "--r-only-epochs",
+    type=click.IntRange(min=0),
+    help="Number of first epochs in which only the lateral weights learn.",
+)
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @click.option(
     "--decorrelation",
     shell_complete=one_of(LATERAL_STEPS),
-    help="Form of the rule of the lateral weights: matrix or local.",
+    help="Learning rule of the lateral weights: matrix or local.",
 )
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @click.option(
     "--val-fraction",
     type=click.FloatRange(min=0, max=1, max_open=True),
-    help="Share of the training samples to hold out; DIR/best.npz is the network of the epoch that is best on them.",
+    help="Share of the training samples to hold out for validation; the network that is best on them is kept in "
+    "DIR/best.npz.",
 )
 @click.option(
     "--patience",
     type=click.IntRange(min=0),
-    help="End after as many epochs without a better one on those samples; 0: never.",
+    help="Stop after this many epochs without a better one on those samples; 0: never.",
 )
 @backend_option
 @threads_option
 @data_dir_option
 @click.option(
-    "--out", type=Folder(), help="Folder for the records of this run.  [default: runs/METHOD_DATASET_seedSEED]"
+    "--out", type=Folder(), help="Folder for the records of the run.  [default: runs/METHOD_DATASET_seedSEED]"
 )
 @click.option(
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Go on with the run in DIR, as it was started; --epochs and --patience make it longer, --dataset says where "
-    "its data lie now.",
+    help="Resume the run in DIR with its own settings; --epochs and --patience extend it, --dataset says where its "
+    "data are now.",
 )
 @output_options()
 def train(
@@ -139,10 +144,10 @@ def train(
     output: Output,
     **options: Any,
 ) -> None:
-    """Train one network and keep its records.
+    """Train one network and record the run.
 
-    Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object an epoch) and
-    DIR/checkpoint.npz. What an option leaves open comes from the preset.
+    Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object per epoch) and
+    DIR/checkpoint.npz. Options that are not given are taken from the preset.
     """
 
     chosen_backend = get_backend(backend)
@@ -156,32 +161,32 @@ def train(
         try:
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
-            raise DataError(f"{error}; or say where the data lie now, with --dataset") from error
+            raise DataError(f"{error}; or say where the data are now, with --dataset") from error
     label = METHODS[config.method].label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (
-        if_stopped(f"go on with copi-np train --resume {shlex.quote(str(out))}{where}"),
+        if_stopped(f"resume with copi-np train --resume {shlex.quote(str(out))}{where}"),
         blas_threads(threads),
         ProgressBar(label, config.epochs, done) as bar,
         StopOnSignal() as stop,
     ):
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
-    output.result(*_came_to(out, config, history))
+    output.result(*_result(out, config, history))
     if done == len(history):
-        output.note("Nothing was left to do: the run has come to its end already.")
+        output.note("Nothing left to do: the run had already ended.")
     if config.schedule.rates(len(history))["eta_W"] == 0:
         output.note(ONLY_R)
 
 
-def _came_to(out: Path, config: RunConfig, history: Sequence[EpochRecord]) -> tuple[str, dict[str, Any]]:
-    """What a run came to, as text and as values."""
+def _result(out: Path, config: RunConfig, history: Sequence[EpochRecord]) -> tuple[str, dict[str, Any]]:
+    """Return the result of a run, as text and as values."""
     last = history[-1]
     text = (
         f"epoch {last.epoch}: train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % "
         f"({config.method} on {config.dataset})\nRecords in {out}"
     )
     if last.epoch < config.epochs:
-        text += f"\nEnded by patience {config.patience}: a larger --patience makes it longer"
+        text += f"\nEnded by --patience {config.patience}: raise it to train further"
     values = {"folder": str(out), "config": config.as_dict(), **last.as_dict()}
     if config.val_fraction:
         best = history[best_epoch(history) - 1]

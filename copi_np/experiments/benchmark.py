@@ -1,4 +1,4 @@
-"""What a training step costs, beside what its matrix products alone cost on the same machine at the same time."""
+"""Time a training step against its bare matrix products, on the same machine at the same time."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from copi_np.experiments.options import parse_layers
 from copi_np.network import Network
 
 NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 1000, 10)}
-"""Networks of Figure 2 of the paper."""
+"""The networks of the paper's Figure 2."""
 ETA: Final = 1e-6
-"""Step size: so small that the weights are much the same after any number of steps."""
+"""Step size, so small that the weights hardly change however many steps are timed."""
 N_EVALUATED: Final = 2000
 SHORTEST: Final = 0.2
-"""Seconds that each measurement takes at least, so that the clock and a single interruption do not matter."""
+"""Seconds that each measurement takes at least, so that clock resolution and interruptions do not matter."""
 
 
 class Product(NamedTuple):
@@ -38,7 +38,7 @@ class Product(NamedTuple):
     left_transposed: bool = False
     right_transposed: bool = False
     accumulated: bool = False
-    """Whether it is added to what is there."""
+    """Whether it is added to the output array."""
 
     @property
     def gflop(self) -> float:
@@ -47,11 +47,11 @@ class Product(NamedTuple):
 
 
 def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> list[Product]:
-    """The matrix products that a step cannot do without.
+    """List the matrix products that no implementation of a step can avoid.
 
     Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
     z^T x, x R and x^T (x R), and of these only the first without lateral weights. Where delta W and x are both
-    multiplied by R, it is one product. The matrix form of the rule is meant.
+    multiplied by R, it is one product. This counts the matrix form of the decorrelation rule.
 
     Parameters
     ----------
@@ -82,7 +82,7 @@ def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> l
 
 
 def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Generator) -> Callable[[], object]:
-    """The product of random matrices, into a matrix that is there already."""
+    """Return a function that multiplies random matrices into a preallocated one."""
 
     def matrix(rows: int, columns: int, *, transposed: bool) -> Array:
         shape = (columns, rows) if transposed else (rows, columns)
@@ -121,7 +121,7 @@ def straight_step(
 def candidates(
     sizes: Sequence[int], batch_size: int, method: Method, backend: Backend, dtype: str
 ) -> dict[str, Callable[[], object]]:
-    """What is timed, by name."""
+    """Return the functions to time, by name."""
     rng = np.random.default_rng(0)
     network = Network(
         sizes,
@@ -162,7 +162,7 @@ def bench(
     dtype: str = "float32",
     rounds: int = 9,
 ) -> dict[str, Any]:
-    """Time a training step and the products it is made of, in turns, so that a busy machine slows both alike.
+    """Time a training step and its matrix products in turn, so that a busy machine slows both alike.
 
     Parameters
     ----------
@@ -171,7 +171,7 @@ def bench(
     method : str                        a name of `METHODS` with BP or FA
     backend : str or Backend
     dtype : {"float32", "float64"}
-    rounds : int                        times that everything is measured
+    rounds : int                        how often everything is measured
 
     Returns
     -------
@@ -211,10 +211,10 @@ def bench(
 
 
 def sizes_of(network: str) -> tuple[int, ...]:
-    """Numbers of units from a name of `NETWORKS`, or from text such as "784-500-10"."""
+    """Return layer sizes from a name of `NETWORKS`, or from text such as "784-500-10"."""
     if network in NETWORKS:
         return NETWORKS[network]
-    if any(letter.isalpha() for letter in network):
+    if any(character.isalpha() for character in network):
         raise InputError(f"{unknown('network', network, NETWORKS)}, or units such as 784-500-10")
     return parse_layers(network)
 
@@ -222,10 +222,10 @@ def sizes_of(network: str) -> tuple[int, ...]:
 def measure(
     timed: dict[str, Callable[[], object]], backend: Backend, rounds: int, shortest: float
 ) -> dict[str, list[float]]:
-    """Seconds of one call of each function, once a round, over `shortest` seconds; each round begins with another."""
+    """Measure the seconds per call of each function, in every round; each round starts with a different function."""
     repeats = {}
     for name, function in timed.items():
-        function()  # whatever is done but once, such as kernels to compile
+        function()  # pay for one-time work first, such as compiling kernels
         repeats[name] = max(1, int(shortest / max(backend.seconds(function), 1e-6)))
     names = list(timed)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -236,16 +236,16 @@ def measure(
 
 
 def ratio(times: Sequence[float], others: Sequence[float]) -> list[float]:
-    """Round by round."""
+    """Divide two lists of times, round by round."""
     return [one / other for one, other in zip(times, others, strict=True)]
 
 
 def bench_table(results: dict[str, Any]) -> str:
-    """The results for a terminal, in at most 80 columns."""
+    """Format the results for a terminal, in at most 80 columns."""
     sizes = "-".join(map(str, results["sizes"]))
     lines = [
         f"{results['method']}, {sizes}, batches of {results['batch_size']}, {results['dtype']}, {results['device']}",
-        f"{results['gflop']:.3g} GFLOP a step; medians of {results['rounds']} rounds",
+        f"{results['gflop']:.3g} GFLOP per step; medians of {results['rounds']} rounds",
         "",
     ]
     floor = results["milliseconds"]["floor"]

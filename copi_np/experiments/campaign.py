@@ -1,7 +1,7 @@
-"""Many runs: the grid of their configurations, and what carries them out, each in a folder of its own.
+"""Many runs: the grid of their configurations, and a function that carries out each one in its own folder.
 
-Nothing is done twice. A run is found again by its name, the hash of its configuration: if it is finished it is left
-alone, if it was interrupted it goes on from its last finished epoch.
+Nothing is done twice. A run is found by its name, which holds a hash of its configuration: a finished run is left
+alone, an interrupted one resumes after its last finished epoch.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ RUNS: Final = "runs"
 
 
 LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
-"""Fields of `RunConfig` that do nothing where the lateral weights do not learn."""
+"""Fields of `RunConfig` that have no effect on methods without lateral weights."""
 
 
-# RuntimeError for CuPy's errors of a device and its libraries, which have nothing else in common
+# RuntimeError is the only base class that the errors of CuPy's device and libraries share
 FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError, RuntimeError)
-"""What may go wrong in one run without being a bug, and shall not stop the others."""
+"""Errors of a single run that are not bugs and must not stop the other runs."""
 
 
 class Outcome(NamedTuple):
-    """What became of a run.
+    """The outcome of a run.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class Outcome(NamedTuple):
     folder : Path
     history : list of EpochRecord   the finished epochs
     failure : str or None           one line that says why it stopped, if it did
-    in_use : bool                   whether it stopped because another process has that run in hand
+    in_use : bool                   whether it stopped because another process is working on that run
     """
 
     config: RunConfig
@@ -67,7 +67,7 @@ def grid(
     load: Callable[[str], Dataset],
     variations: Mapping[str, Sequence[Any]] | None = None,
 ) -> tuple[list[RunConfig], Dataset]:
-    """All configurations of a campaign: seed by seed, so that what is finished early can be compared.
+    """List all configurations of a campaign, seed by seed, so that methods can be compared early on.
 
     Parameters
     ----------
@@ -75,8 +75,8 @@ def grid(
     methods : sequence      names of `METHODS`
     seeds : iterable of int
     load : callable         loads a data set by its name
-    variations : mapping    from a field of `RunConfig` to the values it takes, in every combination; those of the
-                            lateral weights do not concern methods that have none
+    variations : mapping    from a field of `RunConfig` to its values, in every combination; fields of the lateral
+                            weights do not vary for methods without them
 
     Returns
     -------
@@ -85,9 +85,9 @@ def grid(
 
     Raises
     ------
-    InputError, DataError   if a value cannot be used, or the data set cannot be had
+    InputError, DataError   if a value is invalid, or the data set is not available
     """
-    load = cache(load)  # the same for all methods, and large
+    load = cache(load)  # all methods use the same data, which may be large
     bases = {method: config_from_options({**options, "method": method, "seed": 0}, load) for method in methods}
     variations = variations or {}
     configs = []
@@ -100,18 +100,18 @@ def grid(
 
 
 def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
-    """The folder of a run in a campaign at `root`."""
+    """Return the folder of a run in the campaign at `root`."""
     return Path(root) / RUNS / run_name(config, data)
 
 
 def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
-    """Epochs that a run of the campaign at `root` still has to do; none if its records are damaged."""
+    """Count the epochs that a run of the campaign at `root` still needs; 0 if its records are damaged."""
     folder = run_folder(root, config, data)
     try:
         if not exists(folder / RUN_FILE):
             return config.epochs
         history = read_run(folder).history
-    except DataError:  # it will fail at once, and say why
+    except DataError:  # the run will fail at once and say why
         return 0
     return 0 if config.is_over(history) else config.epochs - len(history)
 
@@ -125,9 +125,9 @@ def perform(
     *,
     diagnostics: bool = False,
 ) -> Outcome:
-    """Carry out one run, or what is left of it.
+    """Carry out one run, or resume it.
 
-    A failure of the run or the machine is part of the outcome; a run that diverged says so in its folder.
+    Failures are part of the outcome. A run that diverged also records the reason in its folder.
 
     Parameters
     ----------
@@ -144,7 +144,7 @@ def perform(
 
     Raises
     ------
-    StoppedError            if a signal asked to stop; what is finished is on record
+    StoppedError            if a signal asked to stop; finished epochs are recorded
     """
     folder = run_folder(root, config, data)
     try:
@@ -154,15 +154,15 @@ def perform(
         raise
     except DivergenceError as error:
         return _diverged(Outcome(config, folder, [], str(error)))
-    except FAILURES as error:  # of this machine or this folder, not of the run: another try may do better
+    except FAILURES as error:  # caused by the machine or the folder, not by the run: another try may succeed
         return Outcome(config, folder, [], one_line(error), isinstance(error, InUseError))
 
 
 def _diverged(outcome: Outcome) -> Outcome:
-    """The outcome of a run that diverged, with what is on record; its folder says why it stopped, if it can."""
+    """Add the recorded epochs to the outcome of a run that diverged, and record the reason in its folder."""
     try:
         outcome = outcome._replace(history=read_run(outcome.folder).history)
         replace_text(outcome.folder / FAILURE_FILE, f"{outcome.failure}\n")
-    except FAILURES as error:  # such as a full disk: no reason to stop the other runs
+    except FAILURES as error:  # such as a full disk, which must not stop the other runs
         outcome = outcome._replace(failure=f"{outcome.failure}; {one_line(error)}")
     return outcome

@@ -1,4 +1,4 @@
-"""The configuration of a run: a flat record of every hyper-parameter, and the presets that fill it in."""
+"""The configuration of a run: a flat record of all hyper-parameters, and the presets that fill it in."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from copi_np.storage.untrusted import exists, read_text
 from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
-"""Bytes of a preset, at most: 1 MiB."""
+"""The largest preset that is read, in bytes."""
 
 
 @dataclass(frozen=True)
 class RunConfig:
-    """Everything that decides what a run computes, apart from the machine it runs on.
+    """Everything that determines the result of a run, apart from the machine it runs on.
 
     Parameters
     ----------
@@ -40,18 +40,18 @@ class RunConfig:
     layers : tuple of int               numbers of units, inputs first
     epochs, batch_size, seed : int
     eta_W, eta_R : float                step sizes of the forward and lateral weights
-    first_epochs : int                  number of first epochs with step sizes of their own
-    first_eta_W, first_eta_R : float    those step sizes
+    first_epochs : int                  number of first epochs, which have their own step sizes
+    first_eta_W, first_eta_R : float    step sizes of the first epochs
     delta_scale : float                 multiplies the error signals of all layers
     decorrelation : {"matrix", "local"} form of the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
-    val_fraction : float                share of the training samples that is held out, to select by; 0 for none
-    patience : int                      epochs in a row without a new best one, by accuracy on the samples held out,
-                                        after which the run ends; 0 for as many epochs as there are
+    val_fraction : float                share of the training samples to hold out for validation; 0 for none
+    patience : int                      end the run after this many epochs in a row without a new best validation
+                                        accuracy; 0 to train for all epochs
 
     Raises
     ------
-    InputError                          if a value cannot be used
+    InputError                          if a value is invalid
     """
 
     method: str
@@ -84,30 +84,30 @@ class RunConfig:
             checked[name] = check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "val_fraction"):
             rate, value = check_rate(name, getattr(self, name)), getattr(self, name)
-            checked[name] = value if isinstance(value, int) else rate  # 500 stays 500, as a preset says it
-        for name, value in checked.items():  # NumPy's numbers are Python's now, which JSON can hold
+            checked[name] = value if isinstance(value, int) else rate  # 500 stays 500, as in the preset
+        for name, value in checked.items():  # NumPy's numbers have become Python's, which JSON can store
             object.__setattr__(self, name, value)
         if self.val_fraction >= 1:
             raise InputError(f"val_fraction must be below 1, e.g. 0.1, got {shown(self.val_fraction)}")
         if self.patience and not self.val_fraction:
             raise InputError(
-                "patience needs samples to select by: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)"
+                "patience needs validation samples: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)"
             )
 
     @property
     def schedule(self) -> Schedule:
-        """The step sizes by epoch."""
+        """The step sizes of every epoch."""
         names = [field.name for field in fields(Schedule)]
         return Schedule(**{name: getattr(self, name) for name in names})
 
     def is_over(self, history: Sequence[EpochRecord]) -> bool:
-        """Whether a run with this history has come to its end: all epochs, or enough without a better one."""
+        """Return whether a run with this history has ended: after all epochs, or because its patience ran out."""
         if len(history) >= self.epochs:
             return True
         return self.patience > 0 and has_waited(history, self.patience, self.first_epochs)
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
-        """Make the untrained network of this run."""
+        """Return the untrained network of this run."""
         method = METHODS[self.method]
         return Network(
             self.layers,
@@ -120,16 +120,16 @@ class RunConfig:
         )
 
     def as_dict(self) -> dict[str, Any]:
-        """The configuration as plain values, ready for JSON."""
+        """Return the configuration as plain values, ready for JSON."""
         return asdict(self)
 
 
 def run_name(config: RunConfig, data: Dataset) -> str:
-    """The name of a run, e.g. "copi-bp_seed0_3f9c2a1b07": method, seed, and a hash of all that its numbers depend on.
+    """Return the name of a run, e.g. "copi-bp_seed0_3f9c2a1b07": method, seed, and a hash of all that determines it.
 
-    That is the configuration, without what decides about its end: a longer run begins with the shorter one. Values
-    that are the defaults of `RunConfig` are left out, so that a field added later does not change the names of earlier
-    runs. The data count by their content, not by where they lie; 50 and 50.0 are one number.
+    The hash covers the configuration without epochs and patience, since a longer run begins as the shorter one does.
+    It leaves out values that equal the defaults of `RunConfig`, so that a field added later does not rename earlier
+    runs. The data set is hashed by content, not by path; 50 and 50.0 are the same number.
     """
     defaults = {field.name: field.default for field in fields(config)}
     differing = {name: _one_number(value) for name, value in config.as_dict().items() if value != defaults[name]}
@@ -140,20 +140,20 @@ def run_name(config: RunConfig, data: Dataset) -> str:
 
 
 def _one_number(value: Any) -> Any:
-    """The value, as an integer if it is a whole number: JSON writes 50 and 50.0 differently."""
+    """Return whole numbers as integers: JSON writes 50 and 50.0 differently."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def preset_names() -> list[str]:
-    """Names of the presets that come with the package."""
+    """List the presets that come with the package."""
     folder = files("copi_np.experiments") / "presets"
     return sorted(file.name.removesuffix(".toml") for file in folder.iterdir() if file.name.endswith(".toml"))
 
 
 def load_preset(name: str, method: str) -> dict[str, Any]:
-    """Read the hyper-parameters that a preset gives to a method, as keyword arguments of `RunConfig`.
+    """Read the hyper-parameters of a method from a preset, as keyword arguments of `RunConfig`.
 
-    A preset is a TOML file; its ``[methods.NAME]`` tables hold what differs for a method.
+    A preset is a TOML file; its ``[methods.NAME]`` tables override values for single methods.
 
     Parameters
     ----------
@@ -163,8 +163,8 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     Raises
     ------
     InputError          if there is no such preset or method
-    DataError           if the file cannot be read, is no TOML, has keys or values that `RunConfig` does not take, or
-                        lacks some that it needs
+    DataError           if the file cannot be read, is not TOML, lacks a required key, or has a key or value that
+                        `RunConfig` does not accept
     """
     choose("method", method, METHODS)
     text = _preset_text(name)
@@ -172,7 +172,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
         values = tomllib.loads(text)
     except RecursionError as error:
         raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from error
-    except ValueError as error:  # no TOML, or an integer of too many digits
+    except ValueError as error:  # not TOML, or an integer with too many digits
         raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from error
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
@@ -189,7 +189,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
 
 
 def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
-    """Refuse keys that mean nothing, so that a slip of the pen cannot pass as a default."""
+    """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
     known = {field.name for field in fields(RunConfig)} - {"method", "seed"}
@@ -198,7 +198,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
         if wrong := sorted(names - allowed):
             raise DataError(f"preset {name!r}: {unknown(kind, wrong[0], sorted(allowed))}: correct the file")
     if "dataset" in of_methods:
-        raise DataError(f"preset {name!r}: dataset is the same for all methods: say it above the [methods.X] tables")
+        raise DataError(f"preset {name!r}: dataset is the same for all methods: set it above the [methods.X] tables")
 
 
 def _preset_text(name: str) -> str:

@@ -1,4 +1,4 @@
-"""The demonstration: four methods learn the bundled digits; a table and two figures come out."""
+"""The demo: four methods learn the bundled digits, shown as a table and two figures."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ CURVES: Final = "learning-curves.png"
 
 
 class DemoResult(NamedTuple):
-    """What one method came to; correlations are means over the inputs of all layers."""
+    """The result of one method; correlations are averaged over layers."""
 
     method: str
     history: list[EpochRecord]
     correlation_before: float
     """Mean absolute correlation between the inputs of a layer, before its lateral weights."""
     correlation_after: float
-    """The same, behind them: what the forward weights see."""
+    """The same after the lateral weights: what the forward weights see."""
 
 
 def run_demo(
@@ -54,12 +54,13 @@ def run_demo(
 
     Parameters
     ----------
-    folder : path           made if need be; an earlier demonstration in it is replaced
+    folder : path           created if missing; an earlier demo in it is replaced
     epochs : int or None    None: as in the preset
-    progress : callable     makes a callback, as a context, from the label and the number of epochs of a run
+    progress : callable     takes the label and number of epochs of a run; returns a context manager that gives a
+                            callback, such as a progress bar
     backend : str or Backend
     callbacks : sequence of Callback
-                            for every run
+                            called in every run
 
     Returns
     -------
@@ -90,7 +91,7 @@ def run_demo(
 
 
 def correlations(network: Network, data: Dataset) -> tuple[float, float]:
-    """Mean absolute correlation of layer inputs before and behind the lateral weights, averaged over layers.
+    """Return the mean absolute correlation of layer inputs before and after the lateral weights, averaged over layers.
 
     Measured on the first `N_MONITORED` training samples.
     """
@@ -102,19 +103,21 @@ def correlations(network: Network, data: Dataset) -> tuple[float, float]:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder, unless it holds anything but an earlier demonstration."""
+    """Create the folder; raise an InputError if it holds anything but an earlier demo."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}
         if names and (DEMO_FILE not in names or RUN_FILE in names):
-            raise InputError(f"{folder} is not empty, and not of an earlier demo: choose another folder with --out")
+            raise InputError(
+                f"{folder} is not empty and does not hold an earlier demo: choose another folder with --out"
+            )
         (folder / DEMO_FILE).touch()
     except OSError as error:
         raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder with --out") from error
 
 
 def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network) -> None:
-    """Write the records of all methods so far."""
+    """Write the records of all methods trained so far."""
     runs = [
         {
             "config": config.as_dict(),
@@ -132,7 +135,7 @@ def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoRes
 
 
 def demo_table(results: list[DemoResult]) -> str:
-    """The results as a table of at most 80 columns."""
+    """Format the results as a table of at most 80 columns."""
     lines = [
         f"{'method':20}{'train':>9}{'test':>9}{'seconds':>10}   correlation of layer inputs",
         *(

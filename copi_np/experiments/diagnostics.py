@@ -1,4 +1,4 @@
-"""Diagnostics of a run, epoch by epoch, in a file of its folder."""
+"""Diagnostics of a run, recorded after every epoch in its folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
 from copi_np.errors import DataError, brief
-from copi_np.experiments.records import AWAY
+from copi_np.experiments.records import MOVE_AWAY
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.jsonl import append_line, read_lines, write_lines
@@ -21,25 +21,25 @@ from copi_np.training import N_MONITORED, to_device
 
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
 LENGTHS: Final = {"power_before": len(SHARES), "power": len(SHARES), "spectrum": len(RANKS)}
-"""Numbers in each of the lists of `LayerDiagnostics`."""
+"""Length of each list in `LayerDiagnostics`."""
 OPTIONAL: Final = ("angle", "spectrum", "log_volume", "asymmetry")
-"""What `LayerDiagnostics` may lack."""
+"""Fields of `LayerDiagnostics` that may be None."""
 
 
 @dataclass(frozen=True)
 class EpochDiagnostics:
-    """What was measured after an epoch; epoch 0 is the untrained network."""
+    """The measurements after one epoch; epoch 0 is the untrained network."""
 
     epoch: int
     layers: list[LayerDiagnostics]
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain values, ready for JSON."""
+        """Return the numbers as plain values, ready for JSON."""
         return asdict(self)
 
 
 class DiagnosticsRecorder(Callback):
-    """Measures a network before training and after every epoch, on the first `N_MONITORED` training samples.
+    """Callback that measures a network before training and after every epoch, on the first `N_MONITORED` samples.
 
     `read_diagnostics` reads the numbers, `copi_np.plotting.diagnostic_curves` draws them.
 
@@ -50,7 +50,7 @@ class DiagnosticsRecorder(Callback):
 
     Raises
     ------
-    DataError           from `fit`, if what was measured before cannot be read, or the file cannot be written
+    DataError           from `fit`, if earlier measurements cannot be read, or the file cannot be written
     """
 
     def __init__(self, folder: str | Path, data: Dataset) -> None:
@@ -59,11 +59,11 @@ class DiagnosticsRecorder(Callback):
         self.n_classes = data.n_classes
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Start, or go on: what was measured later is dropped, and the latest epoch measured if it is not."""
+        """Drop the measurements of later epochs, and measure the latest epoch if it was not."""
         epoch = len(history)
-        moments = read_diagnostics(self.path.parent) if epoch else []
-        kept = [moment for moment in moments if moment.epoch <= epoch]
-        write_lines(self.path, [moment.as_dict() for moment in kept])
+        snapshots = read_diagnostics(self.path.parent) if epoch else []
+        kept = [snapshot for snapshot in snapshots if snapshot.epoch <= epoch]
+        write_lines(self.path, [snapshot.as_dict() for snapshot in kept])
         if not kept or kept[-1].epoch < epoch:
             self._measure(network, epoch)
 
@@ -77,7 +77,7 @@ class DiagnosticsRecorder(Callback):
 
 
 def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
-    """The diagnostics in a run's folder; none if none were recorded.
+    """Read the diagnostics in a run's folder, one per epoch; an empty list if none were recorded.
 
     Raises
     ------
@@ -85,13 +85,13 @@ def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
     """
     path = Path(folder) / DIAGNOSTICS_FILE
     try:
-        return [_epoch_diagnostics(line) for line in read_lines(path, AWAY)]
+        return [_epoch_diagnostics(line) for line in read_lines(path, MOVE_AWAY)]
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged ({brief(error)}): move it away") from error
 
 
 def _epoch_diagnostics(line: dict[str, Any]) -> EpochDiagnostics:
-    """A line of the file, checked: whoever draws it may rely on its numbers."""
+    """Check a line of the file, so that its numbers can be drawn."""
     check_count("epoch", line["epoch"], minimum=0)
     layers = [LayerDiagnostics(**layer) for layer in line["layers"]]
     for layer in layers:

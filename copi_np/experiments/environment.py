@@ -1,4 +1,4 @@
-"""What this machine offers, for records and for ``copi-np doctor``; no paths, no host names."""
+"""Describe this machine, for records and for ``copi-np doctor``; without paths and host names."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ CUPY_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python, the platform, this package and those it computes with, where installed."""
+    """Return the versions of this package, Python, the platform and the numerical packages that are installed."""
     import copi_np
 
     found = {"copi-np": copi_np.__version__, "python": platform.python_version(), "platform": platform_name()}
@@ -27,12 +27,12 @@ def versions() -> dict[str, str]:
 
 
 def platform_name() -> str:
-    """Operating system and processor type, such as "Linux x86_64"."""
+    """Return operating system and processor type, such as "Linux x86_64"."""
     return f"{platform.system()} {platform.machine()}"
 
 
 def blas() -> str:
-    """The BLAS library that NumPy's products run on, its version and number of threads."""
+    """Describe the BLAS library that NumPy uses: its version and number of threads."""
     from threadpoolctl import threadpool_info
 
     found = [
@@ -46,8 +46,8 @@ def blas() -> str:
 def blas_threads(n: int) -> AbstractContextManager[object]:
     """Let BLAS use `n` threads inside a ``with`` statement.
 
-    The products of a step are small. Threads that wait for each other on a busy machine make them several times slower,
-    and a different number of threads rounds differently.
+    The products of a step are small: on a busy machine, threads that wait for each other make them several times
+    slower. And a different number of threads rounds differently.
     """
     from threadpoolctl import threadpool_limits
 
@@ -56,7 +56,7 @@ def blas_threads(n: int) -> AbstractContextManager[object]:
 
 
 def n_cores() -> int:
-    """Number of processor cores that this process may use."""
+    """Return the number of processor cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from math import prod
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ from copi_np.backend import Backend
 from copi_np.checkpoint import load_network
 from copi_np.datasets import Dataset, as_float
 from copi_np.errors import DataError, brief, shown
-from copi_np.experiments.records import AWAY, CHECKPOINT_FILE, HISTORY_FILE, read_run
+from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
 from copi_np.storage.atomic import replace_text
@@ -29,44 +29,43 @@ NDArray = npt.NDArray[Any]
 MEASURES_FILE: Final = "figure3.json"
 PICTURES_FILE: Final = "pictures.npz"
 MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}
-"""What stands for replaced layers: the formula of Appendix B, and its reference."""
+"""How the matrix that replaces layers is computed: by the formula of Appendix B, or by its reference."""
 QUANTITIES: Final = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 BY_LAYER: Final = ("correlations", "likeness", "against")
 N_SAMPLES: Final = 10
 N_UNITS: Final = 100
-"""Units of each layer whose fields are recorded, at most; the paper shows as many."""
+"""How many units of each layer are recorded at most; the paper shows this many."""
 ROWS: Final = ("raw", "COPI", "ZCA")
 ZCA_EPSILON: Final = 1e-2
-"""Added to the spectrum of images, many of whose pixels are always zero or nearly the same, before it is inverted."""
+"""Added to the eigenvalues before inverting them: many pixels of images are always zero, or nearly equal."""
 CHUNK: Final = 1000
-ADVICE: Final = "remove it, and record it again"
+ADVICE: Final = "remove it and record it again"
 
 
 def record_figure3(
     run_folder: str | Path, data: Dataset, backend: str | Backend = "auto", *, pictures: bool = False
 ) -> None:
-    """Measure the trained network of a run, and keep what Figure 3 shows of it in the run's folder.
+    """Measure the trained network of a run, and record the contents of Figure 3 in the run's folder.
 
-    figure3.json: what `measure_figure3` returns. Of compression it holds the loss too, since the class of a sample is
-    its largest output, whatever its size: where inputs are correlated, the formula's outputs may be several times too
-    large.
+    figure3.json holds what `measure_figure3` returns. For compression it includes the loss, since accuracy does not
+    show the size of the outputs: where inputs are correlated, the formula's outputs may be several times too large.
 
-    pictures.npz: ten random test samples raw, behind the first lateral weights, and ZCA-whitened; and the standardized
-    receptive fields of 100 random units of every layer, each in units of its largest weight.
+    pictures.npz holds ten random test samples raw, after the first lateral weights, and ZCA-whitened; and the
+    standardized receptive fields of 100 random units of every layer, each divided by its largest weight.
 
-    What is on record already, of the same number of epochs, is left as it is.
+    Files that already hold the same epoch are left as they are.
 
     Parameters
     ----------
     run_folder : path       of a run with a checkpoint
     data : Dataset          what the network learned from
     backend : str or Backend
-    pictures : bool         whether to record pictures too; there are none of data that are no images
+    pictures : bool         whether to record pictures too; ignored if the data are not images
 
     Raises
     ------
     InputError              if the run learned from other data
-    DataError               if the folder holds no run, or no checkpoint, or a file cannot be read or written
+    DataError               if the folder holds no run or no checkpoint, or a file cannot be read or written
     """
     folder = Path(run_folder)
     run = read_run(folder)
@@ -84,13 +83,13 @@ def record_figure3(
         record = {"epoch": epoch, **measure_figure3(network, data)}
         replace_text(folder / MEASURES_FILE, json.dumps(record, indent=1) + "\n")
     if needs_pictures:
-        # the first two children of the seed are for weights and shuffling
+        # the first two children of the seed draw weights and shuffle
         rng = np.random.default_rng(run.config.seed).spawn(3)[2]
         write_npz(folder / PICTURES_FILE, {"epoch": np.array(epoch), **_pictures(network, data, rng)})
 
 
 def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
-    """The numbers behind Figure 3: how decorrelated a network is, how digit-like its units are, what compression costs.
+    """Measure the numbers of Figure 3: how decorrelated a network is, how digit-like its units, what compression costs.
 
     Parameters
     ----------
@@ -99,11 +98,11 @@ def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
 
     Returns
     -------
-    measures : dict         lists with one number a layer: "correlations", the mean absolute correlation of its inputs
-                            x; "likeness", of the receptive fields of its units to the class that they fit best, the
-                            median of sizes; "against", the share of units with a likeness below 0; all of them on the
-                            training samples. And for each of `MAPS` the `QUANTITIES`, lists of one number for 0, 1, ..
-                            layers replaced by one matrix, from the second layer on
+    measures : dict         lists with one number per layer, measured on the training samples: "correlations", the mean
+                            absolute correlation of its inputs x; "likeness", the median absolute likeness of its units'
+                            receptive fields, see `likeness`; "against", the share of units with a negative likeness.
+                            And for each of `MAPS` the `QUANTITIES`, lists with one number for each count of layers
+                            replaced by one matrix: 0, 1, .., starting at the second layer
     """
     train, test = (to_device(network, split, data.n_classes) for split in (data.train, data.test))
     correlations, templates = _correlations_and_templates(network, train)
@@ -118,7 +117,7 @@ def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
         "against": [float(np.mean(values < 0)) for values in likenesses],
     }
     for name, linear_map in MAPS.items():
-        kept = range(len(network.layers), 1, -1)  # L layers: one is replaced by a matrix, and then more
+        kept = range(len(network.layers), 1, -1)  # of L layers, replace first one by a matrix, then more
         networks = (compress(network, train.inputs, keep, linear_map=linear_map) for keep in kept)
         values = [[evaluate(each, *split) for split in (train, test)] for each in (network, *networks)]
         # (K, split, accuracy or loss) in the order of QUANTITIES
@@ -127,16 +126,16 @@ def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
 
 
 def likeness(fields: NDArray, templates: NDArray) -> NDArray:
-    """Likeness of receptive fields to the class that each fits best, for better or for worse.
+    """Return how much receptive fields resemble, or oppose, the class that each matches most closely.
 
     Parameters
     ----------
     fields : (O, I) array       standardized
-    templates : (K, I) array    what sets each class apart: its mean, minus the mean of all classes
+    templates : (K, I) array    the mean of each class, minus the mean over all classes
 
     Returns
     -------
-    (O,) array                  cosine to the template for which it is largest in size, -1 to 1; 0 for a field of zeros
+    (O,) array                  the cosine of largest absolute value, -1 to 1; 0 for a field of zeros
     """
     sizes = np.outer(np.linalg.norm(fields, axis=1), np.linalg.norm(templates, axis=1))
     cosines = fields @ templates.T / np.where(sizes > 0, sizes, 1)
@@ -145,7 +144,7 @@ def likeness(fields: NDArray, templates: NDArray) -> NDArray:
 
 
 def _correlations_and_templates(network: Network, train: DeviceSplit) -> tuple[list[float], NDArray]:
-    """Mean absolute correlation of every layer's inputs x; and the classes' templates in the first layer's, by rms."""
+    """Return the mean absolute correlation of every layer's inputs x, and the class templates, in units of the rms."""
     xp, to_host = network.backend.xp, network.backend.to_host
     moments: list[Any] = [0.0] * len(network.layers)
     sums: Any = 0.0
@@ -162,7 +161,7 @@ def _correlations_and_templates(network: Network, train: DeviceSplit) -> tuple[l
 
 
 def _pictures(network: Network, data: Dataset, rng: np.random.Generator) -> dict[str, NDArray]:
-    """What pictures.npz holds: rows of samples, fields of every layer, and which samples and units they are."""
+    """Return the arrays of pictures.npz: samples, receptive fields, and the indices of these samples and units."""
     samples = rng.permutation(len(data.test.labels))[:N_SAMPLES]
     arrays: dict[str, NDArray] = {"samples": samples, "image_shape": np.array(data.image_shape)}
     rows = whitened_samples(network, data, data.test.inputs[samples])
@@ -178,17 +177,17 @@ def _pictures(network: Network, data: Dataset, rng: np.random.Generator) -> dict
 
 
 def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[str, NDArray]:
-    """Samples raw, decorrelated by the first layer of a network, and whitened by ZCA of the training set (Figure 3A).
+    """Return samples raw, decorrelated by a network's first layer, and whitened by ZCA of the training set (Figure 3A).
 
     Parameters
     ----------
     network : Network       not changed
-    data : Dataset          its training split tells how inputs are correlated
+    data : Dataset          ZCA is computed on its training split
     inputs : (N, I) array   samples, as in `data`
 
     Returns
     -------
-    rows : dict             by name of `ROWS`, (N, I) each, on the host
+    rows : dict             from the names in `ROWS` to (N, I) arrays on the host
     """
     raw = as_float(inputs, network.dtype)
     x = network.forward(network.backend.asarray(raw)).x[0]
@@ -198,8 +197,26 @@ def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[s
     return dict(zip(ROWS, (raw, network.backend.to_host(x), raw @ M.T), strict=True))
 
 
+class Figure3(NamedTuple):
+    """What a run's folder holds of Figure 3; None for what is not recorded."""
+
+    run: RunRecord
+    measures: dict[str, Any] | None
+    pictures: dict[str, NDArray] | None
+
+
+def read_figure3(run: RunRecord) -> Figure3:
+    """Read what is recorded of Figure 3 of a run.
+
+    Raises
+    ------
+    DataError       if a record is damaged
+    """
+    return Figure3(run, measures_of(run.folder), pictures_of(run.folder))
+
+
 def measures_of(folder: Path) -> dict[str, Any] | None:
-    """What `measure_figure3` returned, from a run's folder; None if it is not on record, or the run went on since.
+    """Read the measures in a run's folder; None if there are none, or the run was trained further since.
 
     Raises
     ------
@@ -219,7 +236,7 @@ def measures_of(folder: Path) -> dict[str, Any] | None:
 
 
 def pictures_of(folder: Path) -> dict[str, NDArray] | None:
-    """What pictures.npz holds, see `record_figure3`; as for `measures_of`."""
+    """Read pictures.npz, see `record_figure3`; None as for `measures_of`."""
     path = folder / PICTURES_FILE
     if not exists(path):
         return None
@@ -235,17 +252,17 @@ def _check_pictures(path: Path, arrays: dict[str, NDArray]) -> None:
     epoch, image_shape = arrays["epoch"], arrays["image_shape"]
     whole = all(np.issubdtype(array.dtype, np.integer) for array in (epoch, image_shape))
     if not whole or epoch.ndim != 0 or image_shape.ndim != 1 or not all(side > 0 for side in image_shape):
-        raise DataError(f"{path} is damaged (epoch or image_shape are no counts): {ADVICE}")
+        raise DataError(f"{path} is damaged (epoch and image_shape must be counts): {ADVICE}")
     n_pixels = prod(image_shape.tolist())
     images = {name: array for name, array in arrays.items() if name in ROWS or name.startswith("fields_")}
     for name, array in images.items():
         if not np.issubdtype(array.dtype, np.floating) or array.ndim != 2 or array.shape[1] != n_pixels:
-            raise DataError(f"{path} is damaged ({shown(name)} is no array of images): {ADVICE}")
+            raise DataError(f"{path} is damaged ({shown(name)} is not an array of images): {ADVICE}")
         if not array.size or not np.isfinite(array).all():
-            raise DataError(f"{path} is damaged ({shown(name)} is empty, or not finite): {ADVICE}")
+            raise DataError(f"{path} is damaged ({shown(name)} is empty or not finite): {ADVICE}")
     if len({len(arrays[name]) for name in ROWS}) != 1:
         raise DataError(f"{path} is damaged (rows of different lengths): {ADVICE}")
 
 
 def _n_epochs(folder: Path) -> int:
-    return len(read_lines(folder / HISTORY_FILE, AWAY))
+    return len(read_lines(folder / HISTORY_FILE, MOVE_AWAY))

@@ -11,9 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.errors import InputError
-from copi_np.experiments.figure3 import MAPS, QUANTITIES, ROWS, measures_of, pictures_of
+from copi_np.experiments.figure3 import BY_LAYER, MAPS, QUANTITIES, ROWS, Figure3
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.records import read_run
+from copi_np.experiments.records import RunRecord
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.experiments.tables import markdown_table, percent, plus_minus
 
@@ -23,13 +23,14 @@ ABOUT_COMPRESSION: Final = (
     "Appendix B, and by least squares for comparison."
 )
 ABOUT_LAYERS: Final = (
-    "The layers of these networks as trained: mean absolute correlation of their inputs x; likeness of the receptive "
-    "fields of their units to the class that each fits best (cosine, median of sizes); units against their class."
+    "The layers of these networks as trained: mean absolute correlation of their inputs x; likeness of their units' "
+    "receptive fields to the class that each matches best (cosine, median of absolute values); share of units with a "
+    "negative likeness."
 )
 
 
 class CompressionRow(NamedTuple):
-    """Networks with so many layers replaced by one matrix: means and standard deviations over seeds."""
+    """Networks with this many layers replaced by one matrix: means and standard deviations over seeds."""
 
     linear_map: str
     replaced: int
@@ -48,32 +49,30 @@ class LayerRow(NamedTuple):
     against: Statistic
 
 
-def layer_table(run_folders: Iterable[str | Path]) -> list[LayerRow]:
-    """How decorrelated the inputs of each layer are, and how digit-like the fields of its units.
+def layer_table(records: Iterable[Figure3]) -> list[LayerRow]:
+    """Return how decorrelated the inputs of each layer are, and how digit-like its units.
 
     Parameters and errors are those of `compression_table`.
     """
-    records = _records(run_folders)
-    names = ("correlations", "likeness", "against")
-    n_layers = len(records[0]["correlations"]) if records else 0
+    measures = _measures(records)
+    n_layers = len(measures[0]["correlations"]) if measures else 0
     return [
-        LayerRow(k + 1, *(statistic(record[name][k] for record in records) for name in names)) for k in range(n_layers)
+        LayerRow(k + 1, *(statistic(each[name][k] for each in measures) for name in BY_LAYER)) for k in range(n_layers)
     ]
 
 
-def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]:
-    """What compression comes to over seeds: a row for each of `MAPS` and each number of layers, from 0 on.
+def compression_table(records: Iterable[Figure3]) -> list[CompressionRow]:
+    """Return the results of compression: one row for each of `MAPS` and each number of replaced layers, from 0 on.
 
     Parameters
     ----------
-    run_folders : paths     runs that differ in nothing but their seed; those without a record are left out
+    records : iterable of Figure3   of runs that differ only in their seed; those without measures are left out
 
     Raises
     ------
-    InputError              if the networks have different numbers of layers
-    DataError               if a record cannot be read
+    InputError                      if the networks have different numbers of layers
     """
-    curves = _curves(run_folders)
+    curves = _curves(records)
     return [
         CompressionRow(name, replaced, *(statistic(by_quantity[quantity][:, replaced]) for quantity in QUANTITIES))
         for name, by_quantity in curves.items()
@@ -82,45 +81,44 @@ def compression_table(run_folders: Iterable[str | Path]) -> list[CompressionRow]
 
 
 def draw_figure3(
-    folder: str | Path, run_folders: Iterable[str | Path], suffix: str = "", title: str | None = None
+    folder: str | Path, records: Sequence[Figure3], suffix: str = "", title: str | None = None
 ) -> list[Path]:
-    """Draw fig3a.png, fig3b.png and fig3c.png, as far as there are records for them.
+    """Draw fig3a.png, fig3b.png and fig3c.png, where records allow.
 
-    Pictures are of images alone; there is no curve of compression for a single layer, behind which is nothing to
-    replace; and a method without lateral weights has no row of decorrelated samples.
+    There are pictures of images only, a row of decorrelated samples only for methods with lateral weights, and a curve
+    of compression only for networks of several layers.
 
     Parameters
     ----------
-    folder : path           where the figures go
-    run_folders : paths     runs that differ in nothing but their seed: pictures are of the first that has some, and
-                            compression is over all that have it on record
-    suffix : str            behind fig3a, fig3b and fig3c
-    title : str, optional   above each figure
+    folder : path                   where the figures go
+    records : sequence of Figure3   of runs that differ only in their seed: pictures are those of the first run that has
+                                    some, compression covers all runs that have measures
+    suffix : str                    added to the names fig3a, fig3b and fig3c
+    title : str, optional           above each figure
 
     Returns
     -------
-    files : list of Path    what was written
+    files : list of Path            the files written
 
     Raises
     ------
-    InputError              if the networks have different numbers of layers
-    DataError               if a record cannot be read, or a file cannot be written
+    InputError                      if the networks have different numbers of layers
+    DataError                       if a file cannot be written
     """
     from matplotlib import rc_context  # slow to load
 
     from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure
     from copi_np.plotting.style import STYLE, TITLE_INCHES, title_above
 
-    folder, runs = Path(folder), [Path(run) for run in run_folders]
     figures = {}
-    with_pictures = ((run, pictures) for run in runs if (pictures := pictures_of(run)) is not None)
-    for run, pictures in islice(with_pictures, 1):
+    pictured = ((record.run, record.pictures) for record in records if record.pictures is not None)
+    for run, pictures in islice(pictured, 1):
         image_shape = tuple(int(side) for side in pictures["image_shape"])
         figures["fig3a"] = image_rows(_samples(run, pictures), image_shape)
         fields = [array for name, array in pictures.items() if name.startswith("fields_")]
         labels = [f"layer {k}" for k in range(1, len(fields))] + ["output layer"]
         figures["fig3b"] = field_blocks(dict(zip(labels, fields, strict=True)), image_shape)
-    curves = _curves(runs)
+    curves = _curves(records)
     if curves and curves["formula"]["test_accuracy"].shape[1] > 1:
         test, train, loss = (
             {name: by_quantity[quantity] for name, by_quantity in curves.items()}
@@ -131,37 +129,37 @@ def draw_figure3(
         for figure in figures.values() if title else ():
             figure.set_figheight(figure.get_figheight() + TITLE_INCHES)
             title_above(figure, title)
-    return [save_figure(figure, folder / f"{name}{suffix}.png") for name, figure in figures.items()]
+    return [save_figure(figure, Path(folder) / f"{name}{suffix}.png") for name, figure in figures.items()]
 
 
-def _samples(run: Path, pictures: Mapping[str, NDArray]) -> dict[str, NDArray]:
-    """The rows of Figure 3A, by label."""
-    method = METHODS[read_run(run).config.method]
+def _samples(run: RunRecord, pictures: Mapping[str, NDArray]) -> dict[str, NDArray]:
+    """Return the rows of Figure 3A, by label."""
+    method = METHODS[run.config.method]
     labels = {name: method.label if name == "COPI" else name for name in ROWS if name != "COPI" or method.decorrelates}
     return {label: pictures[name] for name, label in labels.items()}
 
 
-def _curves(run_folders: Iterable[str | Path]) -> dict[str, dict[str, NDArray]]:
-    """For each of `MAPS`, the `QUANTITIES` (S, K) of S runs with 0 to K - 1 layers replaced; empty without records."""
-    records = _records(run_folders)
+def _curves(records: Iterable[Figure3]) -> dict[str, dict[str, NDArray]]:
+    """Return for each of `MAPS` the `QUANTITIES` (S, K) of S runs with 0 to K - 1 layers replaced; {} without runs."""
+    measures = _measures(records)
     return {
-        name: {quantity: np.array([record[name][quantity] for record in records]) for quantity in QUANTITIES}
+        name: {quantity: np.array([each[name][quantity] for each in measures]) for quantity in QUANTITIES}
         for name in MAPS
-        if records
+        if measures
     }
 
 
-def _records(run_folders: Iterable[str | Path]) -> list[dict[str, Any]]:
-    """What `measure_figure3` returned for these runs, where it is on record; or an error if their depths differ."""
-    records = [record for record in map(measures_of, map(Path, run_folders)) if record is not None]
-    lengths = {len(record["correlations"]) for record in records}
+def _measures(records: Iterable[Figure3]) -> list[dict[str, Any]]:
+    """Return the recorded measures; raise an InputError if the networks have different numbers of layers."""
+    measures = [record.measures for record in records if record.measures is not None]
+    lengths = {len(each["correlations"]) for each in measures}
     if len(lengths) > 1:
-        raise InputError(f"networks of {sorted(lengths)} layers: choose runs that differ by seed alone")
-    return records
+        raise InputError(f"networks of {sorted(lengths)} layers: choose runs that differ only in their seed")
+    return measures
 
 
-def figure3_parts(folders: Sequence[Path]) -> list[str]:
-    """Compression and layers as tables in Markdown; parameters and errors are those of `compression_table`."""
+def figure3_parts(records: Sequence[Figure3]) -> list[str]:
+    """Return compression and layers as tables in Markdown; parameters and errors are those of `compression_table`."""
     rows = [
         [
             str(row.replaced),
@@ -169,15 +167,15 @@ def figure3_parts(folders: Sequence[Path]) -> list[str]:
             *(percent(accuracy) for accuracy in (row.train_accuracy, row.test_accuracy)),
             plus_minus(row.test_loss, 4),
         ]
-        for row in compression_table(folders)
+        for row in compression_table(records)
         if row.replaced or row.linear_map == "formula"
     ]
     layers = [
         [str(row.layer), plus_minus(row.correlation, 4), plus_minus(row.likeness, 2), percent(row.against)]
-        for row in layer_table(folders)
+        for row in layer_table(records)
     ]
     compression = [
-        ABOUT_COMPRESSION.format(len(folders)),
+        ABOUT_COMPRESSION.format(len(records)),
         markdown_table(["layers replaced", "matrix", "train %", "test %", "test loss"], rows),
     ]
     return [

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Method(NamedTuple):
-    """A learning method by its parts; `decorrelates` says whether the lateral weights learn."""
+    """A learning method and its parts; `decorrelates` says whether the lateral weights learn."""
 
     label: str
     rule: str

@@ -1,4 +1,4 @@
-"""From what a user types to the configuration of a run: a preset, and what the options of a command line change."""
+"""Turn what a user types into the configuration of a run: a preset, changed by command-line options."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ STEP_SIZE_OPTIONS = ("eta_w", "eta_r", "r_only_epochs")
 
 
 def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
-    """Make a configuration from a preset and the options of the command line that are not None.
+    """Return the configuration for a preset and the command-line options that are not None.
 
-    The first and the last layer are fitted to the data, unless the layers are given.
+    Unless the layers are given, the sizes of the first and last layer come from the data.
 
     Parameters
     ----------
@@ -35,18 +35,18 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
     Raises
     ------
-    InputError, DataError   if a value cannot be used, or the data set cannot be had
+    InputError, DataError   if a value is invalid, or the data set is not available
     """
     given = {name: value for name, value in options.items() if value is not None}
     dataset, preset = given.pop("dataset", None), given.pop("preset", None)
     if dataset is None and preset is None:
-        raise InputError("say what to train on: --dataset NAME, or --preset NAME")
+        raise InputError("choose what to train on: --dataset NAME, or --preset NAME")
     name = DEFAULT_PRESETS.get(dataset, FALLBACK_PRESET) if preset is None else preset
     values = load_preset(name, given["method"])
     if dataset is not None:
         values["dataset"] = dataset
     elif "dataset" not in values:
-        raise InputError(f"preset {preset!r} is for data of your own: say which with --dataset FILE.npz")
+        raise InputError(f"preset {preset!r} is for your own data: give it with --dataset FILE.npz")
     _check_decorrelates(given)
     if "layers" in given:
         given["layers"] = parse_layers(given["layers"])
@@ -59,7 +59,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
 
 def _check_decorrelates(given: dict[str, Any]) -> None:
-    """Refuse options of the lateral weights for a method that has none."""
+    """Raise an InputError for options of the lateral weights if the method has none."""
     useless = [option for option in ("eta_r", "decorrelation", "r_only_epochs") if option in given]
     if useless and not METHODS[given["method"]].decorrelates:
         options = list_names("--" + option.replace("_", "-") for option in useless)
@@ -67,12 +67,12 @@ def _check_decorrelates(given: dict[str, Any]) -> None:
 
 
 def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Step sizes where options change the preset's; one that is given holds in every epoch that lets weights learn."""
+    """Return the step sizes that options change; a given one holds in every epoch in which those weights learn."""
     sizes: dict[str, Any] = {}
     for option, name in (("eta_w", "eta_W"), ("eta_r", "eta_R")):
         if option in given:
             sizes[name] = given[option]
-            if values.get(f"first_{name}"):  # 0 means that these weights do not learn yet
+            if values.get(f"first_{name}"):  # 0 means that these weights do not learn in the first epochs
                 sizes[f"first_{name}"] = given[option]
     if "r_only_epochs" in given:
         sizes |= {"first_epochs": given["r_only_epochs"], "first_eta_W": 0.0}
@@ -85,33 +85,33 @@ VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epoch
 
 
 def parse_variations(texts: Iterable[str]) -> dict[str, list[Any]]:
-    """Read what `parse_variation` reads, several times.
+    """Parse several texts with `parse_variation`.
 
     Raises
     ------
-    InputError          also if a field comes twice
+    InputError          if a text cannot be parsed, or a field is given twice
     """
     variations: dict[str, list[Any]] = {}
     for name, values in map(parse_variation, texts):
         if name in variations:
-            raise InputError(f"--vary {name} is there twice: give all its values at once, as {name}=V1,V2,..")
+            raise InputError(f"--vary {name} is given twice: list all its values at once, as {name}=V1,V2,..")
         variations[name] = values
     return variations
 
 
 def parse_variation(text: str) -> tuple[str, list[Any]]:
-    """Read a field of `RunConfig` and the values that it takes in a sweep, such as "eta_W=1e-3,1e-2".
+    """Parse a field of `RunConfig` and its values in a sweep, such as "eta_W=1e-3,1e-2".
 
-    Numbers of units are joined by hyphens: "layers=784-500-10,784-100-10".
+    Layer sizes are joined by hyphens: "layers=784-500-10,784-100-10".
 
     Raises
     ------
-    InputError          if there is no such field, or a value is none of its kind
+    InputError          if there is no such field, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
     kinds = {field.name: field.type for field in fields(RunConfig)}
     if name in VARIED_OTHERWISE:
-        raise InputError(f"{name!r} is not for --vary: say it with {VARIED_OTHERWISE[name]}")
+        raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
     read = {"int": int, "float": float, "str": str}.get(str(kinds[name]), parse_layers)
@@ -130,7 +130,7 @@ EXAMPLES = {
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
-    """Read numbers of units such as "784,500,10", or "784-500-10" as in the paper.
+    """Parse layer sizes such as "784,500,10", or "784-500-10" as in the paper.
 
     Raises
     ------

@@ -1,7 +1,7 @@
-"""The folder of a run and what stands in it: run.json, history.jsonl, checkpoint.npz, with a validation split best.npz.
+"""The folder of a run and its files: run.json, history.jsonl, checkpoint.npz and, with a validation split, best.npz.
 
-At any moment, also when the process is killed, the files are whole, or end in half a line, which is left out with a
-`CopiWarning`.
+The files are complete at all times, even if the process is killed. At worst the last line is cut short; readers skip
+it with a `CopiWarning`.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ HISTORY_FILE: Final = "history.jsonl"
 CHECKPOINT_FILE: Final = "checkpoint.npz"
 BEST_FILE: Final = "best.npz"
 FAILURE_FILE: Final = "failure.txt"
-AWAY: Final = "move that folder away"
+MOVE_AWAY: Final = "move that folder away"
 LOCK_FILE: Final = ".lock"
-MOST_OF_FAILURE: Final = 400
-"""Letters of what made a run fail: enough for any error of this package, with what to do about it."""
+MAX_FAILURE: Final = 400
+"""Characters kept of a failure message: enough for any error of this package, including its advice."""
 
 
 @contextmanager
 def hold(folder: Path) -> Iterator[None]:
-    """Make a run's folder if need be, and keep other processes from writing to it.
+    """Create a run's folder if it is missing, and lock it against other processes.
 
-    If nothing is written to the folder, nothing is left.
+    If nothing was written, the lock and any folders created here are removed again.
 
     Raises
     ------
-    InUseError      if another process has it in hand
-    InputError      if the folder cannot be made or written
+    InUseError      if another process holds its lock
+    InputError      if the folder cannot be created or written
     """
     made = [path for path in (folder, *folder.parents) if not is_taken(path)]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # the system releases the lock of a process that dies, however it dies
+        # the system releases the lock when its process ends, however it ends
         lock = FileLock(folder / LOCK_FILE, blocking=False)
         lock.acquire()
     except Timeout as error:
@@ -66,7 +66,7 @@ def hold(folder: Path) -> Iterator[None]:
 
 
 def _remove_empty(folders: Iterable[Path]) -> None:
-    """Remove folders, the innermost first, as far as nothing is in them."""
+    """Remove folders, the innermost first, until one is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
@@ -74,7 +74,7 @@ def _remove_empty(folders: Iterable[Path]) -> None:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What a run's folder says.
+    """The records in a run's folder.
 
     Attributes
     ----------
@@ -93,12 +93,12 @@ class RunRecord:
 
     @property
     def finished(self) -> bool:
-        """Whether all its epochs are recorded."""
+        """Whether the run has ended: after all its epochs, or because its patience ran out."""
         return self.config.is_over(self.history)
 
     @property
     def ended_early(self) -> bool:
-        """Whether its validation split has ended it, before its number of epochs."""
+        """Whether its patience ran out before all epochs were done."""
         return self.finished and len(self.history) < self.config.epochs
 
 
@@ -112,52 +112,52 @@ def read_run(folder: str | Path) -> RunRecord:
     folder = Path(folder)
     if not exists(folder / RUN_FILE):
         raise DataError(f"there is no run in {folder}: give a folder that holds {RUN_FILE}")
-    text = read_text(folder / RUN_FILE, AWAY)
+    text = read_text(folder / RUN_FILE, MOVE_AWAY)
     try:
         description = parse_json(text)
         values = description["config"]
         _check_description(description)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {AWAY}") from error
-    lines = read_lines(folder / HISTORY_FILE, AWAY)
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
+    lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
         config = RunConfig(**values | {"layers": tuple(values["layers"])})
         history = [read_record(line) for line in lines]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {AWAY}") from error
+        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
-        raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {AWAY}")
+        raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")
     failure = folder / FAILURE_FILE
-    why = brief(read_text(failure, AWAY).strip(), MOST_OF_FAILURE) if exists(failure) else None
+    why = brief(read_text(failure, MOVE_AWAY).strip(), MAX_FAILURE) if exists(failure) else None
     return RunRecord(folder, config, description, history, why)
 
 
 def _check_description(description: dict[str, Any]) -> None:
-    """Raise an error unless run.json holds what its readers rely on."""
+    """Raise an error unless run.json has the structure that its readers rely on."""
     for part in (description, *description.get("continued", [])):
         if not isinstance(part.get("versions", {}), dict):
-            raise TypeError("versions are no table")
+            raise TypeError("versions must be a table")
     if not all(isinstance(description.get(name, ""), str) for name in ("name", "data_sha256")):
-        raise TypeError("a name is no text")
+        raise TypeError("names must be text")
 
 
 def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
-    """Read the history of one run, for tables and plots of your own.
+    """Read the history of one run, for your own tables and plots.
 
     Parameters
     ----------
     path : path                 the run's folder
-    as_frame : bool, optional   whether to return a frame of pandas; default: where pandas is installed
+    as_frame : bool, optional   whether to return a pandas DataFrame; default: if pandas is installed
 
     Returns
     -------
     history : list of EpochRecord, or pandas.DataFrame
-                                a row an epoch, which is the index; "decorrelation_loss" holds lists, one value a layer
+                                one row per epoch, indexed by epoch; "decorrelation_loss" holds one list per epoch
 
     Raises
     ------
     DataError                   if the folder holds no run, or its records cannot be read
-    InputError                  if a frame is asked for, and pandas is not installed
+    InputError                  if as_frame is True and pandas is not installed
     """
     history = read_run(path).history
     if as_frame is False:
@@ -167,24 +167,24 @@ def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
     except ImportError as error:
         if as_frame is None:
             return history
-        raise InputError("a frame needs pandas: pip install pandas, or as_frame=False for a list") from error
+        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from error
     return DataFrame([record.as_dict() for record in history]).set_index("epoch")
 
 
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
-    """All runs in a folder and the folders below it.
+    """Find all runs in a folder and its subfolders.
 
     Returns
     -------
-    runs : list of RunRecord    by name of folder; each once, its longest copy, if there are copies such as backups
-    left_out : list of str      one line for each folder that is left out, and why: damaged, or a copy
+    runs : list of RunRecord    sorted by folder; of several copies of a run, such as backups, only the longest
+    left_out : list of str      one line for each folder that is left out because it is damaged or a copy
 
     Raises
     ------
-    DataError       if there are none, or the folder cannot be read
+    DataError       if there are no runs, or the folder cannot be read
     """
     root = Path(root)
-    check_folder(root)  # of one that cannot be read, the search below would only find nothing
+    check_folder(root)  # in an unreadable folder, the search below would silently find nothing
     folders = sorted(path.parent for path in root.rglob(RUN_FILE))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")

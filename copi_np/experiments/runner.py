@@ -1,4 +1,4 @@
-"""Train one network from a configuration, in memory or into a folder, where an interrupted run goes on."""
+"""Train one network from a configuration, in memory or into a folder, where an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from typing import Any
 import numpy as np
 
 from copi_np.backend import Backend
-from copi_np.callbacks import BestCheckpoint, Callback, CheckpointWriter, EarlyStopping
+from copi_np.callbacks import BestCheckpoint, Callback, EarlyStopping, ResumeError
+from copi_np.checkpoint import previous_path
 from copi_np.datasets import Dataset, hold_out
-from copi_np.errors import DataError, InputError, NewerVersionError, list_names
+from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.environment import blas, n_cores, versions
@@ -32,16 +33,16 @@ from copi_np.network import Network
 from copi_np.storage.atomic import replace_text
 from copi_np.storage.jsonl import append_line, write_lines
 from copi_np.storage.untrusted import exists, is_taken
-from copi_np.training import fit, training_settings
+from copi_np.training import fit
 
 DEMO_FILE = "demo.json"
 
 
 def first_state(config: RunConfig, backend: str | Backend) -> tuple[Network, np.random.Generator]:
-    """The untrained network, and the random generator that shuffles the samples.
+    """Return the untrained network, and the random generator that shuffles the samples.
 
-    Every purpose has a random generator of its own, a child of the seed, so that methods with the same seed start
-    from the same weights and see the same batches; the third child belongs to `with_validation`.
+    Each purpose has its own random generator, a child of the seed, so that methods with the same seed start from the
+    same weights and see the same batches. The third child belongs to `with_validation`.
     """
     weights_rng, shuffling_rng = np.random.default_rng(config.seed).spawn(2)
     return config.build_network(weights_rng, backend), shuffling_rng
@@ -50,12 +51,12 @@ def first_state(config: RunConfig, backend: str | Backend) -> tuple[Network, np.
 def train(
     config: RunConfig, data: Dataset, backend: str | Backend = "auto", callbacks: Sequence[Callback] = ()
 ) -> tuple[Network, list[EpochRecord]]:
-    """Train a network as `config` says.
+    """Train a network as configured.
 
     Parameters
     ----------
     config : RunConfig
-    data : Dataset                      that of ``config.dataset``
+    data : Dataset                      the data set ``config.dataset``
     backend : str or Backend
     callbacks : sequence of Callback
 
@@ -69,7 +70,7 @@ def train(
 
 
 def with_validation(config: RunConfig, data: Dataset) -> Dataset:
-    """The data of a run, with the validation split that it holds out; its choice depends on the seed alone."""
+    """Return the data of a run, with its validation split held out; the split depends on the seed alone."""
     if not config.val_fraction:
         return data
     return hold_out(data, config.val_fraction, np.random.default_rng(config.seed).spawn(3)[2])
@@ -81,8 +82,9 @@ def _fit(
     config: RunConfig,
     data: Dataset,
     callbacks: Sequence[Callback],
-    history: Sequence[EpochRecord] = (),
+    **resuming: Any,
 ) -> list[EpochRecord]:
+    """Call `fit` as configured; `resuming` may hold its arguments `checkpoint` and `resume`."""
     if config.patience:
         callbacks = [EarlyStopping(config.patience, first_epochs=config.first_epochs), *callbacks]
     return fit(
@@ -93,7 +95,7 @@ def _fit(
         rng=rng,
         batch_size=config.batch_size,
         callbacks=callbacks,
-        history=history,
+        **resuming,
     )
 
 
@@ -107,17 +109,17 @@ def train_into(
     resume: bool = False,
     diagnostics: bool = False,
 ) -> list[EpochRecord]:
-    """Train as `train` does, and keep the run in a folder: run.json, history.jsonl, checkpoint.npz.
+    """Train as `train` does, and record the run in a folder: run.json, history.jsonl, checkpoint.npz.
 
-    With a validation split, best.npz is the network of the epoch that is best on it.
+    With a validation split, best.npz holds the network of the epoch that is best on it.
 
     Parameters
     ----------
-    folder : path       made if need be
-    resume : bool       go on from the last finished epoch of the run that the folder holds, if it holds one, which
-                        comes to the same as never having stopped; a run that is finished is not repeated. Without
-                        this, a folder with a run in it is refused
-    diagnostics : bool  also record what goes on in the layers, in diagnostics.jsonl: `copi_np.diagnostics`
+    folder : path       created if missing
+    resume : bool       if the folder holds this run, resume after its last finished epoch, with the same result as
+                        without the interruption; a finished run is not repeated. By default a folder with a run in it
+                        is refused
+    diagnostics : bool  also record `copi_np.diagnostics` of every layer, in diagnostics.jsonl
     others              as for `train`
 
     Returns
@@ -127,44 +129,39 @@ def train_into(
     Raises
     ------
     InputError          if the folder holds another run, or cannot be written
-    DataError           if the run that it holds cannot go on: no checkpoint, or a damaged one
+    DataError           if its run cannot resume, because the checkpoint is missing or damaged
     """
     folder = Path(folder)
     record = _found(folder, config, data, resume=resume)
     if record is not None and config.is_over(record.history):
-        return record.history  # nothing to write, so the folder may be read-only
+        return record.history  # nothing to write: the folder may be read-only
     with hold(folder):
-        record = _found(folder, config, data, resume=resume)  # another process may have been here meanwhile
+        record = _found(folder, config, data, resume=resume)  # another process may have trained meanwhile
         if record is not None and config.is_over(record.history):
             return record.history
+        checkpoint = folder / CHECKPOINT_FILE
+        if record is not None and record.history and not any(map(is_taken, (checkpoint, previous_path(checkpoint)))):
+            raise DataError(f"there is no {checkpoint} to resume from: move that folder away to start the run again")
         network, rng = first_state(config, backend)
         splits = with_validation(config, data)
-        settings = training_settings(splits, config.schedule, config.batch_size)
-        writer = CheckpointWriter(folder / CHECKPOINT_FILE, rng, settings)
-        try:
-            history = writer.begin(network, [], resume=resume)
-        except NewerVersionError:
-            raise
-        except DataError as error:
-            raise DataError(f"{error}; or move {folder} away, to start the run anew") from error
-        if record is not None and record.history and not history:
-            raise DataError(f"there is no {writer.path} to go on from: move that folder away, to start the run anew")
-        recorders: list[Callback] = [writer]
-        recorders += [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
+        recorders: list[Callback] = [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
         recorders += [DiagnosticsRecorder(folder, splits)] if diagnostics else []
         recorders += [RunRecorder(folder, config, data)]
-        return _fit(network, rng, config, splits, [*recorders, *callbacks], history)
+        try:
+            return _fit(network, rng, config, splits, [*recorders, *callbacks], checkpoint=checkpoint, resume=resume)
+        except ResumeError as error:
+            raise DataError(f"{error}; or move {folder} away to start the run again") from error
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
-    """The records of this very run, to go on with; an error if the folder holds another, or may not hold any."""
+    """Return the records of this run, if any; raise an error for another run, or for any run without `resume`."""
     if not resume and _holds_a_run(folder):
         raise another_run(folder)
     return own_run(folder, config, data)
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
-    """The records of this very run in a folder, or None if there are none.
+    """Return the records of this run in a folder, or None if there are none.
 
     Raises
     ------
@@ -182,24 +179,24 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
         changes = [
             f"{name} {then[name]}, now {now[name]}"
             for name in now
-            if then[name] != now[name] and name not in ("epochs", "patience", "dataset")  # no part of a run's name
+            if then[name] != now[name] and name not in ("epochs", "patience", "dataset")  # not part of a run's name
         ]
         if not changes:
-            raise InputError(f"{folder / RUN_FILE} does not fit its own name: undo what was changed in it")
+            raise InputError(f"{folder / RUN_FILE} does not match the name it holds: undo the changes made to it")
         raise InputError(f"{another_run(folder)} ({list_names(changes)})")
     return record
 
 
 class RunRecorder(Callback):
-    """Writes a run to its folder as it goes; the folder must be in hand, see `hold`.
+    """Callback that writes a run to its folder; the caller must hold the folder's lock, see `hold`.
 
-    It comes after the other recorders: an epoch is in the history once all that goes with it is there.
+    It runs after the other recorders, so that an epoch enters the history once all its other files are written.
 
     Parameters
     ----------
     folder : Path
     config : RunConfig
-    data : Dataset      that of ``config.dataset``, from which nothing is held out yet
+    data : Dataset      the data set ``config.dataset``, before any samples are held out
     """
 
     def __init__(self, folder: Path, config: RunConfig, data: Dataset) -> None:
@@ -208,15 +205,15 @@ class RunRecorder(Callback):
         self.data = data
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Say in the folder what is run on what."""
+        """Describe the run and this machine in the folder."""
         description = self._description(network, len(history))
         replace_text(self.folder / RUN_FILE, json.dumps(description, indent=2) + "\n")
         (self.folder / FAILURE_FILE).unlink(missing_ok=True)
-        # a process killed between its two writes leaves a history one epoch short of the checkpoint
+        # a process killed between two writes leaves a history that is one epoch behind the checkpoint
         write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in history])
 
     def _description(self, network: Network, n_epochs: int) -> dict[str, Any]:
-        """What run.json says: of the first start, and of every later one."""
+        """Return the contents of run.json: the environment of the first start, and of every later one."""
         environment = {
             "backend": network.backend.name,
             "device": network.backend.describe(),
@@ -241,7 +238,7 @@ class RunRecorder(Callback):
 
 
 def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
-    """A folder below `parent` that no run has taken, named after method, data set and seed."""
+    """Return a free folder in `parent`, named after method, data set and seed."""
     name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
     return next(folder for folder in candidates if not is_taken(folder))
@@ -252,10 +249,10 @@ def _holds_a_run(folder: Path) -> bool:
 
 
 def other_data(folder: Path, data: Dataset) -> InputError:
-    """The error for a run that learned from other data."""
-    return InputError(f"the run in {folder} learned from other data than {data.name}: give those")
+    """Return the error for a run that learned from other data."""
+    return InputError(f"the run in {folder} learned from other data than {data.name}: use the same data")
 
 
 def another_run(folder: Path) -> InputError:
-    """The error for a folder that is taken."""
+    """Return the error for a folder that holds another run."""
     return InputError(f"{folder} holds another run: choose another folder, or move that run away")

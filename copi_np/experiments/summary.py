@@ -1,4 +1,4 @@
-"""What many runs come to: groups of seeds, their means and standard deviations, and comparisons seed by seed."""
+"""Summarise many runs: groups of seeds, means and standard deviations, and comparisons seed by seed."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SHARE_OF_PEAK: Final = 0.99
 
 
 def epochs_to_peak(history: Sequence[EpochRecord]) -> int:
-    """Epochs until the accuracy on the training set first reaches 99 % of its highest value in this history."""
+    """Count the epochs until the training accuracy first reaches 99 % of its peak in this history."""
     peak = max(record.train_accuracy for record in history)
     return next(record.epoch for record in history if record.train_accuracy >= SHARE_OF_PEAK * peak)
 
@@ -34,15 +34,15 @@ QUANTITIES: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
     "epochs_to_peak": epochs_to_peak,
     "seconds_per_epoch": lambda history: float(np.median([record.seconds for record in history])),
 }
-"""What a history comes to: the last epoch, the best epochs of each split (chosen on that very split, so the best on the
-test set is optimistic), the epochs to 99 % of the peak on the training set, and time."""
+"""Summary of a history: the last epoch, the best epoch of each split (chosen on that very split, so the best test
+accuracy is optimistic), the epochs to 99 % of the peak training accuracy, and time."""
 
 SELECTED: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
     "selected_epoch": best_epoch,
     "selected_val_accuracy": lambda history: cast(float, history[best_epoch(history) - 1].val_accuracy),
     "selected_test_accuracy": lambda history: history[best_epoch(history) - 1].test_accuracy,
 }
-"""What the epoch that is best on the validation split comes to, where there is one."""
+"""Results of the epoch that is best on the validation split, if there is one."""
 
 
 class Statistic(NamedTuple):
@@ -53,22 +53,22 @@ class Statistic(NamedTuple):
 
 
 def statistic(values: Iterable[float]) -> Statistic:
-    """Mean and standard deviation of one value a seed."""
+    """Return mean and standard deviation of values, one per seed."""
     array = np.array(list(values), dtype=np.float64)
     return Statistic(float(array.mean()), float(array.std(ddof=1)) if len(array) > 1 else None)
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ in nothing but their seed.
+    """Runs that differ only in their seed.
 
     Attributes
     ----------
-    label : str                 the method, and what else tells it from other groups
+    label : str                 the method, and whatever else distinguishes this group from others
     config : RunConfig          of the first run
-    runs : tuple of RunRecord   those with as many epochs as the longest, or that a validation split has ended, by seed:
-                                what statistics are about; none that failed
-    others : tuple of RunRecord the shorter ones, and those that failed
+    runs : tuple of RunRecord   the runs that statistics cover, by seed: as long as the longest one, or ended by their
+                                patience; none that failed
+    others : tuple of RunRecord shorter runs, and those that failed
     """
 
     label: str
@@ -78,25 +78,25 @@ class Group:
 
     @property
     def n_epochs(self) -> int:
-        """Epochs on record of each of `runs`; the fewest, where a validation split has ended them."""
+        """Recorded epochs of each of `runs`; of the shortest, where patience ended them."""
         return min(map(len, self.histories))
 
     @property
     def quantities(self) -> dict[str, Callable[[Sequence[EpochRecord]], float]]:
-        """What there is to say about these histories: `QUANTITIES`, and of runs with a validation split `SELECTED`."""
+        """The quantities of these histories: `QUANTITIES`, and with a validation split also `SELECTED`."""
         return QUANTITIES | SELECTED if self.config.val_fraction else QUANTITIES
 
     @property
     def histories(self) -> list[list[EpochRecord]]:
-        """One history a seed."""
+        """One history per seed."""
         return [run.history for run in self.runs]
 
     def statistic(self, quantity: str) -> Statistic:
-        """One of `quantities`, over seeds."""
+        """Return mean and standard deviation over seeds of one of `quantities`."""
         return statistic(self.quantities[quantity](history) for history in self.histories)
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values, ready for JSON: the configuration, the seeds, and every quantity with its value for each."""
+        """Return plain values, ready for JSON: the configuration, the seeds, and every quantity by seed."""
         quantities = {}
         for name, quantity in self.quantities.items():
             by_seed = [quantity(history) for history in self.histories]
@@ -107,7 +107,7 @@ class Group:
 
 
 def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
-    """Sort runs into groups, in the order of `METHODS`; of some groups, no run may have come to a result."""
+    """Sort runs into groups, in the order of `METHODS`; in some groups no run may have a result."""
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
         kind = replace(run.config, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
@@ -128,7 +128,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
 
 
 def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
-    """The name of each method, followed by whatever differs between groups of the same method."""
+    """Label each group by its method, and by whatever differs between groups of the same method."""
     labels = []
     for kind, data_sha256 in kinds:
         same = [other for other in kinds if other[0].method == kind.method]
@@ -136,14 +136,14 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
             field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other, _ in same}) > 1
         ]
         parts = [f"{name}={short(getattr(kind, name))}" for name in names]
-        if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # files of the same name
+        if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # several files have this name
             parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([METHODS[kind.method].label, *parts]))
     return labels
 
 
 def short(value: Any) -> str:
-    """A value of a configuration in a label, e.g. "784-500-10"."""
+    """Format a configuration value for a label, e.g. "784-500-10"."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
@@ -159,7 +159,7 @@ class Comparison(NamedTuple):
 
 
 def compare(group: Group, other: Group) -> Comparison | None:
-    """Compare two groups over the seeds that both have, or None where there are none."""
+    """Compare two groups over the seeds that both have; None if they share no seed."""
     epoch = min(group.n_epochs, other.n_epochs)
     theirs = {run.config.seed: run.history[epoch - 1].test_accuracy for run in other.runs}
     differences = [

@@ -1,7 +1,7 @@
 """Many runs on many processes or machines, through Dask.
 
-Every run is a task. Its records lie in a folder that all workers see, so a task whose worker dies goes on elsewhere
-from the last epoch on record.
+Every run is a task. Its records are in a folder that all workers can see, so if a worker dies, another one resumes
+the task after its last recorded epoch.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
 
 RETRIES: Final = 2
-"""Times that a task is tried again after an error that this package does not know, such as of a file system."""
+"""How often a task is retried after an error from outside this package, such as one of the file system."""
 PATIENCE: Final = 60.0
-"""Seconds that a task waits for a run in use: by a worker that was given up, but has not died yet."""
+"""Seconds that a task waits for a locked run: Dask may have given up its worker, which is still alive."""
 CONNECTION_TIMEOUT: Final = 10
 """Seconds to wait for a scheduler, and for its first worker."""
 TICK: Final = 0.5
-"""Seconds between two looks at the records."""
+"""Seconds between two checks of the records."""
 
 
 def sweep(
@@ -49,25 +49,25 @@ def sweep(
     on_tick: Callable[[int], None] = lambda n_epochs: None,
     on_outcome: Callable[[Outcome], None] = lambda outcome: None,
 ) -> list[Outcome]:
-    """Carry out runs on Dask workers, as `campaign.perform` does each; what is on record is not repeated.
+    """Carry out runs on Dask workers, each by `campaign.perform`; recorded epochs are not repeated.
 
-    Every worker computes with one thread of BLAS, so that workers on one machine do not fight for its cores. A task
-    whose worker dies is given to another; after four dead workers Dask takes the task for the cause, and gives it up.
+    Every worker uses one thread of BLAS, so that workers on one machine do not compete for its cores. A task whose
+    worker dies moves to another; after four dead workers Dask blames the task and abandons it.
 
     Parameters
     ----------
-    root : path                 the campaign's folder, on a file system that all workers share
+    root : path                 folder of the campaign, on a file system that all workers share
     configs : sequence of RunConfig
-    data : Dataset              that of the configurations; every worker loads it for itself
-    data_dir : path, optional   where workers look for it, see `load_dataset`
+    data : Dataset              the data set of the configurations; every worker loads its own copy
+    data_dir : path, optional   where workers find it, see `load_dataset`
     backend : {"auto", "numpy", "cupy"}
     diagnostics : bool          as for `perform`
-    scheduler : str, optional   address of a Dask scheduler, e.g. "tcp://host:8786"; None starts processes here, and
-                                ends them
-    n_workers : int, optional   of those processes; default: one for each core
-    on_tick : callable          called about twice a second with the number of epochs that are left, of all runs that
-                                have not come to their end; may raise to stop, such as `StoppedError`
-    on_outcome : callable       called with each outcome as it comes
+    scheduler : str, optional   address of a Dask scheduler, e.g. "tcp://host:8786"; by default processes are started
+                                here, and ended afterwards
+    n_workers : int, optional   number of those processes; default: one per core
+    on_tick : callable          called about twice a second with the number of epochs that unfinished runs still need;
+                                may raise an error to stop, such as `StoppedError`
+    on_outcome : callable       called with each outcome as soon as it is known
 
     Returns
     -------
@@ -75,9 +75,9 @@ def sweep(
 
     Raises
     ------
-    InputError                  if Dask is not installed, or scheduler or workers cannot be used
+    InputError                  if Dask is not installed, or the scheduler or its workers cannot be used
     DataError                   if the campaign's folder cannot be written
-    CopiError                   if the scheduler goes away; what was finished before is recorded
+    CopiError                   if the scheduler is lost; epochs finished before are recorded
     """
     root = Path(root).absolute()
     source = Source(_source(data.name), _absolute(data_dir), data.fingerprint)
@@ -85,7 +85,7 @@ def sweep(
     outcomes: dict[RunConfig, Outcome] = {}
     with _client(scheduler, n_workers or n_cores()) as client:
         _check_workers(client, root, source)
-        # keys of their own: a task of another sweep on this scheduler, perhaps just being stopped, is not this one's
+        # pure=False gives unique keys: a task of another sweep on this scheduler must not be taken for one of ours
         futures = {client.submit(task, config, retries=RETRIES, pure=False): config for config in configs}
         while futures:
             on_tick(sum(epochs_left(root, config, data) for config in futures.values()))
@@ -101,11 +101,11 @@ def sweep(
 
 
 class Source(NamedTuple):
-    """Where a worker finds the data, and what they must be: sent instead of the data, which may be large.
+    """Where a worker finds the data, and their fingerprint; sent instead of the data, which may be large.
 
     Attributes
     ----------
-    name : str              as for `load_dataset`; of an .npz file, its absolute path
+    name : str              as for `load_dataset`; for an .npz file, its absolute path
     data_dir : str or None  as for `load_dataset`, absolute
     fingerprint : str       `Dataset.fingerprint`
     """
@@ -119,14 +119,14 @@ def run_task(root: str, source: Source, backend: str, diagnostics: bool, config:
     """Carry out one run on a worker; parameters as for `sweep`."""
     from threadpoolctl import threadpool_limits
 
-    # for good, not for this task alone: another task may be at work in another thread of this process
+    # permanently, not only during this task: another thread of this process may run another task
     threadpool_limits(1, user_api="blas")
     data = _load(source)
-    if not Path(root).is_dir():  # a worker that joined late, which nobody checked, would keep its records to itself
+    if not Path(root).is_dir():  # a worker that joined late has not been checked, and would write to its own disk
         raise InputError(f"a worker does not see {root}: choose a folder that all workers share")
     deadline = time.monotonic() + PATIENCE
     while True:
-        outcome = perform(root, config, data, backend, [StopUnwanted()], diagnostics=diagnostics)
+        outcome = perform(root, config, data, backend, [StopWhenCancelled()], diagnostics=diagnostics)
         if not outcome.in_use or time.monotonic() > deadline:
             return outcome
         time.sleep(TICK)
@@ -134,27 +134,27 @@ def run_task(root: str, source: Source, backend: str, diagnostics: bool, config:
 
 @lru_cache(maxsize=1)
 def _load(source: Source) -> Dataset:
-    """The data on this worker, read once.
+    """Load the data on this worker, once.
 
     Raises
     ------
-    DataError       if they cannot be had, or are others than where the sweep was started
+    DataError       if they are not available, or differ from those where the sweep was started
     """
     data = load_dataset(source.name, source.data_dir)
     if data.fingerprint != source.fingerprint:
-        raise DataError(f"data set {source.name!r} on a worker differs from that here: copy it there")
+        raise DataError(f"data set {source.name!r} on a worker differs from the one here: copy it there")
     return data
 
 
-class StopUnwanted(Callback):
-    """Stops a run once nobody waits for it any more: Dask cannot end a task that is at work.
+class StopWhenCancelled(Callback):
+    """Callback that stops a run whose result nobody needs any more: Dask cannot interrupt a running task.
 
-    So it is after the sweep was stopped or killed, and where the scheduler is gone or gave this worker up, which closes
-    it, but not before its task has come to an end.
+    This happens after the sweep was stopped or killed, or when the scheduler is lost or has given up this worker. Dask
+    then closes the worker, but only once its task has ended.
     """
 
     def on_batch(self, batch: int, n_batches: int) -> None:
-        """Stop if Dask has cancelled this task, or closes this worker."""
+        """Stop if Dask has cancelled this task, or is closing this worker."""
         from distributed import Status, get_worker
 
         worker = get_worker()
@@ -168,58 +168,58 @@ class StopUnwanted(Callback):
 
 @contextmanager
 def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
-    """A client of an existing scheduler, or of processes that end with it."""
+    """Connect to an existing scheduler, or start worker processes that end with the client."""
     try:
         from distributed import Client, LocalCluster
     except ImportError as error:
         raise InputError("copi-np sweep needs Dask: pip install 'copi-np[sweep]'") from error
     for name in ("distributed", "distributed.client", "distributed.gc"):  # the levels that Dask sets
-        getLogger(name).setLevel(CRITICAL)  # what matters to the user is in outcomes and errors
+        getLogger(name).setLevel(CRITICAL)  # outcomes and errors tell the user what matters
     if scheduler is not None:
         with _connect(scheduler) as client:
             yield client
         return
-    # no limit of memory: a worker would be killed where swapping might do
+    # no memory limit: it would kill a worker that might get by with swapping
     cluster = LocalCluster(
         n_workers=n_workers,
         threads_per_worker=1,
         processes=True,
         memory_limit=None,
-        dashboard_address="127.0.0.1:0",  # this machine alone; any free port: another cluster may have the usual one
+        dashboard_address="127.0.0.1:0",  # any free port: another cluster may use the default one
         silence_logs=CRITICAL,
     )
     with cluster, Client(cluster) as client:
-        client.register_worker_callbacks(_leave_interrupts_to_us)  # also of those that replace dead ones
+        client.register_worker_callbacks(_ignore_interrupts)  # also on workers that replace dead ones
         try:
             yield client
         finally:
-            with suppress(TimeoutError):  # Dask fails to close a worker that it is about to start again
+            with suppress(TimeoutError):  # Dask cannot close a worker that it is just restarting
                 client.wait_for_workers(n_workers, timeout=CONNECTION_TIMEOUT)
 
 
 def _connect(scheduler: str) -> Any:
-    """A client of the scheduler at an address.
+    """Connect to the scheduler at an address.
 
     Raises
     ------
-    InputError      if there is none
+    InputError      if no scheduler answers there
     """
     from distributed import Client
 
     try:
-        # in a thread of its own, since a notebook has a loop running in this one
+        # in another thread, since a notebook already runs an event loop in this one
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(asyncio.run, _knock(scheduler)).result()
+            thread.submit(asyncio.run, _check_scheduler(scheduler)).result()
         return Client(scheduler, timeout=CONNECTION_TIMEOUT)
-    except Exception as error:  # every kind of address has errors of its own
+    except Exception as error:  # each kind of address raises different errors
         raise InputError(
             f"there is no Dask scheduler at {scheduler} ({_describe(error)}): "
             "start one with 'dask scheduler', or correct the address"
         ) from error
 
 
-async def _knock(scheduler: str) -> None:
-    """See that a scheduler answers: a client would wait for ever for another kind of server, such as the dashboard."""
+async def _check_scheduler(scheduler: str) -> None:
+    """Raise an error unless a scheduler answers: a client waits forever for other servers, such as the dashboard."""
     from distributed.comm.core import connect
     from distributed.security import Security
 
@@ -228,17 +228,17 @@ async def _knock(scheduler: str) -> None:
         await comm.close()
 
 
-def _leave_interrupts_to_us() -> None:
-    """Ctrl-C in a terminal reaches the workers too: this process ends them, after the records are whole."""
+def _ignore_interrupts() -> None:
+    """Ignore Ctrl-C, which a terminal also sends to workers: the main process ends them once records are complete."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _check_workers(client: Any, root: Path, source: Source) -> None:
-    """Refuse workers that cannot do it, before they try.
+    """Check that all workers can carry out runs.
 
     Raises
     ------
-    InputError      if there are none, or one of them lacks this version of the package, the folder or the data
+    InputError      if there are no workers, or one of them lacks this version of the package, the folder or the data
     DataError       if the folder cannot be written from here
     """
     try:
@@ -253,18 +253,18 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
     except OSError as error:
         raise cannot_write(root, error) from error
     try:
-        complaints = client.run(_complaint, __version__, str(probe), source, on_error="return")
+        problems = client.run(_worker_problem, __version__, str(probe), source, on_error="return")
     finally:
         probe.unlink(missing_ok=True)
-    for address, complaint in complaints.items():
-        if isinstance(complaint, Exception):
-            complaint = f"cannot use copi-np ({_describe(complaint)}): install version {__version__} there"
-        if complaint is not None:
-            raise InputError(f"worker {address} {complaint}")
+    for address, problem in problems.items():
+        if isinstance(problem, Exception):
+            problem = f"cannot use copi-np ({_describe(problem)}): install version {__version__} there"
+        if problem is not None:
+            raise InputError(f"worker {address} {problem}")
 
 
-def _complaint(version: str, probe: str, source: Source) -> str | None:
-    """What keeps this worker from carrying out runs, or None."""
+def _worker_problem(version: str, probe: str, source: Source) -> str | None:
+    """Say what keeps this worker from carrying out runs, or return None."""
     if __version__ != version:
         return f"has copi-np {__version__}: install version {version} there, as here"
     if not Path(probe).is_file():
@@ -277,11 +277,11 @@ def _complaint(version: str, probe: str, source: Source) -> str | None:
 
 
 def _finished(futures: Any) -> list[Any]:
-    """The futures that are done, after waiting a moment for the next one.
+    """Return the futures that are done, after waiting briefly for the next one.
 
     Raises
     ------
-    CopiError       if the scheduler is gone
+    CopiError       if the scheduler is lost
     """
     from distributed import wait
 
@@ -290,13 +290,13 @@ def _finished(futures: Any) -> list[Any]:
             wait(list(futures), timeout=TICK, return_when="FIRST_COMPLETED")
     except CancelledError as error:
         raise CopiError(
-            "lost the Dask scheduler: what was finished before is recorded, and the same command goes on from there"
+            "lost the Dask scheduler: finished epochs are recorded; run the same command again to resume"
         ) from error
     return [future for future in futures if future.done()]
 
 
 def _outcome(future: Any, config: RunConfig, folder: Path) -> Outcome:
-    """What a task returned, or a failure that says why it returned nothing."""
+    """Return the outcome of a task, or a failure that says why there is none."""
     error = future.exception()
     if error is None:
         outcome: Outcome = future.result()
@@ -305,16 +305,16 @@ def _outcome(future: Any, config: RunConfig, folder: Path) -> Outcome:
 
 
 def _describe(error: BaseException) -> str:
-    """An error in one line."""
+    """Describe an error in one line."""
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
-        return f"{error.allowed_failures + 1} workers died of it: look into their logs, and whether memory ran out"
+        return f"{error.allowed_failures + 1} workers died running it: check their logs, and whether memory ran out"
     return one_line(error)
 
 
 def _source(name: str) -> str:
-    """A data set's name, or the absolute path of its file: workers may have another current folder."""
+    """Return a data set's name, or its file's absolute path: workers may have another current folder."""
     return str(Path(name).expanduser().absolute()) if name.endswith(".npz") else name
 
 

@@ -1,4 +1,4 @@
-"""Numbers and tables as text: for people, and in formats that other tools read."""
+"""Format numbers and tables as text, for people and for other tools."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from copi_np.experiments.summary import Group, Statistic
 
 
 def markdown_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in Markdown."""
+    """Format a table in Markdown."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def percent(value: Statistic, *, sign: bool = False) -> str:
-    """An accuracy, or a difference of accuracies, in per cent."""
+    """Format an accuracy, or a difference of accuracies, in per cent."""
     deviation = None if value.deviation is None else 100 * value.deviation
     return plus_minus(Statistic(100 * value.mean, deviation), 2, sign=sign)
 
 
 def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
-    """Mean and standard deviation, e.g. "97.61 ± 0.08"; the mean alone for a single seed."""
+    """Format mean and standard deviation, e.g. "97.61 ± 0.08"; the mean alone for a single seed."""
     mean = f"{value.mean:{'+' if sign else ''}.{digits}f}"
     return mean if value.deviation is None else f"{mean} ± {value.deviation:.{digits}f}"
 
@@ -34,7 +34,7 @@ def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
 
 
 def csv_of(groups: Sequence[Group]) -> str:
-    """A row a group: method, seeds, epochs, and mean and deviation of every quantity; shares from 0 to 1."""
+    """Return one row per group: method, seeds, epochs, and mean and deviation of every quantity; accuracies 0 to 1."""
     text = StringIO()
     names = dict.fromkeys(name for group in groups for name in group.quantities)
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_std")]
@@ -50,12 +50,12 @@ def csv_of(groups: Sequence[Group]) -> str:
 
 
 def json_of(groups: Sequence[Group]) -> str:
-    """Every quantity with its value for each seed."""
+    """Return every quantity of every group, with its value for each seed."""
     return json.dumps([group.as_dict() for group in groups], indent=1) + "\n"
 
 
 JSON_HEAD: Final = '[\n {\n  "label": '
-"""How what `json_of` gives begins."""
+"""The beginning of every text that `json_of` returns."""
 
 
 COLUMNS: Final = ("train_accuracy", "test_accuracy", "peak_test_accuracy", "epochs_to_peak", "train_loss", "test_loss")
@@ -63,7 +63,7 @@ HEADER: Final = ("method", "seeds x epochs", "train %", "test %", "best test %",
 
 
 def results_rows(groups: Iterable[Group]) -> list[list[str]]:
-    """The main table for documents, under `HEADER`."""
+    """Return the rows of the main table, under `HEADER`."""
     return [
         [
             group.label,
@@ -83,7 +83,7 @@ SELECTED_HEADER: Final = ("method", "runs", "val %", "test %", "epoch")
 
 
 def selected_rows(groups: Iterable[Group]) -> list[list[str]]:
-    """The epochs that are best on the validation split, under `SELECTED_HEADER`; of the groups that have one."""
+    """Return the rows of the best epochs on the validation split, under `SELECTED_HEADER`, of groups that have one."""
     return [
         [
             group.label,
@@ -98,12 +98,12 @@ def selected_rows(groups: Iterable[Group]) -> list[list[str]]:
 
 
 def markdown_of(groups: Sequence[Group]) -> str:
-    """The main table in Markdown, and behind it, where there is a validation split, that of the selected epochs."""
+    """Return the main table in Markdown, followed by that of the selected epochs if there is a validation split."""
     return "\n\n".join(markdown_table(*table) for table in _tables(groups)) + "\n"
 
 
 def latex_of(groups: Sequence[Group]) -> str:
-    """The same in LaTeX, for the package booktabs."""
+    """Return the same tables in LaTeX, for the package booktabs."""
     return "\n".join(latex_table(*table) for table in _tables(groups))
 
 
@@ -114,7 +114,7 @@ def _tables(groups: Sequence[Group]) -> Iterator[tuple[Sequence[str], list[list[
 
 
 def latex_table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in LaTeX, for the package booktabs."""
+    """Format a table in LaTeX, for the package booktabs."""
     head, *body = (" & ".join(map(_escaped, row)) + r" \\" for row in (header, *rows))
     columns = "l" + "r" * (len(header) - 1)
     return "\n".join(
@@ -141,7 +141,7 @@ def _escaped(cell: str) -> str:
 
 
 def history_csv(groups: Sequence[Group]) -> str:
-    """A row an epoch: method, seed, and every number on record; shares from 0 to 1, empty where there is none."""
+    """Return one row per epoch: method, seed, and every recorded number; accuracies 0 to 1, empty where missing."""
     text = StringIO()
     rows = [
         {"method": group.label, "seed": run.config.seed, **flat_record(record)}
@@ -156,7 +156,7 @@ def history_csv(groups: Sequence[Group]) -> str:
 
 
 def history_json(groups: Sequence[Group]) -> str:
-    """Every run with its records as they stand in its folder."""
+    """Return every run with its records as in its folder."""
     runs = [
         {"label": group.label, "seed": run.config.seed, "history": [record.as_dict() for record in run.history]}
         for group in groups
@@ -169,7 +169,7 @@ HISTORY_HEADER: Final = ("method", "seed", "epoch", "train %", "val %", "test %"
 
 
 def _history_rows(groups: Sequence[Group]) -> list[list[str]]:
-    """A row an epoch, under `HISTORY_HEADER`."""
+    """Return one row per epoch, under `HISTORY_HEADER`."""
     rows = []
     for group in groups:
         for run in group.runs:
@@ -182,12 +182,12 @@ def _history_rows(groups: Sequence[Group]) -> list[list[str]]:
 
 
 def history_markdown(groups: Sequence[Group]) -> str:
-    """Accuracies and losses in Markdown, a row an epoch."""
+    """Return accuracies and losses in Markdown, one row per epoch."""
     return markdown_table(HISTORY_HEADER, _history_rows(groups)) + "\n"
 
 
 def history_latex(groups: Sequence[Group]) -> str:
-    """The same in LaTeX, for the package booktabs."""
+    """Return the same table in LaTeX, for the package booktabs."""
     return latex_table(HISTORY_HEADER, _history_rows(groups))
 
 

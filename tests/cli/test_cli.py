@@ -166,7 +166,7 @@ def test_a_validation_split_keeps_the_best_network_and_may_end_the_run(place):
 
 
 def test_a_validation_split_that_makes_no_sense_is_refused():
-    assert_refused(train("--patience", 2), "patience needs samples to select by", "--val-fraction")
+    assert_refused(train("--patience", 2), "patience needs validation samples", "--val-fraction")
     assert_refused(train("--val-fraction", 1), "--val-fraction", "0<=x<1")
     assert_refused(train("--val-fraction", 0.001), "less than a sample: raise it")
 
@@ -284,9 +284,9 @@ def test_a_bad_option_is_one_line_and_leaves_nothing(place, options, words):
         (["train", "--resume", "tiny.npz"], ["no run in tiny.npz"]),
         (["train", "--resume", "nowhere", "--seed", "1"], ["leave out --seed"]),
         (["train", "--dataset", "tiny.npz", "--preset", "gone.toml"], ["no preset gone.toml: correct the path"]),
-        (["train", "--preset", "own-data"], ["say which with --dataset FILE.npz"]),
+        (["train", "--preset", "own-data"], ["give it with --dataset FILE.npz"]),
         (["demo", "--out", "tiny.npz"], ["tiny.npz is a file: choose a folder"]),
-        (["demo", "--out", "."], ["not of an earlier demo: choose another folder with --out"]),
+        (["demo", "--out", "."], ["does not hold an earlier demo: choose another folder with --out"]),
         (["demo", "extra"], ["extra argument (extra)", "copi-np demo --help"]),
         (["reproduce"], ["Missing argument", "fig2, fig3"]),
         (["reproduce", "fig2", "--out", "tiny.npz"], ["tiny.npz is a file: choose a folder"]),
@@ -296,7 +296,7 @@ def test_a_bad_option_is_one_line_and_leaves_nothing(place, options, words):
         ),
         (["reproduce", "fig2", "--seeds", "0"], ["--seeds", "x>=1"]),
         (["sweep", "--vary", "x=1"], ["unknown hyper-parameter 'x': known: layers, eta_W, eta_R, batch_size"]),
-        (["sweep", "--vary", "seed=1"], ["'seed' is not for --vary: say it with --seeds"]),
+        (["sweep", "--vary", "seed=1"], ["--vary cannot set 'seed': give it with --seeds"]),
         (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=-1"], ["eta_W must be", "at least 0, got -1.0"]),
         (["sweep", "--workers", "0"], ["--workers", "x>=1"]),
         (["report"], ["Missing argument 'FOLDER'", "copi-np report --help"]),
@@ -469,7 +469,7 @@ def test_how_to_go_on_is_said_with_where_the_data_were(place, monkeypatch):
     monkeypatch.setattr("copi_np.cli.single.train_into", stopped)
     (place / "my data").mkdir()
     result = train("--data-dir", "my data", "--out", "a run", "--epochs", 1)
-    assert result.stderr.endswith("; go on with copi-np train --resume 'a run' --data-dir 'my data'\n")
+    assert result.stderr.endswith("; resume with copi-np train --resume 'a run' --data-dir 'my data'\n")
 
 
 def test_a_command_may_run_in_any_thread(place):
@@ -493,14 +493,14 @@ def test_an_interrupt_of_another_library_is_one_line_too(place, monkeypatch):
 
 def test_more_threads_than_cores_are_warned_of(place, monkeypatch):
     monkeypatch.setattr("copi_np.cli.options.n_cores", lambda: 2)
-    warning = "Warning: --threads 3 is more than there are cores, and slower than --threads 2\n"
+    warning = "Warning: --threads 3 exceeds the number of cores and is slower than --threads 2\n"
     assert warning in train("--threads", 3, "--layers", "6,3", "--epochs", 1).stderr
     assert "Warning" not in train("--threads", 2, "--layers", "6,3", "--epochs", 1).stderr
 
 
 def test_where_the_result_cannot_be_kept_nothing_is_computed(place):
     result = CliRunner().invoke(main, ["bench", "--json", "nowhere/bench.json"])
-    assert_refused(result, "there is no folder nowhere for --json: make it, or choose another")
+    assert_refused(result, "there is no folder nowhere for --json: create it, or choose another")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
@@ -516,7 +516,7 @@ def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place, n
         _, stderr = running.communicate(timeout=30)
     assert running.returncode == exit_code
     assert "Traceback" not in stderr
-    what_to_do = "go on with copi-np train --resume run"
+    what_to_do = "resume with copi-np train --resume run"
     assert stderr.endswith(f"\nError: stopped by {name}: what was finished before is recorded; {what_to_do}\n")
     lines = history.read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
@@ -539,7 +539,7 @@ def test_a_signal_that_acts_at_once_is_one_line_too(monkeypatch, command, name, 
     monkeypatch.setattr(sys.modules[f"copi_np.cli.{module}"], function, work)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     result = call("bench") if command == "bench" else train()
-    advice = {"bench": "", "train": "; go on with copi-np train --resume run"}[command]
+    advice = {"bench": "", "train": "; resume with copi-np train --resume run"}[command]
     assert result.stderr == f"Error: stopped by {name}{advice}\n"
     assert result.exit_code == exit_code
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers

@@ -67,10 +67,10 @@ def test_what_is_told_stays_above_the_bar(capsys):
         for k in (0, 1):
             bar.begin(f"COPI (BP), seed {k}", 1)
             run(bar, 1, 4)
-            bar.tell(f"seed {k} is done")
+            bar.print_above(f"seed {k} is done")
     lines = capsys.readouterr().err.split("\n")
     assert [line.split("\r")[-1] for line in lines[:2]] == ["seed 0 is done", "seed 1 is done"]
     assert lines[2].split("\r")[-1].startswith("2/2 COPI (BP), seed 1")
     with no_bars():
-        CampaignBar(1, 1).tell("nobody hears it")
+        CampaignBar(1, 1).print_above("nobody hears it")
     assert capsys.readouterr().err == ""

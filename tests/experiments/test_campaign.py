@@ -370,7 +370,7 @@ def test_a_campaign_that_is_asked_to_stop_says_how_it_can_go_on(tmp_path, data):
     assert process.returncode == 143
     assert output == ""
     assert errors.splitlines()[-1].startswith("Error: stopped by SIGTERM")
-    assert errors.endswith("; the same command goes on from there\n")
+    assert errors.endswith("; run the same command again to resume\n")
     json.loads((run_folder(tmp_path, *first_run(data)) / "history.jsonl").read_text().splitlines()[0])
 
 
@@ -454,7 +454,7 @@ def test_data_without_images_are_said_to_have_none(tmp_path, data):
     command = ["reproduce", "fig3", "--preset", "mnist-5k", "--dataset", data.name, "--seeds", 1, "--epochs", 1]
     result = call(*command, "--backend", "numpy", "--out", tmp_path / "out")
     assert result.exit_code == 0, result.output
-    assert "has no images, so that 3A and 3B are left out: store them as (N, H, W)" in result.stderr
+    assert "has no images, so 3A and 3B are left out: store images as (N, H, W)" in result.stderr
     assert [path.name for path in (tmp_path / "out").glob("fig3*")] == ["fig3c.png"]
 
 
@@ -464,8 +464,8 @@ def test_what_is_on_record_and_not_as_asked_is_said(tmp_path, data):
     assert call(*command, "--epochs", 3, *out).stderr.count("on record") == 0
     result = call(*command, "--epochs", 2, "--diagnostics", *out)
     assert result.exit_code == 0
-    assert re.search(r"bp_seed0_\w+: 3 epochs are on record, and all of them are reported", result.stderr)
-    assert re.search(r"bp_seed0_\w+: without diagnostics, since it was finished before", result.stderr)
+    assert re.search(r"bp_seed0_\w+: all 3 recorded epochs are reported", result.stderr)
+    assert re.search(r"bp_seed0_\w+: no diagnostics, since it was finished before", result.stderr)
 
 
 def test_a_damaged_record_stops_no_other_run(tmp_path, data):
@@ -489,7 +489,7 @@ def test_a_run_at_work_elsewhere_is_no_failure(tmp_path, data):
     with hold(taken):
         result = call(*command, "--epochs", 2, *out)
     assert result.exit_code == 2
-    assert result.stderr.splitlines()[-1] == "Error: 1 of 2 runs are at work in another process: come back later"
+    assert result.stderr.splitlines()[-1] == "Error: 1 of 2 runs are in use by another process: try again later"
     assert call(*command, "--epochs", 2, *out).exit_code == 0
 
 
@@ -531,7 +531,7 @@ def test_a_table_of_the_user_is_in_the_way_before_anything_is_computed(tmp_path,
     (tmp_path / "table.md").write_text("mine")
     result = call(*command, "--preset", "own-data", "--dataset", images, "--seeds", 1, "--epochs", 1, "--out", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr.endswith("holds table.md, of no earlier report, which would be replaced: move that away\n")
+    assert result.stderr.endswith("holds table.md, not from a report, which would be replaced: move that away\n")
     assert not (tmp_path / "runs").exists()
 
 
@@ -557,7 +557,7 @@ def test_a_sweep_from_the_command_line(tmp_path, images):
         (["reproduce", "fig2", "--preset", "own-data"], "--dataset FILE.npz"),
         (["reproduce", "fig2", "--methods", ""], "unknown method ''"),
         (["sweep", "--preset", "mnist-5k", "--vary", "eta_w=1"], "did you mean 'eta_W'"),
-        (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=1", "--vary", "eta_W=2"], "eta_W is there twice"),
+        (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=1", "--vary", "eta_W=2"], "eta_W is given twice"),
         (["sweep", "--preset", "mnist-5k", "--vary", "eta_W=fast"], "give values such as eta_W="),
         (["report", "."], "there are no runs in"),
         (["report", "nowhere"], "does not exist"),

@@ -134,7 +134,7 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path):
         ("[methods.copi-pb]\neta_W = 1", "unknown method 'copi-pb': did you mean 'copi-bp'"),
         ('method = "bp"', "unknown key 'method'"),
         ("seed = 3", "unknown key 'seed'"),
-        ('[methods.bp]\ndataset = "mnist"', "dataset is the same for all methods: say it above"),
+        ('[methods.bp]\ndataset = "mnist"', "dataset is the same for all methods: set it above"),
         ("methods = 3", "methods are tables"),
         ("methods.bp = 3", "methods are tables"),
         ("epochs = ", "cannot be read"),
@@ -156,7 +156,7 @@ def test_a_preset_that_lacks_something_is_refused(tmp_path):
     with pytest.raises(DataError, match="lacks layers, eta_W: add them"):
         load_preset(str(path), "copi-bp")
     path.write_bytes(b"\xff")
-    with pytest.raises(DataError, match=r"mine\.toml is damaged \(byte 0 is no text in UTF-8\): correct the file"):
+    with pytest.raises(DataError, match=r"mine\.toml is damaged \(byte 0 is not UTF-8 text\): correct the file"):
         load_preset(str(path), "copi-bp")
     with pytest.raises(InputError, match=r"there is no preset .*none\.toml"):
         load_preset(str(tmp_path / "none.toml"), "copi-bp")
@@ -187,8 +187,8 @@ def test_a_variation_is_read_as_its_field(text, expected):
         ("batch_size=2.5", "give values such as batch_size="),
         ("layers=784", "give values such as layers="),
         ("eta_w=1", "did you mean 'eta_W'"),
-        ("seed=1", "say it with --seeds"),
-        ("method=bp", "say it with --methods"),
+        ("seed=1", "give it with --seeds"),
+        ("method=bp", "give it with --methods"),
         ("", "unknown hyper-parameter"),
     ],
 )
@@ -260,7 +260,7 @@ def test_layers_fit_data_of_the_users_own():
     assert from_options(dataset="my.npz").layers == (6, 500, 500, 500, 3)
     assert from_options(dataset="my.npz", preset="cifar10").layers == (6, 1000, 1000, 3)
     assert from_options(dataset="my.npz", preset="own-data") == from_options(dataset="my.npz")
-    with pytest.raises(InputError, match="'own-data' is for data of your own: say which with --dataset"):
+    with pytest.raises(InputError, match="'own-data' is for your own data: give it with --dataset"):
         from_options(preset="own-data")
     assert from_options(dataset="my.npz", layers="6,4,3").layers == (6, 4, 3)
     assert from_options(digits, preset="mnist", layers="784, 20, 10").layers == (784, 20, 10)

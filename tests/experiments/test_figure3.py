@@ -15,6 +15,7 @@ from oracles import F, least_squares
 from copi_np import DataError, InputError, Network, load_network, plotting
 from copi_np.datasets import Dataset, Split
 from copi_np.experiments import figure3 as room
+from copi_np.experiments import figure3_report
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.figure3 import (
     MAPS,
@@ -22,10 +23,11 @@ from copi_np.experiments.figure3 import (
     ZCA_EPSILON,
     likeness,
     measure_figure3,
+    read_figure3,
     record_figure3,
     whitened_samples,
 )
-from copi_np.experiments.figure3_report import compression_table, draw_figure3, layer_table
+from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import train_into
 
 CONFIG = RunConfig("copi-bp", "tiny", (12, 8, 120, 7, 3), 2, 0.03, 0.03, batch_size=5, dtype="float64")
@@ -84,6 +86,22 @@ def measures_of(folder):
 def pictures_of(folder):
     with np.load(folder / "pictures.npz", allow_pickle=False) as archive:
         return dict(archive)
+
+
+def records_of(folders):
+    return [read_figure3(read_run(folder)) for folder in folders]
+
+
+def layer_table(folders):
+    return figure3_report.layer_table(records_of(folders))
+
+
+def compression_table(folders):
+    return figure3_report.compression_table(records_of(folders))
+
+
+def draw_figure3(folder, folders, **options):
+    return figure3_report.draw_figure3(folder, records_of(folders), **options)
 
 
 def contents(folder):
@@ -338,7 +356,7 @@ def test_a_folder_that_holds_no_run_is_named(tmp_path, data):
 
 def test_other_data_are_refused(runs, data):
     other = Dataset("other", data.test, data.train, 3, (3, 4))
-    message = "seed0 learned from other data than other: give those"
+    message = "seed0 learned from other data than other: use the same data"
     assert_refused(InputError, message, record_figure3, runs[0], other, "numpy")
     assert "figure3.json" not in contents(runs[0])
 
@@ -348,7 +366,7 @@ def test_other_data_are_refused(runs, data):
 )
 def test_damaged_measure_figure3_are_named(recorded, data, text):
     (recorded[0] / "figure3.json").write_text(text, encoding="latin-1")
-    message = r"figure3\.json is damaged .*: remove it, and record it again"
+    message = r"figure3\.json is damaged .*: remove it and record it again"
     for use in (lambda: record_figure3(recorded[0], data, "numpy"), lambda: compression_table(recorded)):
         assert_refused(DataError, message, use)
 
@@ -357,13 +375,13 @@ def test_measure_figure3_that_lack_numbers_are_named(recorded):
     record = measures_of(recorded[0])
     record["formula"]["test_loss"].pop()
     (recorded[0] / "figure3.json").write_text(json.dumps(record))
-    assert_refused(DataError, r"is damaged \(a measure is no list of 4 numbers\)", compression_table, recorded)
+    assert_refused(DataError, r"is damaged \(a measure is not a list of 4 numbers\)", compression_table, recorded)
 
 
 def test_damaged_pictures_are_named(recorded, tmp_path):
     path = recorded[0] / "pictures.npz"
     path.write_bytes(path.read_bytes()[:-40])
-    assert_refused(DataError, r"pictures\.npz .*: remove it, and record it again", draw_figure3, tmp_path, recorded)
+    assert_refused(DataError, r"pictures\.npz .*: remove it and record it again", draw_figure3, tmp_path, recorded)
     np.savez(path, epoch=np.array(2), raw=np.zeros(2))
     message = r"pictures\.npz lacks COPI, ZCA, fields_0, image_shape: remove it"
     assert_refused(DataError, message, draw_figure3, tmp_path, recorded)
@@ -446,6 +464,6 @@ def test_what_is_not_recorded_is_not_drawn(recorded, runs, tmp_path):
 def test_networks_of_different_depth_are_no_seeds_of_one(recorded, data, tmp_path):
     train_into(tmp_path / "shallow", replace(CONFIG, layers=(12, 6, 3)), data, "numpy")
     record_figure3(tmp_path / "shallow", data, "numpy")
-    message = r"networks of \[2, 4\] layers: choose runs that differ by seed alone"
+    message = r"networks of \[2, 4\] layers: choose runs that differ only in their seed"
     for use in (compression_table, lambda folders: draw_figure3(tmp_path, folders)):
         assert_refused(InputError, message, use, [*recorded, tmp_path / "shallow"])

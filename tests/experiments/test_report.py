@@ -246,8 +246,8 @@ def test_what_diverged_is_named_by_its_settings_and_has_no_row(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("failure.txt", r"failed \(boom\), left out\. Start"),
-        ("run.json", r"run\.json is damaged.*\(and 1 more\)\. Start"),
+        ("failure.txt", r"failed \(boom\), left out\. Run"),
+        ("run.json", r"run\.json is damaged.*\(and 1 more\)\. Run"),
     ],
 )
 def test_where_nothing_came_to_a_result_the_reason_is_told(tmp_path, content, message):
@@ -256,9 +256,7 @@ def test_where_nothing_came_to_a_result_the_reason_is_told(tmp_path, content, me
     replace_text(folder / content, "boom")
     if content == "failure.txt":
         (tmp_path / "copi-bp_0" / "run.json").unlink()
-    with pytest.raises(
-        DataError, match=f"no run in .* has come to a result: .*{message} the command that made them again"
-    ):
+    with pytest.raises(DataError, match=f"no run in .* has a result: .*{message} the command that made them again"):
         read_results(tmp_path)
 
 
@@ -342,7 +340,7 @@ def test_figures_that_the_records_do_not_allow_any_more_are_removed(root):
 def test_files_of_the_users_are_not_replaced(root, name):
     (root / name).write_text('{"label": "mine"}')
     before = sorted(root.rglob("*"))
-    with pytest.raises(InputError, match=f"holds {name}, of no earlier report, which would be replaced: move that"):
+    with pytest.raises(InputError, match=f"holds {name}, not from a report, which would be replaced: move that"):
         write_report(root)
     assert sorted(root.rglob("*")) == before
     assert (root / name).read_text() == '{"label": "mine"}'
@@ -413,7 +411,7 @@ def test_a_history_is_a_list_or_a_frame(root, monkeypatch):
     assert frame.loc[2, "decorrelation_loss"] == [0.0, 0.0]
     monkeypatch.setitem(sys.modules, "pandas", None)
     assert load_history(folder) == history
-    with pytest.raises(InputError, match="a frame needs pandas: pip install pandas"):
+    with pytest.raises(InputError, match="a DataFrame needs pandas: pip install pandas"):
         load_history(folder, as_frame=True)
 
 
@@ -436,7 +434,7 @@ def test_numbers_are_shown_with_their_deviation():
 def test_a_folder_without_epochs_is_an_error(tmp_path, what):
     if what == "an empty run":
         write_run(tmp_path, CONFIG, [])
-    with pytest.raises(DataError, match=r"no runs in|no run in .* has come to a result"):
+    with pytest.raises(DataError, match=r"no runs in|no run in .* has a result"):
         write_report(tmp_path)
     assert not (tmp_path / "table.md").exists()
 

@@ -299,7 +299,7 @@ def test_workers_stop_where_nobody_waits_for_them(tmp_path, config, data, cluste
     {"client": client, "scheduler": cluster.processes[0]}[victim].kill()
     told, noise = client.communicate(timeout=60)
     if victim == "scheduler":
-        assert re.fullmatch("CopiError lost the Dask scheduler: what was finished before is recorded.*\n", told)
+        assert re.fullmatch("CopiError lost the Dask scheduler: finished epochs are recorded.*\n", told)
         assert noise == ""
         # at once: Dask itself leaves a task of a closing worker half a minute
         Cluster.wait_for(lambda: worker.poll() is not None, seconds=15)
@@ -339,11 +339,11 @@ def test_workers_of_another_kind_are_refused_before_they_try(tmp_path, config, d
         patch.setattr(Path, "touch", lambda *_: None)  # what is written here does not appear there
         refused(r"does not see .*sweep: choose a folder that all workers share")
     with monkeypatch.context() as patch:
-        patch.setattr(sweep_room, "_complaint", not_installed)
+        patch.setattr(sweep_room, "_worker_problem", not_installed)
         refused(r"cannot use copi-np \(ModuleNotFoundError: no such module\): install version")
     with np.load(data.name) as arrays:
         np.savez(data.name, **{**arrays, "x_test": arrays["x_test"] + 1})
-    refused(r"lacks the data: data set '.*tiny\.npz' on a worker differs from that here: copy it there")
+    refused(r"lacks the data: data set '.*tiny\.npz' on a worker differs from the one here: copy it there")
     Path(data.name).unlink()
     refused(r"lacks the data: .*tiny\.npz")
     assert not list((tmp_path / "sweep").iterdir())
@@ -391,7 +391,7 @@ def test_without_dask_it_says_what_to_install(tmp_path, config, data, monkeypatc
 
 @pytest.fixture
 def task(tmp_path, config, data, monkeypatch):
-    monkeypatch.setattr(sweep_room.StopUnwanted, "on_batch", lambda *_: None)  # there is no Dask here
+    monkeypatch.setattr(sweep_room.StopWhenCancelled, "on_batch", lambda *_: None)  # there is no Dask here
 
     def call(root=tmp_path, fingerprint=data.fingerprint):
         return run_task(str(root), Source(data.name, None, fingerprint), "numpy", False, config)
@@ -415,7 +415,7 @@ def test_a_task_computes_with_one_thread_of_blas(task, monkeypatch):
 
 
 def test_a_worker_that_nobody_checked_refuses_what_it_cannot_do(task, tmp_path):
-    with pytest.raises(DataError, match="differs from that here"):
+    with pytest.raises(DataError, match="differs from the one here"):
         task(fingerprint="0" * 64)
     with pytest.raises(InputError, match=r"does not see .*elsewhere"):
         task(root=tmp_path / "elsewhere")
@@ -457,7 +457,7 @@ def flaky(marker, what):
         ("raises", 2, None),
         ("raises", 3, "OSError: stale file handle"),
         ("dies", 1, None),
-        ("dies", 2, "2 workers died of it: look into their logs, and whether memory ran out"),
+        ("dies", 2, "2 workers died running it: check their logs, and whether memory ran out"),
     ],
 )
 def test_what_nobody_foresaw_is_tried_again(tmp_path, config, data, monkeypatch, what, n_failures, failure):

@@ -365,7 +365,7 @@ def test_stacks_that_are_none_are_refused(use, arguments, message):
         ({"keep": 1}, "keep must be at least 2, got 1"),
         ({"keep": 3, "first": 4}, "first layer must be at most 3 in this network, got 4"),
         ({"keep": 2, "first": 2}, "keep must be at least 3, got 2"),
-        ({"keep": 5}, "keep must be at most 4, the layers of this network, got 5"),
+        ({"keep": 5}, "keep must be at most 4, the number of layers, got 5"),
         ({"keep": 2.0}, "keep must be an integer, got 2.0"),
         ({"first": -1}, "first layer must be at least 0, got -1"),
         ({"first": "1"}, "first layer must be an integer, got '1'"),

@@ -130,7 +130,7 @@ def test_which_samples_are_held_out_is_drawn(tmp_path):
         (float("nan"), "must be between 0 and 1"),
         ("0.1", "must be between 0 and 1"),
         (0.001, "0.001 of each class of .* is less than a sample: raise it"),
-        (0.99, "leaves nothing of class 0: lower it"),
+        (0.99, "leaves no sample of class 0: lower it"),
     ],
 )
 def test_a_share_that_cannot_be_held_out_is_refused(tmp_path, fraction, message):
@@ -188,7 +188,7 @@ def test_nothing_is_selected_on_the_test_set(monitor):
 
 def test_without_a_validation_split_there_is_no_best_epoch(data, tmp_path):
     for history in ([], records(0.5, None)):
-        with pytest.raises(InputError, match="no validation split to choose an epoch by"):
+        with pytest.raises(InputError, match="no validation split to select an epoch by"):
             best_epoch(history)
     path = tmp_path / "best.npz"
     for callback in (EarlyStopping(1), BestCheckpoint(path)):
@@ -303,7 +303,7 @@ def test_a_best_checkpoint_that_is_gone_is_said(data, tmp_path):
     history = run(data, epochs=20, callbacks=[BestCheckpoint(path)], **options)
     assert best_epoch(history) < 20
     path.unlink()
-    with pytest.warns(CopiWarning, match=rf"best.npz, with epoch {best_epoch(history)}, is gone: only a better one"):
+    with pytest.warns(CopiWarning, match=rf"best.npz, with epoch {best_epoch(history)}, is missing: only a better one"):
         run(data, epochs=20, callbacks=[BestCheckpoint(path)], resume=True, **options)
 
 
@@ -317,7 +317,8 @@ def test_a_file_that_is_of_another_training_is_not_replaced_where_one_goes_on(da
         run(data, epochs=3, history=history, callbacks=[kind(path)])
         return
     with pytest.raises(
-        InputError, match="exists already: it is of another training, or of later epochs, so move it away, or choose"
+        InputError,
+        match="exists already: it belongs to another training, or to later epochs, so move it away, or choose",
     ):
         run(data, epochs=3, history=history, callbacks=[kind(path)])
     assert path.read_text() == content
@@ -349,7 +350,7 @@ def test_the_best_network_of_another_training_is_not_replaced(data, tmp_path):
     assert 1 < n_best < 20
     other = Network([6, 4, 3], rng=np.random.default_rng(5))
     for known in (run(data, epochs=n_best, network=other), history[: n_best - 1]):
-        with pytest.raises(InputError, match=r"best\.npz exists already: it is of another training"):
+        with pytest.raises(InputError, match=r"best\.npz exists already: it belongs to another training"):
             BestCheckpoint(path).on_start(other, known)
         assert path.read_bytes() == content
     for n_epochs in range(n_best, 21):
@@ -363,7 +364,7 @@ def test_a_training_that_goes_on_from_the_checkpoint_before_finds_a_best_network
     run(data, epochs=n_best, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint)
     best = weights_of(load_network(path)[0])
     checkpoint.write_bytes(b"damaged")
-    with pytest.warns(CopiWarning, match="Going on from"):
+    with pytest.warns(CopiWarning, match="Resuming from"):
         run(data, epochs=20, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint, resume=True)
     assert load_network(path)[1]["epoch"] == n_best
     assert weights_of(load_network(path)[0]) == best
@@ -584,7 +585,7 @@ def test_tables_tell_of_the_epochs_that_were_selected(config, tmp_path):
     [
         ({"val_fraction": 1.0}, "val_fraction must be below 1, e.g. 0.1, got 1.0"),
         ({"val_fraction": -0.1}, "val_fraction must be a finite number, at least 0"),
-        ({"val_fraction": 0.0, "patience": 2}, "patience needs samples to select by"),
+        ({"val_fraction": 0.0, "patience": 2}, "patience needs validation samples"),
         ({"patience": -1}, "patience must be at least 0"),
     ],
 )

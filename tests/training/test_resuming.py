@@ -106,7 +106,7 @@ def test_fit_makes_training_longer(tmp_path, data):
 def test_fit_overwrites_no_checkpoint(tmp_path, data):
     run_fit(data, tmp_path / "net.npz", epochs=1)
     before = (tmp_path / "net.npz").read_bytes()
-    with pytest.raises(InputError, match=r"net\.npz exists already: go on from it with resume=True"):
+    with pytest.raises(InputError, match=r"net\.npz exists already: resume from it with resume=True"):
         run_fit(data, tmp_path / "net.npz", epochs=1)
     assert (tmp_path / "net.npz").read_bytes() == before
 
@@ -115,12 +115,12 @@ def test_fit_overwrites_no_checkpoint_of_which_only_the_one_before_is_left(tmp_p
     run_fit(data, tmp_path / "net.npz", epochs=1)
     previous = previous_path(tmp_path / "net.npz")
     (tmp_path / "net.npz").replace(previous)
-    with pytest.raises(InputError, match=r"net\.previous\.npz exists already: go on from it with resume=True"):
+    with pytest.raises(InputError, match=r"net\.previous\.npz exists already: resume from it with resume=True"):
         run_fit(data, tmp_path / "net.npz", epochs=1)
 
 
 def test_fit_goes_on_from_no_checkpoint_that_is_not_named(tmp_path, data):
-    with pytest.raises(InputError, match="resume=True goes on from a checkpoint: say which, by checkpoint=PATH"):
+    with pytest.raises(InputError, match="resume=True needs a checkpoint to resume from: give checkpoint=PATH"):
         run_fit(data, None, resume=True)
 
 
@@ -141,7 +141,7 @@ def test_fit_refuses_the_checkpoint_of_another_training(tmp_path, data):
         ("eta_W was 0.05, now 0.1", {"schedule": Schedule(0.1, 0.05, first_epochs=2, first_eta_R=0.02)}),
         ("rule was 'copi', now 'sgd'", {"rule": "sgd"}),
     ):
-        with pytest.raises(InputError, match=rf"net\.npz is of another training: {message}; give the same"):
+        with pytest.raises(InputError, match=rf"net\.npz belongs to another training: {message}; use the same"):
             run_fit(data, path, resume=True, **changes)
     with pytest.raises(InputError, match="the data differ"):
         run_fit(other, path, resume=True)
@@ -186,7 +186,7 @@ def test_a_run_is_resumed_from_its_folder_alone(tmp_path, data):
     for epochs in (["--epochs", 4], ["--epochs", 1], []):
         again = train("--resume", parts, *epochs)
         assert again.exit_code == 0
-        assert "Nothing was left to do: the run has come to its end already." in again.stderr
+        assert "Nothing left to do: the run had already ended." in again.stderr
         assert result_of(parts) == result_of(whole)
 
 
@@ -196,7 +196,7 @@ def test_a_run_is_resumed_where_its_data_were_moved(tmp_path, data):
     moved = Path(data.name).rename(tmp_path / "elsewhere" / "renamed.npz")
     error = train("--resume", tmp_path / "run", "--epochs", 2).stderr
     assert "there is no file" in error
-    assert error.endswith("; or say where the data lie now, with --dataset\n")
+    assert error.endswith("; or say where the data are now, with --dataset\n")
     assert train("--resume", tmp_path / "run", "--epochs", 2, "--dataset", moved).exit_code == 0
     assert train("--resume", tmp_path / "run", "--epochs", 3).exit_code == 0  # it is known from now on
 
@@ -204,9 +204,9 @@ def test_a_run_is_resumed_where_its_data_were_moved(tmp_path, data):
 def test_what_patience_ended_says_so(tmp_path, data):
     held_out = ["--val-fraction", 0.2, "--patience", 1, "--epochs", 50]
     result = start(tmp_path / "run", data, *held_out)
-    assert "Ended by patience 1: a larger --patience makes it longer" in result.stdout
+    assert "Ended by --patience 1: raise it to train further" in result.stdout
     longer = train("--resume", tmp_path / "run", "--patience", 2)
-    assert "Nothing was left to do" not in longer.stderr
+    assert "Nothing left to do" not in longer.stderr
 
 
 def test_a_run_whose_settings_were_changed_by_hand_is_not_resumed(tmp_path, data):
@@ -215,7 +215,7 @@ def test_a_run_whose_settings_were_changed_by_hand_is_not_resumed(tmp_path, data
     path.write_text(path.read_text().replace('"eta_W": 0.001', '"eta_W": 0.002'))
     result = train("--resume", tmp_path / "run", "--epochs", 2)
     assert re.search(
-        r"^Error: .*run\.json does not fit its own name: undo what was changed in it$", result.stderr.strip()
+        r"^Error: .*run\.json does not match the name it holds: undo the changes made to it$", result.stderr.strip()
     )
 
 
@@ -240,7 +240,7 @@ def test_a_resumed_run_stays_what_it_is(tmp_path, data, monkeypatch, arguments, 
     start(tmp_path / "run", data, "--epochs", 1)
     result = train("--resume", tmp_path / "run", *arguments)
     assert result.exit_code == 2
-    assert re.search(f"^Error: --resume goes on with the run as it was started: {word}", result.stderr)
+    assert re.search(f"^Error: --resume continues the run with its own settings: {word}", result.stderr)
     assert result.stderr.count("\n") == 1
 
 
@@ -249,7 +249,9 @@ def test_a_run_on_other_data_is_not_resumed(tmp_path, data):
     write_tiny(tmp_path, n_train=24)
     result = train("--resume", tmp_path / "run", "--epochs", 2)
     assert result.exit_code == 2
-    assert re.search(r"^Error: the run in .*run learned from other data than .*tiny\.npz: give those", result.stderr)
+    assert re.search(
+        r"^Error: the run in .*run learned from other data than .*tiny\.npz: use the same data", result.stderr
+    )
 
 
 @pytest.mark.parametrize("what", ["missing", "empty", "not a run"])
@@ -273,7 +275,7 @@ def test_a_damaged_checkpoint_is_a_warning_of_one_line(tmp_path, data):
     result = train("--resume", tmp_path / "run", "--epochs", 3)
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
-    assert re.search(r"checkpoint\.npz is cut short.*Going on from .*checkpoint\.previous\.npz", line)
+    assert re.search(r"checkpoint\.npz is cut short.*Resuming from .*checkpoint\.previous\.npz", line)
     assert (tmp_path / "run" / "checkpoint.damaged.npz").is_file()
     assert result_of(tmp_path / "run") == result_of(tmp_path / "whole")
 
@@ -283,7 +285,7 @@ def test_a_run_without_a_sound_checkpoint_can_be_started_anew(tmp_path, data):
     (tmp_path / "run" / "checkpoint.npz").write_bytes(b"damaged")
     result = train("--resume", tmp_path / "run", "--epochs", 3)
     assert result.exit_code == 2
-    assert re.search(r"^Error: .*checkpoint\.npz is cut short.*; or move .*run away, to start the run", result.stderr)
+    assert re.search(r"^Error: .*checkpoint\.npz is cut short.*; or move .*run away to start the run", result.stderr)
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_and_stays_as_it_is(tmp_path, data):
