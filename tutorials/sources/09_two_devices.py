@@ -1,25 +1,26 @@
 # %% [markdown]
 # # 09 · One code, two devices
 #
-# Every equation of this package stands once, and runs on a CPU with NumPy and on a GPU
-# with CuPy. This notebook shows how that is done, what goes wrong when one forgets
-# about it, and how it is checked on machines that have no GPU. It needs none itself.
+# Every equation of this package is written once, and runs on a CPU with NumPy and on a
+# GPU with CuPy. This notebook shows how that works, what goes wrong if you forget about
+# it, and how we test it on machines without a GPU. Then you put a rule of your own into
+# a network. You do not need a GPU.
 #
 # **What you will be able to do**
 #
 # - write a function that runs unchanged on any array library;
-# - move arrays between host and device on purpose, and read the message when one
-#   forgot to;
+# - move arrays between host and device on purpose, and understand the error message if
+#   you forget;
 # - time a computation on a GPU without fooling yourself;
-# - explain what can be checked without a GPU, and what cannot.
+# - explain what can be tested without a GPU, and what cannot;
 #
 # **Time.** 40 minutes to read and run (the cells compute for about ten seconds); 30
 # minutes for the exercises.
 #
 # **Before this.** Notebook 00, and the COPI rule of notebook 01. No mathematics.
 #
-# **In the paper.** Nothing: this is craft. Appendix D says that the authors computed on
-# GPUs.
+# **In the paper.** Nothing: this notebook is about programming. Appendix D says that
+# the authors used GPUs.
 
 # %%
 import time
@@ -45,10 +46,10 @@ print(backend)
 # %% [markdown]
 # ## 1. Two memories
 #
-# A GPU is a second computer with a memory of its own. Your Python program runs on the
-# **host**. It can ask the **device** to compute, but only with arrays that lie in the
-# device's memory. The road between the two is slow, compared with what either does by
-# itself. So the first rule of the trade: *cross it rarely, and on purpose.*
+# A GPU is a second computer with its own memory. Your Python program runs on the
+# **host**. It can ask the **device** to compute, but only with arrays that are in the
+# device's memory. Copying between the two is slow, compared with what each does on its
+# own. So the first rule is: *copy rarely, and on purpose.*
 
 # %%
 figure, axes = plt.subplots(figsize=(7, 2.2))
@@ -65,9 +66,10 @@ axes.set(xlim=(-0.2, 9.2), ylim=(-0.1, 2.1))
 _ = axes.axis("off")
 # %% [markdown]
 # A `Backend` is this picture as an object: an array library (`xp`), a device, and the
-# roads between. It is chosen once, and passed on explicitly: `Network(...,
-# backend="cupy")`. There is no global switch. A switch would be changed in one place
-# and trusted in another, and arrays of two libraries would meet in the middle.
+# functions that copy between host and device. You choose it once and pass it
+# explicitly: `Network(..., backend="cupy")`. There is no global switch. If there were,
+# one part of a program could change it while another relied on it, and arrays of two
+# libraries would get mixed.
 #
 # **Question.** What should `get_backend("cupy")` do on a machine without a GPU: fall
 # back to NumPy, or refuse?
@@ -80,14 +82,14 @@ for name in ("numpy", "auto", "cupy", "gpu"):
         print(f"{name!r}: {type(error).__name__}: {error}")
 
 # %% [markdown]
-# **Answer.** Whoever says "cupy" means it: a silent fallback would be noticed hours
-# later, by its slowness. So it refuses, says what is missing, and how to get it.
-# Whoever does not mind says "auto", which is CuPy where a GPU *works*, else NumPy. To
-# find out, a small product is computed on the device: `import cupy` alone succeeds on
-# machines without a GPU.
+# **Answer.** It should refuse. If you ask for "cupy", you mean it, and you would notice
+# a silent fallback only hours later, because it is slow. So `get_backend` refuses, says
+# what is missing, and tells you how to install it. If you do not mind, ask for "auto":
+# CuPy if a GPU *works*, otherwise NumPy. To find out, it computes a small product on
+# the device, since `import cupy` alone also succeeds on machines without a GPU.
 #
-# In a terminal, `copi-np doctor` tells the same, with all versions and data sets. Here
-# are two of its lines:
+# In a terminal, `copi-np doctor` tells you the same, and lists all versions and data
+# sets. Here are two of its lines:
 
 # %%
 from copi_np.cli.doctor import describe, examine
@@ -99,23 +101,24 @@ print(*(line for line in lines if line.startswith(wanted)), sep="\n")
 # %% [markdown]
 # ## 2. There and back
 #
-# `asarray` copies from the host to the device, `to_host` back. Both *copy*, also on
-# NumPy, where they need not. So the same program behaves in the same way everywhere.
+# `asarray` copies from the host to the device, `to_host` copies back. Both make a
+# *copy*, even with NumPy, where it is not necessary. So a program behaves the same
+# everywhere.
 
 # %%
 host = np.arange(6.0).reshape(2, 3)
 there = backend.asarray(host, "float32")  # a dtype may be given
-host[0, 0] = 100  # the copy does not notice
+host[0, 0] = 100  # the copy does not change
 back = backend.to_host(there)
 assert back[0, 0] == 0
 print(type(there).__name__, there.dtype, "->", type(back).__name__, back.dtype)
 
 # %% [markdown]
-# ## 3. The library is found from the data
+# ## 3. Find the library from the data
 #
-# How can one function serve two libraries? Take the mean square of every input,
-# $\langle x_j^2\rangle$, the diagonal in the COPI rule. First as a loop, then with
-# NumPy's functions:
+# How can one function work with two libraries? Take the mean square of every input,
+# $\langle x_j^2\rangle$, from the decay of the COPI rule. First we write a loop, then
+# we use NumPy's functions:
 
 # %%
 x_host = np.random.default_rng(0).normal(size=(50, 4))
@@ -129,8 +132,8 @@ by_numpy = np.mean(x_host * x_host, axis=0)
 assert np.allclose(by_loop, by_numpy)
 
 # %% [markdown]
-# The second form names NumPy, and so it works for NumPy only. But NumPy, CuPy and
-# others agree on a common set of functions with the same names and meanings: the
+# The second form names NumPy, so it works only with NumPy. But NumPy, CuPy and other
+# libraries agree on a common set of functions with the same names and meanings: the
 # [array API standard](https://data-apis.org/array-api/latest/). So we ask the *array*
 # for its library, and call that `xp`:
 
@@ -148,17 +151,17 @@ assert np.allclose(backend.to_host(rules.mean_square(x)), by_loop)
 print(array_namespace(x).__name__)
 
 # %% [markdown]
-# Nothing else is needed: operators (`+`, `*`, `@`, `x.T`) belong to the arrays
-# themselves, and functions come from `xp`. All of `rules.py` is written like this.
+# That is all you need: operators (`+`, `*`, `@`, `x.T`) belong to the arrays
+# themselves, and functions come from `xp`. All of `rules.py` is written this way.
 #
-# ### A second device for everybody
+# ### A second device for everyone
 #
-# You may have no GPU. But there is a library made for this purpose:
-# [array-api-strict](https://data-apis.org/array-api-strict/) offers what the standard
-# names and *nothing else*. It has several pretended devices, and refuses to mix them.
-# Its arrays are computed by NumPy underneath, so it is no faster; it is strict. To use
-# it we need a backend for it, which is a few lines: `Backend` works with any library
-# that follows the standard.
+# You may not have a GPU. But there is a library for this purpose:
+# [array-api-strict](https://data-apis.org/array-api-strict/) offers what is in the
+# standard and *nothing else*. It has several simulated devices, and refuses to mix
+# them. NumPy does the work underneath, so it is not faster, only stricter. To use it we
+# need a backend, which takes a few lines: `Backend` works with any library that follows
+# the standard.
 
 # %%
 HAVE_STRICT = find_spec("array_api_strict") is not None
@@ -172,7 +175,7 @@ else:
 
 # %%
 class StrictBackend(Backend):
-    """array-api-strict, on a device that is not its default one."""
+    """array-api-strict, on a device that is not its default device."""
 
     def __init__(self):
         super().__init__("strict", library, THERE)
@@ -185,8 +188,8 @@ strict = StrictBackend() if HAVE_STRICT else get_backend("numpy")
 print(strict)
 
 # %% [markdown]
-# **Question.** The COPI rule was written without a thought of this library. Will
-# `rules.copi_update` run on it? Will it give the same numbers?
+# **Question.** The COPI rule was not written for this library. Will `rules.copi_update`
+# run on it? Will it give the same numbers?
 
 # %%
 rng = np.random.default_rng(1)
@@ -200,27 +203,27 @@ for there in (get_backend("numpy"), backend, strict):
     print(f"{there.name:7} {type(dW).__module__}.{type(dW).__name__}")
 
 # %% [markdown]
-# **Answer.** It runs, the numbers agree, and the result lies where the arguments lay.
-# (The second line repeats the first, unless you have changed `BACKEND`.)
+# **Answer.** It runs, the numbers agree, and the result is on the device of the
+# arguments. (The second line repeats the first, unless you have changed `BACKEND`.)
 
 # %% [markdown]
-# ## 4. Break it: arrays that meet where they should not
+# ## 4. Break it: mix arrays of two devices
 #
-# Four slips that everybody makes. `x` and `z_there` lie on the strict device, `x_host`,
-# `W` and `order`, an array of indices, on the host.
+# Here are four mistakes that everyone makes. `x` and `z_there` are on the strict
+# device; `x_host`, `W` and `order`, an array of indices, are on the host.
 #
 # 1. `np.mean(x)`
 # 2. `x - x_host`
 # 3. `x[order]`
 # 4. `rules.copi_update(W, x, z_there)`
 #
-# **Question.** Which of the four would work without complaint if all of these were
-# NumPy arrays?
+# **Question.** Which of the four would work without an error if all of these were NumPy
+# arrays?
 
 
 # %%
 def attempt(action):
-    """Run it; print and return the name of what it raises, or None."""
+    """Call `action`; print and return the name of the error that it raises, or None."""
     try:
         action()
     except Exception as error:
@@ -235,51 +238,51 @@ x, W_there, z_there = (strict.asarray(array) for array in (x_host, W, z))
 order = np.array([3, 1, 2])
 
 raised = [
-    attempt(lambda: np.mean(x)),  # a function of NumPy, for an array of another library
-    attempt(lambda: x - x_host),  # an operand that stayed on the host
-    attempt(lambda: x[order]),  # so did the index
+    attempt(lambda: np.mean(x)),  # a NumPy function, an array of another library
+    attempt(lambda: x - x_host),  # one operand is still on the host
+    attempt(lambda: x[order]),  # so is the index
     attempt(lambda: rules.copi_update(W, x, z_there)),  # W was never moved
 ]
 assert all(raised) == HAVE_STRICT
 
 # %% [markdown]
-# **Answer.** All four. That is the trouble with NumPy as a test: it accepts what a GPU
-# cannot. How to read the messages:
+# **Answer.** All four. That is why a test with NumPy is not enough: NumPy accepts
+# things that a GPU does not. How to read the messages:
 #
-# 1. *Can't convert array .. to a NumPy array*: a function called `np.` got an array of
-#    the device. Write `xp.` instead.
-# 2. *Expected Array or Python scalar, got ndarray*: one operand was made by NumPy. Find
-#    where, and add `backend.asarray`.
-# 3. *Index arrays .. must be*: indices are data too. Move them (as `fit` moves the
-#    order of the samples, once an epoch), or take a slice.
-# 4. *need arrays of one library*: this one is ours. Each function of `rules.py` begins
-#    with `common_namespace("OI BI BO", W, x, z)`, which compares library, device,
-#    dtype and shapes before anything is computed.
+# 1. *Can't convert array .. to a NumPy array*: a function of `np` got an array on the
+#    device. Write `xp` instead.
+# 2. *Expected Array or Python scalar, got ndarray*: one operand is a NumPy array. Find
+#    where it is created, and add `backend.asarray`.
+# 3. *Index arrays .. must be*: indices are data too. Copy them to the device (as `fit`
+#    does with the order of the samples, once per epoch), or use a slice.
+# 4. *need arrays of one library*: this message is ours. Each function of `rules.py`
+#    begins with a line such as `common_namespace("OI BI BO", W, x, z)`, which compares
+#    libraries, devices, dtypes and shapes before anything is computed.
 #
-# CuPy's own messages differ in wording. For the second it says `Unsupported type <class
-# 'numpy.ndarray'>`; `np.asarray` of its arrays gives `Implicit conversion to a NumPy
-# array is not allowed`. The cause is the same, and so is the repair.
+# CuPy words its messages differently. For the second mistake it says `Unsupported type
+# <class 'numpy.ndarray'>`, and `np.asarray` of a CuPy array gives `Implicit conversion
+# to a NumPy array is not allowed`. The cause is the same, and so is the fix.
 #
-# ### A slip that raises nothing
+# ### A mistake without an error
 #
-# We train in float32, which takes half the memory of float64.
+# We train in float32, which needs half the memory of float64.
 #
-# **Question.** `x32` is a float32 array. Which dtype has `np.float64(0.5) * x32`, and
-# which `0.5 * x32`?
+# **Question.** `x32` is a float32 array. What is the dtype of `np.float64(0.5) * x32`,
+# and of `0.5 * x32`?
 
 # %%
 x32 = backend.asarray(x_host, "float32")
-step_sizes = np.logspace(-3, -1, 3)  # an array of NumPy: its items are np.float64
+step_sizes = np.logspace(-3, -1, 3)  # a NumPy array: its items are np.float64
 print("float:     ", (0.5 * x32).dtype)
 print("np.float64:", (step_sizes[0] * x32).dtype)
 assert (step_sizes[0] * x32).dtype == backend.xp.float64
 assert (float(step_sizes[0]) * x32).dtype == backend.xp.float32
 
 # %% [markdown]
-# **Answer.** A Python float adapts to the array. A number of NumPy's has a dtype of its
-# own, and the wider one wins: from here on everything is float64, silently, at twice
-# the memory. `Network.step` therefore turns its step sizes into Python floats, and the
-# rules refuse mixtures:
+# **Answer.** A Python float adapts to the array. A NumPy scalar has a dtype of its own,
+# and the wider dtype wins: from here on everything is float64 and takes twice the
+# memory, and nothing tells you. So `Network.step` converts its step sizes to Python
+# floats, and the rules refuse mixed dtypes:
 
 # %%
 W64 = backend.asarray(W, "float64")
@@ -287,14 +290,14 @@ message = attempt(lambda: rules.copi_update(W64, x32, backend.asarray(z, "float3
 assert message == "InputError"
 
 # %% [markdown]
-# ## 5. What the standard lacks: one fused product
+# ## 5. What the standard lacks: a fused product
 #
-# A step of learning adds a product to the weights, in place: $W \leftarrow W +
-# \frac{\eta}{B}\, z^\top x$ (samples as rows). Written plainly, `W += eta / B * z.T @ x`
-# first builds the product, an array as large as $W$, and then adds it: one more pass
-# over the memory. cuBLAS, the library of matrix products on NVIDIA's GPUs, can
-# accumulate inside the product. The standard has no name for this, so the backend has:
-# `matmul_add`.
+# A learning step adds a product to the weights, in place: $W \leftarrow W +
+# \frac{\eta}{B}\, z^\top x$ (samples are rows). The plain form, `W += eta / B * z.T @
+# x`, first computes the product, an array as large as $W$, and then adds it, which is
+# one more pass over memory. cuBLAS, the library for matrix products on NVIDIA's GPUs,
+# can add while it multiplies. The standard has no function for this, so the backend has
+# one: `matmul_add`.
 
 # %%
 W_loop, eta = W.copy(), 0.1
@@ -310,16 +313,17 @@ assert np.allclose(W_loop, W + eta / 50 * z.T @ x_host)
 assert np.allclose(backend.to_host(W_moved), W_loop)
 
 # %% [markdown]
-# That is all of the boundary: `asarray`, `to_host`, `scalar`, `synchronize` (next) and
-# `matmul_add`. What can be said in `xp` does not belong there.
+# So a backend has just five functions: `asarray`, `to_host`, `scalar`, `synchronize`
+# (see below) and `matmul_add`. Anything that you can write with `xp` does not belong
+# there.
 
 # %% [markdown]
-# ## 6. The device works while you do not look
+# ## 6. The device runs in the background
 #
 # When Python asks a GPU for a product, it does not wait for the answer. It puts the
-# request into a queue and goes on. Only when a *value* is needed on the host does it
-# wait. We can build a model of that with a second thread that works through a queue,
-# one product after the other:
+# request into a queue and continues. It waits only when the host needs a *value*. We
+# can model this with a second thread that works through a queue, one product after the
+# other:
 
 # %%
 A = np.random.default_rng(0).normal(size=(1000, 1000))
@@ -333,22 +337,22 @@ finished = time.perf_counter() - start
 queue.shutdown()
 
 # %% [markdown]
-# **Question.** What does a stopwatch show that is stopped after the line with `submit`?
+# **Question.** If you stop the clock after the line with `submit`, what does it show?
 
 # %%
 print(f"asked after {1000 * asked:.1f} ms, finished after {1000 * finished:.0f} ms")
 assert asked < finished / 5
 
 # %% [markdown]
-# **Answer.** Next to nothing: how long it takes to *ask*. Whoever times a GPU like this
-# measures the speed of Python, and publishes wonders. An honest stopwatch waits for the
-# device before it is stopped, by `synchronize`. It also asks once before, since on a
-# GPU the first call of a function compiles it.
+# **Answer.** Almost nothing: only the time it takes to *ask*. If you time a GPU like
+# this, you measure Python, and your GPU looks impossibly fast. To time it properly,
+# wait for the device with `synchronize` before you stop the clock. And call the
+# function once before you start, since the first call on a GPU may compile it.
 
 
 # %%
 def seconds(backend, action, repeats=10):
-    """Time that an action takes on a backend, with the device idle before and after."""
+    """Return the time that an action takes; the device is idle before and after."""
     action()  # the first call may compile
     backend.synchronize()
     start = time.perf_counter()
@@ -362,14 +366,13 @@ arguments = [backend.asarray(array) for array in (W, x_host, z)]
 assert seconds(backend, lambda: rules.copi_update(*arguments)) > 0
 
 # %% [markdown]
-# On NumPy `synchronize` does nothing, and nothing is needed.
+# With NumPy, `synchronize` has nothing to wait for and does nothing.
 #
-# ### Every value that you look at is a wait
+# ### Each value that you read makes you wait
 #
-# A reduction such as `xp.mean` does not give a number there, but an array without axes,
-# which stays on the device.
-# `float(...)` of it, `if` with it, `print` of it: each waits until the queue is empty,
-# and only then does Python go on to ask for more.
+# On a GPU, a reduction such as `xp.mean` does not return a number, but an array without
+# axes that stays on the device. If you call `float` or `print` on it, or use it in an
+# `if`, Python waits until the queue is empty, and only then asks for more.
 
 # %%
 net = Network([4, 3], rng=np.random.default_rng(0), backend=strict, dtype="float64")
@@ -378,16 +381,16 @@ print(type(loss).__name__, loss.shape, "->", type(strict.scalar(loss)).__name__)
 assert loss.shape == ()
 
 # %% [markdown]
-# Suppose that for each batch the host needs 3 ms to ask, and the device 4 ms to
-# compute. (Made-up numbers: this is a sketch, not a measurement.)
+# Suppose that for each batch the host needs 3 ms to ask and the device needs 4 ms to
+# compute. (These numbers are made up; this is a sketch, not a measurement.)
 #
 # **Question.** How long do five batches take if the host reads the loss after every
-# batch, and how long if it reads all losses at the end?
+# batch? And if it reads all losses at the end?
 
 
 # %%
 def timeline(reads_every_loss, batches=5, ask=3, compute=4):
-    """Intervals (start, length) in which the host asks, and the device computes."""
+    """Return the intervals (start, length) of the host's requests and the device's work."""
     host_free, device_free, host, device = 0, 0, [], []
     for _ in range(batches):
         host.append((host_free, ask))
@@ -410,19 +413,19 @@ rows[1].set(xlabel="time (ms)")
 assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
 
 # %% [markdown]
-# **Answer.** When every loss is read, host and device take turns, and each idles while
-# the other works: 35 ms. When losses are left on the device, it is busy without a gap: 23 ms. So
-# `Network.step` returns the loss unread, and `fit` collects the losses of an epoch and
-# moves them together.
+# **Answer.** If the host reads every loss, host and device take turns, and each is idle
+# while the other works: 35 ms. If the losses stay on the device, it never has to wait:
+# 23 ms. So `Network.step` returns the loss as an array on the device, and `fit`
+# collects the losses of an epoch and copies them together.
 #
-# It is easy to check that it does. Here is a backend that computes on NumPy, but counts
-# how often it is asked for a value. (A `float(array)` past the backend waits as well, and
-# is not counted here; the package's tests count it too, and find none between batches.)
+# This is easy to check. Here is a backend that uses NumPy, but counts how often it is
+# asked for a value. (A plain `float(array)` waits too, but is not counted here. The
+# package's tests count that as well, and find none between batches.)
 
 
 # %%
 class CountingBackend(Backend):
-    """NumPy as if it were a device, with a count of the values it is asked for."""
+    """NumPy as if it were a device; counts how often it is asked for values."""
 
     def __init__(self):
         super().__init__("counting", get_backend("numpy").xp)
@@ -439,7 +442,7 @@ class CountingBackend(Backend):
 
 # %%
 def count_asked(n_epochs, sizes, batch_size):
-    """How often `fit` asks the backend for values, with 12 samples to train on."""
+    """Return how often `fit` asks the backend for values, with 12 training samples."""
     labels = np.arange(18) % 3
     split = Split(np.eye(3)[labels[:12]], labels[:12])
     data = Dataset("tiny", split, Split(np.eye(3)[labels[12:]], labels[12:]), 3)
