@@ -170,7 +170,7 @@ if HAVE_STRICT:
 
     HERE, THERE = library.Device("CPU_DEVICE"), library.Device("device1")
 else:
-    print("pip install array-api-strict, and begin again: below, nothing is refused")
+    print("pip install array-api-strict, and start again: below, nothing is refused")
 
 
 # %%
@@ -458,12 +458,13 @@ print("one epoch, two layers, 3 batches:", count_asked(1, [3, 4, 3], batch_size=
 # %% [markdown]
 # ## 7. The same start on every device
 #
-# Random numbers would be the end of all comparison: each library draws its own, and the
-# standard has none. So this package draws *everything* on the host, from one explicit
-# `numpy.random.Generator`, and then moves it: weights, feedback, the order of samples.
+# Random numbers could make every comparison meaningless: each library draws its own,
+# and the standard has none. So this package draws *everything* on the host, from one
+# explicit `numpy.random.Generator`, and then copies it to the device: weights,
+# feedback, the order of the samples.
 #
-# **Question.** Two networks with the same seed, one on NumPy and one on another device.
-# After two epochs of training on digits, how much will their weights differ?
+# **Question.** Train two networks with the same seed, one with NumPy and one on another
+# device. After two epochs on the digits, how much will their weights differ?
 
 # %%
 data = load_dataset("mnist-5k")
@@ -494,81 +495,83 @@ for there in (backend, strict):
     assert abs(accuracy - on_numpy[0]) < 0.02
 
 # %% [markdown]
-# **Answer.** On the strict device not at all: NumPy computes underneath, the same sums
-# in the same order. A GPU adds in another order, and float32 keeps about seven digits.
-# So there the weights would agree to some digits, fewer as training goes on, and never
-# to the last one.
+# **Answer.** On the strict device, not at all: NumPy does the work underneath, with the
+# same sums in the same order. A GPU adds in another order, and float32 keeps about
+# seven digits. So on a GPU the weights agree to a few digits, fewer as training
+# continues, and never to the last one.
 
 # %% [markdown]
-# ## 8. How it is checked without a GPU
+# ## 8. How to test without a GPU
 #
-# The machines on which this package was written and is tested have no GPU. **Nothing of
-# it has run on a real one so far.** What can be done instead, and what does it find?
+# The machines on which this package was written and is tested have no GPU. **None of it
+# has run on a real GPU so far.** What can we do instead, and what does each check find?
 #
-# - **A strict library.** Every public function, and whole steps of training, run on
-#   array-api-strict, on a device that is not its default one. This finds names outside
-#   the standard, host data among device data, arrays made on the wrong device, mixed
-#   dtypes. It does not find what CuPy lacks although the standard has it.
-# - **A record of the real CuPy**: its names and the parameters of each, as a file
-#   ([`cupy_surface.json`](../tests/support/cupy_surface.json)). A test reads the source of the
-#   package and compares ([`test_cupy.py`](../tests/backend/test_cupy.py)). This finds a function
-#   or a keyword that CuPy does not have, not what the functions do.
-# - **A double of CuPy** ([`cupy_double.py`](../tests/support/cupy_double.py)): the recorded names
-#   and no others, host arrays refused, computed by NumPy. The whole package runs on it,
-#   its own CuPy code included. This finds copies to the host that nobody asked for. It
-#   does not find a wrong answer of the real one, and knows nothing of speed or waiting.
-# - **The tests marked `gpu`** do the same on a real CuPy. They are skipped wherever no
-#   GPU works: so far, everywhere.
+# - **A strict library.** Every public function, and whole training steps, run with
+#   array-api-strict, on a device that is not its default device. This finds functions
+#   outside the standard, host data mixed with device data, arrays created on the wrong
+#   device, and mixed dtypes. It does not find functions of the standard that CuPy
+#   lacks.
+# - **A list of what CuPy offers**: the names of its functions and of their parameters,
+#   in a file ([`cupy_surface.json`](../tests/support/cupy_surface.json)). A test
+#   compares it with the source code of the package
+#   ([`test_cupy.py`](../tests/backend/test_cupy.py)). This finds functions and keywords
+#   that CuPy does not have. It does not test what the functions do.
+# - **A mock of CuPy** ([`cupy_double.py`](../tests/support/cupy_double.py)): it has the
+#   functions of that list and no others, refuses host arrays, and computes with NumPy.
+#   The whole package runs on it, including its CuPy code. This finds accidental copies
+#   to the host. It does not find wrong results of the real CuPy, and tells us nothing
+#   about speed or waiting.
+# - **The tests marked `gpu`** do the same with the real CuPy. They are skipped if there
+#   is no working GPU: so far, everywhere.
 #
-# The double has found one fault already: a singular matrix makes NumPy raise an error,
-# and CuPy go on with NaN. `inference_update` looks for that now.
+# The mock has already found a bug: for a singular matrix NumPy raises an error, but
+# CuPy continues with NaN. `inference_update` now checks for that.
 #
-# **Question.** Somebody writes `xp.sum(x, axis=0, where=alive)`. NumPy has the
-# parameter `where`. Which of the first two checks find it?
+# **Question.** Someone writes `xp.sum(x, axis=0, where=alive)`. NumPy has the parameter
+# `where`. Which of the first two checks catch this?
 
 # %%
 if HAVE_STRICT:
     attempt(lambda: library.sum(x, axis=0, where=True))
 
 # %% [markdown]
-# **Answer.** Both. The standard does not know `where` for sums, so that the strict
-# library refuses it; and in the record of CuPy the parameters of `sum` end before it.
+# **Answer.** Both. In the standard, `sum` has no `where`, so the strict library refuses
+# it. And in the list of what CuPy offers, `sum` has no `where` either.
 #
-# If you have a GPU, you can do what we could not:
+# If you have a GPU, you can test what we could not:
 #
 #     pip install '.[test,gpu12]'     # or gpu13, for CUDA 13
 #     copi-np doctor
 #     python -m pytest -m gpu
 #
-# Please tell us what came of it.
+# Please tell us about the results.
 
 # %% [markdown]
-# ## 9. What to write, and what not
+# ## 9. What to write, and what not to write
 #
 # | write | not | because |
 # |---|---|---|
-# | `xp = array_namespace(x)` | `np.` in the function | the data know their library |
-# | `x.T @ x`, `x * x` | `np.einsum`, `np.dot` | operators are standard |
-# | `xp.mean(x, axis=0)` | `x.mean(axis=0)` | functions, hardly any methods |
-# | `x.shape[0]` | `len(x)` | not all arrays have a length |
-# | `xp.eye(n, dtype=.., device=..)` | `xp.eye(n)` | defaults are the wrong ones |
-# | `xp.where(a > 0, a, 0.1 * a)` | `if a[0] > 0:` | an `if` on a value waits |
-# | `C * (1 - xp.eye(..))` | `np.fill_diagonal(C, 0)` | NumPy's alone, and in place |
-# | `rng.normal(..)`, then `asarray` | `xp.random` | not standard, other numbers |
-# | one `to_host` at the end | `float(loss)` every batch | each is a wait |
-# | `asarray(v, "float32")` | float64 among float32 | refused, or wider |
+# | `xp = array_namespace(x)` | `np.` in the function | the array knows its library |
+# | `x.T @ x`, `x * x` | `np.einsum`, `np.dot` | operators work in every library |
+# | `xp.mean(x, axis=0)` | `x.mean(axis=0)` | the standard has few methods |
+# | `x.shape[0]` | `len(x)` | not every array has a length |
+# | `xp.eye(n, dtype=.., device=..)` | `xp.eye(n)` | the defaults may be wrong |
+# | `xp.where(a > 0, a, 0.1 * a)` | `if a[0] > 0:` | an `if` on a value makes the host wait |
+# | `C * (1 - xp.eye(..))` | `np.fill_diagonal(C, 0)` | only NumPy has it, and it works in place |
+# | `rng.normal(..)`, then `asarray` | `xp.random` | not in the standard, and other numbers |
+# | one `to_host` at the end | `float(loss)` every batch | each one makes the host wait |
+# | `asarray(v, "float32")` | float64 among float32 | mixed dtypes are refused, or become float64 |
 #
-# For a new array, `dtype=x.dtype, device=device(x)`, where `device` is that of
-# `array_api_compat`. CONTRIBUTING.md says it all in one sentence:
-# arithmetic is written in the array API standard, and only `backend.py` knows NumPy and
-# CuPy by name.
+# For a new array, use `dtype=x.dtype, device=device(x)`, where `device` comes from
+# `array_api_compat`. In short: write arithmetic in the array API standard. Only
+# `copi_np.backend` mentions NumPy and CuPy by name.
 
 # %% [markdown]
 # ## Exercises
 #
 # ### Exercise 09.1 · Predict
 #
-# `x` lies on a GPU, `labels` and `weights` are NumPy arrays on the host. Which is the
+# `x` is on a GPU; `labels` and `weights` are NumPy arrays on the host. Which is the
 # first line that *waits* for the device, and which is the first that *raises* an error?
 #
 #     A    n = x.shape[0]
@@ -588,14 +591,14 @@ check("09.1", answer)
 # %% [markdown]
 # ### Exercise 09.2 · Make it portable
 #
-# The function below works with NumPy. Write it so that it works with any array library
-# and on any device, and returns an array without axes that *stays* there. (The check
-# uses array-api-strict if it is installed.)
+# The function below works with NumPy. Rewrite it so that it works with any array
+# library and on any device, and returns an array without axes that *stays* on the
+# device. (The check uses array-api-strict if it is installed.)
 
 
 # %%
 def mean_covariance_of_numpy(x):
-    """Mean absolute value of <x_i x_j> over all pairs i != j, for x (B, I)."""
+    """Return the mean absolute value of <x_i x_j> over all pairs i != j, for x (B, I)."""
     C = np.einsum("bi,bj->ij", x, x) / len(x)
     n = C.shape[0]
     np.fill_diagonal(C, 0)
@@ -610,11 +613,11 @@ def mean_covariance(x):
 check("09.2", mean_covariance)
 
 # %% [markdown]
-# ### Exercise 09.3 · How often does `fit` look?
+# ### Exercise 09.3 · How often does `fit` read values?
 #
-# Experiment with `count_asked` of Section 6: vary the number of epochs, of layers
-# (`sizes`) and of batches (`batch_size`; there are 12 samples). Find the law, and write
-# it as a function.
+# Experiment with `count_asked` from section 6. Vary the number of epochs, of layers
+# (`sizes`) and of batches (`batch_size`; there are 12 samples). Find the formula, and
+# write it as a function.
 
 
 # %%
@@ -628,13 +631,14 @@ check("09.3", values_asked)
 # %% [markdown]
 # ## What you have seen
 #
-# - The library is found from the data (`array_namespace`), so that an equation stands
-#   once; a `Backend` adds the roads between host and device, and is passed explicitly.
-# - Mixing host and device raises, and each message says what was forgotten. A
-#   `np.float64` among float32 raises nothing.
-# - A device works while the host goes on. Reading a value waits; timing takes
-#   `synchronize`.
-# - A strict library and a double of CuPy find much without a GPU, and do not replace
-#   one. What holds the equality: [`test_backends.py`](../tests/backend/test_backends.py).
+# - A function finds its library from its data (`array_namespace`), so each equation is
+#   written once. A `Backend` copies between host and device, and is passed explicitly.
+# - Mixing host and device raises an error, and the message tells you what you forgot.
+#   An `np.float64` among float32 arrays raises none.
+# - A device works while the host continues. Reading a value makes the host wait; to
+#   time a device, call `synchronize`.
+# - A strict library and a mock of CuPy find many bugs without a GPU, but they do not
+#   replace one. [`test_backends.py`](../tests/backend/test_backends.py) tests that all
+#   libraries give the same results.
 #
 # Next: [10, reproducing the paper](10_reproducing_the_paper.ipynb).
