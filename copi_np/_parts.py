@@ -224,9 +224,9 @@ def load_part(text: str, folder: str | Path = ".") -> Any:
     DataError           if the file cannot be run
     """
     path, name = part_path(text, folder)
-    module = _module_of(path.resolve())
+    module = _module_of(path.resolve(), file_digest(path))
     if not hasattr(module, name):
-        public = [each for each in vars(module) if not each.startswith("_")]
+        public = [each for each, value in vars(module).items() if not (each.startswith("_") or inspect.ismodule(value))]
         raise InputError(f"there is no {name!r} in {path}, only {brief(list_names(public))}: correct the name")
     return getattr(module, name)
 
@@ -249,8 +249,8 @@ def file_digest(path: Path) -> str:
 
 
 @functools.cache
-def _module_of(path: Path) -> ModuleType:
-    """Run a file as a module, once. Its name can then be imported, as pickle does, unless it was taken."""
+def _module_of(path: Path, digest: str) -> ModuleType:
+    """Run a file with this content as a module, once; pickle finds it by name, unless another module has that name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None  # the path ends in .py
     assert spec.loader is not None

@@ -154,17 +154,18 @@ def load_network(
     BackendError        if the backend does not work here, or has not enough memory
     """
     own = {"rule": rule, "decorrelation": decorrelation, "activation": activation}
-    return _load(path, backend, own | {"loss": loss, "error_signal": error_signal})
+    return load_with(path, backend, own | {"loss": loss, "error_signal": error_signal})
 
 
 def load_like(path: str | os.PathLike[str], network: Network) -> tuple[Network, dict[str, Any]]:
     """Read a network as `load_network` does, with the parts and on the backend of another network."""
-    return _load(path, network.backend, network.parts)
+    return load_with(path, network.backend, network.parts)
 
 
-def _load(
+def load_with(
     path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
 ) -> tuple[Network, dict[str, Any]]:
+    """Read a network as `load_network` does, with your own parts by kind; built-in names among them are ignored."""
     path = Path(path)
     try:
         header = parse_json(str(read_npz(path, ADVICE, ["header"])["header"]))
@@ -349,7 +350,7 @@ def _moved_aside(path: Path) -> str:
 
 
 def _progress(path: Path, backend: str | Backend, own: Mapping[str, Any]) -> Progress:
-    network, metadata = _load(path, backend, own)
+    network, metadata = load_with(path, backend, own)
     try:
         progress = Progress(network, *(metadata[name] for name in Progress._fields[1:]))
         kinds = (dict, list, dict)

@@ -15,7 +15,7 @@ from copi_np.backend import Backend, get_backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import InputError, cannot_write
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig, load_preset, method_name
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
 from copi_np.experiments.methods import METHODS
@@ -79,9 +79,9 @@ def run_demo(
     _prepare(folder)
     results: list[DemoResult] = []
     for config in configs:
-        with progress(METHODS[config.method].label, config.epochs) as bar:
+        with progress(config.label, config.epochs) as bar:
             network, history = train(config, data, backend, [bar, *callbacks])
-        results.append(DemoResult(config.method, history, *correlations(network, data)))
+        results.append(DemoResult(method_name(config), history, *correlations(network, data)))
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:
             rows = whitened_samples(network, data, data.test.inputs[:N_SAMPLES])

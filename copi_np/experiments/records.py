@@ -121,9 +121,9 @@ def read_run(folder: str | Path) -> RunRecord:
         raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
     lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
-        config = RunConfig(**values | {"layers": tuple(values["layers"])})
+        config = RunConfig.from_dict(values)
         history = [read_record(line) for line in lines]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")

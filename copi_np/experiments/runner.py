@@ -15,7 +15,7 @@ from copi_np.callbacks import BestCheckpoint, Callback, EarlyStopping, ResumeErr
 from copi_np.checkpoint import previous_path
 from copi_np.datasets import Dataset, hold_out
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.experiments.config import RunConfig, run_name
+from copi_np.experiments.config import RunConfig, method_name, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.environment import blas, n_cores, versions
 from copi_np.experiments.records import (
@@ -175,11 +175,12 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
     if record.description.get("data_sha256") != data.fingerprint:
         raise other_data(folder, data)
     if record.description.get("name") != run_name(config, data):
-        then, now = record.config.as_dict(), config.as_dict()
+        then, now = (each.without_folders().as_dict() for each in (record.config, config))
         changes = [
-            f"{name} {then[name]}, now {now[name]}"
-            for name in now
-            if then[name] != now[name] and name not in ("epochs", "patience", "dataset")  # not part of a run's name
+            f"{name} {then.get(name)}, now {now.get(name)}"
+            for name in {**then, **now}
+            if then.get(name) != now.get(name)
+            and name not in ("epochs", "patience", "dataset")  # not part of a run's name
         ]
         if not changes:
             raise InputError(f"{folder / RUN_FILE} does not match the name it holds: undo the changes made to it")
@@ -239,7 +240,7 @@ class RunRecorder(Callback):
 
 def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
     """Return a free folder in `parent`, named after method, data set and seed."""
-    name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
+    name = f"{method_name(config)}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
     return next(folder for folder in candidates if not is_taken(folder))
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -25,6 +26,7 @@ from copi_np.errors import CopiError, DataError, InputError, StoppedError, canno
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.own_parts import absolute
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
@@ -86,7 +88,9 @@ def sweep(
     with _client(scheduler, n_workers or n_cores()) as client:
         _check_workers(client, root, source)
         # pure=False gives unique keys: a task of another sweep on this scheduler must not be taken for one of ours
-        futures = {client.submit(task, config, retries=RETRIES, pure=False): config for config in configs}
+        futures = {
+            client.submit(task, with_absolute_paths(config), retries=RETRIES, pure=False): config for config in configs
+        }
         while futures:
             on_tick(sum(epochs_left(root, config, data) for config in futures.values()))
             for future in _finished(futures):
@@ -113,6 +117,11 @@ class Source(NamedTuple):
     name: str
     data_dir: str | None
     fingerprint: str
+
+
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """Return the configuration with absolute paths of its own files: workers may have another current folder."""
+    return replace(config, **absolute(config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
