@@ -71,7 +71,10 @@ LAYER_MOVES_R = """        if self.lateral_step is not None and eta_R != 0:
             step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
 """
 PURE_W = "        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14\n"
-PURE_R = "        R = layer.R if decorrelation is None else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15\n"
+PURE_R = (
+    "        R = layer.R if decorrelation is None "
+    "else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15\n"
+)
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
