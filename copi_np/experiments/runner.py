@@ -32,7 +32,7 @@ from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.atomic import replace_text
 from copi_np.storage.jsonl import append_line, write_lines
-from copi_np.storage.untrusted import exists, is_taken
+from copi_np.storage.untrusted import exists, path_exists
 from copi_np.training import fit
 
 DEMO_FILE = "demo.json"
@@ -140,7 +140,7 @@ def train_into(
         if record is not None and config.is_over(record.history):
             return record.history
         checkpoint = folder / CHECKPOINT_FILE
-        if record is not None and record.history and not any(map(is_taken, (checkpoint, previous_path(checkpoint)))):
+        if record is not None and record.history and not any(map(path_exists, (checkpoint, previous_path(checkpoint)))):
             raise DataError(f"there is no {checkpoint} to resume from: move that folder away to start the run again")
         network, rng = first_state(config, backend)
         splits = with_validation(config, data)
@@ -242,11 +242,11 @@ def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
     """Return a free folder in `parent`, named after method, data set and seed."""
     name = f"{method_name(config)}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
-    return next(folder for folder in candidates if not is_taken(folder))
+    return next(folder for folder in candidates if not path_exists(folder))
 
 
 def _holds_a_run(folder: Path) -> bool:
-    return any(is_taken(folder / name) for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
+    return any(path_exists(folder / name) for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
 
 
 def other_data(folder: Path, data: Dataset) -> InputError:

@@ -22,7 +22,7 @@ from typing import Any, Final, NamedTuple
 from copi_np import __version__
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, load_dataset
-from copi_np.errors import CopiError, DataError, InputError, StoppedError, cannot_write, one_line
+from copi_np.errors import CopiError, DataError, InputError, StoppedError, explain_os_errors, one_line
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
@@ -256,11 +256,9 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
         address = client.scheduler.address
         raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from error
     probe = root / f".probe-{uuid.uuid4().hex}"
-    try:
+    with explain_os_errors("write", root):
         root.mkdir(parents=True, exist_ok=True)
         probe.touch()
-    except OSError as error:
-        raise cannot_write(root, error) from error
     try:
         problems = client.run(_worker_problem, __version__, str(probe), source, on_error="return")
     finally:
