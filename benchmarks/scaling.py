@@ -15,6 +15,7 @@ from typing import Any
 
 import click
 import numpy as np
+from copi_np.scaled import ScaledRows
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from tqdm import tqdm

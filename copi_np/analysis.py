@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from copi_np._checks import check_count, check_rate
-from copi_np.arrays import Array, common_namespace
+from copi_np.arrays import Array, common_namespace, safe_divisor, slices
 from copi_np.error_signals import Trace, backpropagation
 from copi_np.errors import InputError
 from copi_np.network import Network
@@ -144,7 +144,7 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
     InputError                  if there are no such layers, or y0 does not fit the network
     """
     products, power = _moments(network, y0, first, last, batch_size)
-    return products / _nonzero(power)
+    return products / safe_divisor(power)
 
 
 def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Array:
@@ -164,7 +164,7 @@ def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
         products += y.T @ x
         moment += x.T @ x
-    rms = _nonzero(xp.linalg.diagonal(moment) ** 0.5)
+    rms = safe_divisor(xp.linalg.diagonal(moment) ** 0.5)
     of_x, of_moment = (int(rms.shape[0]) * float(xp.finfo(dtype).eps) for dtype in (y0.dtype, xp.float64))
     rtol = max(of_x**2, of_moment)  # an eigenvalue of <x x^T> is the square of a singular value of x
     W = (products / rms) @ xp.linalg.pinv(moment / rms / rms[:, None], rtol=rtol) / rms
@@ -202,7 +202,7 @@ def receptive_fields(
     n_layers = len(network.layers)
     check_count("layer", layer, minimum=-n_layers)
     products, power = _moments(network, y0, 0, layer % n_layers if layer < 0 else layer, batch_size)
-    return products / _nonzero(power**0.5 if standardized else power)
+    return products / safe_divisor(power**0.5 if standardized else power)
 
 
 def compress(
@@ -270,9 +270,8 @@ def _states(network: Network, y0: Array, first: int, last: int, batch_size: int)
     check_count("last layer", last, minimum=first)
     if last >= len(network.layers):
         raise InputError(f"last layer must be at most {len(network.layers) - 1} in this network, got {last}")
-    n_samples = int(y0.shape[0])
-    for start in range(0, n_samples, batch_size):
-        trace = network.forward(y0[start : min(start + batch_size, n_samples), :])
+    for rows in slices(int(y0.shape[0]), batch_size):
+        trace = network.forward(y0[rows, :])
         yield trace.x[first], trace.y[last]
 
 
@@ -285,9 +284,3 @@ def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int
         power += xp.sum(x * x, axis=0)
     n_samples = int(y0.shape[0])
     return products / n_samples, power / n_samples
-
-
-def _nonzero(power: Array) -> Array:
-    """Replace 0 by 1, to divide by: for inputs that are always zero, Appendix B has no value."""
-    xp = common_namespace("I", power)
-    return xp.where(power > 0, power, xp.ones_like(power))

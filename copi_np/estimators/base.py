@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 from warnings import warn
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import is_array_api_obj, is_numpy_array
 from sklearn import get_config
 from sklearn.base import BaseEstimator
@@ -24,13 +23,12 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
+from copi_np.arrays import NDArray
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
 from copi_np.errors import InputError, shown
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
-
-NDArray = npt.NDArray[Any]
 
 FLOATS: Final = (np.float64, np.float32)
 """The dtypes X may have; any other is converted to the first."""

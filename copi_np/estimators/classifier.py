@@ -10,9 +10,10 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NDArray, NetworkEstimator, validated
+from copi_np.estimators.base import NetworkEstimator, validated
 from copi_np.losses import log_softmax
 
 

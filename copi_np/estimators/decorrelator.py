@@ -15,9 +15,9 @@ from sklearn.utils.validation import check_array, check_is_fitted
 
 from copi_np._checks import check_count, check_rate
 from copi_np.analysis import decorrelation_path
-from copi_np.arrays import Array
+from copi_np.arrays import Array, NDArray
 from copi_np.errors import DivergenceError, InputError, choose
-from copi_np.estimators.base import FLOATS, NDArray, validated
+from copi_np.estimators.base import FLOATS, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
 

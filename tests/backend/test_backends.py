@@ -1,8 +1,8 @@
-"""The same code on every array library and device at hand: NumPy, array-api-strict beside its default device, CuPy.
+"""The same code on every array library and device available: NumPy, array-api-strict on a non-default device, CuPy.
 
-Each public function is run on each and compared with its result on NumPy in float64, which the other tests hold to
-independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart; the double of
-CuPy (`cupy_double`) offers only what CuPy does, under the package's own `CuPyBackend`. They find on any machine what
+Each public function is run on each of them and compared with its result on NumPy in float64, which other tests compare
+with independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart; the mock of
+CuPy (`cupy_mock`) offers only what CuPy does, under the package's own `CuPyBackend`. On any machine, they reveal what
 would break, or fall back to the host, on a GPU.
 """
 
@@ -13,7 +13,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import array_api_strict
-import cupy_double
+import cupy_mock
 import numpy as np
 import pytest
 from oracles import assert_equal_to, oracle_of
@@ -54,7 +54,7 @@ HOST, DEVICE = array_api_strict.Device("CPU_DEVICE"), array_api_strict.Device("d
 
 
 class StrictBackend(Backend):
-    """array-api-strict on a device that is not the default one; values come to the host only when asked."""
+    """array-api-strict on a device that is not its default; values reach the host only on request."""
 
     def __init__(self) -> None:
         super().__init__("strict", array_api_strict, DEVICE)
@@ -63,15 +63,15 @@ class StrictBackend(Backend):
         return np.array(array_api_strict.asarray(array, device=HOST))
 
 
-DEVICES = ["strict", "cupy-double", pytest.param("cupy", marks=pytest.mark.gpu)]
+DEVICES = ["strict", "cupy-mock", pytest.param("cupy", marks=pytest.mark.gpu)]
 PRECISION = {"float32": 1e-5, "float64": 1e-12}
 
 
 @contextmanager
 def opened(name):
-    """The backend of that name, for as long as it is used."""
-    with cupy_double.installed() if name == "cupy-double" else nullcontext():
-        yield StrictBackend() if name == "strict" else get_backend(name.removesuffix("-double"))
+    """Open the backend of that name for the length of a test."""
+    with cupy_mock.installed() if name == "cupy-mock" else nullcontext():
+        yield StrictBackend() if name == "strict" else get_backend(name.removesuffix("-mock"))
 
 
 @pytest.fixture(params=["numpy", *DEVICES])
@@ -128,7 +128,7 @@ def test_every_public_rule_is_compared():
 @dtypes
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_agree_on_every_backend(name, backend, dtype):
-    """Same numbers, same library, same device, same dtype; arguments stay as they are."""
+    """Same numbers, library, device and dtype; arguments stay unchanged."""
     function, words = FUNCTIONS[name]
     values = example_arrays(words)
     arguments = [backend.asarray(value, dtype) for value in values]
@@ -178,7 +178,7 @@ def test_paths_agree_on_every_backend(update, backend, dtype):
 
 # ---------------------------------------------------------------- what must not mix
 
-# weights of samples may be missing; the reconstruction meets B and the activity above before it meets the others
+# sample weights are optional; the reconstruction uses B and the activity above before the other arguments
 OTHERS = {"reconstruction_update", "weigh"} | {f"{name}.mean, weighted" for name in LOSSES}
 SEVERAL = {name: entry for name, entry in FUNCTIONS.items() if " " in entry[1] and name not in OTHERS}
 POSITIONS = [(name, k) for name, (_, words) in SEVERAL.items() for k in range(len(words.split()))]
@@ -227,7 +227,7 @@ def test_mixed_devices_are_refused(name, k):
         function(*arguments)
 
 
-def test_the_namespace_is_that_of_the_arguments(device_backend):
+def test_the_namespace_comes_from_the_arguments(device_backend):
     x = device_backend.asarray(np.ones((2, 3)))
     y = common_namespace("BI BI", x, x).ones_like(x)
     assert device_backend.owns(y)
@@ -263,7 +263,7 @@ def host_batch():
 @dtypes
 @pytest.mark.parametrize("options", OPTIONS, ids=name_of)
 def test_whole_steps_agree_with_algorithm_1_on_every_backend(options, backend, dtype):
-    """Five steps of learning: loss, W, R, feedback, and what the network then predicts, all on the device."""
+    """Five training steps: loss, W, R, feedback and the predictions afterwards, all on the device."""
     network = make_network(backend, dtype, **options)
     oracle = oracle_of(make_network("numpy", "float64", **options))
     y0, targets = host_batch()
@@ -301,7 +301,7 @@ def test_error_signals_agree_on_every_backend(kind, backend):
 
 @pytest.mark.parametrize("kind", ["bp", "fa", "dfa", "tp", "dtp"])
 def test_alignment_angles_agree_on_every_backend(kind, backend):
-    """As floats; 0 for backpropagation itself."""
+    """They are floats, and 0 for backpropagation itself."""
     angles = [
         alignment_angles(make_network(there, error_signal=kind), *map(there.asarray, host_batch()))
         for there in (backend, get_backend("numpy"))
@@ -313,7 +313,7 @@ def test_alignment_angles_agree_on_every_backend(kind, backend):
 
 @pytest.mark.parametrize("options", [{"error_signal": "fa"}, {"decorrelation": None}])
 def test_diagnostics_agree_on_every_backend(backend, options):
-    """As plain values; nothing stays on the device."""
+    """They are plain values; nothing stays on the device."""
     found, expected = (
         [layer.as_dict() for layer in diagnose(make_network(there, **options), *map(there.asarray, host_batch()))]
         for there in (backend, get_backend("numpy"))
@@ -327,7 +327,7 @@ def test_diagnostics_agree_on_every_backend(backend, options):
 
 @dtypes
 def test_fields_and_compression_agree_on_every_backend(backend, dtype):
-    """In three chunks, the last one smaller, and one input always zero."""
+    """In three chunks, the last one smaller, with one input that is always zero."""
     y0 = host_batch()[0] * (np.arange(5) != 2)
     host, network = make_network("numpy", sizes=(5, 4, 4, 3)), make_network(backend, dtype, sizes=(5, 4, 4, 3))
     moved = backend.asarray(y0, dtype)
@@ -345,7 +345,7 @@ def test_fields_and_compression_agree_on_every_backend(backend, dtype):
 
 
 @dtypes
-def test_read_only_batches_are_enough(dtype):
+def test_read_only_batches_work(dtype):
     """A memory-mapped data set cannot be written to, and need not be."""
     y0, targets = (values.astype(dtype) for values in host_batch())
     for options in OPTIONS:
@@ -445,7 +445,7 @@ def train_tiny(backend, schedule):
     return fit(network, tiny_data(), epochs=3, schedule=schedule, rng=np.random.default_rng(1), batch_size=4)
 
 
-def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
+def test_a_run_on_a_device_equals_a_run_on_the_host(device_backend):
     schedule = Schedule(0.1, 0.1, first_epochs=1, first_eta_W=0.0, first_eta_R=0.1)
     for here, there in zip(train_tiny("numpy", schedule), train_tiny(device_backend, schedule), strict=True):
         for name, value in replace(here, seconds=there.seconds).as_dict().items():
@@ -453,11 +453,11 @@ def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
 
 
 READS = ("__bool__", "__complex__", "__float__", "__index__", "__int__", "get", "item", "tolist")
-"""Methods of arrays that bring values to the host, and wait for the device; no library has them all."""
+"""Array methods that copy values to the host, and so wait for the device; no library has them all."""
 
 
-def asked_of(backend, monkeypatch):
-    """What brings values to the host from now on, of the backend or of its arrays themselves, in a list that grows."""
+def record_reads(backend, monkeypatch):
+    """Return a growing list of the calls, of the backend or of its arrays, that copy values to the host."""
     asked, arrays = [], type(backend.xp.empty(0))
     owners = [(backend, "to_host"), (backend, "scalar"), *((arrays, name) for name in READS if hasattr(arrays, name))]
     for owner, name in owners:
@@ -467,11 +467,11 @@ def asked_of(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("ask", [float, bool, int, lambda array: [10, 20][array], lambda array: 1 if array < 1 else 2])
-def test_values_that_are_asked_for_are_counted(ask, device_backend, monkeypatch):
-    """Also where nobody names them: ``if loss < limit`` waits for the device as well as ``float(loss)``."""
+def test_values_read_by_the_host_are_counted(ask, device_backend, monkeypatch):
+    """Implicit reads too: ``if loss < limit`` waits for the device just like ``float(loss)``."""
     array = device_backend.asarray(np.ones((), int))
-    asked = asked_of(device_backend, monkeypatch)
-    with suppress(TypeError):  # CuPy's arrays are no indices
+    asked = record_reads(device_backend, monkeypatch)
+    with suppress(TypeError):  # CuPy's arrays cannot be indices
         ask(array)
         assert asked
 
@@ -480,15 +480,15 @@ def test_values_that_are_asked_for_are_counted(ask, device_backend, monkeypatch)
 @pytest.mark.parametrize(
     "options", [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS)], ids=name_of
 )
-def test_a_device_is_asked_for_no_value_within_an_epoch(options, weighted, device_backend, monkeypatch):
-    """Host and device would wait for each other at every one.
+def test_no_value_is_read_from_a_device_within_an_epoch(options, weighted, device_backend, monkeypatch):
+    """Host and device would wait for each other at every read.
 
-    Before the first batch it asks whether weights are sound, if there are any, and afterwards whether it went well.
+    Sample weights are checked before the first batch, and divergence after the last one.
     """
     network = make_network(device_backend, **options)
     train = to_device(network, tiny_data().train, 3)
     weights = device_backend.asarray(np.linspace(0, 2, 14)) if weighted else None
-    asked, counts = asked_of(device_backend, monkeypatch), []
+    asked, counts = record_reads(device_backend, monkeypatch), []
 
     class Counting(Callback):
         def on_batch(self, batch, n_batches):
@@ -500,8 +500,8 @@ def test_a_device_is_asked_for_no_value_within_an_epoch(options, weighted, devic
     assert len(asked) > counts[-1]
 
 
-def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(device_backend, monkeypatch):
-    asked, counts = asked_of(device_backend, monkeypatch), []
+def test_the_number_of_values_read_does_not_depend_on_the_number_of_batches(device_backend, monkeypatch):
+    asked, counts = record_reads(device_backend, monkeypatch), []
     for batch_size in (2, 7):
         network = Network([5, 4, 3], rng=np.random.default_rng(0), backend=device_backend, dtype="float64")
         asked.clear()
@@ -511,16 +511,16 @@ def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(dev
     assert counts[0] == counts[1] > 0
 
 
-def test_each_layer_more_asks_for_four_values_an_epoch(monkeypatch):
-    """As lesson 09 says: two through the backend, to see whether W or R exploded, and two for the decorrelation."""
+def test_each_additional_layer_reads_four_values_per_epoch(monkeypatch):
+    """As lesson 09 says: two through the backend, to check whether W or R exploded, and two for the decorrelation."""
     backend, counts = StrictBackend(), []
-    asked = asked_of(backend, monkeypatch)
+    asked = record_reads(backend, monkeypatch)
     for sizes in ([5, 4, 3], [5, 4, 4, 3]):
         network = Network(sizes, rng=np.random.default_rng(0), backend=backend, dtype="float64")
         asked.clear()
         fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=np.random.default_rng(1))
         counts.append(Counter(asked))
-    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` asks the array for its float
+    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` calls float
 
 
 def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
@@ -532,7 +532,7 @@ def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
 
 
 def test_moving_there_and_back(backend):
-    """Copies, both ways: no memory is shared, values and dtype stay."""
+    """Both ways copy: no memory is shared, values and dtype stay the same."""
     for dtype in PRECISION:
         values = np.arange(6, dtype=dtype).reshape(2, 3)
         moved = backend.asarray(values)
@@ -549,14 +549,14 @@ def test_moving_there_and_back(backend):
 
 
 @pytest.mark.parametrize("values", [["a"], [b"a"], [None], np.zeros(1, "M8[s]")])
-def test_values_that_are_no_numbers_are_refused(values, backend):
+def test_values_that_are_not_numbers_are_refused(values, backend):
     with pytest.raises(InputError, match=r"^an array cannot hold values of dtype .*: convert them to numbers first$"):
         backend.asarray(values)
 
 
 @dtypes
 def test_the_fused_product(backend, dtype):
-    """out += alpha A B, also for transposed operands; A and B stay."""
+    """out += alpha A B, also for transposed operands; A and B stay unchanged."""
     rng = np.random.default_rng(0)
     out, A, B = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), rng.normal(size=(5, 3))
     there = [backend.asarray(values, dtype) for values in (out, A, B)]

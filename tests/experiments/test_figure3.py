@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 
-import cupy_double
+import cupy_mock
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -244,7 +244,7 @@ def test_what_is_shown_is_drawn_by_the_seed(recorded_once, runs, data):
 
 
 def test_a_device_records_what_the_host_does(recorded_once, runs, data):
-    with cupy_double.installed():
+    with cupy_mock.installed():
         record_figure3(runs[0], data, "cupy", pictures=True)
     there, here = measures_of(runs[0]), measures_of(recorded_once / "seed0")
     assert there["correlations"] == pytest.approx(here["correlations"])

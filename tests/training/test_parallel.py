@@ -37,7 +37,7 @@ def test_networks_in_threads_learn_as_they_do_alone(alone):
 
 
 def stepped():
-    """A network right after a step, and inputs: what is put off of the step is not multiplied in yet."""
+    """Return a network right after a step, and inputs."""
     rng = np.random.default_rng(0)
     network = Network([300, 300, 10], rng=rng, dtype="float64")
     y0 = rng.normal(size=(50, 300))
