@@ -15,7 +15,6 @@ from typing import Any
 
 import click
 import numpy as np
-from copi_np.scaled import ScaledRows
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from tqdm import tqdm

@@ -155,7 +155,7 @@ def bench(
     Returns
     -------
     results : dict      plain values, ready for JSON: what was timed on what; "milliseconds" by name, the medians of all
-                        rounds; "step_over_floor", "equations_over_floor" and "unfolded_over_folded", the medians of
+                        rounds; "step_over_floor", "equations_over_floor" and "unfolded_over_folded", the medians of the
                         ratios of each round, and "ratios" of all rounds
 
     Raises
