@@ -26,7 +26,7 @@ class States:
 
     Attributes
     ----------
-    layer : object                  has W (O, I) and R (I, I), as they are before the update
+    layer : object                  has W (O, I) and R (I, I); in a network, W is updated in place before R
     y : (B, I) array                its input, before decorrelation
     x : (B, I) array                decorrelated input, R y
     a : (B, O) array                pre-activation, W x
