@@ -7,22 +7,24 @@ Layers are counted from 0 here, as in ``network.layers``: the paper's layer 1 is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from math import inf, pi
 from typing import Any
 
 import numpy as np
 
 from copi_np._checks import check_count, check_rate
-from copi_np.arrays import Array, common_namespace, safe_divisor, slices
-from copi_np.error_signals import Trace, backpropagation
+from copi_np._parts import label, named_arguments
+from copi_np.arrays import Array, check_like, common_namespace, safe_divisor, slices
+from copi_np.error_signals import Trace, backpropagation, output_signal
 from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
-from copi_np.steps import part_of
+from copi_np.steps import LATERAL_ARGUMENTS, part_of
 
 
 def decorrelation_path(
-    y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array] = decorrelation_update
+    y: Array, eta_R: float, n_steps: int, update: Callable[..., Array] = decorrelation_update
 ) -> Iterator[Array]:
     """Yield the lateral weights as they decorrelate one batch, starting from the identity: one matrix per step.
 
@@ -31,7 +33,8 @@ def decorrelation_path(
     y : (B, I) array        input of the layer, the same at every step
     eta_R : float           step size
     n_steps : int
-    update : function       ``decorrelation_update`` or ``local_decorrelation_update``
+    update : function       ``decorrelation_update``, ``local_decorrelation_update``, or any rule that
+                            ``Network(decorrelation=..)`` takes: a function of any of R, x, y, eta_R and sample_weight
 
     Yields
     ------
@@ -39,21 +42,40 @@ def decorrelation_path(
 
     Raises
     ------
-    InputError              if y is not a batch, or a number is out of range
+    InputError              if y is not a batch, a number is out of range, or the rule is invalid
     """
     common_namespace("BI", y)
     eta_R = check_rate("eta_R", eta_R)
     check_count("n_steps", n_steps)
-    return _path(y, eta_R, n_steps, update)  # a generator would check its arguments only at the first iteration
+    move = lateral_move(update)
+    return _path(y, eta_R, n_steps, move)  # a generator would check its arguments only at the first iteration
 
 
-def _path(y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array]) -> Iterator[Array]:
+def _path(y: Array, eta_R: float, n_steps: int, move: Callable[[Array, Array, float], Array]) -> Iterator[Array]:
     xp = common_namespace("BI", y)
     R = xp.eye(y.shape[1], dtype=y.dtype, device=y.device)
     yield R
     for _ in range(n_steps):
-        R = R + eta_R * update(R, decorrelate(R, y))
+        R = move(R, y, eta_R)
         yield R
+
+
+def lateral_move(update: Callable[..., Array]) -> Callable[[Array, Array, float], Array]:
+    """Return the function of R (I, I), y (B, I) and eta_R that gives R + eta_R dR, for a rule called by name.
+
+    Raises
+    ------
+    InputError              if the rule asks for unknown arguments or, when the function is called, returns no dR (I, I)
+    """
+    names = named_arguments("update", update, LATERAL_ARGUMENTS)
+
+    def move(R: Array, y: Array, eta_R: float) -> Array:
+        known = {"R": R, "x": decorrelate(R, y), "y": y, "eta_R": eta_R, "sample_weight": None}
+        dR = update(**{name: known[name] for name in names})
+        check_like(f"update {label(update)} returned", dR, R)
+        return R + eta_R * dR
+
+    return move
 
 
 def alignment_angle(delta: Array, reference: Array) -> float:
@@ -108,8 +130,14 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
 
 def signal_pairs(network: Network, trace: Trace, targets: Array) -> list[tuple[Array, Array]]:
     """Return the network's own error signal and backpropagation's, (B, O) each, for every hidden layer."""
-    own = network.error_signals(trace, targets)
-    exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
+    noise_rng = network.noise_rng
+    network.noise_rng = deepcopy(noise_rng)  # so that measuring does not change the noise of training
+    try:
+        own = network.error_signals(trace, targets)
+    finally:
+        network.noise_rng = noise_rng
+    delta_L = output_signal(network.loss, network.layers[-1].activation, trace.a[-1], trace.y[-1], targets)
+    exact = backpropagation(network.layers, trace, network.feedback, delta_L)
     return list(zip(own[:-1], exact[:-1], strict=True))
 
 

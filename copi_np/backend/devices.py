@@ -86,8 +86,11 @@ class Backend:
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
         return self  # a backend has no state, so a copied network shares it
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return get_backend, (self.name,)  # modules cannot be pickled; unpickling builds a new backend
+    def __getstate__(self) -> dict[str, str]:
+        return {"name": self.name}  # modules cannot be pickled
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__dict__.update(vars(get_backend(state["name"])))
 
     def __repr__(self) -> str:
         return f"<Backend {self.name}: {self.describe()}>"

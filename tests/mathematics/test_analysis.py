@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from oracles import F, assert_near, decorrelation_local, decorrelation_matrix, l
 from strategies import SEEDS, arrays, batches, tasks
 
 from copi_np import InputError, Network, load_network, save_network
+from copi_np.activations import Activation
 from copi_np.analysis import (
     alignment_angle,
     alignment_angles,
@@ -19,6 +22,8 @@ from copi_np.analysis import (
     receptive_fields,
     stack_map,
 )
+from copi_np.error_signals import ErrorSignal
+from copi_np.losses import Loss
 from copi_np.rules import decorrelation_update, linear_map, local_decorrelation_update
 
 # ---------------------------------------------------------------- paths
@@ -51,6 +56,38 @@ def test_the_path_follows_the_rule(update, oracle, y, eta):
 def test_bad_paths_are_refused(y, eta_R, n_steps, message):
     with pytest.raises(InputError, match=message):
         list(decorrelation_path(y, eta_R, n_steps))
+
+
+def cubic_rule(R, y, eta_R, x, strength=2.0):
+    """A lateral rule of your own: names in any order, one setting, and more than the second moments of a batch."""
+    return strength * ((x**3).T @ y / len(y)) / (1 + eta_R) - R
+
+
+def test_a_path_follows_a_rule_of_your_own():
+    y = 0.5 * np.random.default_rng(0).normal(size=(7, 3))
+    R = np.eye(3)
+    for actual in decorrelation_path(y, 0.1, 3, cubic_rule):
+        assert_near(actual, R, size=10)
+        R = R + 0.1 * (2 * sum(np.outer((R @ sample) ** 3, sample) for sample in y) / 7 / 1.1 - R)
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        (lambda W, x: W, "^update .*<lambda> asks for 'W': name its parameters, any of R, x, y, eta_R, sample_weight$"),
+        (int, "^update must be an instance, not the class int"),
+        ("matrix", "^update must be a function of any of R, x, y, eta_R, sample_weight: got 'matrix'$"),
+    ],
+)
+def test_a_rule_that_cannot_be_called_is_refused_at_the_call(update, message):
+    with pytest.raises(InputError, match=message):
+        decorrelation_path(np.ones((2, 3)), 0.1, 2, update)
+
+
+def test_a_rule_that_returns_something_else_is_named():
+    path = decorrelation_path(np.ones((2, 3)), 0.1, 2, lambda R: R[0])
+    with pytest.raises(InputError, match=r"^update .*<lambda> returned an array of shape \(3,\), where \(3, 3\) is"):
+        list(path)
 
 
 # ---------------------------------------------------------------- angles
@@ -112,6 +149,43 @@ def test_angles_need_a_batch_that_fits():
     network = Network([4, 3, 2], rng=np.random.default_rng(0), error_signal="fa", dtype="float64")
     with pytest.raises(InputError, match="inputs must have shape"):
         alignment_angles(network, np.ones((5, 3)), np.ones((5, 2)))
+
+
+def skewed(trace, delta_L, layers, rng):
+    """Error signals of your own: noise in hidden layers, and a rotated signal in the output layer."""
+    noise = [rng.normal(size=a.shape).astype(a.dtype) for a in trace.a[:-1]]
+    return [*noise, np.roll(delta_L, 1, axis=1)]
+
+
+def bent(a):
+    return np.sqrt(1 + a**2) - 1
+
+
+def bent_slope(a):
+    return a / np.sqrt(1 + a**2)
+
+
+BENT = Activation("bent", bent, bent_slope)
+SKEWED = ErrorSignal("skewed", skewed)
+
+
+def test_angles_of_own_signals_are_to_true_backpropagation_and_leave_the_noise_as_it_was():
+    """Also where a signal changes that of the output layer; the next training step draws the same noise."""
+    network, y0 = network_of((4, 5, 3), error_signal=SKEWED, activation=BENT)
+    targets = np.random.default_rng(0).normal(size=(11, 3))
+    twin = deepcopy(network)
+    (angle,) = alignment_angles(network, y0, targets)
+    assert alignment_angles(network, y0, targets) == [angle]
+    first, last = network.layers
+    trace = network.forward(y0)
+    delta_L = -bent_slope(trace.a[-1]) * 2 * (trace.y[-1] - targets)
+    exact = bent_slope(trace.a[0]) * (delta_L @ last.W @ last.R)
+    own = deepcopy(network.noise_rng).normal(size=exact.shape)
+    cosine = np.sum(own * exact) / np.sqrt(np.sum(own**2) * np.sum(exact**2))
+    assert angle == pytest.approx(np.degrees(np.arccos(cosine)))
+    for each in (network, twin):
+        each.step(y0, targets, eta_W=0.1)
+    assert np.array_equal(first.W, twin.layers[0].W)
 
 
 # ---------------------------------------------------------------- receptive fields and compression
@@ -316,6 +390,52 @@ def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
     small.step(y0, np.ones((len(y0), 2)), eta_W=0.01)
     assert not np.array_equal(loaded.predict(y0), small.predict(y0))
     assert np.array_equal(network.predict(y0), before)
+
+
+def half_hebb(W, x, z):
+    return 0.5 * (z.T @ x / len(x) - W * np.mean(x**2, axis=0))
+
+
+def absolute(y, targets):
+    return np.sum(np.abs(y - targets), axis=1)
+
+
+def absolute_gradient(y, targets):
+    return np.sign(y - targets)
+
+
+def test_a_compressed_network_keeps_its_own_parts(tmp_path):
+    """Those of the layers that stay, also where layers differ, and where they were assigned later."""
+    network, y0 = network_of(
+        rule=["sgd", half_hebb, "copi", "adam"],
+        decorrelation=[cubic_rule, "matrix", "local", cubic_rule],
+        error_signal=SKEWED,
+        loss=Loss("absolute", absolute, absolute_gradient),
+    )
+    network.layers[0].activation = network.layers[3].activation = BENT
+    small = compress(network, y0, 3, batch_size=4)  # layers 1 and 2 become one
+    module = __name__
+    assert small.config["rule"] == ["sgd", f"{module}:half_hebb", "adam"]
+    assert small.config["decorrelation"] == [f"{module}:cubic_rule", "matrix", f"{module}:cubic_rule"]
+    assert small.config["activation"] == [f"{module}:bent", "linear", f"{module}:bent"]
+    assert small.config["loss"] == f"{module}:absolute"
+    x = network.forward(y0).x[1] @ stack_map(network, y0, 1, 2).T
+    assert_near(small.predict(y0), bent(x @ network.layers[3].folded().T), size=100)
+    save_network(tmp_path / "small.npz", small)
+    own = {"rule": half_hebb, "decorrelation": cubic_rule, "activation": BENT, "loss": network.loss}
+    loaded, _ = load_network(tmp_path / "small.npz", **own)
+    for each in (small, loaded):
+        each.step(y0, np.ones((len(y0), 2)), eta_W=0.01)
+    assert np.array_equal(loaded.predict(y0), small.predict(y0))
+
+
+def test_the_fields_of_own_activations():
+    network, y0 = network_of(activation=["tanh", BENT, BENT, "linear"], decorrelation=cubic_rule)
+    x, y = y0, None
+    for k, f in enumerate((np.tanh, bent)):
+        layer = network.layers[k]
+        y = f((x if y is None else y) @ layer.R.T @ layer.W.T)
+    assert_near(receptive_fields(network, y0, 1), map_between(y0 @ network.layers[0].R.T, y), size=100)
 
 
 def test_layers_without_lateral_weights_are_compressed_without():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -12,15 +13,18 @@ from matplotlib.figure import Figure
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, Network, load_network
+from copi_np.activations import Activation
 from copi_np.callbacks import Callback
 from copi_np.datasets import load_dataset
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
+from copi_np.error_signals import ErrorSignal
 from copi_np.errors import CopiWarning, StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
 from copi_np.experiments.records import CHECKPOINT_FILE
 from copi_np.experiments.runner import train_into
+from copi_np.losses import Loss
 from copi_np.plotting import diagnostic_curves
 
 
@@ -90,6 +94,57 @@ def test_ranks_cover_the_whole_spectrum_and_are_denser_at_its_ends():
     assert spectrum == pytest.approx(201 - np.round(200 * np.array(RANKS)))
     steps = -np.diff(spectrum)
     assert max(steps[0], steps[-1]) < 3 < 15 < min(steps[9], steps[10])
+
+
+def stretch(R, x):
+    """A lateral rule of your own, which grows R without decorrelating."""
+    return np.diag(np.arange(1.0, len(R) + 1)) @ R
+
+
+def blurred(trace, delta_L, rng):
+    """Error signals of your own, random in hidden layers."""
+    return [rng.normal(size=a.shape) for a in trace.a[:-1]] + [delta_L]
+
+
+def hinge(y, targets):
+    return np.sum(np.maximum(0, 1 - (2 * targets - 1) * y), axis=1)
+
+
+def hinge_gradient(y, targets):
+    signs = 2 * targets - 1
+    return np.where(signs * y < 1, -signs, 0.0)
+
+
+OWN = {
+    "rule": lambda W, x, delta: delta.T @ x / len(x) - 0.01 * W,
+    "decorrelation": stretch,
+    "error_signal": ErrorSignal("blurred", blurred),
+    "activation": Activation("sine", np.sin, np.cos),
+    "loss": Loss("hinge", hinge, hinge_gradient),
+}
+
+
+def test_networks_of_own_parts_are_measured():
+    """And nothing is changed by it, not even the noise that the next step draws."""
+    network, y0, targets = make_network(**OWN)
+    twin = deepcopy(network)
+    found = diagnose(network, y0, targets)
+    trace = network.forward(y0)
+    exact = -np.cos(trace.a[2]) * hinge_gradient(trace.y[2], targets)
+    noise = deepcopy(network.noise_rng)
+    own = [noise.normal(size=a.shape) for a in trace.a[:-1]]
+    for k in (1, 0):
+        above = network.layers[k + 1]
+        exact = np.cos(trace.a[k]) * (exact @ above.W @ above.R)
+        cosine = np.sum(own[k] * exact) / np.sqrt(np.sum(own[k] ** 2) * np.sum(exact**2))
+        assert found[k].angle == pytest.approx(np.degrees(np.arccos(cosine)))
+    for k, numbers in enumerate(found):
+        growth = [(1 + 0.05 * i) ** 30 for i in range(1, network.layers[k].n_inputs + 1)]
+        assert (numbers.spectrum[0], numbers.spectrum[-1]) == pytest.approx((growth[-1], growth[0]))
+        assert numbers.log_volume == pytest.approx(np.mean(np.log(growth)))
+    for each in (network, twin):
+        each.step(y0, targets, eta_W=0.02)
+    assert np.array_equal(network.layers[0].W, twin.layers[0].W)
 
 
 def test_without_lateral_weights_their_measures_are_none():
