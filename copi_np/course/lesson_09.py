@@ -43,9 +43,7 @@ def predict(answer: Any) -> str:
     """Judge two letters: the line that waits, and the line that raises an error."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if len(letters) != 2 or not set(letters) <= set("ABCDEFG"):
-        raise Hint(
-            "Answer with two letters from A to G, as one string: the line that waits, then the line that raises an error."
-        )
+        raise Hint("Answer with two letters from A to G in one string: the line that waits, then the line that raises.")
     if letters[0] != "E":
         raise Hint(f"First letter: {WAITS[letters[0]]}")
     if letters[1] != "G":
@@ -219,8 +217,8 @@ def how_often_does_fit_look(answer: Any) -> str:
             raise Hint("The layers are checked again in every epoch: multiply their part by the number of epochs too.")
         raise Hint(f"For {case}, count_asked gives {right}, but your function gives {float(value):g}.")
     return (
-        f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} more for every layer (the largest weight of W "
-        "and of R, to see whether they exploded). The measure of decorrelation reads two more per layer with "
+        f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} more for every layer (the largest weights of "
+        "W and R, to see whether they exploded). The measure of decorrelation reads two more per layer with "
         "float(array), which is not counted here. No batch makes Python wait."
     )
 

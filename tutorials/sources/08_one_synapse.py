@@ -38,13 +38,13 @@ plt.rcParams.update(STYLE)
 # \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
 
 # %%
-PRE, POST, OWN, AWAY = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
+PRE, POST, OWN, OTHER = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
 UNITS = {"$x_j$": (0, 0, PRE), "$z_i$": (3, 0, POST)}
-UNITS |= {"$x_k$": (0, -0.8, AWAY), "$z_m$": (3, 0.8, AWAY)}
+UNITS |= {"$x_k$": (0, -0.8, OTHER), "$z_m$": (3, 0.8, OTHER)}
 
 
 def draw_synapse(ax):
-    for start, end, colour in ((-0.8, 0, AWAY), (0, 0.8, AWAY), (0, 0, OWN)):
+    for start, end, colour in ((-0.8, 0, OTHER), (0, 0.8, OTHER), (0, 0, OWN)):
         ax.plot([0, 3], [start, end], color=colour, lw=4 if colour == OWN else 1.5)
     for name, (across, up, colour) in UNITS.items():
         ax.plot(across, up, "o", color=colour, ms=34)
@@ -227,7 +227,7 @@ assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
 
 # %%
 cloud, short_axis = clouds["correlated"], vectors[:, 0]
-starts = {"on the short axis": short_axis, "0.001 beside it": short_axis + 0.001}
+starts = {"on the short axis": short_axis, "0.001 off it": short_axis + 0.001}
 starts |= {"length 0.2": [0.2, 0.0], "length 2": [0.0, 2.0]}
 paths = {name: follow(rules.oja_update, cloud, w, 600) for name, w in starts.items()}
 lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
