@@ -19,7 +19,7 @@ def louder_inputs(answer: Any) -> str:
         answer,
         "b",
         {
-            "a": "Oja's weights converge to a unit eigenvector of C. If the inputs double, what happens to C, and to the "
+            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to the "
             "length of its unit eigenvectors?",
             "c": "It is the other way round: which of the two lengths depends on the targets?",
             "d": "COPI looks for the weights that map x to z. The inputs are larger now, but the targets are not.",
@@ -32,7 +32,7 @@ def louder_inputs(answer: Any) -> str:
 
 
 @exercise(
-    "08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x. Divide the last two lengths."
+    "08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths."
 )
 def how_fast_does_it_run_away(answer: Any) -> str:
     """Judge a growth factor, found by experiment."""
@@ -60,8 +60,8 @@ def how_fast_does_it_run_away(answer: Any) -> str:
         raise Hint(mistakes[nearest])
     if abs(growth - right) > 0.002:
         raise Hint(
-            "Divide the length after a step by the length before it, late enough that the ratio no longer changes. Start "
-            "from small weights, so that the numbers stay small."
+            "Divide the length after a step by the length before it, late enough that the ratio no longer changes. "
+            "Start from small weights, so that the numbers stay small."
         )
     return (
         "It is 1 + eta times the largest eigenvalue of off(C). The decay removes the diagonal, each input's own part. "
