@@ -43,9 +43,7 @@ def predict(answer: Any) -> str:
     """Judge two letters: the line that waits, and the line that raises an error."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if len(letters) != 2 or not set(letters) <= set("ABCDEFG"):
-        raise Hint(
-            "Answer with a string of two letters from A to G: the line that waits, then the line that raises an error."
-        )
+        raise Hint("Answer with two letters from A to G in one string: the line that waits, then the line that raises.")
     if letters[0] != "E":
         raise Hint(f"First letter: {WAITS[letters[0]]}")
     if letters[1] != "G":
@@ -98,7 +96,7 @@ def make_it_portable(answer: Any) -> str:
         return "It names no library. (Nothing more can be checked here, since array-api-strict is not installed.)"
     _expect_portable(answer, batches[0])
     return (
-        "It ran with NumPy and on another device of array-api-strict, and needs no special code for either. With CuPy it "
+        "It ran with NumPy and on another device of array-api-strict, with no special code for either. With CuPy it "
         "would leave its result on the GPU."
     )
 
@@ -125,8 +123,8 @@ def _expect_mean_covariance(found: Any, x: np.ndarray[Any, Any]) -> None:
             "Every pair is in the matrix twice, and counts twice in n (n - 1): do not halve or double.": 2 * right,
             "Every pair is in it twice, and counts twice in n (n - 1): do not halve.": right / 2,
         },
-        "It should equal mean_covariance_of_numpy(x). Compare <x x^T> first, then the matrix without its diagonal, then "
-        "the mean.",
+        "It should equal mean_covariance_of_numpy(x). Compare <x x^T> first, then the matrix without its diagonal, "
+        "then the mean.",
     )
 
 
@@ -199,9 +197,7 @@ def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
     return counting.asked
 
 
-@exercise(
-    "09.3", "Change one number at a time: count_asked(1, ...), (2, ...), (3, ...), and leave the others as they are."
-)
+@exercise("09.3", "Change one number at a time: count_asked(1, ...), (2, ...), (3, ...), and keep the others fixed.")
 def how_often_does_fit_look(answer: Any) -> str:
     """Judge a formula for how often `fit` asks for values."""
     per_layer = _count(1, 3, 4) - _count(1, 2, 4)
@@ -221,8 +217,8 @@ def how_often_does_fit_look(answer: Any) -> str:
             raise Hint("The layers are checked again in every epoch: multiply their part by the number of epochs too.")
         raise Hint(f"For {case}, count_asked gives {right}, but your function gives {float(value):g}.")
     return (
-        f"Each epoch asks for {_count(1, 1, 4) - per_layer} values, and for {per_layer} more per layer (the largest weight "
-        "of W and of R, to see whether they exploded). The measure of decorrelation reads two more per layer with "
+        f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} more for every layer (the largest weights of "
+        "W and R, to see whether they exploded). The measure of decorrelation reads two more per layer with "
         "float(array), which is not counted here. No batch makes Python wait."
     )
 

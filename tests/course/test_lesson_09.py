@@ -183,5 +183,5 @@ def test_the_predicted_lines_do_wait_and_raise():
 
 def test_the_praise_states_the_law():
     message = check("09.3", law).message
-    assert "Per epoch 7 values, and 2 for every layer" in message
-    assert "the measure of decorrelation asks for two more in every layer" in message
+    assert "Per epoch 7 values, and 2 more for every layer" in message
+    assert "The measure of decorrelation reads two more per layer" in message
