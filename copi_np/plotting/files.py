@@ -6,7 +6,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from copi_np.errors import cannot_write, choose
+from copi_np.errors import choose, explain_os_errors
 from copi_np.plotting.style import DPI, MARGIN
 
 
@@ -19,8 +19,6 @@ def save_figure(figure: Figure, path: Path) -> Path:
     DataError       if the file cannot be written
     """
     choose("figure format", Path(path).suffix.removeprefix(".").lower(), figure.canvas.get_supported_filetypes())
-    try:
+    with explain_os_errors("write", path):
         figure.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=MARGIN)
-    except OSError as error:
-        raise cannot_write(path, error) from error
     return path

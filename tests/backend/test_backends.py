@@ -17,6 +17,7 @@ import array_api_strict
 import cupy_mock
 import numpy as np
 import pytest
+from array_api_compat import array_namespace, device
 from oracles import assert_equal_to, oracle_of
 from strategies import RULE_AXES
 
@@ -35,7 +36,7 @@ from copi_np import (
     rules,
     whitening,
 )
-from copi_np.activations import ACTIVATIONS
+from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.analysis import (
     alignment_angles,
     compress,
@@ -47,8 +48,9 @@ from copi_np.analysis import (
 from copi_np.arrays import common_namespace, weigh
 from copi_np.backend import why_no_gpu
 from copi_np.diagnostics import diagnose
-from copi_np.error_signals import reconstruction_update
-from copi_np.losses import LOSSES, log_softmax
+from copi_np.error_signals import ErrorSignal, backpropagation, feedback_alignment, reconstruction_update
+from copi_np.losses import LOSSES, Loss, log_softmax
+from copi_np.steps import Step
 from copi_np.training import to_device, train_epoch
 
 HOST, DEVICE = array_api_strict.Device("CPU_DEVICE"), array_api_strict.Device("device1")
@@ -259,6 +261,162 @@ def make_network(backend, dtype="float64", sizes=(5, 4, 3), **options):
 def host_batch():
     rng = np.random.default_rng(1)
     return rng.normal(size=(6, 5)), np.eye(3)[rng.integers(0, 3, 6)]
+
+
+# ---------------------------------------------------------------- parts of one's own, written for any library
+
+
+def own_rule(W, R, x, y, a, z, delta, y_out):
+    xp = array_namespace(W)
+    shift = xp.mean(y @ R.T - x, axis=0) + xp.mean(z - a - delta, axis=0)[:, None]
+    return xp.sign(rules.copi_update(W, x, z)) + shift + rules.sgd_update(x, xp.tanh(y_out)) / W.shape[0]
+
+
+def own_decorrelation(R, x, y, eta_R):
+    xp = array_namespace(R)
+    C = x.T @ x / y.shape[0]
+    return -(C - xp.eye(C.shape[0], dtype=C.dtype, device=device(C))) @ R * (1 - eta_R)
+
+
+def weighted_rule(x, delta, sample_weight):
+    return rules.sgd_update(x, delta if sample_weight is None else sample_weight[:, None] * delta)
+
+
+def weighted_decorrelation(R, x, sample_weight):
+    return rules.decorrelation_update(R, weigh(x, sample_weight))
+
+
+def softplus(a):
+    xp = array_namespace(a)
+    return xp.log1p(xp.exp(a))
+
+
+def logistic(a):
+    return 1 / (1 + array_namespace(a).exp(-a))
+
+
+def absolute(y, targets):
+    xp = array_namespace(y, targets)
+    return xp.sum(xp.abs(y - targets), axis=1)
+
+
+def absolute_gradient(y, targets):
+    return array_namespace(y, targets).sign(y - targets)
+
+
+def noisy(layers, trace, delta_L, targets, loss, rng):
+    """Backpropagation, and noise that is drawn on the host and grows with the loss."""
+    xp = array_namespace(targets)
+    size = xp.mean(loss.values(trace.y[-1], targets)) / 100
+    deltas = backpropagation(layers, trace, (), delta_L)
+    return [d + size * xp.asarray(rng.normal(size=d.shape), dtype=d.dtype, device=device(d)) for d in deltas]
+
+
+def hebbian_feedback(trace, feedback, deltas, eta_W, sample_weight):
+    """Each matrix learns like the forward weights above it, but the other way round (Kolen and Pollack 1994)."""
+    return [
+        None if B is None else eta_W * rules.mean_outer(weigh(y, sample_weight), weigh(delta, sample_weight)) - 0.01 * B
+        for B, y, delta in zip(feedback, trace.y, [*deltas[1:], None], strict=True)
+    ]
+
+
+class Momentum(Step):
+    """Gradient descent with a running mean that lives where the weights do."""
+
+    def start(self, weights, backend):
+        super().start(weights, backend)
+        self.mean = backend.xp.zeros_like(weights)
+
+    def step(self, weights, states, eta):
+        self.mean *= 0.9
+        self.backend.matmul_add(self.mean, states.delta.T, states.x, 1 / states.x.shape[0])
+        weights += eta * self.mean
+
+
+class Centring(Step):
+    """The matrix form of decorrelation, with a product that comes with backpropagation."""
+
+    uses_x_R = True
+
+    def step(self, weights, states, eta):
+        x_R = states.x @ weights if states.x_R is None else states.x_R
+        weights += eta * (states.power[:, None] * weights - states.x.T @ x_R / states.x.shape[0])
+
+
+OWN = {
+    "rules": {"rule": own_rule, "decorrelation": own_decorrelation},
+    "rules of samples": {"rule": weighted_rule, "decorrelation": weighted_decorrelation},
+    "rules of the paper": {"rule": rules.copi_update, "decorrelation": rules.local_decorrelation_update},
+    "steps": {"rule": Momentum(), "decorrelation": Centring()},
+    "functions": {
+        "activation": Activation("softplus", softplus, logistic),
+        "loss": Loss("absolute", absolute, absolute_gradient),
+    },
+    "noise": {"error_signal": ErrorSignal("noisy", noisy)},
+    "feedback": {"error_signal": ErrorSignal("kp", feedback_alignment, "above", hebbian_feedback)},
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@dtypes
+@pytest.mark.parametrize("options", OWN.values(), ids=OWN)
+def test_parts_of_ones_own_agree_on_every_backend(options, dtype, weighted, backend):
+    """Functions of the array API standard need no line for CuPy: same weights and feedback, all on the device."""
+    network, on_host = make_network(backend, dtype, **options), make_network("numpy", **options)
+    weights = np.array([1.0, 0.5, 0.0, 2.0, 1.5, 1.0]) if weighted else None
+    y0, targets = host_batch()
+    for _ in range(3):
+        moved = [None if values is None else backend.asarray(values, dtype) for values in (y0, targets, weights)]
+        loss = network.step(*moved[:2], eta_W=0.01, eta_R=0.02, sample_weight=moved[2])
+        expected = on_host.step(y0, targets, eta_W=0.01, eta_R=0.02, sample_weight=weights)
+        assert backend.scalar(loss) == pytest.approx(float(expected), rel=PRECISION[dtype])
+    for one, other in zip(network.layers, on_host.layers, strict=True):
+        for name in ("W", "R"):
+            assert backend.owns(getattr(one, name))
+            assert_equal_to(PRECISION[dtype], backend.to_host(getattr(one, name)), getattr(other, name))
+    for B, other in zip(network.feedback, on_host.feedback, strict=True):
+        if other is not None:
+            assert_equal_to(PRECISION[dtype], backend.to_host(B), other)
+    assert backend.owns(network.predict(moved[0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": lambda W: np.zeros(W.shape)}, r"rule .* returned numpy\.ndarray, where .*\.\w+ is needed"),
+        ({"decorrelation": lambda R: 0.0}, r"decorrelation .* returned builtins\.float, where"),
+        ({"rule": lambda W: array_namespace(W).astype(W, array_namespace(W).float32)}, r"dtype .*float32, where .*64"),
+        ({"rule": lambda W: W[0, :]}, r"an array of shape \(5,\), where \(4, 5\) is needed"),
+        ({"error_signal": ErrorSignal("host", lambda trace: [np.ones(a.shape) for a in trace.a])},
+         r"error signal host returned for layer 0 numpy\.ndarray, where"),
+    ],
+)  # fmt: skip
+def test_what_parts_of_ones_own_return_stays_on_the_device(options, message, device_backend):
+    network = make_network(device_backend, **options)
+    with pytest.raises(InputError, match=message):
+        network.step(*map(device_backend.asarray, host_batch()), eta_W=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": Activation("f", lambda a: np.ones(a.shape), logistic)}, "f of activation f returned numpy"),
+        ({"loss": Loss("l", lambda y, targets: np.ones(2), absolute_gradient)}, "values of loss l returned numpy"),
+    ],
+)  # fmt: skip
+def test_functions_of_the_host_are_refused_before_the_first_step(options, message, device_backend):
+    with pytest.raises(InputError, match=message):
+        make_network(device_backend, **options)
+
+
+def test_what_a_rule_returns_on_another_device_is_refused():
+    def elsewhere(W):
+        return array_api_strict.zeros(W.shape, dtype=W.dtype, device=HOST)
+
+    backend = StrictBackend()
+    network = make_network(backend, rule=elsewhere)
+    with pytest.raises(InputError, match=r"returned an array of device .*CPU_DEVICE.*, where .*device1.* is needed"):
+        network.step(*map(backend.asarray, host_batch()), eta_W=0.1)
 
 
 @dtypes
@@ -479,7 +637,9 @@ def test_values_read_by_the_host_are_counted(ask, device_backend, monkeypatch):
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    "options", [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS)], ids=name_of
+    "options",
+    [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS), *OWN.values()],
+    ids=[*map(name_of, OPTIONS), "cross_entropy", *ACTIVATIONS, *OWN],
 )
 def test_no_value_is_read_from_a_device_within_an_epoch(options, weighted, device_backend, monkeypatch):
     """Host and device would wait for each other at every read.

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
+import inspect
+import re
+from pathlib import Path
 
+import nbformat
+import numpy as np
+import pytest
+
+from copi_np import algorithm
+from copi_np.error_signals import backpropagation
 from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update, sgd_update
 
 
@@ -196,3 +204,15 @@ WRONG = [
     ("04.3", (0.03, 3), "does not survive"),
     ("04.3", (0.03, 0.1), "a larger one may too"),
 ]
+
+
+NOTEBOOK = Path(__file__).parents[2] / "tutorials" / "04_deep_network.ipynb"
+
+
+@pytest.mark.parametrize("function", [algorithm.forward, backpropagation, algorithm.train_batch])
+def test_the_notebook_quotes_the_code_as_it_is(function):
+    """Otherwise run: python tools/notebooks.py build 04."""
+    code = re.sub(r' *""".*?"""\n', "", inspect.getsource(function), count=1, flags=re.DOTALL)
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    printed = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    assert any(text.strip() == code.strip() for text in printed)

@@ -407,7 +407,7 @@ def test_one_seed_has_no_deviation(recorded):
 
 
 def test_figures_are_drawn_from_records_alone(recorded, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "load_network", None)
+    monkeypatch.setattr(room, "load_with", None)
     for folder in recorded:
         assert not (folder / "checkpoint.npz").exists()
     files = draw_figure3(tmp_path, map(str, recorded))

@@ -51,7 +51,7 @@ images = as_float(data.train.inputs, "float32")  # (4000, 784), between 0 and 1
 targets = one_hot(data.train.labels, 10, "float32")  # (4000, 10)
 test_images = as_float(data.test.inputs, "float32")
 print("images", images.shape, " targets", targets.shape)
-print("the first digit is a", data.train.labels[0], "and its target is", targets[0])
+print("the first digit:", data.train.labels[0], " its target:", targets[0])
 image_rows({"digits": images[:10]}, (28, 28))
 
 # %% [markdown]
@@ -299,11 +299,11 @@ for ax, (row, column) in zip(axes, places, strict=True):
     picture = ax.imshow(weights, cmap="RdBu_r", vmin=-0.08, vmax=0.08)
     ax.set(xlim=(column - 6.5, column + 6.5), ylim=(row + 6.5, row - 6.5))
     ax.set(title=f"pixel ({row}, {column})", xticks=[], yticks=[])
-    beside = np.mean([weights[row - 1, column], weights[row + 1, column]])
+    above_below = np.mean([weights[row - 1, column], weights[row + 1, column]])
     assert weights[row, column] > 1
-    assert beside < -0.01
+    assert above_below < -0.01
 fig.colorbar(picture, ax=axes, label="$r_{ij}$")
-print(f"last picture: centre {weights[row, column]:.2f}, above and below {beside:.3f}")
+print(f"last image: centre {weights[row, column]:.2f}, above and below {above_below:.3f}")
 
 # %% [markdown]
 # **Answer.** Plus in the centre, minus around it. (Each panel shows 13 by 13 of the 784 weights.) The centre, a
@@ -327,7 +327,7 @@ assert np.isclose(np.trace(confusion) / 1000, history[-1].test_accuracy)
 mistakes = confusion - np.diag(np.diag(confusion))
 true, guess = np.unravel_index(mistakes.argmax(), (10, 10))
 print(f"{mistakes.sum()} mistakes in 1000 digits")
-print(f"the most frequent: {mistakes.max()} times a {true} was taken for a {guess}")
+print(f"the most frequent: {true} taken for {guess}, {mistakes.max()} times")
 
 # %%
 fig, ax = plt.subplots(figsize=(4.6, 4), layout="constrained")

@@ -7,7 +7,7 @@
 # - derive the paper's alternative, inferring the desired weights (Eqs. 1 and 2), and explain what its matrix inverse
 #   is for;
 # - implement the COPI rule (Eq. 3) and say what one synapse needs to know for it;
-# - prove that COPI is gradient descent plus a term of correlation;
+# - prove that COPI is gradient descent plus a correlation term;
 # - break the rule in two ways, and predict how badly it fails.
 #
 # **Time** 35 minutes to read and run, 30 minutes for the exercises.
@@ -124,8 +124,8 @@ print(f"slope of the loss {slope:.6f}, minus the update {-dW_loop[2, 1]:.6f}")
 assert np.isclose(slope, -dW_loop[2, 1])
 
 # %% [markdown]
-# All weights at once are a matrix, $\langle \delta x^\top \rangle$: entry $ij$ of the product $\delta x^\top$ is
-# $\delta_i x_j$. So
+# The updates of all weights form a matrix, $\langle \delta x^\top \rangle$: entry $ij$ of the product $\delta x^\top$
+# is $\delta_i x_j$. So
 #
 # $$\Delta W_{\mathrm{sgd}} = \langle \delta x^\top \rangle, \qquad W \leftarrow W + \eta\, \Delta W .$$
 #
@@ -348,7 +348,7 @@ assert np.all(dW[:, 2] == 0)
 # $$\Delta w_{ij} = \underbrace{z_i\, x_j}_{\text{Hebbian}} - \underbrace{w_{ij}\, x_j^2}_{\text{decay}} .$$
 #
 # The first is Hebb's rule: a synapse grows when the units at its two ends are active together. The second makes the
-# weight decay, faster when its input, the *pre-synaptic* unit, is more active. All this requires is $x_j$ at one end,
+# weight decay, faster when its input, the *presynaptic* unit, is more active. All this requires is $x_j$ at one end,
 # $z_i$ at the other, and the synapse's own weight $w_{ij}$.
 #
 # Eq. 2 needs more. We can measure how much: disturb one input, leave everything else unchanged, and see which updates
@@ -521,8 +521,8 @@ assert np.allclose(W_end, W_rest, atol=1e-4)
 # %% [markdown]
 # It has converged, to $w^*_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. You may know this formula from
 # statistics: it is the regression (through the origin) of output $i$ on input $j$ *alone*, as if there were no other
-# input. Every input takes credit for the inputs it is correlated with, just like the first guess in section 3. With
-# $\langle z x^\top \rangle = D\,C$ we can work out how large the error is:
+# input. Every input takes credit for the effects of the inputs it is correlated with, just as in our first guess in
+# section 3. With $\langle z x^\top \rangle = D\,C$ we can work out how large the error is:
 #
 # $$W^* = D\,C\,\mathrm{diag}\langle x^2\rangle^{-1} =
 # D\,\bigl(I + \mathrm{off}(C)\,\mathrm{diag}\langle x^2\rangle^{-1}\bigr) .$$

@@ -559,7 +559,7 @@ R = np.array([[Fraction(int(i == j)) for j in range(3)] for i in range(3)])
 for _ in range(2):
     C = R @ sigma @ R.T
     R = R - Fraction(1, 10) * (C - np.diag(np.diag(C))) @ R
-print(R[0, 2], "is not", R[2, 0], "but differs by", R[0, 2] - R[2, 0])
+print(f"R_13 = {R[0, 2]}, R_31 = {R[2, 0]}, difference {R[0, 2] - R[2, 0]}")
 assert R[0, 2] - R[2, 0] == Fraction(3, 1000)
 
 # %% [markdown]

@@ -197,7 +197,8 @@ delta_1 = df(a[0]) * (delta_2 @ layers[1].W @ layers[1].R)
 
 # %% [markdown]
 # For any number of layers, this is a loop. `algorithm.error_signals` computes
-# `delta_L`, the signal of the output layer, and then calls:
+# `delta_L`, the signal of the output layer, and then calls `backpropagation`. (You can
+# ignore `carry`: it is for callers that have a faster way to compute the product.)
 
 # %%
 show(backpropagation)
@@ -263,8 +264,8 @@ for k, (W, R, _) in enumerate(layers):
 #
 # Now we put the three stages together: forward, error signals, updates. Here is the
 # whole step from `copi_np.algorithm`. The rules for $W$ and $R$ are arguments.
-# `call_by_name` calls each one with the states that its parameters name, such as `W`,
-# `x` and `z`.
+# `_update` wraps each one, so that it is called with the states that its parameters
+# name, such as `W`, `x` and `z`.
 
 # %%
 show(algorithm.train_batch)
@@ -368,6 +369,7 @@ train_y = one_hot(data.train.labels, 10, "float32")
 rates = {"eta_W": 1e-3, "eta_R": 1e-3}
 
 
+# %%
 def train_batch_in_one_loop(layers, y0, targets, s):
     trace = algorithm.forward(layers, y0)
     delta = s * algorithm.error_signals(layers, trace, targets)[-1]
@@ -382,6 +384,7 @@ R_alone = Schedule(eta_W=0, eta_R=1e-3)
 fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
 
 
+# %%
 def accuracy_by_hand(s, correct):
     layers, rng = weights_of(start), np.random.default_rng(2)
     with np.errstate(all="ignore"):  # an overflow will show in the accuracy
@@ -414,7 +417,7 @@ for s in (100, 500):
 # ## 7. Training
 #
 # Now we use the library, and all of mnist-5k: 4,000 digits to train on, 1,000 to test
-# on, and 200 units in each hidden layer. The schedule takes three choices.
+# on, and 200 units in each hidden layer. For the schedule we make three choices.
 #
 # - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what you
 #   lose if they differ.

@@ -126,8 +126,8 @@ def bound(digits):
 
 for epochs in (0, 1):
     batches = [bound(images[i : i + 50]) for i in range(0, 4000, 400)]
-    print(f"2 / (largest eigenvalue) after {epochs} epochs: ", end="")
-    print(f"{bound(images):.2f} for all digits, {min(batches):.2f} for a batch")
+    print(f"epochs: {epochs}, 2 / (largest eigenvalue): {bound(images):.2f} ", end="")
+    print(f"for all digits, {min(batches):.2f} for a batch")
     fit(net, data, epochs=1, schedule=alone, rng=np.random.default_rng(1))
 
 # %% [markdown]
