@@ -1,9 +1,9 @@
-"""The same training step in PyTorch, twice: as one would write it down, and tuned by hand.
+"""The same training step in PyTorch, twice: written down directly, and tuned by hand.
 
     python benchmarks/pytorch.py --network cifar10 --kind tuned --seconds 1
 
-prints the milliseconds of a step as JSON. It needs PyTorch, and nothing of this package but the numbers of units;
-`benchmarks/compare.py` runs it beside `copi-np bench`, each in a process of its own.
+prints the milliseconds per step as JSON. It needs PyTorch, but not this package; `benchmarks/compare.py` runs it in
+turns with `benchmarks/own.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEAK = 0.1
 
 
 class Straight:
-    """COPI with backpropagated errors, one line an equation; a new tensor for whatever is computed."""
+    """COPI with backpropagated errors, one line per equation, and a new tensor for every result."""
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
         self.Ws = [torch.randn(o, i) * (2 / (i + o)) ** 0.5 for i, o in pairwise(sizes)]
@@ -48,12 +48,12 @@ class Straight:
 
 
 class Tuned:
-    """The same with buffers made once, products added in place, and R multiplied once for inputs and errors."""
+    """The same with preallocated buffers, products added in place, and one product with R for inputs and errors."""
 
     def __init__(self, sizes: tuple[int, ...], batch_size: int) -> None:
         self.Ws = [torch.randn(o, i) * (2 / (i + o)) ** 0.5 for i, o in pairwise(sizes)]
         self.Rs = [torch.eye(i) for i in sizes[:-1]]
-        # rows of x above rows of delta W: both are multiplied by R
+        # rows of x, then rows of delta W: both are multiplied by R
         self.above = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
         self.behind = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
         self.a = [torch.empty(batch_size, o) for o in sizes[1:]]
@@ -84,7 +84,7 @@ class Tuned:
 
 
 def milliseconds(sizes: tuple[int, ...], batch_size: int, kind: str, seconds: float) -> float:
-    """Of one step, over at least so many seconds."""
+    """Return the milliseconds of one step, averaged over at least `seconds`."""
     torch.manual_seed(0)
     network = Straight(sizes) if kind == "straight" else Tuned(sizes, batch_size)
     y0, targets = torch.randn(batch_size, sizes[0]), torch.eye(sizes[-1])[torch.arange(batch_size) % sizes[-1]]
@@ -98,7 +98,7 @@ def milliseconds(sizes: tuple[int, ...], batch_size: int, kind: str, seconds: fl
 
 
 def main() -> None:
-    """Read the arguments, and print the result."""
+    """Read the arguments and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", default="mnist")
     parser.add_argument("--batch-size", type=int, default=50)
