@@ -54,8 +54,8 @@ class Tuned:
         self.Ws = [torch.randn(o, i) * (2 / (i + o)) ** 0.5 for i, o in pairwise(sizes)]
         self.Rs = [torch.eye(i) for i in sizes[:-1]]
         # rows of x, then rows of delta W: both are multiplied by R
-        self.above = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
-        self.behind = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
+        self.stacked = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
+        self.times_R = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
         self.a = [torch.empty(batch_size, o) for o in sizes[1:]]
         self.y = [torch.empty(batch_size, o) for o in sizes[1:]]
 
@@ -63,24 +63,24 @@ class Tuned:
         """Algorithm 1 of the paper."""
         B, n_layers, y = len(y0), len(self.Ws), y0
         for k in range(n_layers):
-            x = self.above[k][:B]
+            x = self.stacked[k][:B]
             torch.mm(y, self.Rs[k].T, out=x)
             torch.mm(x, self.Ws[k].T, out=self.a[k])
             y = torch.maximum(self.a[k], LEAK * self.a[k], out=self.y[k])
         delta = (targets - y).mul_(2).mul_(torch.where(self.a[-1] > 0, 1.0, LEAK))
         for k in range(n_layers - 1, -1, -1):
-            x, W, R = self.above[k][:B], self.Ws[k], self.Rs[k]
+            x, W, R = self.stacked[k][:B], self.Ws[k], self.Rs[k]
             if k > 0:
-                torch.mm(delta, W, out=self.above[k][B:])
-                torch.mm(self.above[k], R, out=self.behind[k])
+                torch.mm(delta, W, out=self.stacked[k][B:])
+                torch.mm(self.stacked[k], R, out=self.times_R[k])
             else:
-                torch.mm(x, R, out=self.behind[k][:B])
+                torch.mm(x, R, out=self.times_R[k][:B])
             power = x.square().mean(dim=0)
             z = self.a[k].add_(delta)
             if k > 0:
-                delta = self.behind[k][B:] * torch.where(self.a[k - 1] > 0, 1.0, LEAK)
+                delta = self.times_R[k][B:] * torch.where(self.a[k - 1] > 0, 1.0, LEAK)
             W.mul_(1 - ETA * power).addmm_(z.T, x, alpha=ETA / B)
-            R.mul_((1 + ETA * power)[:, None]).addmm_(x.T, self.behind[k][:B], alpha=-ETA / B)
+            R.mul_((1 + ETA * power)[:, None]).addmm_(x.T, self.times_R[k][:B], alpha=-ETA / B)
 
 
 def milliseconds(sizes: tuple[int, ...], batch_size: int, kind: str, seconds: float) -> float:
