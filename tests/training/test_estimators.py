@@ -844,7 +844,7 @@ def test_the_cross_entropy_given_as_an_object_has_probabilities():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"rule": Nesterov}, r"^rule must be an instance, not the class Nesterov: give Nesterov\(\.\.\)"),
+        ({"rule": Nesterov}, r"^rule must be an instance, not the class Nesterov: pass Nesterov\(\.\.\)"),
         ({"decorrelation": Nesterov}, "^decorrelation must be an instance, not the class Nesterov"),
         ({"rule": lambda w: w}, "^rule .*<lambda> asks for 'w': name its parameters, any of W, R, x, "),
         ({"decorrelation": leaky_hebb}, "^decorrelation leaky_hebb asks for 'W': name its parameters, any of R, x, y"),
