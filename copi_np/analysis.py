@@ -7,7 +7,6 @@ Layers are counted from 0 here, as in ``network.layers``: the paper's layer 1 is
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from copy import deepcopy
 from math import inf, pi
 from typing import Any
 
@@ -130,12 +129,7 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
 
 def signal_pairs(network: Network, trace: Trace, targets: Array) -> list[tuple[Array, Array]]:
     """Return the network's own error signal and backpropagation's, (B, O) each, for every hidden layer."""
-    noise_rng = network.noise_rng
-    network.noise_rng = deepcopy(noise_rng)  # so that measuring does not change the noise of training
-    try:
-        own = network.error_signals(trace, targets)
-    finally:
-        network.noise_rng = noise_rng
+    own = network.error_signals(trace, targets)
     delta_L = output_signal(network.loss, network.layers[-1].activation, trace.a[-1], trace.y[-1], targets)
     exact = backpropagation(network.layers, trace, network.feedback, delta_L)
     return list(zip(own[:-1], exact[:-1], strict=True))

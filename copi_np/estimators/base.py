@@ -67,7 +67,7 @@ class Samples(NamedTuple):
 
 
 class OwnParts:
-    """An estimator whose parameters may be functions of your own: copied with any, pickled with those found by name."""
+    """A mixin for parameters that may be your own functions: any can be copied, and those found by name pickled."""
 
     _parts: ClassVar[tuple[str, ...]]
     """The names of these parameters."""

@@ -26,7 +26,7 @@ def _has_probabilities(estimator: COPIClassifier) -> bool:
 
 @dataclass(eq=False, repr=False)
 class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
-    """A classifier that learns by COPI, or by one of the rules it is compared with.
+    """A classifier that learns by COPI, by one of the rules it is compared with, or by a rule of your own.
 
     The network has one output per class and computes in the dtype of X, float32 or float64.
 

@@ -8,6 +8,7 @@ would break, or fall back to the host, on a GPU.
 
 from __future__ import annotations
 
+import pickle
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -712,6 +713,16 @@ def test_moving_there_and_back(backend):
 def test_values_that_are_not_numbers_are_refused(values, backend):
     with pytest.raises(InputError, match=r"^an array cannot hold values of dtype .*: convert them to numbers first$"):
         backend.asarray(values)
+
+
+def test_a_pickled_backend_is_whole(backend):
+    """By its name; array libraries cannot be pickled."""
+    if backend.name == "strict":
+        pytest.skip("no backend of the package")
+    twin = pickle.loads(pickle.dumps(backend))
+    assert type(twin) is type(backend)
+    assert twin.owns(twin.asarray([1.0]))
+    assert vars(twin).keys() == vars(backend).keys()
 
 
 @dtypes

@@ -79,7 +79,7 @@ def test_networks_in_processes_learn_as_they_do_alone(alone, kind, monkeypatch):
     if kind not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork")
     if kind == "fork" and sys.version_info >= (3, 12):
-        pytest.skip("Python 3.12 and newer warn of a fork beside the threads of BLAS")
+        pytest.skip("Python 3.12 and newer warn about forking while BLAS threads run")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"))
     with ProcessPoolExecutor(2, multiprocessing.get_context(kind)) as pool:
         assert list(pool.map(learn, range(N_NETWORKS))) == alone
