@@ -1,7 +1,7 @@
 """Record in results/quality/mutants what `mutmut run` found, and demand a reason for every surviving mutant.
 
-Run by `make mutants`. A mutant counts as killed if a test failed; all others, also those that ran out of time, do not.
-The reasons are in results/quality/mutants/survivors.toml, by function and changed line, since mutant numbers shift.
+`make mutants` runs it. A mutant that makes a test fail counts as killed, one that runs out of time does not. The
+reasons are in results/quality/mutants/survivors.toml, by function and changed line, as numbers of mutants change.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ from platform import python_version
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "results" / "quality" / "mutants"
 DEMAND = 0.95
-MUTANT = re.compile(r"copi_np\.(?P<module>\w+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
+MUTANT = re.compile(r"copi_np\.(?P<module>[\w.]+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 
 
 def mutmut(*arguments: str) -> str:
-    """What a command of mutmut prints."""
+    """Return what a command of mutmut prints."""
     command = Path(sys.executable).with_name("mutmut")  # of the virtual environment that this runs in
     return subprocess.run([command, *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def function_of(mutant: str) -> str:
-    """The name that a mutant's function has in the source: ``module.function`` or ``module.Class.method``."""
+def place_of(mutant: str) -> tuple[str, str]:
+    """Return a mutant's module, and its function as the source names it: "steps.adam", "steps.adam.AdamStep.step"."""
     found = MUTANT.fullmatch(mutant)
     assert found, mutant
-    return ".".join(part for part in found.group("module", "cls", "function") if part)
+    return found["module"], ".".join(part for part in found.group("module", "cls", "function") if part)
 
 
 def change_of(mutant: str) -> tuple[str, str]:
-    """The line of the source, and what it becomes."""
+    """Return the line of the source, and what it becomes."""
     changed = [line for line in mutmut("show", mutant).splitlines() if re.match(r"[-+](?![-+])", line)]
     return tuple(" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
 
 
 def functions_of(module: str) -> set[str]:
-    """All functions and methods of a module, named as `function_of` names them."""
+    """Return all functions and methods of a module, named as by `place_of`."""
     names = set()
-    for node in ast.parse((ROOT / "copi_np" / f"{module}.py").read_text(encoding="utf-8")).body:
+    for node in ast.parse((ROOT / "copi_np" / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):
             names.add(f"{module}.{node.name}")
         elif isinstance(node, ast.ClassDef):
@@ -56,7 +56,7 @@ def functions_of(module: str) -> set[str]:
 
 
 def reasons() -> dict[tuple[str, str, str], str]:
-    """Why a mutant is let live, by function, line and what the line becomes."""
+    """Return why a mutant may survive, by function, line and what the line becomes."""
     groups = tomllib.loads((FOLDER / "survivors.toml").read_text(encoding="utf-8"))["group"]
     return {tuple(mutant): group["why"] for group in groups for mutant in group["mutants"]}
 
@@ -66,9 +66,9 @@ def main() -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     alive, mutated = [], set()
     for mutant, status in re.findall(r"^\s*(\S+): (.+)$", mutmut("results", "--all", "true"), re.MULTILINE):
-        function = function_of(mutant)
+        module, function = place_of(mutant)
         mutated.add(function)
-        counts[function.split(".")[0]][status] += 1
+        counts[module][status] += 1
         if status != "killed":
             alive.append((function, *change_of(mutant), status))
     why = reasons()
