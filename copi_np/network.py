@@ -260,11 +260,11 @@ class Network(Assembly):
         }
         known |= {"targets": targets, "sample_weight": sample_weight}
         added = updates(**{name: known[name] for name in self._feedback_arguments})
+        what = f"feedback_updates of {label(self.error_signal)}"
+        self._check_list(what, added)
         for k, dB in enumerate(added):
             if dB is not None:
-                check_like(
-                    f"feedback_updates of {label(self.error_signal)} returned for layer {k}", dB, self.feedback[k]
-                )
+                check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
                 self.feedback[k] = self.feedback[k] + dB
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
@@ -316,10 +316,12 @@ class Network(Assembly):
     def _check_deltas(self, deltas: Any, trace: Trace) -> None:
         """Raise an InputError unless an error signal returned one array for each layer, like its pre-activation."""
         name = label(self.error_signal)
-        if not isinstance(deltas, (list, tuple)) or len(deltas) != len(self.layers):
-            got = f"{len(deltas)}" if isinstance(deltas, (list, tuple)) else shown(deltas)
-            raise InputError(
-                f"error signal {name} must return a list of {len(self.layers)} arrays, one per layer: got {got}"
-            )
+        self._check_list(f"error signal {name}", deltas)
         for k, (delta, a) in enumerate(zip(deltas, trace.a, strict=True)):
             check_like(f"error signal {name} returned for layer {k}", delta, a)
+
+    def _check_list(self, what: str, values: Any) -> None:
+        """Raise an InputError unless a part of the user's own returned a list with one item per layer."""
+        if not isinstance(values, (list, tuple)) or len(values) != len(self.layers):
+            got = f"{len(values)}" if isinstance(values, (list, tuple)) else shown(values)
+            raise InputError(f"{what} must return a list of {len(self.layers)} arrays, one per layer: got {got}")

@@ -619,7 +619,7 @@ BUGS = [
         "if loss.name not in LOSSES:",
     ),
     Bug("returned: signals not looked at", "network.py", "        self._check_deltas(deltas, trace)\n", ""),
-    Bug("returned: number of signals not compared", "network.py", "or len(deltas) != len(self.layers):", "or False:"),
+    Bug("returned: number of items not compared", "network.py", "or len(values) != len(self.layers):", "or False:"),
     Bug(
         "returned: feedback not looked at",
         "network.py",

@@ -209,7 +209,10 @@ def test_a_lateral_rule_may_name_its_step_size():
 def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
     weights = np.array([0.0, 1, 2, 3, 0.5, 1, 1, 0])
 
+    seen = []
+
     def named(x, delta, sample_weight):
+        seen.append(sample_weight)
         w = np.ones(len(x)) if sample_weight is None else sample_weight
         return (w[:, None] * delta).T @ x / len(x)
 
@@ -217,6 +220,8 @@ def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
     for network in (one, other):
         network.step(*batch(), eta_W=0.1, sample_weight=weights)
         network.step(*batch(2), eta_W=0.1)
+    assert all(each is weights for each in seen[:3])
+    assert seen[3:] == [None] * 3
     assert_same_weights(one, other, ulps=200)
 
 
@@ -733,10 +738,19 @@ def test_what_does_not_fit_is_named(options, message):
         trained(network, 1)
 
 
-def test_what_a_rule_of_feedback_returns_is_looked_at():
-    signal = ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", lambda feedback: [feedback[0][:, :1], None, None])
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ([np.ones((5, 1)), None, None], r" returned for layer 0 an array of shape \(5, 1\), where \(5, 4\) is needed"),
+        ([None, None, np.ones((3, 3))], " returned for layer 2 numpy.ndarray, where builtins.NoneType is needed"),
+        ([None] * 4, " must return a list of 3 arrays, one per layer: got 4"),
+        (None, " must return a list of 3 arrays, one per layer: got None"),
+    ],
+)  # fmt: skip
+def test_what_a_rule_of_feedback_returns_is_looked_at(returned, message):
+    signal = ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", lambda eta_W: returned)
     network = make_network(error_signal=signal)
-    with pytest.raises(InputError, match=r"feedback_updates of kp returned for layer 0 an array of shape \(5, 1\)"):
+    with pytest.raises(InputError, match="^feedback_updates of kp" + message):
         trained(network, 1)
 
 
