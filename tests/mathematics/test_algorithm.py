@@ -61,54 +61,43 @@ def test_it_agrees_with_loops_over_samples(task):
         assert_near(delta, [sample[k] for sample in expected], 1e3)
 
 
-STATES = ["W", "R", "x", "y", "a", "z", "delta", "y_out"]
+def recorders(of_W, of_R):
+    """Rules that copy what they are given into two lists, and return half of the weights."""
 
+    def rule(W, R, x, y, a, z, delta, y_out):
+        of_W.append([array.copy() for array in (W, R, x, y, a, y_out, z, delta)])
+        return W / 2
 
-def recorder(names, seen):
-    """A rule that asks for these names, keeps what it gets, and returns half of the first."""
-    scope = {"seen": seen}
-    exec(f"def rule({', '.join(names)}):\n    seen.append([{', '.join(names)}])\n    return {names[0]} / 2", scope)
-    return scope["rule"]
+    def decorrelation(R, x, y, eta_R):
+        of_R.append([array.copy() for array in (R, x, y, np.asarray(eta_R))])
+        return R / 2
+
+    return {"rule": rule, "decorrelation": decorrelation}
 
 
 def test_a_rule_is_given_the_same_as_in_a_network():
-    """Every name, layer by layer: states and weights from before the batch, eta_R for the lateral rule."""
-    network = Network([5, 4, 4, 3], rng=np.random.default_rng(0), dtype="float64", activation="tanh")
+    """By name, layer by layer: states and weights from before the batch; eta_R for the lateral rule."""
+    pure, fast = ([], []), ([], [])
+    network = Network([5, 4, 4, 3], rng=np.random.default_rng(0), dtype="float64", **recorders(*fast))
     rng = np.random.default_rng(1)
     for layer in network.layers:
         layer.R = layer.R + rng.normal(0, 0.3, layer.R.shape)
     layers, y0, targets = layers_of(network), rng.normal(size=(6, 5)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
     options = {"eta_W": 0.5, "eta_R": 0.25, "delta_scale": 0.7}
-    seen = {name: [] for name in ("W", "R", "W of the network", "R of the network")}
-    new = train_batch(
-        layers, y0, targets, rule=recorder(STATES, seen["W"]),
-        decorrelation=recorder(["R", "x", "y", "eta_R"], seen["R"]), **options,
-    )  # fmt: skip
-    for layer in network.layers:
-        layer.forward_step = recorder(STATES, seen["W of the network"])
-        layer.lateral_step = recorder(["R", "x", "y", "eta_R"], seen["R of the network"])
-    before = layers_of(network)
+    new = train_batch(layers, y0, targets, **recorders(*pure), **options)
     network.step(y0, targets, **options)
-    for old, moved, layer in zip(before, new, network.layers, strict=True):
-        assert_near(moved.W, 1.25 * old.W, 10)
-        assert_near(moved.R, 1.125 * old.R, 10)
-        assert_near(moved.W, layer.W, 10)
-        assert_near(moved.R, layer.R, 10)
+    for old, moved, layer in zip(layers, new, network.layers, strict=True):
+        for W, R in ((moved.W, moved.R), (layer.W, layer.R)):
+            assert_near(W, 1.25 * old.W, 10)
+            assert_near(R, 1.125 * old.R, 10)
     trace = forward(layers, y0)
-    for k, ((W, R, x, y, a, z, delta, y_out), lateral) in enumerate(zip(seen["W"], seen["R"], strict=True)):
-        assert_near(W, layers[k].W)
-        assert_near(R, layers[k].R)
-        for found, expected in zip((x, y, a, y_out), (trace.x, trace.y_in, trace.a, trace.y), strict=True):
-            assert_near(found, expected[k], 10)
-        assert_near(z, a + delta)
-        assert_near(lateral[0], R)
-        assert_near(lateral[1], x)
-        assert_near(lateral[2], y)
-        assert lateral[3] == 0.25
-    for name in ("W", "R"):
-        for one, other in zip(seen[name], seen[f"{name} of the network"], strict=True):
-            # W and R have moved in place since then
-            for found, expected in list(zip(one, other, strict=True))[2 if name == "W" else 1 :]:
+    deltas = [0.7 * delta for delta in error_signals(layers, trace, targets)]
+    for of_W, of_R in (pure, fast):
+        for k, (given_W, given_R) in enumerate(zip(of_W, of_R, strict=True)):
+            W, R, x, y, a, y_out, delta = (*layers[k][:2], trace.x[k], trace.y_in[k], trace.a[k], trace.y[k], deltas[k])
+            for found, expected in zip(given_W, (W, R, x, y, a, y_out, a + delta, delta), strict=True):
+                assert_near(found, expected, 10)
+            for found, expected in zip(given_R, (R, x, y, 0.25), strict=True):
                 assert_near(found, expected, 10)
 
 
