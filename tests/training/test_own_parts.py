@@ -94,6 +94,7 @@ class Momentum(Step):
         return {"mean": self.mean, "count": self.count}
 
     def restore(self, state):
+        assert state.keys() == {"mean", "count"}
         self.mean, self.count = state["mean"], state["count"]
 
 
@@ -274,6 +275,18 @@ def test_a_step_that_uses_the_product_x_R_gets_it_weighted(uses_x_R):
     network.step(*batch(), eta_W=0.1)
     network.step(*batch(), eta_W=0.1, sample_weight=weights)
     assert [x_R is not None for x_R in seen] == [False, uses_x_R, uses_x_R] * 2
+
+
+def test_a_step_size_of_zero_asks_no_rule():
+    """A memory does not advance where the weights rest."""
+    network = make_network(rule=Momentum(), decorrelation=[None, Momentum(), Momentum()])
+    network.step(*batch(), eta_W=0.1, eta_R=0)
+    network.step(*batch(), eta_W=0.1, eta_R=0)
+    assert [layer.forward_step.count for layer in network.layers] == [2, 2, 2]
+    assert [layer.lateral_step.count for layer in network.layers[1:]] == [0, 0]
+    network = make_network(rule=Momentum())
+    network.step(*batch(), eta_W=0, eta_R=0.1)
+    assert [layer.forward_step.count for layer in network.layers] == [0, 0, 0]
 
 
 def test_what_no_parameter_asks_for_is_left_alone():
