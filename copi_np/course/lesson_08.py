@@ -19,8 +19,8 @@ def louder_inputs(answer: Any) -> str:
         answer,
         "b",
         {
-            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to the "
-            "length of its unit eigenvectors?",
+            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to "
+            "the length of its unit eigenvectors?",
             "c": "It is the other way round: which of the two lengths depends on the targets?",
             "d": "COPI looks for the weights that map x to z. The inputs are larger now, but the targets are not.",
         },
@@ -31,9 +31,7 @@ def louder_inputs(answer: Any) -> str:
     )
 
 
-@exercise(
-    "08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths."
-)
+@exercise("08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths.")
 def how_fast_does_it_run_away(answer: Any) -> str:
     """Judge a growth factor, found by experiment."""
     growth, eta = float(as_array(answer, ())), 0.1

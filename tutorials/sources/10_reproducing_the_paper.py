@@ -329,16 +329,18 @@ for ax, (name, runs) in zip(axes, schedules.items(), strict=True):
 # left the difference is about 5 points, on the right about 0.6. COPI is slightly ahead in each of these five pairs. How
 # far ahead depends on the step sizes.
 #
-# One more noise does not get smaller with more seeds: all runs are tested on the *same* 1,000 digits. A network that
-# reads a share $p$ of all digits in the world reads $p \pm \sqrt{p (1 - p) / N}$ of $N$ of them.
+# There is another source of noise that does not get smaller with more seeds: all runs are tested on the *same* 1,000
+# digits. If a network gets a share $p$ of all digits in the world right, then on $N$ of them it gets $p \pm \sqrt{p
+# (1 - p) / N}$ right.
 
 # %%
 for p, N in ((0.92, 1000), (0.98, 10_000)):
     print(f"p = {p}, N = {N}: {100 * p:.0f} % +- {100 * np.sqrt(p * (1 - p) / N):.2f}")
 
 # %% [markdown]
-# With 1,000 digits that is nearly a whole point; even with the 10,000 of MNIST 0.14. Comparing on the same digits
-# removes much of it, as pairs do, but not all. Here is what is on record for full MNIST and the journal's schedule.
+# With 1,000 digits that is nearly one point, and even with MNIST's 10,000 it is 0.14. If you compare on the same
+# digits, much of this noise drops out, as with pairs, but not all. Here are the records for full MNIST with the
+# journal's schedule.
 
 
 # %%
