@@ -169,7 +169,7 @@ assert all(same)
 
 # %%
 for name in ("one-idle", "two-idle"):
-    path = RESULTS / "threads" / name / "history.jsonl"
+    path = RESULTS / "speed" / "threads" / name / "history.jsonl"
     if path.exists():
         record = json.loads(path.read_text())
         correct = round(60_000 * record["train_accuracy"])
@@ -237,8 +237,8 @@ for method, right in paper.items():
 # Take the mean over the $n$ seeds, and ask how far the single seeds are from it. With $v_k$ for the accuracy of seed
 # $k$,
 #
-# $$\bar v = \frac1n \sum_s v_s, \qquad
-# s = \sqrt{\frac{1}{n - 1} \sum_s (v_s - \bar v)^2}, \qquad
+# $$\bar v = \frac1n \sum_k v_k, \qquad
+# s = \sqrt{\frac{1}{n - 1} \sum_k (v_k - \bar v)^2}, \qquad
 # \mathrm{se} = \frac{s}{\sqrt n} .$$
 #
 # The *standard deviation* $s$ says how much single runs vary. (We divide by $n - 1$, since the mean was computed from
@@ -329,24 +329,26 @@ for ax, (name, runs) in zip(axes, schedules.items(), strict=True):
 # left the difference is about 5 points, on the right about 0.6. COPI is slightly ahead in each of these five pairs. How
 # far ahead depends on the step sizes.
 #
-# One more noise does not get smaller with more seeds: all runs are tested on the *same* 1,000 digits. A network that
-# reads a share $p$ of all digits in the world reads $p \pm \sqrt{p (1 - p) / N}$ of $N$ of them.
+# There is another source of noise that does not get smaller with more seeds: all runs are tested on the *same* 1,000
+# digits. If a network gets a share $p$ of all digits in the world right, then on $N$ of them it gets $p \pm \sqrt{p
+# (1 - p) / N}$ right.
 
 # %%
 for p, N in ((0.92, 1000), (0.98, 10_000)):
     print(f"p = {p}, N = {N}: {100 * p:.0f} % +- {100 * np.sqrt(p * (1 - p) / N):.2f}")
 
 # %% [markdown]
-# With 1,000 digits that is nearly a whole point; even with the 10,000 of MNIST 0.14. Comparing on the same digits
-# removes much of it, as pairs do, but not all. Here is what is on record for full MNIST and the journal's schedule.
+# With 1,000 digits that is nearly one point, and even with MNIST's 10,000 it is 0.14. If you compare on the same
+# digits, much of this noise drops out, as with pairs, but not all. Here are the records for full MNIST with the
+# journal's schedule.
 
 
 # %%
 def groups_of(name):
     """Return the recorded runs, by method."""
-    if not (RESULTS / name).is_dir():
-        return {}
-    return {group.config.method: group for group in read_results(RESULTS / name).groups}
+    folder = RESULTS / "paper" / name
+    groups = read_results(folder).groups if folder.is_dir() else []
+    return {group.config.method: group for group in groups}
 
 
 # %%
@@ -435,7 +437,7 @@ if mnist:
 
 # %%
 def on_record(name):
-    path = RESULTS / name / "history.jsonl"
+    path = RESULTS / "surveys" / name / "history.jsonl"
     lines = path.read_text().splitlines() if path.exists() else []
     return [EpochRecord(**json.loads(line)) for line in lines]
 
@@ -445,7 +447,7 @@ runs = {METHODS[method].label: on_record(f"cifar10-methods/{method}_cifar10") fo
 learning_curves(runs) if all(runs.values()) else "no records here"
 
 # %%
-path = RESULTS / "cifar10-methods" / "copi-bp_cifar10" / "run.json"
+path = RESULTS / "surveys" / "cifar10-methods" / "copi-bp_cifar10" / "run.json"
 if path.exists():
     dataset = json.loads(path.read_text())["config"]["dataset"]
     print("data set on record:", dataset)
