@@ -1,12 +1,12 @@
-"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and see that the tests find each.
+"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and check that the tests find each.
 
     python tools/plant_bugs.py [WORD ..]
 
-With WORDs, only the bugs whose description has one of them; without, what found each is recorded in
-results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips the constants
-and tables of a module, all properties, products (@) and transposes, and three tests that list the functions of a module
-cannot run beside its copies of them. The bugs below are of these kinds, or take more than one change, and are easily
-made by somebody who writes the paper's equations down. The text of each occurs once in its file.
+With WORDs, only the bugs whose description contains one of them; without, the test that found each is recorded in
+results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips constants and
+tables of a module, all properties, products (@) and transposes, and cannot run three tests, which list the functions of
+a module and would find its copies of them. The bugs below are of these kinds, or take more than one change, and are
+easily made by someone who writes down the paper's equations. The text of each occurs once in its file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_PROCESSES = os.cpu_count() or 2
 
 
 class Bug(NamedTuple):
-    """What is wrong, the file in `copi_np`, the text there, and what takes its place."""
+    """What is wrong, the file in `copi_np`, the text there, and the text that replaces it."""
 
     fault: str
     file: str
@@ -116,7 +116,7 @@ def off_diagonal("""
 
 
 def where_square(matrix: str, wrong: str, right: str) -> str:
-    """`wrong` wherever its shapes fit, so that no shape gives it away."""
+    """Return `wrong` where the matrix is square, so that no shape gives it away, and `right` elsewhere."""
     return f"({wrong} if {matrix}.shape[0] == {matrix}.shape[1] else {right})"
 
 
@@ -619,7 +619,7 @@ BUGS = [
         "if loss.name not in LOSSES:",
     ),
     Bug("returned: signals not looked at", "network.py", "        self._check_deltas(deltas, trace)\n", ""),
-    Bug("returned: number of signals not compared", "network.py", "or len(deltas) != len(self.layers):", "or False:"),
+    Bug("returned: number of items not compared", "network.py", "or len(values) != len(self.layers):", "or False:"),
     Bug(
         "returned: feedback not looked at",
         "network.py",
@@ -824,7 +824,7 @@ BUGS = [
     Bug(
         "safe divisor: 1 added to all", "arrays.py", "xp.where(values > 0, values, xp.ones_like(values))", "values + 1"
     ),
-    # what the tests that cannot run under mutmut are for
+    # for the tests that cannot run under mutmut
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
     Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
 ]
@@ -834,7 +834,7 @@ BUGS = [
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """The package, its data and its tests."""
+    """Copy the package, its data and its tests into a folder."""
     for name in ("copi_np", "data", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml"):
@@ -843,7 +843,7 @@ def copy_of_the_tree(folder: Path) -> Path:
 
 
 def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
-    """The tests that mutmut runs too, up to the first failure."""
+    """Run the tests that mutmut runs, up to the first failure."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
@@ -853,7 +853,7 @@ def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
 
 
 def plant(bug: Bug, tree: Path) -> str:
-    """Plant a bug, run the tests, take it out again. Returns what failed first and why, or "" if nothing did."""
+    """Plant a bug, run the tests, and take it out again. Return what failed first and why, or "" if nothing did."""
     path = tree / "copi_np" / bug.file
     healthy = path.read_text(encoding="utf-8")
     if healthy.count(bug.text) != 1:
@@ -870,7 +870,7 @@ def plant(bug: Bug, tree: Path) -> str:
 
 
 def main() -> None:
-    """Plant all, or those that are asked for; exit with 1 if one is not found."""
+    """Plant all bugs, or those that are asked for; exit with 1 if one is not found."""
     words = sys.argv[1:]
     bugs = [bug for bug in BUGS if not words or any(word in bug.fault for word in words)]
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "COLUMNS": "160"}

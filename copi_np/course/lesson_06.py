@@ -1,4 +1,4 @@
-"""What judges the exercises of 06, Reading a trained network."""
+"""Judge the exercises of 06, Reading a trained network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ I, O, DEAD = 5, 3, 2  # noqa: E741
 
 
 def samples(seed: int, n_samples: int) -> tuple[Array, Array]:
-    """x (B, I), of which one input is always zero and all others have a mean, and y (B, O)."""
+    """Return x (B, I), in which one input is always zero and the others have nonzero means, and y (B, O)."""
     rng = np.random.default_rng(seed)
     x = (rng.normal(size=(n_samples, I)) + 0.5) * rng.uniform(0.5, 2, I)
     x[:, DEAD] = 0
@@ -20,26 +20,26 @@ def samples(seed: int, n_samples: int) -> tuple[Array, Array]:
 
 
 def or_one(power: Any) -> Array:
-    """What to divide by: 1 where an input is always zero."""
+    """Return the power, but 1 where an input is always zero: what to divide by."""
     return np.where(power > 0, power, 1.0)
 
 
 def expect_guarded(fields: Any) -> None:
-    """A `Hint` where an input that is always zero has made NaN of its column."""
+    """Raise a `Hint` if an input that is always zero has a column of NaN."""
     try:
         column = np.asarray(fields, dtype=np.float64)[:, DEAD]
     except (TypeError, ValueError, IndexError):
-        return  # no array (O, I), which `expect` has words for
+        return  # not an array (O, I): `expect` has a hint for this
     if not np.isfinite(column).all():
-        raise Hint("One input is zero in all samples, and its column holds NaN: divide by 1 where its power is 0.")
+        raise Hint("One input is zero in all samples, and its column is NaN: divide by 1 if its mean square is 0.")
 
 
-@exercise("06.1", "The mean product is y.T @ x / len(x). What has to be done before dividing by a root that may be 0?")
+@exercise("06.1", "The mean product is y.T @ x / len(x). What must you do before you divide by a root that may be 0?")
 def standardized_fields(answer: Any) -> str:
-    """Receptive fields in units of the root mean square, guarded against dead inputs."""
+    """Judge receptive fields in units of the root mean square, with dead inputs."""
     for seed, n_samples in ((0, 9), (1, 7)):
         x, y = samples(seed, n_samples)
-        with np.errstate(all="ignore"):  # a student's division by zero is no news of this function
+        with np.errstate(all="ignore"):  # a division by zero is handled below
             fields = call(answer, x, y)
         expect_guarded(fields)
         power = np.mean(x**2, axis=0)
@@ -50,37 +50,37 @@ def standardized_fields(answer: Any) -> str:
             fields,
             products / np.sqrt(alive),
             {
-                "This divides by the mean square itself: those are the weights, not yet the standardized ones.": (
+                "This divides by the mean square itself: these are the weights, not yet the standardized ones.": (
                     products / alive
                 ),
-                "This multiplies by the root: the weights were to be multiplied, the mean products are divided.": (
+                "This multiplies by the root. You would multiply the weights by it, but divide the mean products.": (
                     products * np.sqrt(power)
                 ),
-                "The mean products alone: divide by the root mean square of each input.": products,
-                "This divides by the standard deviation; here nothing is centred: the mean square is <x^2>.": (
+                "These are only the mean products: divide by the root mean square of each input.": products,
+                "This divides by the standard deviation, but nothing is centred here: the mean square is <x^2>.": (
                     products / deviation
                 ),
                 "<y x> is a mean over the samples: divide by B.": n_samples * products / np.sqrt(alive),
                 "<x^2> is a mean over the samples, under the root as well: divide by B.": (
                     products / np.sqrt(n_samples * alive)
                 ),
-                "A row for each unit, a column for each input: yours is transposed.": (products / np.sqrt(alive)).T,
-                "These are products of x.T @ y, (I, O): a row for each unit is wanted, y.T @ x.": products.T,
-                "This divides by the root mean square of the unit as well: only that of the input is asked for.": (
+                "Yours is transposed: you need one row per unit, one column per input.": (products / np.sqrt(alive)).T,
+                "This is x.T @ y, of shape (I, O): you need one row per unit, y.T @ x.": products.T,
+                "This divides by the root mean square of the unit as well: use only that of the input.": (
                     products / np.sqrt(alive) / np.sqrt(np.mean(y**2, axis=0))[:, None]
                 ),
             },
             "Compare with linear_map(x, y) * np.sqrt(mean_square(x)) from copi_np.rules, entry by entry.",
         )
-    return "Two lines, for any unit in any layer: the formula asks for outputs alone, not for the way that led to them."
+    return "Two lines, for any unit in any layer: the formula only needs the outputs, not the layers that compute them."
 
 
-@exercise("06.2", "Two running sums are enough: of y.T @ x and of x**2, over the samples of all chunks.")
+@exercise("06.2", "Two running sums are enough: y.T @ x, and x**2 summed over the samples of all chunks.")
 def fields_in_chunks(answer: Any) -> str:
-    """The fields of all samples, from chunks of unequal size."""
+    """Judge the fields of all samples, from chunks of unequal size."""
     for seed, lengths in ((2, (6, 6, 3)), (3, (5, 4))):
         chunks = [samples(seed + 10 * k, n_samples) for k, n_samples in enumerate(lengths)]
-        chunks[0][0][:, 0] = 0  # silent in one chunk is not dead
+        chunks[0][0][:, 0] = 0  # zero in one chunk is not dead
         with np.errstate(all="ignore"):
             fields = call(answer, chunks)
         expect_guarded(fields)
@@ -94,43 +94,45 @@ def fields_in_chunks(answer: Any) -> str:
             fields,
             right,
             {
-                "This is the mean of the chunks' own fields; a ratio of sums is not a mean of ratios.": np.mean(
+                "This is the mean of the fields of the chunks; a ratio of sums is not a mean of ratios.": np.mean(
                     each, axis=0
                 ),
-                "This is a weighted mean of the chunks' own fields; divide once, at the end.": np.average(
+                "This is a weighted mean of the fields of the chunks; divide only once, at the end.": np.average(
                     each, axis=0, weights=lengths
                 ),
-                "A chunk with fewer samples counts as much as the others here: add up sums, not means.": (
+                "Here a chunk with fewer samples counts as much as the others: add up sums, not means.": (
                     np.sum([p for p, _ in means], axis=0) / or_one(np.sum([q for _, q in means], axis=0))
                 ),
-                "This is the last chunk alone: the sums must survive from one chunk to the next.": each[-1],
+                "This is the last chunk alone: keep the sums from one chunk to the next.": each[-1],
                 "This is the first chunk alone: return after the loop.": each[0],
-                "The sum of products lacks its division, or the one of squares: both or none are means.": (
+                "One of your two sums is divided by the number of samples: divide both or neither.": (
                     right / sum(lengths)
                 ),
-                "These are standardized: here the mean square is asked for, without the root.": (
+                "These are standardized fields: here, divide by the mean square, without the root.": (
                     np.sum(products, axis=0) / np.sqrt(total * sum(lengths))
                 ),
-                "A row for each unit, a column for each input: yours is transposed.": right.T,
-                "The summed products alone: divide by the sums of squares, once, at the end.": np.sum(products, axis=0),
+                "Yours is transposed: you need one row per unit, one column per input.": right.T,
+                "These are only the summed products: divide by the sums of squares, once, at the end.": np.sum(
+                    products, axis=0
+                ),
             },
-            "Join two small chunks with np.concatenate and compare with linear_map of the whole.",
+            "Join two small chunks with np.concatenate, and compare with linear_map of the result.",
         )
-    return "Each sample counts the same, wherever chunks end, and 60,000 digits need no more memory than 4,000."
+    return "Every sample counts the same, wherever the chunks end, and 60,000 digits need no more memory than 4,000."
 
 
-@exercise("06.3", "Write the formula down for the first copy alone. Does it know of the second?")
+@exercise("06.3", "Write down the formula for the first copy only. Does it know about the second?")
 def same_pixel_twice(answer: Any) -> str:
-    """A letter: what the formula makes of an input that comes twice."""
+    """Judge a letter: which weights the formula gives to an input that appears twice."""
     expect_choice(
         answer,
         "b",
         {
-            "a": "That is what least squares does. The formula looks at one input at a time: can it share?",
+            "a": "That is what least squares does. The formula looks at one input at a time: can it split the weight?",
             "c": "The two copies are the same numbers: can one formula give them different weights?",
         },
     )
     return (
-        "What two inputs have in common counts twice. In images, where hundreds of pixels go together, it counts "
-        "hundreds of times: hence the mean image in section 6."
+        "What two inputs have in common is counted twice. In images, where hundreds of pixels are correlated, it is "
+        "counted hundreds of times: hence the mean image in section 6."
     )

@@ -19,8 +19,8 @@ def louder_inputs(answer: Any) -> str:
         answer,
         "b",
         {
-            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to the "
-            "length of its unit eigenvectors?",
+            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to "
+            "the length of its unit eigenvectors?",
             "c": "It is the other way round: which of the two lengths depends on the targets?",
             "d": "COPI looks for the weights that map x to z. The inputs are larger now, but the targets are not.",
         },

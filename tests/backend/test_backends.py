@@ -11,6 +11,7 @@ from __future__ import annotations
 import pickle
 from collections import Counter
 from contextlib import contextmanager, nullcontext, suppress
+from copy import deepcopy
 from dataclasses import replace
 
 import array_api_strict
@@ -33,7 +34,9 @@ from copi_np import (
     Split,
     fit,
     get_backend,
+    load_network,
     rules,
+    save_network,
     whitening,
 )
 from copi_np.activations import ACTIVATIONS, Activation
@@ -332,6 +335,12 @@ class Momentum(Step):
         self.backend.matmul_add(self.mean, states.delta.T, states.x, 1 / states.x.shape[0])
         weights += eta * self.mean
 
+    def state(self):
+        return {"mean": self.mean}
+
+    def restore(self, state):
+        self.mean = state["mean"]
+
 
 class Centring(Step):
     """The matrix form of decorrelation, with a product that comes with backpropagation."""
@@ -378,6 +387,25 @@ def test_parts_of_ones_own_agree_on_every_backend(options, dtype, weighted, back
         if other is not None:
             assert_equal_to(PRECISION[dtype], backend.to_host(B), other)
     assert backend.owns(network.predict(moved[0]))
+
+
+@dtypes
+@pytest.mark.parametrize("rule", ["adam", Momentum()], ids=["adam", "own"])
+def test_memories_go_to_a_file_and_back_on_every_backend(rule, dtype, backend, tmp_path):
+    """And into copies; a network that was saved on a device continues on the host."""
+    network = make_network(backend, dtype, rule=rule)
+    y0, targets = host_batch()
+    network.step(*(backend.asarray(values, dtype) for values in (y0, targets)), eta_W=0.01)
+    save_network(tmp_path / "net.npz", network)
+    given = {} if rule == "adam" else {"rule": rule}
+    networks = [load_network(tmp_path / "net.npz", there, **given)[0] for there in (backend, "numpy")]
+    for each in (network, *networks, copied := deepcopy(networks[0])):
+        each.step(*(each.backend.asarray(values, dtype) for values in (y0, targets)), eta_W=0.01)
+    for layer, *others in zip(*(each.layers for each in (network, *networks, copied)), strict=True):
+        assert backend.owns(others[0].forward_step.mean)
+        for other in others:
+            here = other.backend.to_host(other.W)
+            assert_equal_to(10 * PRECISION[dtype], here, backend.to_host(layer.W))
 
 
 @pytest.mark.parametrize(

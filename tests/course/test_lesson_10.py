@@ -93,7 +93,7 @@ WRONG = [
     ("10.2", ["eta_W"], "asks for a function"),
     ("10.3", ..., "not done yet"),
     ("10.3", "b", "Another seed"),
-    ("10.3", "c", "Without the shuffle"),
+    ("10.3", "c", "Without shuffling"),
     ("10.3", "d", "Half the error signal"),
     ("10.3", "E", "look at the test column"),
     ("10.3", "f", "one of the letters a, b, c, d, e"),

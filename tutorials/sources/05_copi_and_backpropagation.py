@@ -595,8 +595,8 @@ SCHEDULES = {"mnist": "paper's", "mnist-journal": "journal's", "mnist-5k": "jour
 SCHEDULES |= {"cifar10-jpeg": "paper's", "cifar10-deep-jpeg": "journal's"}
 records = {}
 for name in SCHEDULES:
-    if Path("../results", name).is_dir():
-        groups = read_results(Path("../results", name)).groups
+    if Path("../results/paper", name).is_dir():
+        groups = read_results(Path("../results/paper", name)).groups
         records[name] = {group.config.method: group for group in groups}
 if records:  # Adam has the same constant rate under both schedules
     records["mnist-journal"]["bp-adam"] = records["mnist"]["bp-adam"]

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 05 · Solutions
 #
-# The exercises of notebook 05, COPI and backpropagation.
+# Solutions to the exercises of notebook 05, COPI and backpropagation.
 
 # %%
 import numpy as np
@@ -12,7 +12,7 @@ from copi_np.course.lesson_05 import suspects
 # %% [markdown]
 # ## Exercise 05.1 · The extra term
 #
-# Write $W\,\mathrm{off}(C)$ for a batch `x` and weights `W`.
+# Compute $W\,\mathrm{off}(C)$ for a batch `x` and weights `W`.
 
 
 # %%
@@ -24,16 +24,16 @@ def my_extra_term(W, x):
 check("05.1", my_extra_term)
 
 # %% [markdown]
-# **Why it is right.** $\langle a x^\top\rangle = W C$; the decay of the COPI rule takes
-# $W\,\mathrm{diag}(C)$ away; the rest is $W\,\mathrm{off}(C)$. The inner `np.diag`
-# makes a vector of the diagonal, the outer one a diagonal matrix of the vector.
+# **Why it is right.** $\langle a x^\top\rangle = W C$. The decay of the COPI rule
+# subtracts $W\,\mathrm{diag}(C)$, and $W\,\mathrm{off}(C)$ is left. The inner `np.diag`
+# turns the diagonal into a vector, and the outer one turns that into a diagonal matrix.
 #
 # **Usual mistakes.** `C - np.diag(C)` subtracts the vector from every row. `np.cov`
 # centres its data, and COPI does not.
 #
 # ## Exercise 05.2 · Local form and unequal steps, on paper
 #
-# How far $M = W R$ moves to first order, with the local form and $\eta_W \ne \eta_R$.
+# How $M = W R$ changes to first order, with the local form and $\eta_W \ne \eta_R$.
 #
 # $$M' = \bigl(W + \eta_W\,G + \eta_W\,W\,\mathrm{off}(C)\bigr)
 # \bigl(R - \eta_R\,R\,\mathrm{off}(C)\bigr)$$
@@ -52,18 +52,19 @@ def my_first_order(W, R, x, delta, eta_W, eta_R):
 check("05.2", my_first_order)
 
 # %% [markdown]
-# **Why it is right.** Each factor moves while the other rests; where both move there
-# are two step sizes, which is second order. No ratio of the step sizes makes
-# $\eta_W\,\mathrm{off}(C)\,R$ and $\eta_R\,R\,\mathrm{off}(C)$ cancel in general: they
-# are different matrices. Where $R$ commutes with $\mathrm{off}(C)$, equal steps do.
+# **Why it is right.** To first order, one factor moves while the other stays fixed; if
+# both move, there are two step sizes, which is second order. In general no ratio of the
+# step sizes makes $\eta_W\,\mathrm{off}(C)\,R$ and $\eta_R\,R\,\mathrm{off}(C)$ cancel,
+# because they are different matrices. If $R$ commutes with $\mathrm{off}(C)$, equal
+# steps do.
 #
-# **Usual mistakes.** To write $\mathrm{off}(C)\,R$ twice, which is the matrix form. To
-# let learning, $G R$, run with $\eta_R$.
+# **Usual mistakes.** Writing $\mathrm{off}(C)\,R$ twice, which is the matrix form.
+# Multiplying the part due to learning, $G R$, by $\eta_R$.
 #
 # ## Exercise 05.3 · Three suspects
 #
-# Which of three implementations cancels the motion of $R$ from anywhere, and which one
-# only seems to as long as $R$ is the identity?
+# Which of the three implementations cancels the motion of $R$ whatever $R$ is, and
+# which one only seems to, as long as $R$ is the identity?
 
 # %%
 rng = np.random.default_rng(0)
@@ -73,7 +74,7 @@ W, R = rng.normal(size=(4, 5)), np.eye(5) + 0.2 * rng.normal(size=(5, 5))
 
 
 def measured_order(step, R):
-    """How often the rest shrinks by half where eta does: the logarithm of the ratio."""
+    """Return the order of what is left over: log2 of how much it shrinks with eta / 2."""
     rests = []
     for eta in (1e-4, 5e-5):
         new_W, new_R = step(W, R, y, delta, eta)
@@ -91,9 +92,10 @@ answer = "B", "C"
 check("05.3", answer)
 
 # %% [markdown]
-# **Why it is right.** A is of order 1 everywhere: its two step sizes differ. B is of
-# order 2 everywhere. C is the local form, $-R\,\mathrm{off}(C)$, which is the matrix
-# form where $R$ is the identity.
+# **Why it is right.** A has order 1 everywhere: its two step sizes differ. B has order
+# 2 everywhere. C is the local form, $-R\,\mathrm{off}(C)$, which equals the matrix form
+# as long as $R$ is the identity.
 #
-# **Usual mistakes.** To test from the identity only, where every network begins. To
-# subtract nothing for learning: $\eta\,G R$ is of order 1 itself and hides the rest.
+# **Usual mistakes.** Testing only at the identity, where every network starts.
+# Forgetting to subtract the part due to learning: $\eta\,G R$ has order 1 itself and
+# hides what is left over.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 06 · Solutions
 #
-# To the exercises of [06 · Reading a trained network](../06_reading_a_network.ipynb). Try them first; the hints of
-# `check` go a long way.
+# Solutions to the exercises of [06 · Reading a trained network](../06_reading_a_network.ipynb). Try them yourself
+# first: the hints of `check` will help you.
 
 # %%
 import numpy as np
@@ -30,13 +30,13 @@ def my_fields(x, y):
 check("06.1", my_fields)
 
 # %% [markdown]
-# **Why.** `y.T @ x / len(x)` is $\langle y x^\top\rangle$, with a row for each unit. NumPy divides it column by column
-# by the array `rms` of shape (I,). If an input is always zero, so is its column of $\langle y x^\top\rangle$, and any
-# number but 0 may stand below: 0 / 1 is 0, and no warning is raised.
+# **Why.** `y.T @ x / len(x)` is $\langle y x^\top\rangle$, with one row per unit. NumPy divides it column by column by
+# the array `rms` of shape (I,). If an input is always zero, so is its column of $\langle y x^\top\rangle$, and the
+# denominator may be any number except 0: 0 / 1 is 0, without a warning.
 #
-# **Usual mistakes.** Repairing the NaN afterwards: it works, but hides other NaN as well. `np.std` instead of the root
-# mean square: nothing is centred here. Adding a small number to all mean squares: that changes every field, most of
-# all at the pixels that are rarely lit.
+# **Usual mistakes.** Replacing the NaN afterwards: this works, but it hides other NaN as well. Using `np.std` instead
+# of the root mean square: nothing is centred here. Adding a small number to all mean squares: this changes every field,
+# most of all at pixels that are rarely lit.
 #
 # ## Exercise 06.2 · More data than memory
 #
@@ -53,16 +53,16 @@ def my_fields_in_chunks(chunks):
 check("06.2", my_fields_in_chunks)
 
 # %% [markdown]
-# **Why.** Numerator and denominator are means over all samples, and the number of samples cancels, so that two sums are
-# enough. Each sample counts the same, in whichever chunk it is.
+# **Why.** Numerator and denominator are means over all samples, and the number of samples cancels, so two sums are
+# enough. Every sample counts the same, whichever chunk it is in.
 #
-# **Usual mistakes.** Taking the mean of the chunks' own fields: a ratio of sums is no mean of ratios. Taking means per
-# chunk and adding them up: the smaller chunk at the end then counts too much. Testing for dead inputs in each chunk: a
-# pixel may be silent in one chunk and not in the next.
+# **Usual mistakes.** Averaging the fields of the chunks: a ratio of sums is not a mean of ratios. Adding up the means
+# of the chunks: then the smaller chunk at the end counts too much. Looking for dead inputs in each chunk: a pixel may
+# be zero in one chunk and not in the next.
 #
 # ## Exercise 06.3 · The same pixel twice
 #
-# The input has $x_1$ twice, and $y = w x_1$. Which weights does the formula give the two copies?
+# The input contains $x_1$ twice, and $y = w x_1$. Which weights does the formula give to the two copies?
 
 # %%
 rng = np.random.default_rng(0)
@@ -74,9 +74,9 @@ answer = "b"
 check("06.3", answer)
 
 # %% [markdown]
-# **Why.** $\langle y x_1\rangle / \langle x_1^2\rangle = w$, for the first copy as for the second. The formula looks at
-# each input alone. Their sum then gives $2 w x_1$, twice the output. (`numpy.linalg.lstsq` finds one of the many pairs
-# that add up to $w$: the one with the smallest weights.)
+# **Why.** $\langle y x_1\rangle / \langle x_1^2\rangle = w$, for both copies. The formula looks at each input
+# separately. Together they give $2 w x_1$, twice the output. (`numpy.linalg.lstsq` finds one of the many pairs that add
+# up to $w$: the one with the smallest weights.)
 #
-# **Usual mistakes.** To think of least squares, which shares. This is the difference that correlation makes, in its
-# smallest form.
+# **Usual mistakes.** Expecting the formula to split the weight, as least squares does. This is the smallest example of
+# the difference that correlations make.

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 07 · Solutions
 #
-# To the exercises of [07 · Compression](../07_compression.ipynb). Try them first; the hints of `check` go a long way.
+# Solutions to the exercises of [07 · Compression](../07_compression.ipynb). Try them yourself first: the hints of
+# `check` will help you.
 
 # %%
 from itertools import pairwise
@@ -33,11 +34,11 @@ print(f"{n_learned([784, 200, 200, 200, 10]):,d}")
 check("07.1", n_learned)
 
 # %% [markdown]
-# **Why.** A layer of $I$ inputs and $O$ outputs has $R$ of shape $(I, I)$ and $W$ of shape $(O, I)$. `pairwise` gives
-# the pairs (784, 200), (200, 200) and so on.
+# **Why.** A layer with $I$ inputs and $O$ outputs has $R$ of shape $(I, I)$ and $W$ of shape $(O, I)$. `pairwise`
+# yields the pairs (784, 200), (200, 200) and so on.
 #
-# **Usual mistakes.** To give the outputs of the last layer an $R$, or the pixels none. To count biases: these networks
-# have none.
+# **Usual mistakes.** Counting an $R$ for the outputs of the last layer, or none for the pixels. Counting biases: these
+# networks have none.
 #
 # ## Exercise 07.2 · One matrix, from outputs to outputs
 #
@@ -58,13 +59,13 @@ check("07.2", my_matrix)
 # **Why.** The formula is right on decorrelated inputs, so the map $W$ has to be fitted to $x = R y_{\mathrm{in}}$. Then
 # $y_{\mathrm{out}} \approx W x = W R\,y_{\mathrm{in}}$, and $M = W R$.
 #
-# **Usual mistakes.** To fit the map to $y_{\mathrm{in}}$, whose entries are correlated: `linear_map(y_in, y_out)` runs
-# and is wrong. To return $W$, which still waits for $R$. `y_in @ R` for `y_in @ R.T`: with samples in rows, $R y$ reads
-# `y @ R.T`, and this shows only where $R$ is not symmetric.
+# **Usual mistakes.** Fitting the map to $y_{\mathrm{in}}$, whose entries are correlated: `linear_map(y_in, y_out)` runs
+# but is wrong. Returning $W$, which still needs $R$. Writing `y_in @ R` for `y_in @ R.T`: with samples in rows, $R y$
+# is `y @ R.T`, and you only notice this if $R$ is not symmetric.
 #
 # ## Exercise 07.3 · To the output, or to the pre-activation?
 #
-# We map $x_2$ to $a_3$, keep $f$, and compare with the network in which layer 2 alone is replaced.
+# We map $x_2$ to $a_3$, keep $f$, and compare with the network in which only layer 2 is replaced.
 
 # %%
 EPOCHS = 3  # fast: 2
@@ -99,8 +100,8 @@ check("07.3", answer)
 # $$\langle a_3 x_2^\top\rangle\,\mathrm{diag}\langle x_2^2\rangle^{-1}
 # = W_3 R_3\;\langle y_2 x_2^\top\rangle\,\mathrm{diag}\langle x_2^2\rangle^{-1} .$$
 #
-# On the right stands the map to $y_2$, followed by layer 3 as it was. The only bend that it skips is that of layer 2.
-# This is why `compress` maps to outputs: mapping to pre-activations is the same thing, counted differently.
+# On the right is the map to $y_2$, followed by layer 3 as it was. The only nonlinearity that it skips is that of
+# layer 2. This is why `compress` maps to outputs: mapping to pre-activations is the same, but counted differently.
 #
-# **Usual mistakes.** To see the better accuracy and to stop there (answer a). It *is* better than mapping to $y_3$,
+# **Usual mistakes.** Seeing the better accuracy and stopping there (answer a). It *is* better than mapping to $y_3$,
 # because it replaces less.

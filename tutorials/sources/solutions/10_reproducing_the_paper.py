@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 10 · Solutions
 #
-# Try each exercise before you read on. The hints of `check` are meant to be enough.
+# Try each exercise yourself before you read its solution: the hints of `check` will help you.
 
 # %%
 import json
@@ -20,7 +20,7 @@ data = load_dataset("mnist-5k")
 # %% [markdown]
 # ## Exercise 10.1 · How well is a mean known?
 #
-# The standard error of the mean of several seeds.
+# The standard error of the mean over several seeds.
 
 
 # %%
@@ -33,17 +33,17 @@ print(f"{standard_error(np.array([86.9, 88.6, 86.5, 86.3, 84.2])):.2f}")
 check("10.1", standard_error)
 
 # %% [markdown]
-# The mean of $n$ independent values has a variance of $1/n$ of theirs, hence the root of $n$. NumPy's `np.std`
-# divides by $n$ unless told otherwise; `ddof=1` makes that $n - 1$.
+# The variance of the mean of $n$ independent values is $1/n$ of their variance, hence the root of $n$. By default,
+# `np.std` divides by $n$; with `ddof=1` it divides by $n - 1$.
 #
-# *Usual mistakes.* Leaving out `ddof=1`: with five seeds the error comes out 11 % too small. Giving the standard
-# deviation and calling it the error of the mean, or the other way round: a band in a figure must say which one it is.
-# The envelopes of the paper's Figure 2 are standard deviations.
+# *Usual mistakes.* Leaving out `ddof=1`: with five seeds the error is then 11 % too small. Giving the standard
+# deviation and calling it the error of the mean, or the other way round: for a band in a figure, say which one it is.
+# The envelopes in the paper's Figure 2 are standard deviations.
 
 # %% [markdown]
 # ## Exercise 10.2 · Is it a fair comparison?
 #
-# The names of the entries in which two configurations differ, apart from the method.
+# The names of the entries that differ between two configurations, apart from the method.
 
 
 # %%
@@ -56,7 +56,7 @@ def unfair(run_a, run_b):
 check("10.2", unfair)
 
 # %% [markdown]
-# And on the records of this project, where the repository is there:
+# Here are the records of this project, if you have the repository:
 
 # %%
 RECORDS = Path("../../results/surveys/mnist-methods")
@@ -70,12 +70,11 @@ if RECORDS.is_dir():
     assert unfair(runs["copi-bp"], runs["bp-decor"]) == []
 
 # %% [markdown]
-# COPI and `bp-decor` differ in the method alone: "despite having equivalent learning rates", as the paper says. Adam
-# has a step size and a schedule of its own, so that comparison is between two whole recipes. (It also ran for more
-# epochs.)
+# COPI and `bp-decor` differ only in the method: "despite having equivalent learning rates", as the paper says. Adam has
+# its own step size and schedule, so that comparison is between two whole recipes. (Adam also ran for more epochs.)
 #
-# *Usual mistakes.* Comparing the whole records: versions and cores differ between machines, and do not decide what is
-# computed. Looking only at the names of the first: an entry that the second has in addition goes unnoticed.
+# *Usual mistakes.* Comparing the whole records: versions and cores differ between machines, but do not determine what
+# is computed. Looking only at the names in the first record: you miss an entry that only the second one has.
 
 # %% [markdown]
 # ## Exercise 10.3 · What is wrong with this run?
@@ -95,11 +94,11 @@ answer = "a"
 check("10.3", answer)
 
 # %% [markdown]
-# Both training columns agree to the last digit: weights, batches and updates were those of the configuration, so b, c
-# and d are out. Only the test columns differ. Run again, the network reads about 91 % of the test digits. The
-# colleague's "test" accuracy stays within one point of the training accuracy in every epoch, as it does for digits
-# that were trained on. `run.json` could not show it: it names the data set, and the fault was in what was taken from
-# it.
+# Both training columns agree to the last digit. So the weights, batches and updates were those of the configuration,
+# which rules out b, c and d. Only the test columns differ. If we run it again, the network gets about 91 % of the test
+# digits right. The colleague's "test" accuracy is within one point of the training accuracy in every epoch, as it would
+# be for training digits. `run.json` could not show this: it names the data set, but the mistake was in which part of it
+# was used.
 #
-# *Usual mistakes.* To judge by the height alone. To find out *what* differs, change one thing at a time, and look at
+# *Usual mistakes.* Judging by the accuracy alone. To find out *what* differs, change one thing at a time, and look at
 # the columns that should not have changed.
