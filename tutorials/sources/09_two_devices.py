@@ -766,7 +766,7 @@ folder = TemporaryDirectory()
 path = f"{folder.name}/momentum.npz"
 save_network(path, momentum)
 attempt(lambda: load_network(path))
-loaded, _ = load_network(path, rule=Momentum())
+loaded, _ = load_network(path, backend, rule=Momentum())
 print(loaded.config["rule"])
 
 # %% [markdown]
@@ -811,7 +811,7 @@ class SavedMomentum(Momentum):
 # %%
 momentum = trained_with(rule=SavedMomentum())
 save_network(path, momentum)
-loaded, _ = load_network(path, rule=SavedMomentum())
+loaded, _ = load_network(path, backend, rule=SavedMomentum())
 assert gap_after_an_epoch(momentum, loaded) == 0
 print("one more epoch: the same weights to the last bit")
 folder.cleanup()
