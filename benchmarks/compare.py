@@ -1,10 +1,10 @@
-"""A training step of this package beside PyTorch: straight, and tuned by hand.
+"""Compare a training step of this package with PyTorch: straightforward, and tuned by hand.
 
     pip install 'copi-np[benchmarks]'
     python benchmarks/compare.py --network mnist --json compare-mnist.json
 
-Every tool runs in a process of its own, since the threads of two BLAS libraries in one process fight; they take turns,
-each for about a second, and the ratios are those of neighbours in time.
+Every tool runs in its own process, since the threads of two BLAS libraries in one process would compete. They take
+turns, each for about a second, and ratios compare measurements of the same turn.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 @click.option("--python", default=sys.executable, help="Interpreter with PyTorch.  [default: this one]")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the results in a file.")
 def main(network: str, batch_size: int, threads: int, rounds: int, python: str, file: Path | None) -> None:
-    """Time steps in turns, and print the medians of the ratios."""
+    """Time training steps in turns, and print the medians of the ratios."""
     common = ["--network", network, "--batch-size", str(batch_size), "--threads", str(threads)]
     times: dict[str, list[float]] = {"copi-np": [], "tuned": [], "straight": []}
     version = ""
@@ -55,7 +55,7 @@ def main(network: str, batch_size: int, threads: int, rounds: int, python: str, 
 
 
 def run(command: list[str]) -> dict[str, Any]:
-    """What a command prints, as JSON."""
+    """Run a command, and return the JSON that it prints."""
     output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
     result: dict[str, Any] = json.loads(output)
     return result

@@ -1,9 +1,9 @@
-"""On paper: what a layer of n inputs and n outputs costs, by operations and by memory, up to n = 65,536.
+"""Estimate the cost of a layer of n inputs and n outputs, in operations and in memory, up to n = 65,536.
 
     python benchmarks/estimate.py
 
 prints the tables of docs/performance.md. Nothing is measured here: operations and passes over the weights are counted,
-and divided by what NVIDIA's data sheet gives for an H100 SXM, 67 TFLOP/s in float32 and 3.35 TB/s.
+and divided by the figures in NVIDIA's data sheet for an H100 SXM, 67 TFLOP/s in float32 and 3.35 TB/s.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ BLOCK: Final = 1024
 
 
 class Method(NamedTuple):
-    """Per layer and step: products with W and with R, passes over the memory of each, and matrices that are kept.
+    """Counts per layer and step: products with W and with R, passes over the memory of each, and matrices stored.
 
     A product reads its matrix once; an update reads and writes it. COPI: forward, backward and update for W; forward,
     backward, x R and the update for R. Adam: forward, backward and the product for W, whose update reads and writes
@@ -43,7 +43,7 @@ METHODS: Final = (
 
 
 def cost(method: Method, n: int, block: int | None = None) -> tuple[float, float, float]:
-    """Milliseconds by operations, milliseconds by memory, and gigabytes kept, of one layer; R in blocks if given."""
+    """Return milliseconds by operations, milliseconds by memory, and gigabytes stored, for one layer."""
     W, R = n * n, n * (block or n)
     flop = 2 * BATCH * (method.products_W * W + method.products_R * R)
     moved = 4 * (method.passes_W * W + method.passes_R * R)
@@ -52,7 +52,7 @@ def cost(method: Method, n: int, block: int | None = None) -> tuple[float, float
 
 
 def table() -> str:
-    """All methods and widths, as a table in Markdown."""
+    """Return a table of all methods and widths in Markdown."""
     rows = [["method", *(f"n = {n:,}" for n in WIDTHS)], ["---"] * (1 + len(WIDTHS))]
     cases = [(method.name, method, None) for method in METHODS]
     cases.append((f"COPI, R in blocks of {BLOCK:,}", METHODS[-1], BLOCK))
@@ -63,7 +63,7 @@ def table() -> str:
 
 
 def widest() -> int:
-    """The largest n whose R alone fills the memory of that GPU."""
+    """Return the largest n whose R alone fits into the memory of that GPU."""
     return int((GPU_MEMORY / 4) ** 0.5)
 
 

@@ -1,4 +1,4 @@
-"""The training step of this package alone, for `compare.py`: prints its milliseconds as JSON."""
+"""Time the training step of this package alone, for `compare.py`, and print the milliseconds as JSON."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from copi_np.experiments.methods import METHODS
 @click.option("--threads", default=1)
 @click.option("--seconds", default=1.0)
 def main(network: str, batch_size: int, threads: int, seconds: float) -> None:
-    """Time the step."""
+    """Time the training step."""
     backend = get_backend("numpy")
     sizes = sizes_of(network)
     with blas_threads(threads):

@@ -1,9 +1,9 @@
-"""The same training step in PyTorch, twice: as one would write it down, and tuned by hand.
+"""The same training step in PyTorch, twice: written down directly, and tuned by hand.
 
     python benchmarks/pytorch.py --network cifar10 --kind tuned --seconds 1
 
-prints the milliseconds of a step as JSON. It needs PyTorch, and nothing of this package but the numbers of units;
-`benchmarks/compare.py` runs it beside `copi-np bench`, each in a process of its own.
+prints the milliseconds per step as JSON. It needs PyTorch, but not this package; `benchmarks/compare.py` runs it in
+turns with `benchmarks/own.py`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ LEAK = 0.1
 
 
 class Straight:
-    """COPI with backpropagated errors, one line an equation; a new tensor for whatever is computed."""
+    """COPI with backpropagated errors, one line per equation, and a new tensor for every result."""
 
     def __init__(self, sizes: tuple[int, ...]) -> None:
         self.Ws = [torch.randn(o, i) * (2 / (i + o)) ** 0.5 for i, o in pairwise(sizes)]
@@ -48,14 +48,14 @@ class Straight:
 
 
 class Tuned:
-    """The same with buffers made once, products added in place, and R multiplied once for inputs and errors."""
+    """The same with preallocated buffers, products added in place, and one product with R for inputs and errors."""
 
     def __init__(self, sizes: tuple[int, ...], batch_size: int) -> None:
         self.Ws = [torch.randn(o, i) * (2 / (i + o)) ** 0.5 for i, o in pairwise(sizes)]
         self.Rs = [torch.eye(i) for i in sizes[:-1]]
-        # rows of x above rows of delta W: both are multiplied by R
-        self.above = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
-        self.behind = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
+        # rows of x, then rows of delta W: both are multiplied by R
+        self.stacked = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
+        self.times_R = [torch.empty(2 * batch_size, i) for i in sizes[:-1]]
         self.a = [torch.empty(batch_size, o) for o in sizes[1:]]
         self.y = [torch.empty(batch_size, o) for o in sizes[1:]]
 
@@ -63,28 +63,28 @@ class Tuned:
         """Algorithm 1 of the paper."""
         B, n_layers, y = len(y0), len(self.Ws), y0
         for k in range(n_layers):
-            x = self.above[k][:B]
+            x = self.stacked[k][:B]
             torch.mm(y, self.Rs[k].T, out=x)
             torch.mm(x, self.Ws[k].T, out=self.a[k])
             y = torch.maximum(self.a[k], LEAK * self.a[k], out=self.y[k])
         delta = (targets - y).mul_(2).mul_(torch.where(self.a[-1] > 0, 1.0, LEAK))
         for k in range(n_layers - 1, -1, -1):
-            x, W, R = self.above[k][:B], self.Ws[k], self.Rs[k]
+            x, W, R = self.stacked[k][:B], self.Ws[k], self.Rs[k]
             if k > 0:
-                torch.mm(delta, W, out=self.above[k][B:])
-                torch.mm(self.above[k], R, out=self.behind[k])
+                torch.mm(delta, W, out=self.stacked[k][B:])
+                torch.mm(self.stacked[k], R, out=self.times_R[k])
             else:
-                torch.mm(x, R, out=self.behind[k][:B])
+                torch.mm(x, R, out=self.times_R[k][:B])
             power = x.square().mean(dim=0)
             z = self.a[k].add_(delta)
             if k > 0:
-                delta = self.behind[k][B:] * torch.where(self.a[k - 1] > 0, 1.0, LEAK)
+                delta = self.times_R[k][B:] * torch.where(self.a[k - 1] > 0, 1.0, LEAK)
             W.mul_(1 - ETA * power).addmm_(z.T, x, alpha=ETA / B)
-            R.mul_((1 + ETA * power)[:, None]).addmm_(x.T, self.behind[k][:B], alpha=-ETA / B)
+            R.mul_((1 + ETA * power)[:, None]).addmm_(x.T, self.times_R[k][:B], alpha=-ETA / B)
 
 
 def milliseconds(sizes: tuple[int, ...], batch_size: int, kind: str, seconds: float) -> float:
-    """Of one step, over at least so many seconds."""
+    """Return the milliseconds of one step, averaged over at least `seconds`."""
     torch.manual_seed(0)
     network = Straight(sizes) if kind == "straight" else Tuned(sizes, batch_size)
     y0, targets = torch.randn(batch_size, sizes[0]), torch.eye(sizes[-1])[torch.arange(batch_size) % sizes[-1]]
@@ -98,7 +98,7 @@ def milliseconds(sizes: tuple[int, ...], batch_size: int, kind: str, seconds: fl
 
 
 def main() -> None:
-    """Read the arguments, and print the result."""
+    """Read the arguments and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--network", default="mnist")
     parser.add_argument("--batch-size", type=int, default=50)

@@ -1,8 +1,8 @@
-"""What a step costs by width, batch and depth, beside its matrix products; and when building C would be cheaper.
+"""Measure a step and its matrix products by width, batch and depth, and when building C would be cheaper.
 
     python benchmarks/scaling.py results/speed/scaling.json
 
-writes the record, and the figure beside it. Everything of one setting is timed in turns, in one process.
+writes the record, and the figure next to it. The functions of one setting are timed in turns, in one process.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ BATCHES = (1, 4, 16, 50, 128, 256, 512, 1024)
 DEPTHS = (1, 2, 3, 4, 6, 8)
 METHODS_TIMED = ("copi-bp", "bp")
 WIDTH, BATCH, DEPTH = 512, 50, 3
-"""What stays the same while something else varies."""
+"""The sizes that stay fixed while another one varies."""
 WIDTHS_OF_C, BATCHES_OF_C = (128, 256, 512, 1024), (50, 128, 256, 512, 1024)
 SHORTEST = 0.05
 
 
 def settings() -> list[dict[str, Any]]:
-    """What is varied, and its values."""
+    """Return all settings, each with the name of the size that varies."""
     varied: dict[str, tuple[int, ...]] = {"width": WIDTHS, "batch": BATCHES, "depth": DEPTHS}
     standard = {"width": WIDTH, "batch": BATCH, "depth": DEPTH}
     return [
@@ -50,7 +50,7 @@ def settings() -> list[dict[str, Any]]:
 
 
 def timed(setting: dict[str, Any], rounds: int) -> dict[str, Any]:
-    """The setting with its times in milliseconds, its operations, and its ratio."""
+    """Return the setting with its times in milliseconds, its operations, and the ratio of step to products."""
     backend = get_backend("numpy")
     sizes, method = (setting["width"],) * (setting["depth"] + 1), METHODS[setting["method"]]
     functions = candidates(sizes, setting["batch"], method, backend, "float32")
@@ -63,7 +63,7 @@ def timed(setting: dict[str, Any], rounds: int) -> dict[str, Any]:
 
 
 def timed_C(width: int, batch_size: int, rounds: int) -> dict[str, Any]:
-    """The update of R in two ways: by products with the batch, and by the second moments C."""
+    """Time the update of R in two ways: by products with the batch, and by the second moments C."""
     backend, rng = get_backend("numpy"), np.random.default_rng(0)
     x = rng.normal(size=(batch_size, width)).astype("float32")
     R, S = np.eye(width, dtype="float32"), np.eye(width, dtype="float32")
@@ -89,7 +89,7 @@ def timed_C(width: int, batch_size: int, rounds: int) -> dict[str, Any]:
 
 
 def timed_branches(rounds: int) -> dict[str, float]:
-    """The leaky ReLU of 50 x 500 numbers in two ways, in microseconds."""
+    """Time the leaky ReLU of 50 x 500 numbers in two ways, in microseconds."""
     a = np.random.default_rng(0).normal(size=(50, 500)).astype("float32")
     functions: dict[str, Callable[[], object]] = {
         "maximum": lambda: np.maximum(a, 0.1 * a),
@@ -100,7 +100,7 @@ def timed_branches(rounds: int) -> dict[str, float]:
 
 
 def draw(record: dict[str, Any]) -> Figure:
-    """Milliseconds of a step and of its products, by width, batch and depth."""
+    """Draw the milliseconds of a step and of its products, by width, batch and depth."""
     with rc_context(STYLE):
         figure = Figure(figsize=(FIGURE_WIDTH, 4), layout="constrained")
         for axes, name in zip(figure.subplots(1, 3), ("width", "batch", "depth"), strict=True):
@@ -111,12 +111,12 @@ def draw(record: dict[str, Any]) -> Figure:
                 (line,) = axes.plot(values, [row["step"] for row in rows], marker=marker, label=f"{label}, step")
                 floor = [row["floor"] for row in rows]
                 axes.plot(values, floor, "--", color=line.get_color(), label=f"{label}, products alone")
-            axes.set(xlabel={"width": "units a layer", "batch": "batch", "depth": "layers"}[name])
+            axes.set(xlabel={"width": "units per layer", "batch": "batch", "depth": "layers"}[name])
             if name != "depth":
                 axes.set(xscale="log", yscale="log", xticks=values, xticklabels=list(map(str, values)))
                 axes.tick_params(axis="x", rotation=90)
                 axes.minorticks_off()
-        figure.axes[0].set_ylabel("milliseconds a step")
+        figure.axes[0].set_ylabel("milliseconds per step")
         legend_below(figure, *figure.axes[0].get_legend_handles_labels())
     return figure
 
@@ -126,7 +126,7 @@ def draw(record: dict[str, Any]) -> Figure:
 @click.option("--threads", default=1, show_default=True)
 @click.option("--rounds", default=7, show_default=True)
 def main(file: Path, threads: int, rounds: int) -> None:
-    """Measure everything, and write FILE and the figure beside it."""
+    """Measure everything, and write FILE and the figure next to it."""
     with blas_threads(threads):
         steps = [timed(setting, rounds) for setting in tqdm(settings())]
         of_C = [timed_C(width, batch, rounds) for width in tqdm(WIDTHS_OF_C) for batch in BATCHES_OF_C]

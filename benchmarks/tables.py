@@ -1,4 +1,4 @@
-"""The tables of docs/performance.md, from the records in results/speed and the counts of `estimate.py`.
+"""Make the tables of docs/performance.md, from the records in results/speed and the counts of `estimate.py`.
 
 python benchmarks/tables.py             # writes results/speed/tables.md; then: python tools/embed_tables.py
 """
@@ -18,17 +18,18 @@ STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam")
 
 
 def record(name: str) -> dict[str, Any]:
-    """One of the records."""
+    """Read a record."""
     found: dict[str, Any] = json.loads((SPEED / f"{name}.json").read_text(encoding="utf-8"))
     return found
 
 
 def steps() -> str:
-    """Steps beside their products."""
+    """Return the table of steps and their products."""
     rows = []
     for name in STEPS:
         found = record(name)
-        times, straight = found["milliseconds"], found.get("straight_over_floor")
+        times = found["milliseconds"]
+        equations = found.get("equations_over_floor", found.get("straight_over_floor"))  # its name in older records
         rows.append([
             "-".join(map(str, found["sizes"])),
             found["method"],
@@ -36,7 +37,7 @@ def steps() -> str:
             f"{times['floor']:.1f}",
             f"{times['step']:.1f}",
             f"{found['step_over_floor']:.2f}",
-            "" if straight is None else f"{straight:.2f}",
+            "" if equations is None else f"{equations:.2f}",
             f"{found['unfolded_over_folded']:.2f}",
         ])  # fmt: skip
     header = ["layers", "method", "GFLOP", "products ms", "step ms", "step / products"]
@@ -44,7 +45,7 @@ def steps() -> str:
 
 
 def pytorch() -> str:
-    """Steps beside PyTorch's."""
+    """Return the table of this package and PyTorch."""
     rows = []
     for name in ("mnist", "cifar10"):
         found = record(f"compare-{name}")
@@ -55,7 +56,7 @@ def pytorch() -> str:
 
 
 def scaling(varied: str) -> str:
-    """Steps of COPI and of gradient descent as one thing varies."""
+    """Return the table of COPI and gradient descent as one size varies."""
     rows = [row for row in record("scaling")["steps"] if row["varied"] == varied]
     table = []
     for value in dict.fromkeys(row[varied] for row in rows):
@@ -74,7 +75,7 @@ def scaling(varied: str) -> str:
 
 
 def by_C() -> str:
-    """How many times as long the update of R takes by products with the batch as by building C."""
+    """Return the table of the time of R's update by products with the batch, over that of building C."""
     found = record("scaling")["C"]
     batches = list(dict.fromkeys(row["batch"] for row in found))
     rows = []
@@ -85,7 +86,7 @@ def by_C() -> str:
 
 
 def all_tables() -> str:
-    """The whole file."""
+    """Return the whole file."""
     tables = [steps(), pytorch(), *map(scaling, ("width", "batch", "depth")), by_C(), estimates()]
     return "# Tables of speed\n\nMade by benchmarks/tables.py.\n\n" + "\n\n".join(tables) + "\n"
 

@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 
 from copi_np._checks import check_count, check_rate
-from copi_np.arrays import Array, common_namespace
-from copi_np.error_signals import Trace, backpropagation
+from copi_np._parts import label, named_arguments
+from copi_np.arrays import Array, check_like, common_namespace, safe_divisor, slices
+from copi_np.error_signals import Trace, backpropagation, output_signal
 from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
-from copi_np.steps import part_of
+from copi_np.steps import LATERAL_ARGUMENTS, part_of
 
 
 def decorrelation_path(
-    y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array] = decorrelation_update
+    y: Array, eta_R: float, n_steps: int, update: Callable[..., Array] = decorrelation_update
 ) -> Iterator[Array]:
     """Yield the lateral weights as they decorrelate one batch, starting from the identity: one matrix per step.
 
@@ -31,7 +32,8 @@ def decorrelation_path(
     y : (B, I) array        input of the layer, the same at every step
     eta_R : float           step size
     n_steps : int
-    update : function       ``decorrelation_update`` or ``local_decorrelation_update``
+    update : function       ``decorrelation_update``, ``local_decorrelation_update``, or any rule that
+                            ``Network(decorrelation=..)`` takes: a function of any of R, x, y, eta_R and sample_weight
 
     Yields
     ------
@@ -39,21 +41,40 @@ def decorrelation_path(
 
     Raises
     ------
-    InputError              if y is not a batch, or a number is out of range
+    InputError              if y is not a batch, a number is out of range, or the rule is invalid
     """
     common_namespace("BI", y)
     eta_R = check_rate("eta_R", eta_R)
     check_count("n_steps", n_steps)
-    return _path(y, eta_R, n_steps, update)  # a generator would check its arguments only at the first iteration
+    move = lateral_move(update)
+    return _path(y, eta_R, n_steps, move)  # a generator would check its arguments only at the first iteration
 
 
-def _path(y: Array, eta_R: float, n_steps: int, update: Callable[[Array, Array], Array]) -> Iterator[Array]:
+def _path(y: Array, eta_R: float, n_steps: int, move: Callable[[Array, Array, float], Array]) -> Iterator[Array]:
     xp = common_namespace("BI", y)
     R = xp.eye(y.shape[1], dtype=y.dtype, device=y.device)
     yield R
     for _ in range(n_steps):
-        R = R + eta_R * update(R, decorrelate(R, y))
+        R = move(R, y, eta_R)
         yield R
+
+
+def lateral_move(update: Callable[..., Array]) -> Callable[[Array, Array, float], Array]:
+    """Return the function of R (I, I), y (B, I) and eta_R that gives R + eta_R dR, for a rule called by name.
+
+    Raises
+    ------
+    InputError              if the rule asks for unknown arguments or, when the function is called, returns no dR (I, I)
+    """
+    names = named_arguments("update", update, LATERAL_ARGUMENTS)
+
+    def move(R: Array, y: Array, eta_R: float) -> Array:
+        known = {"R": R, "x": decorrelate(R, y), "y": y, "eta_R": eta_R, "sample_weight": None}
+        dR = update(**{name: known[name] for name in names})
+        check_like(f"update {label(update)} returned", dR, R)
+        return R + eta_R * dR
+
+    return move
 
 
 def alignment_angle(delta: Array, reference: Array) -> float:
@@ -109,7 +130,8 @@ def alignment_angles(network: Network, y0: Array, targets: Array) -> list[float]
 def signal_pairs(network: Network, trace: Trace, targets: Array) -> list[tuple[Array, Array]]:
     """Return the network's own error signal and backpropagation's, (B, O) each, for every hidden layer."""
     own = network.error_signals(trace, targets)
-    exact = backpropagation(network.layers, trace, network.feedback, own[-1])  # all start from the same delta_L
+    delta_L = output_signal(network.loss, network.layers[-1].activation, trace.a[-1], trace.y[-1], targets)
+    exact = backpropagation(network.layers, trace, network.feedback, delta_L)
     return list(zip(own[:-1], exact[:-1], strict=True))
 
 
@@ -144,7 +166,7 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
     InputError                  if there are no such layers, or y0 does not fit the network
     """
     products, power = _moments(network, y0, first, last, batch_size)
-    return products / _nonzero(power)
+    return products / safe_divisor(power)
 
 
 def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Array:
@@ -164,7 +186,7 @@ def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_
         x, y = xp.astype(x, xp.float64), xp.astype(y, xp.float64)
         products += y.T @ x
         moment += x.T @ x
-    rms = _nonzero(xp.linalg.diagonal(moment) ** 0.5)
+    rms = safe_divisor(xp.linalg.diagonal(moment) ** 0.5)
     of_x, of_moment = (int(rms.shape[0]) * float(xp.finfo(dtype).eps) for dtype in (y0.dtype, xp.float64))
     rtol = max(of_x**2, of_moment)  # an eigenvalue of <x x^T> is the square of a singular value of x
     W = (products / rms) @ xp.linalg.pinv(moment / rms / rms[:, None], rtol=rtol) / rms
@@ -202,7 +224,7 @@ def receptive_fields(
     n_layers = len(network.layers)
     check_count("layer", layer, minimum=-n_layers)
     products, power = _moments(network, y0, 0, layer % n_layers if layer < 0 else layer, batch_size)
-    return products / _nonzero(power**0.5 if standardized else power)
+    return products / safe_divisor(power**0.5 if standardized else power)
 
 
 def compress(
@@ -270,9 +292,8 @@ def _states(network: Network, y0: Array, first: int, last: int, batch_size: int)
     check_count("last layer", last, minimum=first)
     if last >= len(network.layers):
         raise InputError(f"last layer must be at most {len(network.layers) - 1} in this network, got {last}")
-    n_samples = int(y0.shape[0])
-    for start in range(0, n_samples, batch_size):
-        trace = network.forward(y0[start : min(start + batch_size, n_samples), :])
+    for rows in slices(int(y0.shape[0]), batch_size):
+        trace = network.forward(y0[rows, :])
         yield trace.x[first], trace.y[last]
 
 
@@ -285,9 +306,3 @@ def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int
         power += xp.sum(x * x, axis=0)
     n_samples = int(y0.shape[0])
     return products / n_samples, power / n_samples
-
-
-def _nonzero(power: Array) -> Array:
-    """Replace 0 by 1, to divide by: for inputs that are always zero, Appendix B has no value."""
-    xp = common_namespace("I", power)
-    return xp.where(power > 0, power, xp.ones_like(power))

@@ -1,4 +1,4 @@
-"""What every array function starts with: the library of its arguments, once they fit together; and weighted rows."""
+"""Helpers of every array function: find the library of the arguments, check that they fit together, weigh samples."""
 
 from __future__ import annotations
 
@@ -22,24 +22,20 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     """Return the array library of `arrays`, once they share library, device and dtype, and their shapes fit.
 
     ``xp = common_namespace("OI BI BO", W, x, z)`` reads: W is (O, I), x is (B, I) and z is (B, O),
-    where the same letter stands for the same length.
+    where the same letter means the same length.
 
     Parameters
     ----------
-    axes : str
-        one word per array, one letter per axis
-    *arrays : arrays
-        the arrays, in the order of the words
+    axes : str          one word per array, one letter per axis
+    *arrays : arrays    in the order of the words
 
     Returns
     -------
-    xp : namespace
-        the array API namespace in which to compute
+    xp : namespace      the array API namespace in which to compute
 
     Raises
     ------
-    InputError
-        if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
+    InputError          if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
     try:
         # array_namespace ignores Python numbers and None
@@ -63,7 +59,7 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
 
 @lru_cache(maxsize=1000)  # a network asks for the same few shapes at every step
 def _check_shapes(axes: str, shapes: tuple[tuple[int, ...], ...]) -> None:
-    """Raise an InputError unless shapes have the axes that letters name, none of them empty."""
+    """Raise an InputError unless shapes have the axes that the letters name, none of them empty."""
     shown = " ".join(map(str, shapes))
     if any(0 in shape for shape in shapes):
         raise InputError(f"an array is empty, shapes {shown}: give at least one sample, input and output")
@@ -111,7 +107,7 @@ def check_like(what: str, array: Array, like: Array) -> None:
 
 
 def safe_divisor(values: Array) -> Array:
-    """Return values that are 0 or more, with 1 in place of 0, to divide by."""
+    """Return non-negative values with 1 in place of 0, to divide by."""
     xp = array_namespace(values)
     return xp.where(values > 0, values, xp.ones_like(values))
 
@@ -126,13 +122,13 @@ def weigh(rows: Array, sample_weight: Array | None) -> Array:
     """Multiply rows by the square roots of their samples' weights.
 
     For rows u and v weighted like this, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. An update made of such
-    products need not know about weights. The paper has none: there, every sample counts once.
+    products need not know about weights. The paper has no weights: every sample counts once.
 
     Parameters
     ----------
     rows : (B, N) array or None             None is returned as it is
-    sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is divided
-                                            by B all the same; None: once
+    sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is still
+                                            divided by B; None: once
 
     Returns
     -------

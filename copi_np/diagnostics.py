@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from copi_np.analysis import alignment_angle, signal_pairs
-from copi_np.arrays import Array
+from copi_np.arrays import Array, NDArray
 from copi_np.errors import InputError
 from copi_np.layer import Layer
 from copi_np.network import Network
@@ -118,5 +117,5 @@ def _spectrum(layer: Layer) -> tuple[list[float], float | None]:
     return _floats(values[ranks]), float(np.mean(np.log(values))) if values[-1] > 0 else None
 
 
-def _floats(values: npt.NDArray[Any]) -> list[float]:
+def _floats(values: NDArray) -> list[float]:
     return [float(value) for value in values]

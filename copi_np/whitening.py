@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from copi_np._checks import check_rate
-from copi_np.arrays import Array, common_namespace
+from copi_np.arrays import Array, common_namespace, safe_divisor
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
 
@@ -124,7 +124,7 @@ def mean_absolute_correlation(C: Array) -> float:
     xp = common_namespace("II", C)
     power = xp.linalg.diagonal(C)
     alive = power > 0
-    scale = xp.where(alive, 1 / xp.sqrt(xp.where(alive, power, xp.ones_like(power))), xp.zeros_like(power))
+    scale = xp.where(alive, 1 / xp.sqrt(safe_divisor(power)), xp.zeros_like(power))
     n_alive = int(xp.sum(xp.astype(alive, xp.int64)))
     total = float(xp.sum(xp.abs(off_diagonal(C) * scale * scale[:, None])))
     return total / max(n_alive * (n_alive - 1), 1)
@@ -143,9 +143,8 @@ def feature_correlation(x: Array, u: Array) -> Array:
     """
     xp = common_namespace("BI BI", x, u)
     scale = xp.sqrt(mean_square(x)) * xp.sqrt(mean_square(u))
-    alive = scale > 0
-    correlation = xp.mean(x * u, axis=0) / xp.where(alive, scale, xp.ones_like(scale))
-    return xp.where(alive, correlation, xp.zeros_like(scale))
+    correlation = xp.mean(x * u, axis=0) / safe_divisor(scale)
+    return xp.where(scale > 0, correlation, xp.zeros_like(scale))
 
 
 def hadamard_defect(C: Array) -> float:

@@ -120,12 +120,10 @@ def in_fast_mode(code: str) -> str:
 # ------------------------------------------------------------------------------------------------------- execution
 
 
-def on_double(notebook: NotebookNode) -> None:
-    """Make a notebook use CuPy, and give it the mock of CuPy from the tests."""
-    install = (
-        f"import sys\nsys.path.insert(0, {str(ROOT / 'tests' / 'support')!r})\nfrom cupy_double import installed\n"
-    )
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{install}double = installed()\ndouble.__enter__();"))
+def on_mock(notebook: NotebookNode) -> None:
+    """Let a notebook use CuPy, and give it the mock of CuPy that the tests use."""
+    install = f"import sys\nsys.path.insert(0, {str(ROOT / 'tests/support')!r})\nfrom cupy_mock import installed\n"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{install}mock = installed()\nmock.__enter__();"))
     for cell in notebook.cells:
         cell.source = cell.source.replace('BACKEND = "numpy"', 'BACKEND = "cupy"')
 
@@ -143,7 +141,7 @@ def executed(source: Path, fast: bool = False, double: bool = False) -> Notebook
             if cell.cell_type == "code":
                 cell.source = in_fast_mode(cell.source)
     if double:
-        on_double(notebook)
+        on_mock(notebook)
     folder = notebook_path(source).parent
     client = NotebookClient(
         notebook,
@@ -248,7 +246,7 @@ def check() -> None:
 @main.command(help="Execute the sources and write nothing.")
 @click.argument("numbers", nargs=-1)
 @click.option("--fast", is_flag=True, help="With the smaller numbers from the comments.")
-@click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the mock of CuPy in tests/.')
+@click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the mock of CuPy in tests/support/.')
 def run(numbers: tuple[str, ...], fast: bool, double: bool) -> None:
     for source in sources(numbers):
         start = time.perf_counter()

@@ -2,11 +2,11 @@
 
     python tools/plant_bugs.py [WORD ..]
 
-With WORDs, plant only the bugs whose description contains one of them; without, record the test that found each bug in
-results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips module
-constants and tables, all properties, products (@) and transposes; and three tests that list the functions of a module
-cannot run together with mutmut's copies of them. The bugs below are of these kinds, or take more than one change, and
-are easily made when implementing the paper's equations. The text of each occurs once in its file.
+With WORDs, only the bugs whose description contains one of them; without, the test that found each is recorded in
+results/quality/mutants/planted.txt. mutmut changes one expression inside a function at a time. It skips constants and
+tables of a module, all properties, products (@) and transposes, and cannot run three tests, which list the functions of
+a module and would find its copies of them. The bugs below are of these kinds, or take more than one change, and are
+easily made by someone who writes down the paper's equations. The text of each occurs once in its file.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_PROCESSES = os.cpu_count() or 2
 
 
 class Bug(NamedTuple):
-    """The fault, the file in `copi_np`, the text there, and its replacement."""
+    """What is wrong, the file in `copi_np`, the text there, and the text that replaces it."""
 
     fault: str
     file: str
@@ -43,59 +43,66 @@ COPI_DECAY = "weights *= 1 - eta * states.power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
 X_R = "        x_R = x @ weights if states.x_R is None else states.x_R\n"
+Q = "        q = x @ weights.T\n"
 MATRIX_DECAY = "        weights *= (1 + eta * states.power)[:, None]\n"
 LOCAL_DECAY = "        weights *= 1 + eta * states.power\n"
-Q = "        q = x @ weights.T\n"
-SECOND_MOMENT = "u.T @ v / u.shape[0]"
+MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
-QUADRATIC = "xp.sum((y - targets) ** 2, axis=1)"
-W_MOVES = "step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)"
-R_MOVES = "step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)"
+W_MOVES = "states if step.takes_sample_weight else weighted, eta_W)"
+R_MOVES = "states if step.takes_sample_weight else weighted, eta_R)"
 MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
-SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12\n"
+SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12\n"
 FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
-LAYER_STEP = 'layer.step(states, rates["eta_W"], rates["eta_R"])'
-UPDATES = f"""            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
+UPDATES = """            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
             for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
                 states = States(layer, y, x, a, y_out, delta, rates["eta_R"], x_R_k, sample_weight)
-                {LAYER_STEP}  # 14, 15
+                layer.step(states, rates["eta_W"], rates["eta_R"])  # 14, 15
 """
-SCALED_DELTAS = 'return [rates["delta_scale"] * delta for delta in deltas], x_R'
+LAYER_MOVES_W = """        if states.delta is not None:
+            step = self.forward_step
+            step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)
+"""
+LAYER_MOVES_R = """        if self.lateral_step is not None and eta_R != 0:
+            step = self.lateral_step
+            step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
+"""
+PURE_W = "        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14\n"
+PURE_R = (
+    "        R = layer.R if decorrelation is None "
+    "else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15\n"
+)
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
-Y_IN = "return [self.y0, *self.y[:-1]]"
-GETTER_OF_R = "        if self._R is not None:\n            return self._R\n"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
 SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
+WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
+ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
+LIKE = '("shape", "dtype", "device")'
+SAME_NAME = "if name_of(describe(part)) == name_of(recorded):"
+STATE = "(step.state() if step else {}).items()"
+RESTORED = "if step is not None and names:"
 
 # ---------------------------------------------------------------- what to plant where it takes several lines
 
 SIGNALS_WHILE_UPDATING = """            for k in reversed(range(len(self.layers))):
-                if rates["eta_W"] != 0:
-                    deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)
-                layer, y, x, a, y_out = self.layers[k], trace.y_in[k], trace.x[k], trace.a[k], trace.y[k]
-                states = States(layer, y, x, a, y_out, deltas[k], rates["eta_R"], None, sample_weight)
-                layer.step(states, rates["eta_W"], rates["eta_R"])
+                deltas, x_R = self._error_signals(trace, targets, rates)
+                mine = (each[k] for each in (self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas))
+                states = States(*mine, rates["eta_R"], x_R[k], sample_weight)
+                self.layers[k].step(states, rates["eta_W"], rates["eta_R"])
 """
-
-
-def moves_in_turn(first: tuple[str, str], second: tuple[str, str]) -> str:
-    """Two loops over the layers, each with its step sizes of W and R, and a forward pass between them."""
-    loop = """            for layer, y, x, a, y_out, delta in zip(
-                self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, strict=True
-            ):
-                states = States(layer, y, x, a, y_out, delta, rates["eta_R"], None, sample_weight)
-                layer.step(states, {}, {})
+ONLY_R = """            for k, layer in enumerate(self.layers):
+                known = layer, trace.y_in[k], trace.x[k], trace.a[k], trace.y[k], None
+                layer.step(States(*known, rates["eta_R"], None, sample_weight), 0.0, rates["eta_R"])
 """
-    return loop.format(*first) + "            trace = self._forward(y0)\n" + loop.format(*second)
-
-
-R_BEFORE_W = moves_in_turn(("0.0", 'rates["eta_R"]'), ('rates["eta_W"]', "0.0"))
-W_BEFORE_R = moves_in_turn(('rates["eta_W"]', "0.0"), ("0.0", 'rates["eta_R"]'))
+ONLY_W = """            for k, layer in enumerate(self.layers):
+                known = layer, trace.y_in[k], trace.x[k], trace.a[k], trace.y[k], deltas[k]
+                layer.step(States(*known, 0.0, None, sample_weight), rates["eta_W"], 0.0)
+"""
+FORWARD_AGAIN = "            trace = self._forward(y0)\n"
 A_RULE_WITHOUT_TESTS = """def power(x: Array) -> Array:
     return mean_square(x)
 
@@ -109,7 +116,7 @@ def off_diagonal("""
 
 
 def where_square(matrix: str, wrong: str, right: str) -> str:
-    """Return `wrong` wherever its shapes fit, so that no error about shapes reveals it."""
+    """Return `wrong` where the matrix is square, so that no shape gives it away, and `right` elsewhere."""
     return f"({wrong} if {matrix}.shape[0] == {matrix}.shape[1] else {right})"
 
 
@@ -136,10 +143,10 @@ BUGS = [
     Bug(
         "COPI: delta for z, without a",
         "steps/forward.py",
-        "states.z.T, states.x, eta",
-        "states.delta.T, states.x, eta",
+        "states.z.T, states.x",
+        "states.delta.T, states.x",
     ),
-    Bug("COPI in place: sign of the decay", "steps/forward.py", COPI_DECAY, "weights *= 1 + eta * states.power"),
+    Bug("COPI in place: sign of the decay", "steps/forward.py", COPI_DECAY, COPI_DECAY.replace("1 -", "1 +")),
     Bug(
         "COPI in place: decay along the wrong axis",
         "steps/forward.py",
@@ -152,30 +159,30 @@ BUGS = [
         COPI_DECAY,
         "weights *= 1 - eta * self.backend.xp.mean(states.z**2, axis=0)[:, None]",
     ),
-    # means and second moments
-    Bug("mean over the wrong axis: sum over units", "rules.py", SECOND_MOMENT, "u.T @ v / u.shape[1]"),
+    # means and moments
+    Bug("mean over the wrong axis: sum over units", "rules.py", MOMENT, "u.T @ v / u.shape[1]"),
     Bug(
         "mean over the wrong axis: of the squares",
         "rules.py",
         SQUARE,
         where_square("x", "xp.mean(x * x, axis=1)", SQUARE),
     ),
-    Bug("sum for mean", "rules.py", SECOND_MOMENT, "u.T @ v"),
-    Bug("moments centred", "rules.py", SECOND_MOMENT, "(u - u.mean(0)).T @ v / u.shape[0]"),
+    Bug("sum for mean", "rules.py", MOMENT, "u.T @ v"),
+    Bug("moments centred", "rules.py", MOMENT, "(u - u.mean(0)).T @ v / u.shape[0]"),
     Bug("squares centred", "rules.py", SQUARE, "xp.var(x, axis=0)"),
     Bug(
         "mean over the wrong axis: quadratic loss",
         "losses.py",
-        QUADRATIC,
-        QUADRATIC.replace("sum", "mean"),
+        "return xp.sum((y - targets)",
+        "return xp.mean((y - targets)",
     ),
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "axis=0) @ self._R", "axis=0) @ self._R.T"),
-    Bug("backward: transposed R, local", "layer.py", "carried @ self._R, None", "carried @ self._R.T, None"),
+    Bug("backward: transposed R", "layer.py", "axis=0) @ self._R\n", "axis=0) @ self._R.T\n"),
+    Bug("backward: transposed R, local", "layer.py", "return carried @ self._R,", "return carried @ self._R.T,"),
     Bug("backward: R left out", "layer.py", HALVES, "carried, both[batch_size:, :]"),
-    Bug("backward: R left out, local", "layer.py", "carried @ self._R, None", "carried, None"),
+    Bug("backward: R left out, local", "layer.py", "return carried @ self._R,", "return carried,"),
     Bug("backward: the halves swapped", "layer.py", HALVES, "both[batch_size:, :], both[:batch_size, :]"),
     Bug("backward: the signal for x R", "layer.py", HALVES, "both[:batch_size, :], both[:batch_size, :]"),
     Bug("backward: x R of another layer", "network.py", "carried, x_R[k] =", "carried, x_R[k - 1] ="),
@@ -215,32 +222,13 @@ BUGS = [
         "decorrelation in place, local: axis",
         "steps/lateral.py",
         LOCAL_DECAY,
-        MATRIX_DECAY,
+        LOCAL_DECAY.replace("1 + eta * states.power", "(1 + eta * states.power)[:, None]"),
     ),
     Bug(
         "decorrelation in place, local: R moved before R x",
         "steps/lateral.py",
         Q + LOCAL_DECAY,
         LOCAL_DECAY + Q,
-    ),
-    # Algorithm 1 as pure functions, and parts of one's own
-    Bug("algorithm: R left out", "algorithm.py", "x = decorrelate(layer.R, y)", "x = y"),
-    Bug("algorithm: output before f", "algorithm.py", "trace.y.append(y)", "trace.y.append(a)"),
-    Bug("algorithm: sign of the move of R", "algorithm.py", "layer.R + eta_R", "layer.R - eta_R"),
-    Bug("algorithm: delta_scale left out", "algorithm.py", "delta_scale * delta, eta_R", "delta, eta_R"),
-    Bug("algorithm: transposed R on the way back", "error_signals.py", "@ above.W @ above.R", "@ above.W @ above.R.T"),
-    Bug("own rule: step size left out", "steps/base.py", "weights += eta * update", "weights += update"),
-    Bug(
-        "own rule: weights of samples count twice",
-        "steps/base.py",
-        'self.takes_sample_weight = "sample_weight" in self.arguments',
-        "self.takes_sample_weight = False",
-    ),
-    Bug(
-        "own rule: z from the output",
-        "steps/base.py",
-        "target_state(self.a, self.delta)",
-        "target_state(self.y_out, self.delta)",
     ),
     # Adam
     Bug("Adam: no bias correction of the mean", "steps/adam.py", MEAN_CORRECTED, "direction *= correction"),
@@ -259,13 +247,13 @@ BUGS = [
     ),
     Bug("Adam: variance for square", "steps/adam.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
     Bug("Adam: the betas swapped", "steps/adam.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
-    Bug("Adam: the first block alone", "steps/adam.py", "slices(n_outputs, n_rows)", "[slice(0, n_rows)]"),
+    Bug("Adam: the first block alone", "steps/adam.py", "in slices(n_outputs, n_rows)", "in [slice(0, n_rows)]"),
     # error signals
     Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
     Bug("output signal: divided by the batch", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL + " / y.shape[0]"),
     Bug("quadratic loss: factor 2", "losses.py", "return 2 * (y - targets)", "return y - targets"),
-    Bug("quadratic loss: half of it", "losses.py", "return " + QUADRATIC, "return 0.5 * " + QUADRATIC),
+    Bug("quadratic loss: half of it", "losses.py", "return xp.sum((y - targets)", "return 0.5 * xp.sum((y - targets)"),
     Bug(
         "feedback transposed",
         "error_signals.py",
@@ -292,26 +280,32 @@ BUGS = [
     ),
     # order and step sizes of a step
     Bug("order: updates while signals are sent down", "network.py", UPDATES, SIGNALS_WHILE_UPDATING),
-    Bug("order: R moves before W sees its input", "network.py", UPDATES, R_BEFORE_W),
-    Bug("order: W moves before R sees its input", "network.py", UPDATES, W_BEFORE_R),
+    Bug("order: R moves before W sees its input", "network.py", UPDATES, ONLY_R + FORWARD_AGAIN + ONLY_W),
+    Bug("order: W moves before R sees its input", "network.py", UPDATES, ONLY_W + FORWARD_AGAIN + ONLY_R),
     Bug(
         "order: inverses learn before the signals",
         "network.py",
         SIGNALS + FEEDBACK_LEARNS,
         FEEDBACK_LEARNS.replace("deltas", "[]") + SIGNALS,
     ),
+    Bug(
+        "order: R of a layer moves before its W",
+        "layer.py",
+        LAYER_MOVES_W + LAYER_MOVES_R,
+        LAYER_MOVES_R + LAYER_MOVES_W,
+    ),
     Bug("step sizes: eta_R for eta_W", "layer.py", W_MOVES, W_MOVES.replace("eta_W", "eta_R")),
     Bug("step sizes: eta_W for eta_R", "layer.py", R_MOVES, R_MOVES.replace("eta_R", "eta_W")),
     Bug(
         "step sizes: the two swapped",
         "network.py",
-        LAYER_STEP,
+        'layer.step(states, rates["eta_W"], rates["eta_R"])',
         'layer.step(states, rates["eta_R"], rates["eta_W"])',
     ),
     Bug(
         "step sizes: scale in the step",
         "network.py",
-        SCALED_DELTAS,
+        'return [rates["delta_scale"] * delta for delta in deltas], x_R',
         'rates["eta_W"] *= rates["delta_scale"]\n        return list(deltas), x_R',
     ),
     # whitening
@@ -327,7 +321,7 @@ BUGS = [
         EYE,
         "xp.flip(" + EYE.replace(", xp.zeros", ", axis=0), xp.zeros"),
     ),
-    Bug("off-diagonal: the one above", "whitening.py", EYE, EYE.replace("C.shape[0], ", "C.shape[0], k=1, ")),
+    Bug("off-diagonal: the one beside", "whitening.py", EYE, EYE.replace("C.shape[0], ", "C.shape[0], k=1, ")),
     Bug("off-diagonal: upper triangle", "whitening.py", "xp.where(" + EYE + ")", "xp.triu(C, k=1)"),
     # constants
     Bug("constant: LEAK", "activations.py", "LEAK = 0.1", "LEAK = 0.01"),
@@ -393,8 +387,8 @@ BUGS = [
     Bug(
         "property: R is the identity always",
         "layer.py",
-        GETTER_OF_R,
-        "",
+        "        if self._R is not None:\n            return self._R\n        identity",
+        "        identity",
     ),
     Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),
     Bug("property: feedback is a copy", "_assembly.py", "return self._feedback\n", "return list(self._feedback)\n"),
@@ -405,14 +399,432 @@ BUGS = [
         "self._feedback = list(matrices)",
         "self._feedback = matrices",
     ),
-    Bug("property: y_in is y", "error_signals.py", Y_IN, "return self.y"),
+    Bug("property: y_in is y", "error_signals.py", "return [self.y0, *self.y[:-1]]", "return self.y"),
     Bug(
         "property: y_in of the layer after",
         "error_signals.py",
-        Y_IN,
+        "return [self.y0, *self.y[:-1]]",
         "return [self.y0, *self.y[1:]]",
     ),
-    # what the tests find that cannot run under mutmut
+    # Algorithm 1 as pure functions
+    Bug("algorithm: transposed R", "algorithm.py", "decorrelate(layer.R, y)", "decorrelate(layer.R.T, y)"),
+    Bug(
+        "algorithm: transposed W",
+        "algorithm.py",
+        "transform(layer.W, x)",
+        "transform(" + where_square("layer.W", "layer.W.T", "layer.W") + ", x)",
+    ),
+    Bug("algorithm: W sees the input before R", "algorithm.py", "transform(layer.W, x)", "transform(layer.W, y)"),
+    Bug(
+        "algorithm: R left out of the way back",
+        "error_signals.py",
+        "deltas[0] @ above.W @ above.R if",
+        "deltas[0] @ above.W if",
+    ),
+    Bug(
+        "algorithm: transposed R on the way back", "error_signals.py", "above.W @ above.R if", "above.W @ above.R.T if"
+    ),
+    Bug("algorithm: delta_scale left out", "algorithm.py", "delta_scale * delta", "delta"),
+    Bug("algorithm: eta_R for eta_W", "algorithm.py", "layer.W + eta_W *", "layer.W + eta_R *"),
+    Bug("algorithm: eta_W for eta_R", "algorithm.py", "layer.R + eta_R *", "layer.R + eta_W *"),
+    Bug("algorithm: update of W subtracted", "algorithm.py", "layer.W + eta_W *", "layer.W - eta_W *"),
+    Bug(
+        "algorithm: eta_W given to rules as eta_R",
+        "algorithm.py",
+        "delta_scale * delta, eta_R)",
+        "delta_scale * delta, eta_W)",
+    ),
+    Bug(
+        "algorithm: R moves before W",
+        "algorithm.py",
+        PURE_W + PURE_R,
+        PURE_R + "        states.x = decorrelate(R, y)\n        states.a = transform(layer.W, states.x)\n" + PURE_W,
+    ),
+    Bug(
+        "algorithm: W moves before R, and R sees it",
+        "algorithm.py",
+        PURE_R,
+        "        states.layer = LayerWeights(W, layer.R, layer.activation)\n        states.y = states.y_out\n" + PURE_R,
+    ),
+    Bug(
+        "algorithm: W changed in place",
+        "algorithm.py",
+        PURE_W,
+        "        W = layer.W\n        W += eta_W * call_by_name(rule, of_W, states)\n",
+    ),
+    Bug(
+        "algorithm: output for input", "algorithm.py", "zip(layers, trace.y_in, trace.x", "zip(layers, trace.y, trace.x"
+    ),
+    Bug(
+        "algorithm: input for output",
+        "algorithm.py",
+        "trace.a, trace.y, deltas, strict",
+        "trace.a, trace.y_in, deltas, strict",
+    ),
+    Bug(
+        "algorithm: every batch starts from the first weights",
+        "algorithm.py",
+        "new = train_batch(new,",
+        "new = train_batch(layers,",
+    ),
+    Bug(
+        "algorithm: targets of an own signal are outputs",
+        "algorithm.py",
+        '"targets": targets,',
+        '"targets": trace.y[-1],',
+    ),
+    # what a rule is given
+    Bug("states: z without a", "steps/base.py", "target_state(self.a, self.delta)", "self.delta"),
+    Bug("states: weighted x R of plain rows", "steps/base.py", ROWS, ROWS.replace(', "x_R"', "")),
+    Bug("states: weighted delta of plain rows", "steps/base.py", ROWS, ROWS.replace(', "delta"', "")),
+    Bug("states: weighted x of plain rows", "steps/base.py", ROWS, ROWS.replace(' "x",', "")),
+    Bug("states: weighted a of plain rows", "steps/base.py", ROWS, ROWS.replace(' "a",', "")),
+    Bug("states: weighted y of plain rows", "steps/base.py", ROWS, ROWS.replace('"y", ', "")),
+    Bug("states: weighted y_out of plain rows", "steps/base.py", ROWS, ROWS.replace(' "y_out",', "")),
+    Bug(
+        "states: weighted rows come with weights",
+        "steps/base.py",
+        "replace(self, **rows, sample_weight=None)",
+        "replace(self, **rows)",
+    ),
+    Bug(
+        "states: weight for its root",
+        "arrays.py",
+        "rows * xp.sqrt(sample_weight)[:, None]",
+        "rows * sample_weight[:, None]",
+    ),
+    Bug(
+        "states: input for what R makes of it",
+        "network.py",
+        "states = States(layer, y, x,",
+        "states = States(layer, y, y,",
+    ),
+    Bug(
+        "states: what R makes of it for the input",
+        "network.py",
+        "states = States(layer, y, x,",
+        "states = States(layer, x, x,",
+    ),
+    Bug("states: pre-activation for output", "network.py", "x, a, y_out, delta, rates", "x, a, a, delta, rates"),
+    Bug("states: eta_W for eta_R", "network.py", 'y_out, delta, rates["eta_R"]', 'y_out, delta, rates["eta_W"]'),
+    Bug("states: no weights of samples", "network.py", "x_R_k, sample_weight)", "x_R_k)"),
+    Bug("states: plain rows for W", "layer.py", W_MOVES, "states, eta_W)"),
+    Bug("states: plain rows for R", "layer.py", R_MOVES, "states, eta_R)"),
+    Bug("states: weighted rows for a rule of W that names them", "layer.py", W_MOVES, "weighted, eta_W)"),
+    Bug("states: weighted rows for a rule of R that names them", "layer.py", R_MOVES, "weighted, eta_R)"),
+    # steps
+    Bug(
+        "own rule: gets weights of samples unasked",
+        "steps/base.py",
+        'self.takes_sample_weight = "sample_weight" in self.arguments',
+        "self.takes_sample_weight = True",
+    ),
+    Bug(
+        "own rule: gets no weights of samples",
+        "steps/base.py",
+        'self.takes_sample_weight = "sample_weight" in self.arguments',
+        "self.takes_sample_weight = False",
+    ),
+    Bug("own rule: not in place", "steps/base.py", "weights += eta * update", "weights = weights + eta * update"),
+    Bug("own rule: subtracted", "steps/base.py", "weights += eta * update", "weights -= eta * update"),
+    Bug("own rule: without its step size", "steps/base.py", "weights += eta * update", "weights += update"),
+    Bug("own rule: not checked", "steps/base.py", 'check_like(f"{self.kind} {label', '(f"{self.kind} {label'),
+    Bug("own rule: named as another kind", "steps/base.py", "self.kind = kind", 'self.kind = "rule"'),
+    Bug(
+        "own rule: of W for R",
+        "steps/choice.py",
+        "        given = given.function\n",
+        "        return deepcopy(given)\n",
+    ),
+    Bug("steps: one for all layers", "steps/choice.py", "return deepcopy(given)", "return given"),
+    Bug(
+        "steps: settings ignored in the name",
+        "steps/choice.py",
+        "if type(step) is make and settings_of(step) == settings_of(make()):",
+        "if type(step) is make:",
+    ),
+    Bug(
+        "steps: derived steps take the built-in name",
+        "steps/choice.py",
+        "type(step) is make and",
+        "isinstance(step, make) and",
+    ),
+    Bug(
+        "steps: a memory given on to another network",
+        "layer.py",
+        "        step.start(self._W, self.backend)\n",
+        "        step.backend = self.backend\n",
+    ),
+    Bug(
+        "steps: a lateral memory given on to another network",
+        "layer.py",
+        "            step.start(self._R, self.backend)\n",
+        "            step.backend = self.backend\n",
+    ),
+    Bug(
+        "steps: Adam does not forget",
+        "steps/adam.py",
+        "        super().start(weights, backend)\n        self.mean, self.square, self.count = None, None, 0\n",
+        "        super().start(weights, backend)\n",
+    ),
+    Bug(
+        "steps: x R for none that uses it",
+        "layer.py",
+        "if self.lateral_step is None or not self.lateral_step.uses_x_R:",
+        "if self.lateral_step is None:",
+    ),
+    Bug("steps: x R for nobody", "steps/lateral.py", "uses_x_R = True", "uses_x_R = False"),
+    Bug(
+        "steps: x R made again", "steps/lateral.py", "x @ weights if states.x_R is None else states.x_R", "x @ weights"
+    ),
+    Bug(
+        "steps: R moves at eta_R 0",
+        "layer.py",
+        "if self.lateral_step is not None and eta_R != 0:",
+        "if self.lateral_step is not None:",
+    ),
+    # what parts of one's own return
+    Bug("returned: dtype not compared", "arrays.py", LIKE, '("shape", "device")'),
+    Bug("returned: shape not compared", "arrays.py", LIKE, '("dtype", "device")'),
+    Bug("returned: device not compared", "arrays.py", LIKE, '("shape", "dtype")'),
+    Bug(
+        "returned: library not compared",
+        "arrays.py",
+        "array_namespace(array) is array_namespace(like)",
+        "array_namespace(array)",
+    ),
+    Bug("returned: a NumPy scalar is an array", "arrays.py", " and not isinstance(array, np.generic)", ""),
+    Bug(
+        "returned: a library without a device refused",
+        "arrays.py",
+        ' and not (name == "device" and None in (found, needed))',
+        "",
+    ),
+    Bug(
+        "returned: derivative not looked at",
+        "layer.py",
+        '(("f", activation.f), ("df", activation.df))',
+        '(("f", activation.f),)',
+    ),
+    Bug(
+        "returned: activation named like a built-in not looked at",
+        "layer.py",
+        "if activation != ACTIVATIONS.get(activation.name):",
+        "if activation.name not in ACTIVATIONS:",
+    ),
+    Bug(
+        "returned: loss named like a built-in not looked at",
+        "_assembly.py",
+        "if loss != LOSSES.get(loss.name):",
+        "if loss.name not in LOSSES:",
+    ),
+    Bug("returned: signals not looked at", "network.py", "        self._check_deltas(deltas, trace)\n", ""),
+    Bug("returned: number of items not compared", "network.py", "or len(values) != len(self.layers):", "or False:"),
+    Bug(
+        "returned: feedback not looked at",
+        "network.py",
+        "            if dB is not None:\n                check_like(",
+        "            if dB is not None:\n                (",
+    ),
+    # which arguments parts of one's own are given
+    Bug(
+        "arguments: parameters with a default, too",
+        "_parts.py",
+        "elif parameter.default is not parameter.empty:",
+        "elif parameter.default is not parameter.empty and parameter.name not in known:",
+    ),
+    Bug("arguments: unknown names accepted", "_parts.py", "elif parameter.name not in known:", "elif False:"),
+    Bug(
+        "arguments: *args accepted",
+        "_parts.py",
+        "(parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)",
+        "(parameter.VAR_KEYWORD,)",
+    ),
+    Bug(
+        "arguments: by position accepted",
+        "_parts.py",
+        "elif parameter.kind == parameter.POSITIONAL_ONLY:",
+        "elif False:",
+    ),
+    Bug("arguments: classes accepted", "_parts.py", "if inspect.isclass(function):", "if False:"),
+    Bug(
+        "arguments: noise from the generator of the weights",
+        "network.py",
+        "weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)",
+        "weights_rng, feedback_rng, _ = rng.spawn(3)\n        self.noise_rng = rng",
+    ),
+    Bug(
+        "arguments: targets of an own signal are outputs",
+        "network.py",
+        'known |= {"targets": targets, "loss": self.loss, "rng"',
+        'known |= {"targets": trace.y[-1], "loss": self.loss, "rng"',
+    ),
+    Bug(
+        "arguments: feedback learns from unscaled rates",
+        "network.py",
+        "            **rates,\n",
+        '            "eta_W": 1.0,\n            "eta_R": 1.0,\n',
+    ),
+    Bug(
+        "arguments: feedback learns without weights of samples",
+        "network.py",
+        '"sample_weight": sample_weight}',
+        '"sample_weight": None}',
+    ),
+    Bug("arguments: an update replaces feedback", "network.py", "= self.feedback[k] + dB", "= dB"),
+    # what parts are called, and how they are found again
+    Bug(
+        "parts: module compared instead of the name",
+        "_parts.py",
+        SAME_NAME,
+        'if describe(part).partition(":")[0] == recorded.partition(":")[0]:',
+    ),
+    Bug("parts: module compared, too", "_parts.py", SAME_NAME, "if describe(part) == recorded:"),
+    Bug("parts: the first of the kind", "_parts.py", SAME_NAME, "if True:"),
+    Bug(
+        "parts: those that the file does not name accepted",
+        "_parts.py",
+        "if name_of(describe(part)) not in self._used:",
+        "if False:",
+    ),
+    Bug("parts: missing ones accepted", "_parts.py", "        if self._missing:\n", "        if False:\n"),
+    Bug(
+        "parts: only the last missing one named",
+        "_parts.py",
+        "self._missing.setdefault(kind, recorded)",
+        "self._missing = {kind: recorded}",
+    ),
+    Bug("parts: any module imported", "_parts.py", "if module in FOUND_BY_THEMSELVES and", "if"),
+    Bug("parts: private functions found", "_parts.py", ' and not name.startswith("_")', ""),
+    Bug(
+        "parts: functions of other modules found",
+        "_parts.py",
+        "if inspect.isfunction(found) and found.__module__ == module:",
+        "if found is not None:",
+    ),
+    Bug(
+        "parts: settings of a partial ignored",
+        "_parts.py",
+        'return f"{describe(part.func)}({list_names(values)})"',
+        "return describe(part.func)",
+    ),
+    Bug(
+        "parts: settings of an instance ignored",
+        "_parts.py",
+        'return f"{type(part).__module__}:{type(part).__qualname__}({list_names(values)})"',
+        'return f"{type(part).__module__}:{type(part).__qualname__}"',
+    ),
+    Bug("parts: output activation of another kind", "_parts.py", 'name.removeprefix("output_")', "name"),
+    Bug("parts: an activation is a list of functions", "_parts.py", ' and not hasattr(part, "name"))', ")"),
+    Bug("parts: the first layer's for all", "_parts.py", "values[0] if all(", "values[0] if any("),
+    Bug(
+        "parts: a tuple of them refused",
+        "_parts.py",
+        "isinstance(part, list) or (isinstance(part, tuple)",
+        "isinstance(part, list) or (False",
+    ),
+    Bug("parts: pickled under a name that is not theirs", "_parts.py", "return found is named", "return True"),
+    Bug(
+        "assembly: named like a built-in is built in",
+        "_assembly.py",
+        "table.get(part.name) == part",
+        "part.name in table",
+    ),
+    Bug(
+        "assembly: rule of the first layer",
+        "_assembly.py",
+        "one_or_list(describe_step(layer.forward_step) for layer in self.layers)",
+        "describe_step(self.layers[0].forward_step)",
+    ),
+    Bug(
+        "assembly: output activation as the hidden ones",
+        "_assembly.py",
+        '"output_activation": activations[-1]',
+        '"output_activation": activations[0]',
+    ),
+    Bug("assembly: copies share their weights", "_assembly.py", "deepcopy(self.__dict__, memo)", "self.__dict__"),
+    Bug(
+        "assembly: arguments of the former signal",
+        "_assembly.py",
+        "self._signal_arguments = named_arguments(",
+        'self._signal_arguments = self.__dict__.get("_signal_arguments") or named_arguments(',
+    ),
+    # checkpoints
+    Bug(
+        "checkpoint: lateral memory not saved",
+        "checkpoint.py",
+        STATE,
+        STATE.replace("if step", "if step and prefix == FORWARD_MEMORY"),
+    ),
+    Bug(
+        "checkpoint: forward memory not saved",
+        "checkpoint.py",
+        STATE,
+        STATE.replace("if step", "if step and prefix == LATERAL_MEMORY"),
+    ),
+    Bug("checkpoint: lateral memory not restored", "checkpoint.py", RESTORED, "if prefix == FORWARD_MEMORY and names:"),
+    Bug("checkpoint: forward memory not restored", "checkpoint.py", RESTORED, "if prefix == LATERAL_MEMORY and names:"),
+    Bug(
+        "checkpoint: memory of the first layer for all",
+        "checkpoint.py",
+        'name.endswith(f"_{k}")]',
+        'name.endswith("_0")]',
+    ),
+    Bug(
+        "checkpoint: memory of layer 11 for layer 1",
+        "checkpoint.py",
+        'name.endswith(f"_{k}")]',
+        'name.endswith(f"{k}")]',
+    ),
+    Bug("checkpoint: noise not saved", "checkpoint.py", '    content["noise"] = noise_state(network)\n', ""),
+    Bug("checkpoint: noise not restored", "checkpoint.py", '        restore_noise(network, header.get("noise"))\n', ""),
+    Bug(
+        "checkpoint: noise of any bit generator",
+        "checkpoint.py",
+        'if state.get("bit_generator") in NOISE else None',
+        "if True else None",
+    ),
+    Bug(
+        "checkpoint: assigned R of a layer that does not decorrelate",
+        "checkpoint.py",
+        "layer.R if layer.has_lateral_weights else None",
+        "layer.R if layer.lateral_step else None",
+    ),
+    Bug(
+        "checkpoint: parts that are given ignored by resuming",
+        "checkpoint.py",
+        "return _load(path, network.backend, network.parts)",
+        "return _load(path, network.backend, {})",
+    ),
+    # losses, and helpers
+    Bug(
+        "mean loss: divided by the sum of the weights",
+        "losses.py",
+        WEIGHTED_MEAN,
+        "(values * sample_weight).sum() / sample_weight.sum()",
+    ),
+    Bug("mean loss: weights left out", "losses.py", WEIGHTED_MEAN, WEIGHTED_MEAN.replace(" * sample_weight)", ")")),
+    Bug(
+        "mean loss: weights squared",
+        "losses.py",
+        WEIGHTED_MEAN,
+        WEIGHTED_MEAN.replace(" * sample_weight)", " * sample_weight**2)"),
+    ),
+    Bug("mean loss: weights left out by a step", "network.py", "targets, sample_weight)  # 9", "targets)  # 9"),
+    Bug("slices: the last one left out", "arrays.py", "in range(0, n, size)", "in range(0, n - size + 1, size)"),
+    Bug("slices: the last one too long", "arrays.py", "min(start + size, n)", "start + size"),
+    Bug("slices: overlapping", "arrays.py", "min(start + size, n)", "min(start + size + 1, n)"),
+    Bug("safe divisor: 0 stays", "arrays.py", "values > 0, values, xp.ones_like", "values >= 0, values, xp.ones_like"),
+    Bug(
+        "safe divisor: small ones are 1, too",
+        "arrays.py",
+        "values > 0, values, xp.ones_like",
+        "values > 1e-6, values, xp.ones_like",
+    ),
+    Bug(
+        "safe divisor: 1 added to all", "arrays.py", "xp.where(values > 0, values, xp.ones_like(values))", "values + 1"
+    ),
+    # for the tests that cannot run under mutmut
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
     Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
 ]
@@ -422,7 +834,7 @@ BUGS = [
 
 
 def copy_of_the_tree(folder: Path) -> Path:
-    """Copy the package, its data and its tests."""
+    """Copy the package, its data and its tests into a folder."""
     for name in ("copi_np", "data", "tests"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml"):
@@ -431,17 +843,17 @@ def copy_of_the_tree(folder: Path) -> Path:
 
 
 def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tests that mutmut runs too, up to the first failure."""
+    """Run the tests that mutmut runs, up to the first failure."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
-    # "-m" puts the working folder first, so the copy is found before an installed package
+    # the copy comes before an installation of the package, since "-m" puts the working folder first
     pytest = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-pno:cacheprovider", "--hypothesis-profile=mutants"]
     return subprocess.run([*pytest, *tests], cwd=tree, capture_output=True, text=True)
 
 
 def plant(bug: Bug, tree: Path) -> str:
-    """Plant a bug, run the tests, remove it. Return what failed first and why, or "" if nothing did."""
+    """Plant a bug, run the tests, and take it out again. Return what failed first and why, or "" if nothing did."""
     path = tree / "copi_np" / bug.file
     healthy = path.read_text(encoding="utf-8")
     if healthy.count(bug.text) != 1:
@@ -458,7 +870,7 @@ def plant(bug: Bug, tree: Path) -> str:
 
 
 def main() -> None:
-    """Plant all bugs, or those asked for; exit with 1 if one is not found."""
+    """Plant all bugs, or those that are asked for; exit with 1 if one is not found."""
     words = sys.argv[1:]
     bugs = [bug for bug in BUGS if not words or any(word in bug.fault for word in words)]
     os.environ |= {"OPENBLAS_NUM_THREADS": "1", "COLUMNS": "160"}

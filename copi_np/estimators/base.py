@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 from warnings import warn
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import is_array_api_obj, is_numpy_array
 from sklearn import get_config
 from sklearn.base import BaseEstimator
@@ -24,13 +23,14 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
+from copi_np._parts import check_picklable
+from copi_np.arrays import NDArray
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
+from copi_np.error_signals import ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
-
-NDArray = npt.NDArray[Any]
 
 FLOATS: Final = (np.float64, np.float32)
 """The dtypes X may have; any other is converted to the first."""
@@ -66,8 +66,27 @@ class Samples(NamedTuple):
         return Samples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
+class OwnParts:
+    """A mixin for parameters that may be your own functions: any can be copied, and those found by name pickled."""
+
+    _parts: ClassVar[tuple[str, ...]]
+    """The names of these parameters."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        for name in self._parts:
+            check_picklable(name, getattr(self, name))
+        state: Any = super().__getstate__()
+        return {**state}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = object.__new__(type(self))  # without pickle, which cannot store lambdas
+        memo[id(self)] = copied
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
+
+
 @dataclass(eq=False, repr=False)
-class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
     """A `copi_np.network.Network` with the interface of scikit-learn.
 
     A data class, so that the parameters shared by classifier and regressor are written once.
@@ -75,10 +94,10 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     hidden_layer_sizes: int | Sequence[int] = (100,)
     _: KW_ONLY
-    rule: str = "copi"
-    error_signal: str = "bp"
-    decorrelation: str | None = "matrix"
-    activation: str = "leaky_relu"
+    rule: Any = "copi"
+    error_signal: str | ErrorSignal = "bp"
+    decorrelation: Any = "matrix"
+    activation: Any = "leaky_relu"
     standardize: bool = True
     fit_intercept: bool = True
     eta_W: float = 0.01
@@ -99,6 +118,7 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
     # ---------------------------------------------------------------------------- how classifier and regressor differ
 
+    _parts = ("rule", "error_signal", "decorrelation", "activation", "loss")
     _output_activation: ClassVar[str | None] = None
 
     @abstractmethod
@@ -309,16 +329,22 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return hidden
 
     def __getstate__(self) -> dict[str, Any]:
-        """Store the network as its configuration and arrays: plain values, which skops loads without running code."""
-        state = {**super().__getstate__()}
+        """Store the network as its parts and arrays: plain values if built in, which skops loads without running code.
+
+        Parts of your own are stored as pickle and skops store them, by name.
+        """
+        state = super().__getstate__()
         if network := state.pop("network_", None):
-            stored = {"config": network.config, "backend": network.backend.name, "arrays": network_arrays(network)}
-            state["network_"] = stored
+            for kind, part in network.parts.items():
+                check_picklable(kind, part)
+            stored = {"config": network.parts, "backend": network.backend.name, "arrays": network_arrays(network)}
+            state["network_"] = stored | {"noise": network.noise_state}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the network from its configuration and arrays."""
+        """Rebuild the network from its parts and arrays."""
         state = {**state}
         if stored := state.pop("network_", None):
-            state["network_"] = network_of(stored["config"], stored["arrays"], stored["backend"])
+            network = state["network_"] = network_of(stored["config"], stored["arrays"], stored["backend"])
+            network.noise_state = stored["noise"]
         super().__setstate__(state)

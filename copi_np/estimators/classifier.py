@@ -10,22 +10,23 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NDArray, NetworkEstimator, validated
-from copi_np.losses import log_softmax
+from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.losses import LOSSES, Loss, log_softmax
 
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
     """Return True if the outputs are logits, whose softmax gives class probabilities; else raise AttributeError."""
-    if estimator.loss != "cross_entropy":
+    if estimator.loss not in ("cross_entropy", LOSSES["cross_entropy"]):
         raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
     return True
 
 
 @dataclass(eq=False, repr=False)
 class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
-    """A classifier that learns by COPI, or by one of the rules it is compared with.
+    """A classifier that learns by COPI, by one of the rules it is compared with, or by a rule of your own.
 
     The network has one output per class and computes in the dtype of X, float32 or float64.
 
@@ -34,7 +35,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     hidden_layer_sizes : int or sequence of int
                                         numbers of hidden units, the first layer first
     rule, error_signal, decorrelation, activation, backend
-                                        as for `copi_np.network.Network`
+                                        as for `copi_np.network.Network`: built-in names, or functions and objects of
+                                        your own. Pickle stores a function by name, so it must be defined in a module
     standardize : bool                  scale the features to zero mean and unit variance, as measured on the samples of
                                         the first call of `fit` or `partial_fit`: COPI needs inputs of about unit size,
                                         and diverges on large ones
@@ -54,8 +56,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     random_state : int, RandomState or None
                                         draws weights, order of samples and validation split; an integer gives the
                                         weights and the order of ``copi-np train --seed``
-    loss : {"cross_entropy", "quadratic"}
-                                        "quadratic" is the paper's; it gives no probabilities
+    loss : {"cross_entropy", "quadratic"} or Loss
+                                        "quadratic" is the paper's; only "cross_entropy" gives probabilities
 
     Attributes
     ----------
@@ -69,7 +71,7 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """
 
     _: KW_ONLY
-    loss: str = "cross_entropy"
+    loss: str | Loss = "cross_entropy"
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch on these samples, exactly as one epoch of `fit`, with the same parameters and errors.

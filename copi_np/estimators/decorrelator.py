@@ -14,14 +14,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from copi_np._checks import check_count, check_rate
-from copi_np.analysis import decorrelation_path
-from copi_np.arrays import Array
-from copi_np.errors import DivergenceError, InputError, choose
-from copi_np.estimators.base import FLOATS, NDArray, validated
+from copi_np.analysis import decorrelation_path, lateral_move
+from copi_np.arrays import Array, NDArray
+from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
+from copi_np.estimators.base import FLOATS, OwnParts, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
+from copi_np.steps import LATERAL_ARGUMENTS
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
 
-UPDATES: Final[dict[str, Callable[[Array, Array], Array]]] = {
+UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi": decorrelation_update,
     "copi-local": local_decorrelation_update,
 }
@@ -29,7 +30,7 @@ WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pc
 
 
 @dataclass(eq=False, repr=False)
-class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, BaseEstimator):  # type: ignore[misc]
     """A transformer that decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
 
     Second moments are not centred, as everywhere in this package; to decorrelate features around their means, put
@@ -37,10 +38,11 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Parameters
     ----------
-    method : {"copi", "copi-local", "zca", "pca", "cholesky"}
+    method : {"copi", "copi-local", "zca", "pca", "cholesky"} or function
                                 "copi" and "copi-local" learn R step by step from the identity, by the matrix and the
                                 local form of the rule, and let features keep their scale; the others are formulas, see
-                                `copi_np.whitening`, and set all variances to one
+                                `copi_np.whitening`, and set all variances to one. A function is a rule of your own, of
+                                any of R, x, y, eta_R and sample_weight, and learns R like "copi"
     eta_R : float               step size of the COPI methods, in units of 1 / <||y||^2>, y being a sample of X: 1 or
                                 less is stable whatever the units of X
     max_iter : int              largest number of steps of `fit` for the COPI methods, each on all samples
@@ -59,12 +61,14 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                                 number and names of the features of X; names only if X is a frame that has them
     """
 
-    method: str = "copi"
+    method: Any = "copi"
     _: KW_ONLY
     eta_R: float = 0.5
     max_iter: int = 10_000
     tol: float = 1e-2
     epsilon: float = 0.0
+
+    _parts = ("method",)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn R from all samples.
@@ -86,7 +90,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         """
         X = self._checked(X, reset=True)
         C = self._moment(X)
-        R, n_steps = self._learned(X, C) if self.method in UPDATES else (self._whitening(C), 1)
+        R, n_steps = (self._whitening(C), 1) if self._whitens else self._learned(X, C)
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, len(X), n_steps
         return self
 
@@ -103,11 +107,11 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             R, n_samples, n_steps = self.components_, n_samples + self.n_samples_seen_, n_steps + self.n_iter_
             share = len(X) / n_samples
             C = (1 - share) * self.second_moment_ + share * C
-        if self.method in UPDATES:
-            with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
-                R = self._check_finite(R + self._step_size(C) * UPDATES[self.method](R, decorrelate(R, X)))
-        else:
+        if self._whitens:
             R = self._whitening(C)
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
+                R = self._check_finite(lateral_move(self._update)(R, X, self._step_size(C)))
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, n_samples, n_steps
         return self
 
@@ -131,11 +135,15 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray:
         """Check the parameters, and return X as an array in the dtype of the first X."""
-        choose("method", self.method, {**UPDATES, **WHITENINGS})
+        if isinstance(self.method, str):
+            choose("method", self.method, {**UPDATES, **WHITENINGS})
+        elif not callable(self.method):
+            names = f"one of {list_names([*UPDATES, *WHITENINGS])}, or a function of any of "
+            raise InputError(f"method must be {names}{list_names(LATERAL_ARGUMENTS)}: got {shown(self.method)}")
         check_count("max_iter", self.max_iter)
         for name in ("eta_R", "tol", "epsilon"):
             check_rate(name, getattr(self, name))
-        n_needed = 1 if self.method in UPDATES or not reset else 2
+        n_needed = 2 if self._whitens and reset else 1
         dtype = FLOATS if reset else self.components_.dtype
         return np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
 
@@ -147,6 +155,16 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
                 raise InputError(f"the squares of X are too large for {X.dtype}: scale the features down")
         return C
 
+    @property
+    def _whitens(self) -> bool:
+        return isinstance(self.method, str) and self.method in WHITENINGS
+
+    @property
+    def _update(self) -> Callable[..., Array]:
+        """The rule that learns R."""
+        update: Callable[..., Array] = UPDATES[self.method] if isinstance(self.method, str) else self.method
+        return update
+
     def _whitening(self, C: NDArray) -> NDArray:
         return np.asarray(WHITENINGS[self.method](C, self.epsilon))
 
@@ -157,10 +175,12 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     def _learned(self, X: NDArray, C: NDArray) -> tuple[NDArray, int]:
         """Apply the rule until the features are decorrelated; return R and the number of steps."""
-        # a rule sees only the second moments of a batch: I rows with the same moments make each step fast
-        rows = np.linalg.qr(X, mode="r")
-        rows = rows * np.sqrt(len(rows) / len(X), dtype=X.dtype)
-        path = decorrelation_path(rows, self._step_size(C), self.max_iter, UPDATES[self.method])
+        rows = X
+        if isinstance(self.method, str):
+            # COPI's rules see only the second moments of a batch: I rows with the same moments make each step fast
+            triangle = np.asarray(np.linalg.qr(X, mode="r"))
+            rows = triangle * np.sqrt(len(triangle) / len(X), dtype=X.dtype)
+        path = decorrelation_path(rows, self._step_size(C), self.max_iter, self._update)
         with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
             for n_steps, R in enumerate(path):  # noqa: B007 - both are needed after the loop
                 correlation = mean_absolute_correlation(second_moment(decorrelate(self._check_finite(R), rows)))

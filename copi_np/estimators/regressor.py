@@ -11,7 +11,8 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
-from copi_np.estimators.base import NDArray, NetworkEstimator, validated
+from copi_np.arrays import NDArray
+from copi_np.estimators.base import NetworkEstimator, validated
 
 
 @dataclass(eq=False, repr=False)

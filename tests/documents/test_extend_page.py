@@ -98,7 +98,6 @@ def test_the_program_of_jax_runs(names):
     assert names["printed"][-1] == "(784, 784) (10, 784)"
 
 
-@pytest.mark.xfail(reason="the command line does not take FILE.py:NAME yet: remove this mark when it does")
 def test_the_command_runs_with_a_rule_in_a_file(tmp_path, monkeypatch):
     """The command of the page, with its rule and the imports, for one epoch of a small network."""
     (command,) = re.findall(r"^copi-np (train .*my_rules.*)$", PAGE, re.MULTILINE)

@@ -12,6 +12,7 @@ from copi_np import Network, Schedule, fit, load_dataset, rules
 from copi_np.algorithm import LayerWeights, error_signals, forward, train_batch, train_epoch
 from copi_np.datasets import as_float, one_hot
 from copi_np.error_signals import ERROR_SIGNALS
+from copi_np.losses import LOSSES
 
 RULES = {"copi": rules.copi_update, "sgd": rules.sgd_update}
 FORMS = {"matrix": rules.decorrelation_update, "local": rules.local_decorrelation_update, None: None}
@@ -55,10 +56,81 @@ def test_it_agrees_with_loops_over_samples(task):
             assert_near(x[n], layer.R @ y, 1e3)
             assert_near(a[n], layer.W @ (layer.R @ y), 1e3)
             y = y_out[n]
-    assert oracle is not None
-    expected = task.network.error_signals(task.network.forward(task.y0), task.targets)
-    for delta, reference in zip(error_signals(layers, trace, task.targets), expected, strict=True):
-        assert_near(delta, reference, 1e3)
+    expected = [oracle.signals(*sample) for sample in zip(task.y0, task.targets, strict=True)]
+    for k, delta in enumerate(error_signals(layers, trace, task.targets)):
+        assert_near(delta, [sample[k] for sample in expected], 1e3)
+
+
+def recorders(of_W, of_R):
+    """Rules that copy what they are given into two lists, and return half of the weights."""
+
+    def rule(W, R, x, y, a, z, delta, y_out):
+        of_W.append([array.copy() for array in (W, R, x, y, a, y_out, z, delta)])
+        return W / 2
+
+    def decorrelation(R, x, y, eta_R):
+        of_R.append([array.copy() for array in (R, x, y, np.asarray(eta_R))])
+        return R / 2
+
+    return {"rule": rule, "decorrelation": decorrelation}
+
+
+def test_a_rule_is_given_the_same_as_in_a_network():
+    """By name, layer by layer: states and weights from before the batch; eta_R for the lateral rule."""
+    pure, fast = ([], []), ([], [])
+    network = Network([5, 4, 4, 3], rng=np.random.default_rng(0), dtype="float64", **recorders(*fast))
+    rng = np.random.default_rng(1)
+    for layer in network.layers:
+        layer.R = layer.R + rng.normal(0, 0.3, layer.R.shape)
+    layers, y0, targets = layers_of(network), rng.normal(size=(6, 5)), np.eye(3)[[0, 1, 2, 0, 1, 2]]
+    options = {"eta_W": 0.5, "eta_R": 0.25, "delta_scale": 0.7}
+    new = train_batch(layers, y0, targets, **recorders(*pure), **options)
+    network.step(y0, targets, **options)
+    for old, moved, layer in zip(layers, new, network.layers, strict=True):
+        for W, R in ((moved.W, moved.R), (layer.W, layer.R)):
+            assert_near(W, 1.25 * old.W, 10)
+            assert_near(R, 1.125 * old.R, 10)
+    trace = forward(layers, y0)
+    deltas = [0.7 * delta for delta in error_signals(layers, trace, targets)]
+    for of_W, of_R in (pure, fast):
+        for k, (given_W, given_R) in enumerate(zip(of_W, of_R, strict=True)):
+            W, R, x, y, a, y_out, delta = (*layers[k][:2], trace.x[k], trace.y_in[k], trace.a[k], trace.y[k], deltas[k])
+            for found, expected in zip(given_W, (W, R, x, y, a, y_out, a + delta, delta), strict=True):
+                assert_near(found, expected, 10)
+            for found, expected in zip(given_R, (R, x, y, 0.25), strict=True):
+                assert_near(found, expected, 10)
+
+
+def test_a_signal_of_ones_own_is_given_what_it_names():
+    """Targets and loss, and what is given by name, such as a generator of noise."""
+    layers = layers_of(Network([3, 4, 2], rng=np.random.default_rng(0), dtype="float64"))
+    y0, targets = np.ones((5, 3)), np.zeros((5, 2))
+
+    def signal(layers, trace, feedback, delta_L, targets, loss, rng):
+        assert loss is LOSSES["cross_entropy"]
+        assert feedback == [7]
+        return [targets, delta_L, rng]
+
+    trace = forward(layers, y0)
+    given = {"loss": LOSSES["cross_entropy"], "signal": signal, "feedback": [7], "rng": 3}
+    found_targets, delta_L, rng = error_signals(layers, trace, targets, **given)
+    assert found_targets is targets
+    assert rng == 3
+    gradient = LOSSES["cross_entropy"].gradient(trace.y[-1], targets)
+    assert_near(delta_L, -layers[-1].activation.df(trace.a[-1]) * gradient)
+
+
+def test_every_batch_of_an_epoch_continues_from_the_one_before():
+    layers = layers_of(Network([3, 4, 2], rng=np.random.default_rng(0), dtype="float64"))
+    rng = np.random.default_rng(1)
+    batches = [(rng.normal(size=(5, 3)), rng.normal(size=(5, 2))) for _ in range(3)]
+    found = train_epoch(layers, iter(batches), eta_W=0.1, eta_R=0.05)
+    expected = layers
+    for y0, targets in batches:
+        expected = train_batch(expected, y0, targets, eta_W=0.1, eta_R=0.05)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one.W, other.W)
+        np.testing.assert_array_equal(one.R, other.R)
 
 
 def test_it_trains_mnist_5k_to_the_weights_of_the_network():

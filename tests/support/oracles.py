@@ -1,7 +1,7 @@
-"""Independent oracles: the paper's equations again, as loops over samples and synapses, in float64.
+"""Independent oracles: the paper's equations as loops over samples and synapses, in float64.
 
-Nothing here is copied from the package, nothing calls it, and nothing is fast. Vectors of one sample are columns, as
-in the paper: ``y``, ``x``, ``a`` are one-dimensional below, and a batch is a loop over its rows.
+Nothing here is copied from the package or calls it, and nothing is fast. As in the paper, vectors of one sample are
+columns: ``y``, ``x``, ``a`` are one-dimensional below, and a batch is a loop over its rows.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import copy
 
 import numpy as np
 
-# ------------------------------------------------------------------------------------------------ nearness
+# --------------------------------------------------------------------------------------------- comparing arrays
 
 
 def assert_near(actual, expected, size=None, ulps=100):
-    """Equal up to `ulps` roundings, in the dtype of `actual`, of numbers as large as `size`.
+    """Assert equality up to `ulps` roundings, in the dtype of `actual`, of numbers as large as `size`.
 
-    `size` is that of the terms which were added up, since they may cancel; the largest of `expected` and 1 if None.
+    `size` is that of the summed terms, which may cancel; if None, the largest of `expected` and 1.
     """
     actual, expected = np.asarray(actual), np.asarray(expected, dtype=np.float64)
     assert actual.shape == expected.shape, f"shape {actual.shape}, expected {expected.shape}"
@@ -28,7 +28,7 @@ def assert_near(actual, expected, size=None, ulps=100):
 
 
 def assert_equal_to(relative, actual, expected):
-    """Equal to `relative` times the largest of `expected`, or of 1."""
+    """Assert equality up to `relative` times the largest of `expected` and 1."""
     expected = np.asarray(expected, dtype=np.float64)
     assert np.shape(actual) == expected.shape
     np.testing.assert_allclose(actual, expected, rtol=0, atol=relative * np.max(np.abs(expected), initial=1.0))
@@ -38,7 +38,7 @@ def assert_equal_to(relative, actual, expected):
 
 
 def over_synapses(n_rows, n_columns, n_samples, value):
-    """Matrix of the mean over samples n of value(n, i, j)."""
+    """Return the matrix of the mean of value(n, i, j) over samples n."""
     matrix = np.zeros((n_rows, n_columns))
     for i in range(n_rows):
         for j in range(n_columns):
@@ -47,7 +47,7 @@ def over_synapses(n_rows, n_columns, n_samples, value):
 
 
 def double(*arrays):
-    """The same numbers in float64, where arithmetic is nearly exact for tests of float32."""
+    """Return the arrays in float64, in which arithmetic is nearly exact for tests of float32."""
     return [np.asarray(array, dtype=np.float64) for array in arrays]
 
 
@@ -100,18 +100,18 @@ def second_moment(x):
 
 
 def off(C):
-    """C without its diagonal."""
+    """Return C without its diagonal."""
     return np.array([[0.0 if i == j else C[i, j] for j in range(len(C))] for i in range(len(C))])
 
 
 def least_squares(x, z):
-    """The matrix W (O, I) that minimises the sum of ||z - W x||^2."""
+    """Return the matrix W (O, I) that minimises the sum of ||z - W x||^2."""
     x, z = double(x, z)
     return np.linalg.lstsq(x, z, rcond=None)[0].T
 
 
 def adam_move(gradients, beta1=0.9, beta2=0.99, epsilon=1e-8):
-    """Adam's last move, times the step size, after these updates (newest last): its means as explicit weighted sums.
+    """Return Adam's last move, in units of the step size, after these updates (newest last), from explicit sums.
 
     The weights of a bias-corrected mean add up to 1, so they are (1 - beta) beta^age / (1 - beta^t).
     """
@@ -149,7 +149,7 @@ DF = {
 
 
 def quadratic(y, target):
-    """Loss of one sample, ||y - y*||^2."""
+    """Return the loss of one sample, ||y - y*||^2."""
     return sum((y_k - t_k) ** 2 for y_k, t_k in zip(y, target, strict=True))
 
 
@@ -163,12 +163,12 @@ def softmax(y):
 
 
 def cross_entropy(y, target):
-    """Loss of one sample, -sum_k t_k log softmax(y)_k."""
+    """Return the loss of one sample, -sum_k t_k log softmax(y)_k."""
     return -sum(t_k * np.log(p_k) for t_k, p_k in zip(target, softmax(y), strict=True))
 
 
 def cross_entropy_gradient(y, target):
-    """For targets that add up to 1."""
+    """Return its gradient, for targets that add up to 1."""
     return softmax(y) - target
 
 
@@ -177,7 +177,7 @@ LOSS_GRADIENT = {"quadratic": quadratic_gradient, "cross_entropy": cross_entropy
 
 
 def directional_derivative(function, point, direction, h=1e-5):
-    """Central difference of a scalar function along `direction`; its error is of order h^2."""
+    """Return the central difference of a scalar function along `direction`; its error is of order h^2."""
     return (function(point + h * direction) - function(point - h * direction)) / (2 * h)
 
 
@@ -185,7 +185,7 @@ def directional_derivative(function, point, direction, h=1e-5):
 
 
 class OracleNetwork:
-    """Algorithm 1, in float64: W, R, f and the top-down matrices B of every layer as lists.
+    """Algorithm 1 in float64, with W, R, f and the top-down matrices B of every layer as lists.
 
     Layers are numbered from 0; ``B[k]`` carries signals into layer k.
     """
@@ -200,7 +200,7 @@ class OracleNetwork:
         self.gradients = [[] for _ in W]
 
     def forward(self, y0):
-        """Lines 4 to 8 for one sample: its x, a and y in every layer."""
+        """Return x, a and y of one sample in every layer (lines 4 to 8)."""
         xs, activations, ys = [], [], []
         y = np.asarray(y0, dtype=np.float64)
         for W, R, f in zip(self.W, self.R, self.f, strict=True):
@@ -213,19 +213,19 @@ class OracleNetwork:
         return xs, activations, ys
 
     def loss_from(self, layer, a, target):
-        """Loss of one sample whose pre-activation in `layer` is set to `a`."""
+        """Return the loss of one sample whose pre-activation in `layer` is set to `a`."""
         y = self.f[layer](a)
         for k in range(layer + 1, len(self.W)):
             y = self.f[k](self.W[k] @ (self.R[k] @ y))
         return LOSS[self.loss](y, target)
 
     def mean_loss(self, y0, targets):
-        """Loss averaged over a batch."""
+        """Return the loss averaged over a batch."""
         losses = [LOSS[self.loss](self.forward(y)[2][-1], target) for y, target in zip(y0, targets, strict=True)]
         return float(np.mean(losses))
 
     def signals(self, y0, target):
-        """Lines 10 to 12 for one sample, with the alternatives of Section 2.5: one delta per layer."""
+        """Return one delta per layer for one sample (lines 10 to 12, and the alternatives of Section 2.5)."""
         _, a, y = self.forward(y0)
         last = len(self.W) - 1
         delta = [np.array([]) for _ in self.W]
@@ -249,7 +249,7 @@ class OracleNetwork:
         return delta
 
     def trained_inverse(self, k, ys):
-        """B[k] after one step of normalised least mean squares towards f(B y_above) = y, of size 0.1."""
+        """Return B[k] after one step of normalised least mean squares towards f(B y_above) = y, of size 0.1."""
         B = self.B[k]
         dB = np.zeros_like(B)
         power = 0.0
@@ -260,7 +260,7 @@ class OracleNetwork:
         return B + 0.1 * dB / power
 
     def step(self, y0, targets, eta_W, eta_R, delta_scale=1.0):
-        """Lines 4 to 16 for a batch. Every update is made from what stood before the step. Returns loss and deltas."""
+        """Train on a batch (lines 4 to 16), computing all updates from the old weights; return loss and deltas."""
         passes = [self.forward(y) for y in y0]
         signals = [self.signals(y, target) for y, target in zip(y0, targets, strict=True)]
         loss = self.mean_loss(y0, targets)
@@ -285,7 +285,7 @@ class OracleNetwork:
         return loss, deltas
 
     def forward_move(self, k, W, x, a, delta):
-        """What eta_W multiplies, by the rule of this network."""
+        """Return the update that eta_W multiplies, by the rule of this network."""
         if self.rule == "copi":
             return copi(W, x, a + delta)
         self.gradients[k].append(sgd(x, delta))
@@ -293,7 +293,7 @@ class OracleNetwork:
 
 
 def oracle_of(network):
-    """The oracle with the weights and the rules of a `copi_np.Network` on the host."""
+    """Return the oracle with the weights and the rules of a `copi_np.Network`."""
     host, config = network.backend.to_host, network.config
     names = [config["activation"]] * (len(network.layers) - 1) + [config["output_activation"]]
     return OracleNetwork(

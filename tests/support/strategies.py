@@ -1,4 +1,4 @@
-"""Hypothesis strategies, named by what they generate: what a property assumes is built in here, not filtered there.
+"""Hypothesis strategies, named by what they generate: they build in what a property assumes, instead of filtering.
 
 Letters of shapes: B samples in a batch, I inputs and O outputs of a layer.
 """
@@ -41,12 +41,12 @@ RULE_AXES = {
 
 
 def arrays(shape, dtype=np.float64, elements=ENTRIES):
-    """Arrays of a given shape, every entry drawn on its own."""
+    """Arrays of a given shape, every entry drawn independently."""
     return npst.arrays(dtype, shape, elements=elements, fill=st.nothing())
 
 
 def size_of(*factors):
-    """Bound on the terms of a product of these arrays, a sum over at most 5 units in every product."""
+    """Return a bound on the terms of a product of these arrays, which sums over at most 5 units."""
     return 5 * float(np.prod([1 + np.max(np.abs(factor)) for factor in factors]))
 
 
@@ -89,7 +89,7 @@ def lateral_passes(draw, dtypes=DTYPES):
 
 
 def orthonormal_columns(rng, n_rows, n_columns):
-    """A random matrix Q (n_rows, n_columns) with Q^T Q = I."""
+    """Return a random matrix Q (n_rows, n_columns) with Q^T Q = I."""
     return np.linalg.qr(rng.normal(size=(n_rows, n_columns)))[0]
 
 
@@ -104,7 +104,7 @@ def spd_matrices(draw, n=LENGTHS, spectrum=(0.1, 10)):
 
 
 def batch_of(sigma):
-    """A batch (I, I) of inputs whose second moments are sigma: what a rule does to it, it does to the population."""
+    """Return a batch (I, I) whose second moments are sigma: COPI's rules act on it as on the population."""
     return np.sqrt(len(sigma)) * np.linalg.cholesky(sigma).T
 
 
@@ -156,7 +156,7 @@ def tasks(draw, n_layers=DEPTHS, activations=ALL_ACTIVATIONS, sizes=None, latera
     """
     if sizes is None:
         depth = draw(n_layers)
-        # all different, which finds swapped axes; or all the same, where a transposed matrix would fit
+        # all different, which reveals swapped axes; or all equal, where a transposed matrix would fit
         different = st.lists(st.integers(1, 6), min_size=depth + 1, max_size=depth + 1, unique=True)
         same = st.integers(2, 4).map(lambda width: [width] * (depth + 1))
         sizes = draw(different | same)

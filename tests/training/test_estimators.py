@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import subprocess
 import sys
@@ -24,11 +25,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import correlated_batches, spd_matrices, whitened_batches
 
 from copi_np import DivergenceError, InputError, Network, Schedule, fit
+from copi_np._parts import describe
+from copi_np.activations import Activation
 from copi_np.datasets import Dataset, Split
+from copi_np.error_signals import ErrorSignal
 from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator, base
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.runner import train
+from copi_np.losses import LOSSES, Loss
 from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np.steps import Step
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
 
 SEVERAL = st.integers(2, 5)
@@ -557,6 +563,307 @@ def test_a_diverged_model_is_not_fitted():
         model.predict(X)
 
 
+# ---------------------------------------------------------------- parts of your own
+
+
+def leaky_hebb(W, z, x, leak=0.1):
+    """Half of COPI's step, with a decay of every weight."""
+    return 0.5 * (z.T @ x / len(x) - W * np.mean(x**2, axis=0)) - leak * W
+
+
+def by_signs(R, y, x):
+    """Lateral weights that see only the signs of the inputs, and so more than their second moments."""
+    C = np.sign(x).T @ x / len(y)
+    return -(C - np.diag(np.diag(C))).T @ R
+
+
+def swish(a):
+    return a / (1 + np.exp(-a))
+
+
+def swish_slope(a):
+    s = 1 / (1 + np.exp(-a))
+    return s + a * s * (1 - s)
+
+
+def upside_down(trace, delta_L, layers):
+    """Signals of hidden layers by the transposed forward weights alone, their signs only."""
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        deltas.insert(0, np.sign(deltas[0] @ layers[k + 1].W) * layers[k].activation.df(trace.a[k]))
+    return deltas
+
+
+def jittered(trace, delta_L, rng):
+    return [0.1 * rng.normal(size=a.shape).astype(a.dtype) for a in trace.a[:-1]] + [delta_L]
+
+
+def fourth_power(y, targets):
+    return np.sum((y - targets) ** 4, axis=1)
+
+
+def fourth_power_gradient(y, targets):
+    return 4 * (y - targets) ** 3
+
+
+class Nesterov(Step):
+    """A rule with a memory."""
+
+    def __init__(self, momentum=0.8):
+        self.momentum = momentum
+
+    def start(self, weights, backend):
+        super().start(weights, backend)
+        self.velocity = np.zeros_like(weights)
+
+    def step(self, weights, states, eta):
+        gradient = states.delta.T @ states.x / len(states.x)
+        self.velocity = self.momentum * self.velocity + gradient
+        weights += eta * (gradient + self.momentum * self.velocity)
+
+    def state(self):
+        return {"velocity": self.velocity}
+
+    def restore(self, state):
+        self.velocity = state["velocity"]
+
+
+SWISH = Activation("swish", swish, swish_slope)
+FOURTH = Loss("fourth power", fourth_power, fourth_power_gradient)
+OWN = {
+    "rule": leaky_hebb,
+    "partial": functools.partial(leaky_hebb, leak=0.02),
+    "memory": Nesterov(0.5),
+    "decorrelation": by_signs,
+    "activation": SWISH,
+    "list": ["tanh", SWISH],
+    "error_signal": ErrorSignal("upside down", upside_down),
+    "noise": ErrorSignal("jittered", jittered),
+    "loss": FOURTH,
+}
+SAME = {"partial": "rule", "memory": "rule", "list": "activation", "noise": "error_signal"}
+EACH = {name: {SAME.get(name, name): part} for name, part in OWN.items()}
+TOGETHER = EACH["memory"] | EACH["decorrelation"] | EACH["activation"] | EACH["error_signal"] | EACH["loss"]
+each_part = pytest.mark.parametrize("own", [*EACH.values(), TOGETHER], ids=[*EACH, "together"])
+SMALL = {
+    "hidden_layer_sizes": 6,
+    "random_state": 5,
+    "eta_W": 1e-3,
+    "eta_R": 2e-3,
+    "first_eta_R": 2e-3,
+    "delta_scale": 1,
+}
+SMALL |= FEW
+
+
+def trained_by_hand(own, epochs=3):
+    """The network that `COPIClassifier(**SMALL, **own, **PLAIN).fit(X, NUMBERS)` should hold."""
+    weights_rng, shuffling_rng = np.random.default_rng(5).spawn(2)
+    options = {"dtype": "float64", "loss": "cross_entropy"} | own
+    network = Network([4, 6, 3], rng=weights_rng, **options)
+    split = Split(X, NUMBERS)
+    schedule = Schedule(1e-3, 2e-3, 1, 0.0, 2e-3, 1)
+    data = Dataset("iris", split, split, 3)
+    fit(network, data, epochs=epochs, schedule=schedule, rng=shuffling_rng, batch_size=50)
+    return network
+
+
+@few_epochs
+@each_part
+def test_own_parts_train_as_in_a_network(own):
+    model = COPIClassifier(**SMALL, **PLAIN, **own).fit(X, NUMBERS)
+    expected = trained_by_hand(own)
+    assert same(model.network_, expected)
+    assert model.network_.config == expected.config
+    assert not same(model.network_, trained_by_hand({}))
+    partly = COPIClassifier(**SMALL, **PLAIN, **own)
+    for _ in range(3):
+        partly.partial_fit(X, NUMBERS, [0, 1, 2])
+    assert same(partly.network_, expected)
+    warm = COPIClassifier(**SMALL | {"max_iter": 2}, **PLAIN, **own, warm_start=True).fit(X, NUMBERS)
+    assert same(warm.set_params(max_iter=1).fit(X, NUMBERS).network_, expected)
+
+
+def described(part):
+    return [each if isinstance(each, str) else describe(each) for each in (part if isinstance(part, list) else [part])]
+
+
+@each_part
+def test_own_parts_are_parameters_like_any_other(own):
+    model = COPIClassifier().set_params(**own)
+    assert {name: model.get_params()[name] for name in own} == own
+    twin = clone(model)
+    for name, part in own.items():
+        assert name in repr(model)
+        assert described(getattr(twin, name)) == described(part)
+
+
+def test_fitting_leaves_a_rule_with_a_memory_as_it_was_given():
+    rule = Nesterov(0.5)
+    COPIRegressor(rule=rule, tol=1, eta_W=1e-3).fit(X, NUMBERS)
+    assert vars(rule) == {"momentum": 0.5}
+
+
+@few_epochs
+@each_part
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_with_own_parts_keeps_learning_the_same(own, copied):
+    """From its own parts, its memory and its noise."""
+    model = COPIClassifier(**SMALL, **own).fit(X, Y)
+    twin = copied(model)
+    assert repr(twin.network_) == repr(model.network_)
+    for _ in range(2):
+        assert np.array_equal(twin.predict(X), model.predict(X))
+        assert twin.partial_fit(X, Y).loss_curve_ == model.partial_fit(X, Y).loss_curve_
+        assert same(twin.network_, model.network_)
+    unfitted = copied(COPIClassifier(**own))
+    assert all(
+        repr(getattr(unfitted, name)).split(" at ")[0] == repr(part).split(" at ")[0] for name, part in own.items()
+    )
+
+
+@few_epochs
+@each_part
+def test_skops_asks_to_trust_own_parts_by_name(own):
+    """And loads nothing without that trust."""
+    model = COPIClassifier(**SMALL, **own).fit(X, Y)
+    data = sio.dumps(model)
+    asked = sio.get_untrusted_types(data=data)
+    assert any(name.startswith(f"{__name__}.") for name in asked)
+    with pytest.raises(TypeError, match=r"[uU]ntrusted"):
+        sio.loads(data)
+    twin = sio.loads(data, trusted=asked)
+    assert twin.partial_fit(X, Y).loss_curve_ == model.partial_fit(X, Y).loss_curve_
+
+
+@few_epochs
+@pytest.mark.parametrize("change", ["of the network", "of the parameters"])
+def test_pickle_keeps_what_the_network_holds(change):
+    """Not what the parameters say, which may have changed since."""
+    model = COPIClassifier(**SMALL, rule=leaky_hebb).fit(X, Y)
+    if change == "of the network":
+        model.network_.layers[0].activation = SWISH
+        model.network_.loss = FOURTH
+    else:
+        model.set_params(rule="sgd", loss="quadratic")
+    twin = pickle.loads(pickle.dumps(model))
+    assert twin.network_.config == model.network_.config
+    assert np.array_equal(twin.predict(X), model.predict(X))
+
+
+LAMBDAS = {
+    "rule": lambda W, x, delta: delta.T @ x / len(x) - 0.1 * W,
+    "decorrelation": lambda R, x: 0 * R,
+    "activation": Activation("cube", lambda a: a**3 + a, lambda a: 3 * a**2 + 1),
+    "error_signal": ErrorSignal("straight", lambda layers, trace, delta_L: upside_down(trace, delta_L, layers)),
+    "loss": Loss("shifted", lambda y, t: np.sum((y - t + 1) ** 2, axis=1), lambda y, t: 2 * (y - t + 1)),
+}
+
+
+@few_epochs
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_lambdas_can_be_copied_but_not_pickled(name):
+    """Also by what copies inside: clone, early stopping, and further training that may fail."""
+    own = {name: LAMBDAS[name]}
+    unfitted = COPIClassifier(**SMALL, **own, early_stopping=True, warm_start=True)
+    model = clone(unfitted).fit(X, Y).fit(X, Y)
+    twin = copy.deepcopy(model)
+    assert same(twin.partial_fit(X, Y).network_, model.partial_fit(X, Y).network_)
+    assert twin.network_.layers[0].W is not model.network_.layers[0].W
+    held = copy.deepcopy(model).set_params(**{name: clone(COPIClassifier()).get_params()[name]})  # only in its network
+    for each in (unfitted, model, held):
+        for dumps in (pickle.dumps, sio.dumps):
+            with pytest.raises(
+                InputError, match=rf"^{name} .* cannot be pickled.*: define it with def, at the top level"
+            ):
+                dumps(each)
+
+
+@few_epochs
+def test_own_rules_are_searched_beside_built_in_ones():
+    grid = {"decorrelation": ["matrix", by_signs, None], "rule": ["copi", leaky_hebb, Nesterov(0.3)]}
+    search = GridSearchCV(COPIClassifier(**SMALL), grid, cv=3, error_score="raise").fit(X, Y)
+    results = search.cv_results_
+    assert len(results["params"]) == 9
+    assert list(results["param_decorrelation"]).count(by_signs) == 3
+    chosen = clone(search.best_estimator_).fit(X, Y)
+    assert same(chosen.network_, search.best_estimator_.network_)
+    only = GridSearchCV(COPIRegressor(**SMALL), {"decorrelation": [by_signs]}, cv=2, error_score="raise").fit(
+        X, NUMBERS
+    )
+    assert only.best_estimator_.network_.layers[0].lateral_step.function is by_signs
+
+
+@few_epochs
+@each_part
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_sample_of_weight_zero_has_no_effect_on_own_parts(own, early_stopping):
+    options = SMALL | own | {"early_stopping": early_stopping}
+    weights = np.arange(150) % 3
+    counts = weights > 0
+    whole = COPIClassifier(**options).fit(X, NUMBERS, sample_weight=7.0 * weights)
+    rest = COPIClassifier(**options).fit(X[counts], NUMBERS[counts], sample_weight=weights[counts])
+    for a, b in zip(whole.network_.layers, rest.network_.layers, strict=True):
+        np.testing.assert_allclose(a.W, b.W, rtol=1e-7)
+        np.testing.assert_allclose(a.R, b.R, rtol=1e-7, atol=1e-12)
+
+
+@few_epochs
+def test_a_rule_may_weigh_samples_itself():
+    def weighing(x, delta, sample_weight):
+        return (sample_weight[:, None] * delta).T @ x / len(x)
+
+    weights = 1.0 + np.arange(150) % 4
+    named = COPIClassifier(**SMALL, rule=weighing).fit(X, NUMBERS, sample_weight=weights)
+    built_in = COPIClassifier(**SMALL, rule="sgd").fit(X, NUMBERS, sample_weight=weights)
+    for a, b in zip(named.network_.layers, built_in.network_.layers, strict=True):
+        np.testing.assert_allclose(a.W, b.W, rtol=1e-9)
+
+
+@few_epochs
+def test_a_failed_further_training_leaves_own_parts_as_they_were():
+    model = COPIClassifier(**SMALL, **EACH["memory"], **EACH["activation"], warm_start=True).fit(X, Y)
+    twin = copy.deepcopy(model)
+    model.set_params(eta_W=1e9)
+    with pytest.raises(DivergenceError, match="lower eta_W"):
+        model.fit(X, Y)
+    model.set_params(eta_W=twin.eta_W)
+    assert same(model.fit(X, Y).network_, twin.fit(X, Y).network_)
+
+
+@few_epochs
+def test_the_cross_entropy_given_as_an_object_has_probabilities():
+    model = COPIClassifier(**SMALL, loss=LOSSES["cross_entropy"]).fit(X, Y)
+    assert np.array_equal(model.predict_proba(X), COPIClassifier(**SMALL).fit(X, Y).predict_proba(X))
+    assert not hasattr(COPIClassifier(loss=Loss("cross_entropy", *FOURTH[1:])), "predict_proba")
+    assert not hasattr(COPIClassifier(loss=FOURTH), "predict_proba")
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": Nesterov}, r"^rule must be an instance, not the class Nesterov: pass Nesterov\(\.\.\)"),
+        ({"decorrelation": Nesterov}, "^decorrelation must be an instance, not the class Nesterov"),
+        ({"rule": lambda w: w}, "^rule .*<lambda> asks for 'w': name its parameters, any of W, R, x, "),
+        ({"decorrelation": leaky_hebb}, "^decorrelation leaky_hebb asks for 'W': name its parameters, any of R, x, y"),
+        ({"rule": lambda W: W.T}, r"rule .*<lambda> returned an array of shape \(5, 6\), where \(6, 5\) is needed"),
+        ({"decorrelation": lambda R: R.astype("float32")}, "returned an array of dtype float32, where float64"),
+        ({"activation": swish}, "^activation must be one of .*, or Activation"),
+        ({"activation": ["tanh"]}, "^activation must be one for all layers, or a list of 2, one per layer"),
+        ({"error_signal": upside_down}, r"^error_signal must be one of .*, or ErrorSignal\(name, deltas\)"),
+    ],
+)
+def test_a_wrong_part_is_named_by_fit(kind, options, message):
+    model = kind(**SMALL | {"first_epochs": 0} | options)
+    with pytest.raises(InputError, match=message) as found:
+        model.fit(X, NUMBERS)
+    assert "\n" not in str(found.value)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
 # ---------------------------------------------------------------- decorrelation
 
 
@@ -684,3 +991,68 @@ def test_a_step_size_that_is_too_large_is_named_and_nothing_is_fitted():
 def test_the_inverse_refuses_another_number_of_features():
     with pytest.raises(InputError, match="X must have 4 decorrelated features, got 3"):
         Decorrelator(method="zca").fit(X).inverse_transform(X[:, :3])
+
+
+def rank_rule(R, x, y, eta_R, strength=0.5):
+    """A rule of three arguments, one setting of its own, and its step size, which it divides out again."""
+    C = np.tanh(x).T @ x / len(y)
+    return -strength * eta_R * (C - np.diag(np.diag(C))) @ R / eta_R
+
+
+def test_the_decorrelator_takes_a_rule_of_your_own():
+    """Three steps on all samples, not only on their second moments; then one on a new batch."""
+    with pytest.warns(ConvergenceWarning, match="after max_iter=3 steps"):
+        decorrelator = Decorrelator(method=rank_rule, eta_R=0.7, max_iter=3).fit(X)
+    R, step = np.eye(4), 0.7 / (X**2).sum(axis=1).mean()
+    for _ in range(3):
+        R = R + step * rank_rule(R, X @ R.T, X, step)
+    assert np.allclose(decorrelator.components_, R, rtol=1e-10)
+    batch = X[:30] + 1
+    step = 0.7 / (np.vstack([X, batch]) ** 2).sum(axis=1).mean()
+    R = R + step * rank_rule(R, batch @ R.T, batch, step)
+    assert np.allclose(decorrelator.partial_fit(batch).components_, R, rtol=1e-10)
+
+
+@given(mild_batches())
+def test_a_function_given_to_the_decorrelator_does_what_its_name_does(y):
+    for name, update in (("copi", decorrelation_update), ("copi-local", local_decorrelation_update)):
+        named, given_as_function = Decorrelator(method=name).fit(y), Decorrelator(method=update).fit(y)
+        assert np.allclose(named.components_, given_as_function.components_, rtol=1e-6, atol=1e-9)
+
+
+def test_a_decorrelator_of_your_own_is_copied_stored_and_searched():
+    decorrelator = Decorrelator(method=functools.partial(rank_rule, strength=1.0), tol=0.2).fit(X)
+    expected = decorrelator.transform(X)
+    data = sio.dumps(decorrelator)
+    for twin in (
+        copy.deepcopy(decorrelator),
+        pickle.loads(pickle.dumps(decorrelator)),
+        sio.loads(data, trusted=sio.get_untrusted_types(data=data)),
+    ):
+        assert np.array_equal(twin.transform(X), expected)
+        assert np.array_equal(clone(twin).fit(X).components_, decorrelator.components_)
+    secret = Decorrelator(method=lambda R: 0 * R, tol=1)
+    assert np.array_equal(copy.deepcopy(secret).fit(X).components_, np.eye(4))
+    with pytest.raises(InputError, match=r"^method .*<lambda> cannot be pickled"):
+        pickle.dumps(secret)
+    pipeline = make_pipeline(Decorrelator(tol=0.2), COPIClassifier(random_state=0, max_iter=30, tol=0.05))
+    search = GridSearchCV(pipeline, {"decorrelator__method": ["copi", rank_rule]}, cv=2, error_score="raise")
+    assert search.fit(X, Y).best_score_ > 0.5
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (3, "^method must be one of copi, copi-local, zca, pca, cholesky, or a function of any of R, x, y, .*: got 3$"),
+        (Nesterov(), "^method must be one of copi, .* got <"),
+        (Nesterov, "^update must be an instance, not the class Nesterov"),
+        (leaky_hebb, "^update leaky_hebb asks for 'W': name its parameters, any of R, x, y, eta_R, sample_weight$"),
+        (lambda R: R[:2], r"^update <lambda> returned an array of shape \(2, 4\), where \(4, 4\) is needed$"),
+    ],
+)
+def test_a_method_that_is_not_a_rule_is_named(method, message):
+    for name in ("fit", "partial_fit"):
+        decorrelator = Decorrelator(method=method)
+        with pytest.raises(InputError, match=message):
+            getattr(decorrelator, name)(X)
+        assert not hasattr(decorrelator, "components_")

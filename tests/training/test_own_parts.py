@@ -30,7 +30,7 @@ from copi_np.datasets import hold_out
 from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, backpropagation
 from copi_np.export import export_onnx
 from copi_np.losses import LOSSES, Loss
-from copi_np.steps import AdamStep, Step
+from copi_np.steps import AdamStep, Step, describe_step
 
 SIZES = [6, 5, 4, 3]
 
@@ -95,6 +95,7 @@ class Momentum(Step):
         return {"mean": self.mean, "count": self.count}
 
     def restore(self, state):
+        assert state.keys() == {"mean", "count"}
         self.mean, self.count = state["mean"], state["count"]
 
 
@@ -210,7 +211,10 @@ def test_a_lateral_rule_may_name_its_step_size():
 def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
     weights = np.array([0.0, 1, 2, 3, 0.5, 1, 1, 0])
 
+    seen = []
+
     def named(x, delta, sample_weight):
+        seen.append(sample_weight)
         w = np.ones(len(x)) if sample_weight is None else sample_weight
         return (w[:, None] * delta).T @ x / len(x)
 
@@ -218,7 +222,72 @@ def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
     for network in (one, other):
         network.step(*batch(), eta_W=0.1, sample_weight=weights)
         network.step(*batch(2), eta_W=0.1)
+    assert all(each is weights for each in seen[:3])
+    assert seen[3:] == [None] * 3
     assert_same_weights(one, other, ulps=200)
+
+
+def test_a_lateral_rule_that_names_the_weights_of_samples_gets_plain_rows():
+    weights = np.array([0.0, 1, 2, 3, 0.5, 1, 1, 0])
+
+    def named(R, x, sample_weight):
+        return rules.decorrelation_update(R, np.sqrt(sample_weight)[:, None] * x)
+
+    one, other = make_network(decorrelation=named), make_network()
+    for network in (one, other):
+        network.step(*batch(), eta_W=0.1, sample_weight=weights)
+    assert_same_weights(one, other, ulps=200)
+
+
+def test_a_rule_that_does_not_name_them_gets_weighted_rows():
+    """Each state, times the root of its sample's weight; plain ones without weights."""
+    weights = np.array([0.0, 1, 4, 9, 0.25, 1, 1, 0])
+    seen = []
+
+    class Recording(Step):
+        def step(self, weights, states, eta):
+            seen.append((states, [getattr(states, name) for name in ("x", "y", "a", "delta", "y_out", "z", "power")]))
+
+    network = make_network(rule=Recording(), decorrelation=None)
+    network.step(*batch(), eta_W=0.1)
+    network.step(*batch(), eta_W=0.1, sample_weight=weights)
+    for (_, plain), (states, weighted) in zip(seen[:3], seen[3:], strict=True):
+        assert states.sample_weight is None
+        for one, other in zip(weighted[:-1], plain[:-1], strict=True):
+            assert_near(one, np.sqrt(weights)[:, None] * other)
+        assert_near(plain[-1], np.mean(plain[0] ** 2, axis=0))
+        assert_near(weighted[-1], np.mean(weights[:, None] * plain[0] ** 2, axis=0))
+
+
+@pytest.mark.parametrize("uses_x_R", [True, False])
+def test_a_step_that_uses_the_product_x_R_gets_it_weighted(uses_x_R):
+    """From backpropagation, where a layer lies below; otherwise the step makes it."""
+    weights = np.array([0.0, 1, 4, 9, 0.25, 1, 1, 0])
+    seen = []
+
+    class Lateral(Step):
+        def step(self, weights, states, eta):
+            seen.append(states.x_R)
+            if states.x_R is not None:
+                assert_near(states.x_R, states.x @ weights)
+
+    Lateral.uses_x_R = uses_x_R
+    network = make_network(decorrelation=Lateral())
+    network.step(*batch(), eta_W=0.1)
+    network.step(*batch(), eta_W=0.1, sample_weight=weights)
+    assert [x_R is not None for x_R in seen] == [False, uses_x_R, uses_x_R] * 2
+
+
+def test_a_step_size_of_zero_asks_no_rule():
+    """A memory does not advance where the weights rest."""
+    network = make_network(rule=Momentum(), decorrelation=[None, Momentum(), Momentum()])
+    network.step(*batch(), eta_W=0.1, eta_R=0)
+    network.step(*batch(), eta_W=0.1, eta_R=0)
+    assert [layer.forward_step.count for layer in network.layers] == [2, 2, 2]
+    assert [layer.lateral_step.count for layer in network.layers[1:]] == [0, 0]
+    network = make_network(rule=Momentum())
+    network.step(*batch(), eta_W=0, eta_R=0.1)
+    assert [layer.forward_step.count for layer in network.layers] == [0, 0, 0]
 
 
 def test_what_no_parameter_asks_for_is_left_alone():
@@ -323,6 +392,48 @@ def test_feedback_may_learn_by_a_rule_of_ones_own():
     assert_near(network.feedback[1], before[1])
 
 
+def test_feedback_learns_from_the_step_as_it_is_taken():
+    """Step sizes, weights of samples and scaled signals by name; what is returned is added to a new matrix."""
+    seen = {}
+
+    def updates(layers, trace, feedback, deltas, targets, sample_weight, eta_W, eta_R):
+        seen.update(locals())
+        return [np.full_like(feedback[0], 2), np.full_like(feedback[1], 3), None]
+
+    y0, targets = batch()
+    network = make_network(error_signal=ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", updates))
+    before, given = network.feedback[:2], np.linspace(0, 2, 8)
+    expected = network.error_signals(network.forward(y0), targets, 3.0)
+    values = [B.copy() for B in before]
+    network.step(y0, targets, eta_W=0.25, eta_R=0.5, delta_scale=3.0, sample_weight=given)
+    assert (seen["eta_W"], seen["eta_R"]) == (0.25, 0.5)
+    assert seen["sample_weight"] is given
+    assert seen["targets"] is targets
+    for delta, other in zip(seen["deltas"], expected, strict=True):
+        assert_near(delta, other)
+    for B, old, added in zip(network.feedback, values, (2, 3), strict=False):
+        assert_near(B, old + added)
+    for B, old in zip(before, values, strict=True):
+        np.testing.assert_array_equal(B, old)  # an array that was assigned is not changed in place
+
+
+def test_an_error_signal_is_given_targets_and_loss():
+    def deltas(trace, targets, loss):
+        return [0 * a for a in trace.a[:-1]] + [-loss.gradient(trace.y[-1], targets)]
+
+    y0, targets = batch()
+    network = make_network(error_signal=ErrorSignal("own", deltas), output_activation="linear")
+    plain = make_network(output_activation="linear")
+    trace = network.forward(y0)
+    assert_near(network.error_signals(trace, targets)[-1], plain.error_signals(trace, targets)[-1])
+
+
+def test_another_error_signal_asks_for_other_arguments():
+    network = make_network(error_signal=HALF)
+    network.error_signal = ErrorSignal("zero", lambda trace: [0 * a for a in trace.a])
+    assert not any(delta.any() for delta in network.error_signals(network.forward(batch()[0]), batch()[1]))
+
+
 # ---------------------------------------------------------------------------------------- nothing is lost silently
 
 
@@ -356,6 +467,34 @@ def test_one_that_is_missing_is_named(tmp_path, kind):
         load_network(tmp_path / "net.npz", **{name: part for name, part in OWN.items() if name != kind})
 
 
+def test_several_that_are_missing_are_all_named(tmp_path):
+    save_network(tmp_path / "net.npz", make_network(**OWN))
+    with pytest.raises(InputError, match=r"load_network\(path, rule=sign_rule, decorrelation=kappa\)$"):
+        load_network(tmp_path / "net.npz", **{name: OWN[name] for name in ("activation", "error_signal", "loss")})
+
+
+def test_one_of_another_module_is_found_by_its_name(tmp_path):
+    """A notebook's function may have moved into a file since."""
+
+    def moved(W, x, delta):
+        return sign_rule(W, x, delta)
+
+    moved.__module__, moved.__qualname__ = "__main__", "sign_rule"
+    network = trained(make_network(rule=moved))
+    save_network(tmp_path / "net.npz", network)
+    with pytest.raises(InputError, match=r"rule sign_rule \(from __main__\)"):
+        load_network(tmp_path / "net.npz", rule=[kappa, Momentum()])  # of one module, but named differently
+    loaded, _ = load_network(tmp_path / "net.npz", rule=sign_rule)
+    assert_same_weights(trained(loaded), trained(network))
+
+
+def test_the_output_layer_s_activation_is_given_as_others_are(tmp_path):
+    network = make_network(output_activation=SOFTPLUS)
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", activation=SOFTPLUS)
+    assert [layer.activation.name for layer in loaded.layers] == ["leaky_relu", "leaky_relu", "softplus"]
+
+
 def test_one_of_another_name_is_refused(tmp_path):
     save_network(tmp_path / "net.npz", make_network(rule=sign_rule))
     with pytest.raises(InputError, match=r"load_network\(path, rule=sign_rule\)"):
@@ -387,7 +526,7 @@ def test_nothing_else_is_ever_imported(tmp_path):
         function.__module__, function.__qualname__ = module, name
         network = make_network(rule=function)
         save_network(tmp_path / "net.npz", network)
-        with pytest.raises(InputError, match="saved with parts of your own"):
+        with pytest.raises(InputError, match="saved with your own"):
             load_network(tmp_path / "net.npz")
 
 
@@ -415,7 +554,7 @@ def test_what_is_assigned_later_is_saved_too(tmp_path, change):
     else:
         setattr(network, change, OWN[change])
     save_network(tmp_path / "net.npz", network)
-    with pytest.raises(InputError, match="saved with parts of your own"):
+    with pytest.raises(InputError, match="saved with your own"):
         load_network(tmp_path / "net.npz")
     loaded, _ = load_network(tmp_path / "net.npz", **own)
     assert loaded.config == network.config != make_network().config
@@ -443,6 +582,80 @@ def test_a_rule_with_a_memory_continues_where_it_was(tmp_path):
     assert_same_weights(trained(loaded), trained(network))
     fresh = make_network(rule=network.layers[0].forward_step)
     assert fresh.layers[0].forward_step.count == 0
+
+
+class LateralMomentum(Momentum):
+    """A rule of R with a memory."""
+
+    def step(self, weights, states, eta):
+        self.mean = self.beta * self.mean + rules.decorrelation_update(weights, states.x)
+        self.count += 1
+        weights += eta * self.mean
+
+
+def test_a_lateral_rule_with_a_memory_continues_where_it_was(tmp_path):
+    """Both memories of a layer at once."""
+    own = {"rule": Momentum(), "decorrelation": LateralMomentum(0.5)}
+    network = trained(make_network(**own))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", **own)
+    for layer, other in zip(loaded.layers, network.layers, strict=True):
+        assert layer.lateral_step.count == 3
+        np.testing.assert_array_equal(layer.lateral_step.mean, other.lateral_step.mean)
+        np.testing.assert_array_equal(layer.forward_step.mean, other.forward_step.mean)
+    assert_same_weights(trained(loaded), trained(network))
+    fresh = make_network(rule=network.layers[0].forward_step, decorrelation=network.layers[0].lateral_step)
+    assert_same_weights(trained(fresh), trained(make_network(**own)))
+
+
+def test_memories_of_many_layers_are_kept_apart(tmp_path):
+    """Layer 1 of twelve is not layer 11."""
+    for rule in (Momentum(), "adam"):
+        network = Network([3] * 13, rng=np.random.default_rng(0), rule=rule, decorrelation=None, dtype="float64")
+        targets = np.eye(3)[[0, 1, 2]]
+        network.step(targets, targets, eta_W=0.01)
+        save_network(tmp_path / "net.npz", network)
+        loaded, _ = load_network(tmp_path / "net.npz", **({} if rule == "adam" else {"rule": rule}))
+        for layer, other in zip(loaded.layers, network.layers, strict=True):
+            assert layer.forward_step.count == 1
+            np.testing.assert_array_equal(layer.forward_step.mean, other.forward_step.mean)
+
+
+def test_adam_forgets_what_it_learned_from_other_weights():
+    used = trained(make_network(rule="adam")).layers[0].forward_step
+    assert_same_weights(trained(make_network(rule=used)), trained(make_network(rule="adam")))
+
+
+def test_lateral_weights_that_were_assigned_are_saved_without_decorrelation(tmp_path):
+    network = make_network(decorrelation=None)
+    network.layers[1].R = np.random.default_rng(0).normal(size=(5, 5))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz")
+    assert [layer.has_lateral_weights for layer in loaded.layers] == [False, True, False]
+    assert_same_weights(loaded, network)
+
+
+def test_noise_of_an_unknown_bit_generator_starts_again(tmp_path):
+    """A file names no class to be imported."""
+
+    class Bits(np.random.PCG64):
+        @property
+        def state(self):
+            return super().state | {"bit_generator": "Bits"}
+
+    network = make_network(error_signal=NOISY)
+    network.noise_rng = np.random.Generator(Bits(0))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", error_signal=NOISY)
+    assert isinstance(loaded.noise_rng.bit_generator, np.random.PCG64)
+
+
+def test_a_class_derived_from_a_built_in_step_has_its_own_name():
+    class Mine(AdamStep):
+        pass
+
+    assert describe_step(Mine()).startswith(f"{__name__}:")
+    assert describe_step(AdamStep()) == "adam"
 
 
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
@@ -524,7 +737,7 @@ def test_divergence_is_blamed_on_own_rules_too():
         ({"rule": lambda *args: 0}, r"rule .*<lambda> takes \*args: name its parameters"),
         ({"rule": lambda W, **others: 0}, r"rule .*<lambda> takes \*\*others: name its parameters"),
         ({"rule": lambda W, /: 0}, r"rule .*<lambda> takes 'W' by position only"),
-        ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: give Momentum\(\.\.\)"),
+        ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: pass Momentum\(\.\.\)"),
         ({"rule": Callable}, r"rule must be an instance, not the class Callable"),
         ({"rule": np.add}, r"(cannot read the parameters of rule add|rule add takes|rule add asks)"),
         ({"rule": 3}, "rule must be one of copi, sgd, adam, a function of any of W, .*: got 3"),
@@ -541,6 +754,8 @@ def test_divergence_is_blamed_on_own_rules_too():
         ({"loss": absolute}, r"loss must be one of quadratic, cross_entropy, or Loss\(name, values, gradient\)"),
         ({"loss": Loss("l", lambda y, t: np.mean(y - t), absolute_gradient)}, "values of loss l returned numpy.float"),
         ({"loss": Loss("l", absolute, absolute)}, r"gradient of loss l returned an array of shape \(2,\)"),
+        ({"activation": Activation("tanh", lambda a: a[0], np.ones_like)}, "f of activation tanh returned an array of"),
+        ({"loss": Loss("quadratic", absolute, absolute)}, "gradient of loss quadratic returned an array of shape"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_used_is_refused_at_once(options, message):
@@ -569,6 +784,29 @@ def test_what_does_not_fit_is_named(options, message):
     network = make_network(**options)
     with pytest.raises(InputError, match=message):
         trained(network, 1)
+
+
+@pytest.mark.parametrize(
+    ("returned", "message"),
+    [
+        ([np.ones((5, 1)), None, None], r" returned for layer 0 an array of shape \(5, 1\), where \(5, 4\) is needed"),
+        ([None, None, np.ones((3, 3))], " returned for layer 2 numpy.ndarray, where builtins.NoneType is needed"),
+        ([None] * 4, " must return a list of 3 arrays, one per layer: got 4"),
+        (None, " must return a list of 3 arrays, one per layer: got None"),
+    ],
+)  # fmt: skip
+def test_what_a_rule_of_feedback_returns_is_looked_at(returned, message):
+    signal = ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", lambda eta_W: returned)
+    network = make_network(error_signal=signal)
+    with pytest.raises(InputError, match="^feedback_updates of kp" + message):
+        trained(network, 1)
+
+
+def test_a_step_of_the_other_kind_is_refused():
+    """A function of W cannot move R."""
+    network = make_network(rule=sign_rule)
+    with pytest.raises(InputError, match="decorrelation sign_rule asks for 'W'"):
+        network.layers[0].lateral_step = network.layers[0].forward_step
 
 
 def test_this_module_can_be_imported_by_pickle():

@@ -37,7 +37,7 @@ def test_networks_in_threads_learn_as_they_do_alone(alone):
 
 
 def stepped():
-    """A network right after a step, and inputs: what is put off of the step is not multiplied in yet."""
+    """Return a network right after a step, and inputs."""
     rng = np.random.default_rng(0)
     network = Network([300, 300, 10], rng=rng, dtype="float64")
     y0 = rng.normal(size=(50, 300))
@@ -79,7 +79,7 @@ def test_networks_in_processes_learn_as_they_do_alone(alone, kind, monkeypatch):
     if kind not in multiprocessing.get_all_start_methods():
         pytest.skip("this system cannot fork")
     if kind == "fork" and sys.version_info >= (3, 12):
-        pytest.skip("Python 3.12 and newer warn of a fork beside the threads of BLAS")
+        pytest.skip("Python 3.12 and newer warn about forking while BLAS threads run")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"))
     with ProcessPoolExecutor(2, multiprocessing.get_context(kind)) as pool:
         assert list(pool.map(learn, range(N_NETWORKS))) == alone

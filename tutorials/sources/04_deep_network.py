@@ -264,8 +264,8 @@ for k, (W, R, _) in enumerate(layers):
 #
 # Now we put the three stages together: forward, error signals, updates. Here is the
 # whole step from `copi_np.algorithm`. The rules for $W$ and $R$ are arguments.
-# `call_by_name` calls each one with the states that its parameters name, such as `W`,
-# `x` and `z`.
+# `_update` wraps each one, so that it is called with the states that its parameters
+# name, such as `W`, `x` and `z`.
 
 # %%
 show(algorithm.train_batch)

@@ -517,7 +517,7 @@ for there in (backend, strict):
 #   compares it with the source code of the package
 #   ([`test_cupy.py`](../tests/backend/test_cupy.py)). This finds functions and keywords
 #   that CuPy does not have. It does not test what the functions do.
-# - **A mock of CuPy** ([`cupy_double.py`](../tests/support/cupy_double.py)): it has the
+# - **A mock of CuPy** ([`cupy_mock.py`](../tests/support/cupy_mock.py)): it has the
 #   functions of that list and no others, refuses host arrays, and computes with NumPy.
 #   The whole package runs on it, including its CuPy code. This finds accidental copies
 #   to the host. It does not find wrong results of the real CuPy, and tells us nothing

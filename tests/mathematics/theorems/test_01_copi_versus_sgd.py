@@ -1,10 +1,10 @@
-"""Theorem 1. COPI is SGD plus a term of the input's correlation, on any batch:
+"""Theorem 1. COPI is SGD plus a term that depends on the correlation of the inputs, on any batch:
 
     dW_copi = dW_sgd + W off(C),        C = <x x^T>,  off(C) = C - diag(C).
 
 Proof. z = a + delta and a = W x give <z x^T> = W C + <delta x^T>, and the decay is W diag(C).
 
-So (a) the two are equal on decorrelated inputs, whitened ones included, and only there if W has independent columns;
+So (a) the two are equal on decorrelated inputs, including whitened ones, and only there if W has independent columns;
 (b) without an error signal COPI rests where inputs are decorrelated; (c) with the variances fixed, the distance between
 the two updates is proportional to the correlation.                                     Sections 2.3 and 2.7, Eq. 3.
 """
@@ -30,13 +30,13 @@ from copi_np.rules import copi_update, sgd_update, target_state, transform
 
 
 def weights_and_signal(x, seed, n_outputs=3):
-    """W (O, I) and delta (B, O) that have nothing to do with x."""
+    """Draw W (O, I) and delta (B, O) independently of x."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(n_outputs, x.shape[1])), rng.normal(size=(len(x), n_outputs))
 
 
 def copi(W, x, delta):
-    """The COPI update of a layer that is perturbed by delta."""
+    """Return the COPI update of a layer that is perturbed by delta."""
     return copi_update(W, x, target_state(transform(W, x), delta))
 
 
@@ -56,7 +56,7 @@ def test_a_copi_is_sgd_on_decorrelated_inputs(x, seed):
 
 
 @given(correlated_batches(st.integers(2, 5)), SEEDS)
-def test_a_copi_differs_from_sgd_elsewhere(x, seed):
+def test_a_copi_differs_from_sgd_on_correlated_inputs(x, seed):
     """Independent columns of W bound the distance from below: ||W off(C)|| >= s_min(W) ||off(C)||."""
     W, delta = weights_and_signal(x, seed, n_outputs=8)
     distance = np.linalg.norm(copi(W, x, delta) - sgd_update(x, delta))
@@ -66,7 +66,7 @@ def test_a_copi_differs_from_sgd_elsewhere(x, seed):
 
 @given(decorrelated_batches(), SEEDS)
 def test_b_copi_rests_without_an_error_signal(x, seed):
-    """delta = 0 and off(C) = 0: the layer infers the weights that it has."""
+    """delta = 0 and off(C) = 0: the layer infers the weights that it already has."""
     W, delta = weights_and_signal(x, seed)
     assert_near(copi(W, x, np.zeros_like(delta)), np.zeros_like(W), size_of(W, x, x))
 

@@ -8,8 +8,8 @@ Proof. W' = W + eta (G + W off(C)) by Theorem 1, R' = (I - eta off(C)) R; multip
 +-eta W off(C) R cancel.
 
 So (a) to first order M moves by <delta y^T> R^T R, gradient descent on M preconditioned by R^T R; (b) without an error
-signal M drifts only at O(eta) in a fixed time eta * steps, however far R moves. For the SGD rule the term
--eta W off(C) R is left over, for the local form eta W (off(C) R - R off(C)), for unequal step sizes
+signal M drifts only by O(eta) in a fixed time eta * steps, however far R moves. The SGD rule leaves the term
+-eta W off(C) R, the local form eta W (off(C) R - R off(C)), and unequal step sizes
 (eta_W - eta_R) W off(C) R: there (c) the residual is of first order.                             Sections 2.4 and 2.7.
 """
 
@@ -45,7 +45,7 @@ class Case(NamedTuple):
 
 @st.composite
 def cases(draw):
-    """Layers with any R, correlated inputs, any error signal; of numbers of order 1."""
+    """Layers with any R, correlated inputs and any error signal, with entries of order 1."""
     rng = np.random.default_rng(draw(SEEDS))
     n, n_outputs, B = draw(st.integers(2, 5)), draw(st.integers(1, 4)), draw(st.integers(1, 6))
     W = rng.normal(size=(n_outputs, n))
@@ -56,7 +56,7 @@ def cases(draw):
 
 
 def moved(case, rule, form, eta_W, eta_R):
-    """How far one training step moves M = W R; by the same code that trains networks."""
+    """Return how far one training step moves M = W R, using the code that trains networks."""
     layer = Layer(case.W.copy(), ACTIVATIONS["linear"], rule, form, get_backend("numpy"))
     layer.R = case.R
     x, a, _ = layer.forward(case.y)
@@ -66,7 +66,7 @@ def moved(case, rule, form, eta_W, eta_R):
 
 @given(cases(), st.floats(1e-6, 1))
 def test_the_first_order_of_the_motion_of_R_cancels(case, eta):
-    """The motion of M, exactly, whatever the step size."""
+    """The exact motion of M, for any step size."""
     W, R, _, _, off_C, G = case
     expected = eta * G @ R - eta**2 * (G + W @ off_C) @ off_C @ R
     assert_near(moved(case, CopiStep(), "matrix", eta, eta), expected, size=1e3)
@@ -74,7 +74,7 @@ def test_the_first_order_of_the_motion_of_R_cancels(case, eta):
 
 @given(cases())
 def test_a_learning_is_gradient_descent_preconditioned(case):
-    """The first order is <delta y^T> R^T R: what is left of it falls with eta^2, four times for half the step."""
+    """The first order is <delta y^T> R^T R: the rest falls with eta^2, to a quarter for half the step."""
     gradient = case.delta.T @ case.y / len(case.y)
 
     def residual(eta):
@@ -85,8 +85,8 @@ def test_a_learning_is_gradient_descent_preconditioned(case):
 
 @pytest.mark.parametrize("kind", ["sgd", "local", "unequal"])
 @given(case=cases())
-def test_c_elsewhere_a_first_order_is_left_over(kind, case):
-    """The residual divided by eta tends to the term that does not cancel; the first difference of order eta."""
+def test_c_otherwise_a_first_order_term_remains(kind, case):
+    """The residual divided by eta tends to the term that does not cancel."""
     W, R, _, _, off_C, G = case
     rule, form, ratio, left_over = {
         "sgd": (SgdStep(), "matrix", 1.0, -W @ off_C @ R),
@@ -97,13 +97,13 @@ def test_c_elsewhere_a_first_order_is_left_over(kind, case):
     def residual(eta):
         return (moved(case, rule, form, eta, ratio * eta) - eta * G @ R) / eta
 
-    # what is of second order is taken out by extrapolating to eta = 0: exact, since the motion is quadratic in eta
+    # extrapolating to eta = 0 removes the second order, exactly, since the motion is quadratic in eta
     assert_near(2 * residual(ETA / 2) - residual(ETA), left_over, size=1e3, ulps=1e4)
     assert np.linalg.norm(left_over) > 0
 
 
 def drift(rule, form, eta, time=1.0):
-    """||M - W|| / ||W|| after a fixed time of decorrelation without an error signal, and how far R went."""
+    """Return ||M - W|| / ||W|| after decorrelating for a fixed time without error signal, and how far R moved."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=(20, 4)) @ rng.normal(size=(4, 4)) / 2
     W = rng.normal(size=(3, 4))
@@ -114,8 +114,8 @@ def drift(rule, form, eta, time=1.0):
     return np.linalg.norm(layer.folded() - W) / np.linalg.norm(W), np.linalg.norm(layer.R - np.eye(4))
 
 
-def test_b_decorrelating_leaves_the_function_of_the_layer():
-    """The drift of M falls with eta, while R goes as far: nothing is left of it at eta = 0."""
+def test_b_decorrelating_does_not_change_the_function_of_the_layer():
+    """The drift of M is proportional to eta, and so vanishes at eta = 0, although R moves just as far."""
     (coarse, _), (fine, way) = drift(CopiStep(), "matrix", 1e-3), drift(CopiStep(), "matrix", 5e-4)
     assert coarse / fine == pytest.approx(2, rel=0.01)
     assert fine < 1e-3
@@ -123,8 +123,8 @@ def test_b_decorrelating_leaves_the_function_of_the_layer():
 
 
 @pytest.mark.parametrize(("rule", "form", "least"), [(SgdStep(), "matrix", 0.3), (CopiStep(), "local", 0.01)])
-def test_c_elsewhere_decorrelating_changes_the_function(rule, form, least):
-    """The same way of R, and a drift that a smaller step does not cure."""
+def test_c_otherwise_decorrelating_changes_the_function(rule, form, least):
+    """R moves as far, and a smaller step does not reduce the drift."""
     (coarse, _), (fine, way) = drift(rule, form, 1e-3), drift(rule, form, 5e-4)
     assert coarse / fine == pytest.approx(1, rel=0.01)
     assert fine > least

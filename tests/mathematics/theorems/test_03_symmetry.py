@@ -10,7 +10,7 @@ R_0 = I, (a) R is symmetric after the first step, and (b) it stays so where the 
     - for full whitening with the same Sigma at every step, dR = -(C - I) R: C - I is a polynomial in Sigma; if Sigma is
       invertible and eta small, R converges to Sigma^(-1/2), which is ZCA;
 
-and for direct sums of these. (c) In general they do not: a matrix of whole numbers below shows it without rounding. The
+and for direct sums of these. (c) In general they do not: a matrix of integers below shows it without rounding. The
 asymmetry does not vanish as eta -> 0, since the flow dR/dt = -off(C) R itself is not symmetric. So (d) the two lines of
 Eq. 4 are different updates: -off(C) R and -R off(C) are transposes of each other at R and R^T, equal where R and off(C)
 commute.
@@ -32,7 +32,7 @@ from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation
 from copi_np.whitening import asymmetry, zca
 
 MODERATE = (0.3, 3.0)
-"""Spectrum of matrices that decorrelate in a few hundred steps."""
+"""Range of eigenvalues for which a few hundred steps decorrelate."""
 
 
 @given(batches(n_samples=st.integers(1, 5)), st.floats(0, 1))
@@ -56,7 +56,7 @@ def test_b_two_inputs_keep_R_symmetric(seed, eta):
 
 @st.composite
 def circulant_matrices(draw):
-    """Positive definite, every row the one above shifted by one; all diagonals equal, also of its powers."""
+    """Positive definite; every row is the one above shifted by one, so all powers have a constant diagonal."""
     n = draw(st.integers(3, 6))
     half = np.random.default_rng(draw(SEEDS)).uniform(-1, 1, n // 2) / n
     row = np.zeros(n)
@@ -81,12 +81,12 @@ def test_b_equal_diagonals_keep_R_symmetric(sigma):
     C = R @ sigma @ R.T
     assert np.max(np.abs(off(C))) < 1e-6
     assert_near(R, R.T, ulps=1e4)
-    assert_near(R / np.sqrt(C[0, 0]), zca(sigma), ulps=1e11)  # as far as off(C) has come
+    assert_near(R / np.sqrt(C[0, 0]), zca(sigma), ulps=1e11)  # off(C) is not quite 0 yet
 
 
 @given(spd_matrices(st.integers(2, 6), MODERATE))
 def test_b_full_whitening_keeps_R_symmetric_and_converges_to_zca(sigma):
-    """dR = -(C - I) R, from the package's rule and the part that it leaves out, (diag(C) - I) R."""
+    """dR = -(C - I) R: the package's rule, and the term that it leaves out, -(diag(C) - I) R."""
 
     def whitening_update(R, x):
         return decorrelation_update(R, x) - (np.diag(second_moment(x)) - 1)[:, None] * R
@@ -97,7 +97,7 @@ def test_b_full_whitening_keeps_R_symmetric_and_converges_to_zca(sigma):
 
 
 def exact_steps(sigma, eta, n_steps):
-    """R after some steps, in fractions."""
+    """Return R after `n_steps`, in fractions."""
     n = len(sigma)
     R = np.array([[Fraction(int(i == j)) for j in range(n)] for i in range(n)])
     for _ in range(n_steps):
@@ -110,7 +110,7 @@ WHOLE = np.array([[2, 1, 0], [1, 3, 1], [0, 1, 5]])
 
 
 def test_c_two_exact_steps_break_the_symmetry():
-    """No rounding: R_2 - R_2^T in fractions; and the package computes that R_2."""
+    """R_2 - R_2^T in fractions, without rounding; and the package computes the same R_2."""
     eta = Fraction(1, 10)
     exact = exact_steps(WHOLE + Fraction(0), eta, 2)
     gap = exact - exact.T
@@ -120,7 +120,7 @@ def test_c_two_exact_steps_break_the_symmetry():
 
 
 def settled_asymmetry(sigma, eta):
-    """Asymmetry of R once the inputs are decorrelated to one part in a million."""
+    """Return the asymmetry of R once the inputs are decorrelated to one part in a million."""
     for R in decorrelation_path(batch_of(sigma), eta, 20_000):
         C = R @ sigma @ R.T
         if np.linalg.norm(off(C)) < 1e-6 * np.trace(C):
@@ -130,7 +130,7 @@ def settled_asymmetry(sigma, eta):
 
 @pytest.mark.parametrize("seed", range(10))
 def test_c_the_asymmetry_does_not_vanish_with_the_step_size(seed):
-    """Where it settles changes by less than a tenth when the step is halved; it is no matter of step size."""
+    """Halving the step changes the final asymmetry by less than a tenth: the step size is not its cause."""
     rng = np.random.default_rng(seed)
     n = 3 + seed % 4
     A = rng.normal(size=(n, n + 2))

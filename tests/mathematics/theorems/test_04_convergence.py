@@ -2,7 +2,7 @@
 
 Sigma is fixed and invertible; "variances" are the C_ii, not centred. With A = off(C), rows a_i, and l the largest
 eigenvalue of C, one step is R' = (I - eta A) R and C' = (I - eta A) C (I - eta A). |A|_F is the Frobenius norm, |A|_2
-the spectral one, at most l. Proofs stand with the statements:
+the spectral one, at most l. The statements, with their proofs:
 
 (a) No variance rises in a step with eta <= 2 / l: C'_ii = C_ii - 2 eta |a_i|^2 + eta^2 a_i^T C a_i, and
     a_i^T C a_i <= l |a_i|^2.
@@ -11,12 +11,12 @@ the spectral one, at most l. Proofs stand with the statements:
     eta * steps it drifts by O(eta) only.
 (c) The Hadamard defect H(C) = sum_i log C_ii - log det C is at least 0, and 0 only where C is diagonal (Hadamard's
     inequality). Along the flow, dH/dt = -2 sum_i |a_i|^2 / C_ii by (a) and (b). A step with eta <= 1 / (2 l) lowers it
-    by 0.7 eta |A|_F^2 / l at least: the logarithms of the variances fall by (2 eta - eta^2 l) |a_i|^2 / C_ii or
-    more, that is 1.5 eta |a_i|^2 / l, and by (b) -2 log det(I - eta A) <= 1.6 eta^2 |A|_F^2 <= 0.8 eta |A|_F^2 / l.
-(d) So off(C) -> 0 for any fixed eta <= 1 / (2 tr Sigma): l <= tr C, which never rises, by (a); and the falls of H,
-    which is bounded from below, have a finite sum.
+    by at least 0.7 eta |A|_F^2 / l: the logarithms of the variances fall by at least (2 eta - eta^2 l) |a_i|^2 / C_ii,
+    which is 1.5 eta |a_i|^2 / l or more, and by (b) -2 log det(I - eta A) <= 1.6 eta^2 |A|_F^2 <= 0.8 eta |A|_F^2 / l.
+(d) So off(C) -> 0 for any fixed eta <= 1 / (2 tr Sigma): l <= tr C, which never rises, by (a); and H is bounded from
+    below, so its decreases have a finite sum.
 
-For the local form, dR = -R A, (b) holds as it stands. (a) does not: variances may rise. Its defect fell in all of 300
+For the local form, dR = -R A, (b) holds unchanged. (a) does not: variances may rise. Its defect fell in all of 300
 trials (docs/theory.md), which is a measurement, not a theorem.                                           Section 2.4.
 """
 
@@ -39,7 +39,7 @@ SEVERAL = st.integers(2, 5)
 
 
 def path_of_C(sigma, eta, n_steps, update=decorrelation_update):
-    """C = R Sigma R^T along the path of R."""
+    """Return C = R Sigma R^T along the path of R."""
     return np.array([R @ sigma @ R.T for R in decorrelation_path(batch_of(sigma), eta, n_steps, update)])
 
 
@@ -48,7 +48,7 @@ def largest_eigenvalue(sigma):
 
 
 @given(correlated_batches(SEVERAL), SEEDS, st.floats(0, 1))
-def test_a_what_one_step_does_to_the_variances(y, seed, eta):
+def test_a_how_one_step_changes_the_variances(y, seed, eta):
     """C'_ii = C_ii - 2 eta |a_i|^2 + eta^2 a_i^T C a_i, from any R."""
     n = y.shape[1]
     R = np.eye(n) + 0.3 * np.random.default_rng(seed).normal(size=(n, n))
@@ -62,7 +62,7 @@ def test_a_what_one_step_does_to_the_variances(y, seed, eta):
 
 @given(spd_matrices(SEVERAL), st.floats(0.01, 1))
 def test_a_every_variance_is_non_increasing(sigma, share):
-    """Up to the bound of the step size, 2 / l, renewed at every step; and until nothing is left to decorrelate."""
+    """For steps up to the bound 2 / l, which is recomputed at every step."""
     y, R = batch_of(sigma), np.eye(len(sigma))
     C = sigma
     for _ in range(30):
@@ -70,19 +70,19 @@ def test_a_every_variance_is_non_increasing(sigma, share):
         C, before = R @ sigma @ R.T, C
         assert np.all(np.diag(C) <= np.diag(before) + 1e-12 * np.trace(sigma))
     lost = (np.trace(sigma) - np.trace(C)) * largest_eigenvalue(sigma)
-    # the first step alone takes that much
+    # the first step alone lowers them this much
     assert lost >= 4 * share * (1 - share) * np.sum(off(sigma) ** 2) - 1e-12 * np.trace(sigma) ** 2
 
 
 def test_a_beyond_the_bound_a_variance_rises():
-    """The bound is sharp where a row of off(C) lies along the first axis of C: here to one part in a hundred."""
+    """The bound is sharp if a row of off(C) lies along the first axis of C: here to one percent."""
     sigma = np.array([[0.01, 0.01], [0.01, 1.0]])  # row 0 of off(C) picks the large variance, l = 1.0001
     variances = [path_of_C(sigma, eta, 1)[1, 0, 0] - 0.01 for eta in (1.99, 2.01)]
     assert variances[0] < 0 < variances[1]
 
 
 def log_volume(sigma, eta, time=2.0, update=decorrelation_update):
-    """log|det R| after a fixed time."""
+    """Return log|det R| after a fixed time."""
     *_, R = decorrelation_path(batch_of(sigma), eta, round(time / eta), update)
     return np.linalg.slogdet(R)[1]
 
@@ -90,7 +90,7 @@ def log_volume(sigma, eta, time=2.0, update=decorrelation_update):
 @pytest.mark.parametrize("update", [decorrelation_update, local_decorrelation_update])
 @given(sigma=spd_matrices(SEVERAL, (0.3, 3.0)), eta=st.floats(0, 0.1))
 def test_b_log_det_R_moves_at_second_order_and_downwards(update, sigma, eta):
-    """0 >= log|det R'| - log|det R| >= -0.8 eta^2 |A|_F^2 in two steps; eta |A|_2 <= 1/2 by the choice of numbers."""
+    """0 >= log|det R'| - log|det R| >= -0.8 eta^2 |A|_F^2 in two steps; sigma and eta ensure eta |A|_2 <= 1/2."""
     path = list(decorrelation_path(batch_of(sigma), eta, 2, update))
     for R, after in pairwise(path):
         change = np.linalg.slogdet(after)[1] - np.linalg.slogdet(R)[1]
@@ -111,7 +111,7 @@ def test_b_log_det_R_is_conserved_as_eta_tends_to_zero(update, seed):
 
 @given(spd_matrices(SEVERAL), st.floats(0.01, 1))
 def test_c_the_hadamard_defect_falls(sigma, share):
-    """Up to the bound of the step size, 1 / (2 l), by 0.7 eta |A|_F^2 / l or more."""
+    """By at least 0.7 eta |A|_F^2 / l, for steps up to the bound 1 / (2 l)."""
     y, R = batch_of(sigma), np.eye(len(sigma))
     C = sigma
     for _ in range(30):
@@ -138,14 +138,14 @@ def test_c_its_rate_of_fall(sigma, seed):
 @pytest.mark.parametrize("update", [decorrelation_update, local_decorrelation_update])
 @given(sigma=spd_matrices(SEVERAL, (0.5, 2.0)))
 def test_d_both_forms_decorrelate(update, sigma):
-    """From the identity to a defect of nothing; for the local form this is measured, not proved."""
+    """From the identity to a defect of zero; for the local form this is measured, not proved."""
     path = path_of_C(sigma, 0.1, 400, update)
     assert hadamard_defect(path[-1]) < 1e-6
     assert np.max(np.abs(off(path[-1]))) < 1e-3
 
 
 def test_a_does_not_hold_for_the_local_form():
-    """Most random matrices have a variance that rises on the way, which the matrix form never does."""
+    """For most random matrices some variance rises on the way, which never happens with the matrix form."""
     rises = {decorrelation_update: 0, local_decorrelation_update: 0}
     for seed in range(20):
         A = np.random.default_rng(seed).normal(size=(5, 7))

@@ -1,12 +1,12 @@
-"""Theorem 5. Near decorrelated inputs, every C_ij is multiplied by 1 - eta (C_ii + C_jj) a step (matrix form).
+"""Theorem 5. Near decorrelated inputs, each step multiplies every C_ij by 1 - eta (C_ii + C_jj) (matrix form).
 
 Proof. For C = D + E with D diagonal and E small and off-diagonal,
 C' = (I - eta E) C (I - eta E) = D + E - eta (E D + D E) + O(E^2).
 
-This is local: far from decorrelation the bound of Theorem 4, 2 over the largest eigenvalue of C, is the one to keep.
+This is local: far from decorrelation, respect the bound of Theorem 4, 2 over the largest eigenvalue of C.
 So (a) the slowest pair is that of the two smallest variances; (b) decorrelated inputs are linearly stable if and only
 if eta < 2 / (sum of the two largest variances). (c) Just above that bound a small perturbation grows at first, and in
-doing so shrinks the variances until the bound holds again: the end of a long run shows nothing of it. (d) Far above it
+doing so shrinks the variances until the bound holds again: at the end of a long run it has vanished. (d) Far above it
 the weights blow up.                                                                                        Section 2.4.
 """
 
@@ -25,7 +25,7 @@ from copi_np.analysis import decorrelation_path
 
 
 class Nearby(NamedTuple):
-    """Second moments D + E, and the bound of the step size at D."""
+    """Second moments D + E, and the bound on the step size at D."""
 
     D: np.ndarray
     E: np.ndarray
@@ -34,7 +34,7 @@ class Nearby(NamedTuple):
 
 @st.composite
 def nearly_decorrelated(draw):
-    """Variances between 0.1 and 10, in any order; covariances a hundred million times smaller."""
+    """Variances between 0.1 and 10, in any order, and covariances of at most 2e-9."""
     n = draw(st.integers(2, 5))
     D = draw(arrays((n,), elements=st.floats(0.1, 10)))
     E = 1e-9 * np.random.default_rng(draw(SEEDS)).uniform(0.5, 1, (n, n))
@@ -42,7 +42,7 @@ def nearly_decorrelated(draw):
 
 
 def covariances(near, eta, n_steps):
-    """off(C) along the path of R."""
+    """Return off(C) along the path of R."""
     sigma = np.diag(near.D) + near.E
     return np.array([off(R @ sigma @ R.T) for R in decorrelation_path(batch_of(sigma), eta, n_steps)])
 
@@ -58,7 +58,7 @@ def test_the_factor_of_every_covariance(near, share):
 
 @given(nearly_decorrelated())
 def test_a_the_slowest_pair_has_the_two_smallest_variances(near):
-    """At a tenth of the bound, where no factor is negative, what is left is largest there, relative to its start."""
+    """At a tenth of the bound, where no factor is negative, the largest share of the covariance remains there."""
     left = np.abs(covariances(near, near.bound / 10, 30)[-1]) / np.where(near.E > 0, near.E, 1)
     slowest, next_to_it = np.argsort(near.D)[:2]
     assert left[slowest, next_to_it] >= np.max(left) - 1e-4
@@ -68,13 +68,13 @@ def test_a_the_slowest_pair_has_the_two_smallest_variances(near):
 def test_b_below_the_bound_perturbations_fall(near, share):
     """Every factor is between -1 and 1: the sum of squares falls at every step."""
     sizes = np.linalg.norm(covariances(near, share * near.bound, 10), axis=(1, 2))
-    # next to variances of 1, rounding keeps a covariance of 1e-9 to some six digits
+    # beside variances of 1, a covariance of 1e-9 has about six correct digits
     assert np.all((np.diff(sizes) < 0) | (sizes[1:] < 1e-5 * sizes[0]))
 
 
 @given(nearly_decorrelated(), st.floats(1.05, 1.5))
 def test_b_above_the_bound_the_pair_of_largest_variances_grows(near, share):
-    """By |1 - 2 share| a step, its sign alternating."""
+    """By |1 - 2 share| per step, with alternating sign."""
     top = tuple(np.argsort(near.D)[-2:])
     path = covariances(near, share * near.bound, 6)[:, top[0], top[1]]
     np.testing.assert_allclose(path[1:] / path[:-1], 1 - 2 * share, rtol=1e-3)
@@ -82,7 +82,7 @@ def test_b_above_the_bound_the_pair_of_largest_variances_grows(near, share):
 
 @pytest.mark.parametrize("share", [1.02, 1.1, 1.3])
 def test_c_just_above_the_bound_the_variances_shrink_until_it_holds(share):
-    """Grown ten thousand times on the way, and nothing left in the end."""
+    """The covariance grows ten-thousandfold on the way, and vanishes in the end."""
     sigma = np.array([[2.0, 1e-6], [1e-6, 1.0]])
     eta = share * 2 / 3
     path = np.array([R @ sigma @ R.T for R in decorrelation_path(batch_of(sigma), eta, 3000)])

@@ -32,7 +32,7 @@ from copi_np.whitening import cholesky, feature_correlation, pca, second_moment,
 
 
 def settled(sigma, eta, n_steps):
-    """R after so many steps, R Sigma R^T, and Q = D^(-1/2) R Sigma^(1/2)."""
+    """Return R after `n_steps`, R Sigma R^T, and Q = D^(-1/2) R Sigma^(1/2)."""
     *_, R = decorrelation_path(batch_of(sigma), eta, n_steps)
     C = R @ sigma @ R.T
     return R, C, (R @ np.linalg.inv(zca(sigma))) / np.sqrt(np.diag(C))[:, None]
@@ -43,7 +43,7 @@ MODERATE = spd_matrices(st.integers(2, 6), (0.3, 3.0))
 
 @given(MODERATE)
 def test_a_the_similarity_is_the_diagonal_of_a_rotation(sigma):
-    """Q Q^T = I, and Q_ii is the correlation of features of the same index."""
+    """Q Q^T = I, and Q_ii is the correlation of the features of index i."""
     R, _, Q = settled(sigma, 0.1, 400)
     y = batch_of(sigma)
     np.testing.assert_allclose(Q @ Q.T, np.eye(len(Q)), rtol=0, atol=1e-9)
@@ -75,13 +75,13 @@ def test_c_the_rotation_to_first_order(seed):
 
 @given(MODERATE)
 def test_d_random_matrices(sigma):
-    """Eigenvalues between 0.3 and 3: every feature correlates with its ZCA feature."""
+    """With eigenvalues between 0.3 and 3, every feature correlates with its ZCA feature."""
     _, _, Q = settled(sigma, 0.1, 400)
     assert np.all(np.diag(Q) > 0.98)
 
 
 def test_d_variances_are_not_normalised():
-    """Unlike ZCA's: what is large stays large."""
+    """Unlike ZCA's: large variances stay large."""
     sigma = np.array([[4.0, 0.5], [0.5, 0.25]])
     _, C, _ = settled(sigma, 0.1, 1000)
     assert C[0, 0] > 3
@@ -96,7 +96,7 @@ def digits():
 
 
 def decorrelate_by_batches(y, eta, n_epochs):
-    """R as training finds it: batches of 50, shuffled."""
+    """Learn R as in training: in shuffled batches of 50."""
     rng = np.random.default_rng(0)
     R = np.eye(y.shape[1])
     for _ in range(n_epochs):
@@ -106,7 +106,7 @@ def decorrelate_by_batches(y, eta, n_epochs):
 
 
 def test_d_digits(digits):
-    """Ten epochs: every pixel correlates with its ZCA pixel, and far more than raw, PCA or Cholesky features do."""
+    """After ten epochs every pixel correlates with its ZCA pixel, far more than raw, PCA or Cholesky features do."""
     sigma = second_moment(digits)
     u = decorrelate(zca(sigma, 1e-2), digits)
     similarity = feature_correlation(decorrelate(decorrelate_by_batches(digits, 1e-2, 10), digits), u)

@@ -20,12 +20,12 @@ LOSSES = pytest.mark.parametrize("loss", ["quadratic", "cross_entropy"])
 
 
 def probabilities(rng, task):
-    """Targets that suit both losses: class probabilities."""
+    """Use class probabilities as targets, which suit both losses."""
     return task._replace(targets=rng.dirichlet(np.ones(task.targets.shape[1]), len(task.y0)))
 
 
 def passes(task):
-    """The trace and the error signals of the task's batch."""
+    """Return the trace and the error signals of the task's batch."""
     trace = task.network.forward(task.y0)
     return trace, task.network.error_signals(trace, task.targets)
 

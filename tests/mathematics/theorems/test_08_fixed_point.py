@@ -4,8 +4,8 @@ Proof. dW = <z x^T> - W diag<x^2> is zero there and, without dead inputs, nowher
 least-squares map is W_ls = <z x^T> C^-1, and C = diag<x^2> on decorrelated inputs.
 
 So (a) with fixed targets every column converges to it on its own, for 0 < eta < 2 / max_j <x_j^2>: column j of W - W*
-is multiplied by 1 - eta <x_j^2> a step; (b) the linear map of Appendix B equals least squares, without inverting a
-matrix, and so does what takes the place of several layers in a compressed network; (c) on correlated inputs it misses
+is multiplied by 1 - eta <x_j^2> per step; (b) the linear map of Appendix B equals least squares, without inverting a
+matrix, and so does the matrix that replaces several layers in a compressed network; (c) on correlated inputs it differs
 in general: W* = W_ls (I + off(C) diag<x^2>^-1).  Section 2.3, Appendix B.
 """
 
@@ -24,7 +24,7 @@ from copi_np.whitening import pca
 
 
 def targets_and_weights(x, seed, n_outputs=3):
-    """z (B, O) and W (O, I) that have nothing to do with x."""
+    """Draw z (B, O) and W (O, I) independently of x."""
     rng = np.random.default_rng(seed)
     return rng.normal(size=(len(x), n_outputs)), rng.normal(size=(n_outputs, x.shape[1]))
 
@@ -34,8 +34,8 @@ ALIVE = arrays((4, 3), elements=st.floats(0.1, 3) | st.floats(-3, -0.1))
 
 
 @given(ALIVE, SEEDS)
-def test_the_update_is_zero_there_and_nowhere_else(x, seed):
-    """Any move away from it makes an update of the opposite sign, in every synapse."""
+def test_the_update_is_zero_only_at_the_fixed_point(x, seed):
+    """Any move away from it causes an update of the opposite sign, in every synapse."""
     z, move = targets_and_weights(x, seed)
     rest = linear_map(x, z)
     assert_near(copi_update(rest, x, z), np.zeros_like(rest), size=100)
@@ -62,7 +62,7 @@ def test_b_it_is_least_squares_on_decorrelated_inputs(x, seed):
 
 @st.composite
 def decorrelated_networks(draw, sizes=(4, 5, 4, 3, 2)):
-    """A network with inputs (B, I) for which every layer's x is decorrelated up to rounding, of any variances."""
+    """A network with inputs (B, I) that make every layer's x decorrelated up to rounding, with any variances."""
     rng = np.random.default_rng(draw(SEEDS))
     network = Network(list(sizes), rng=rng, activation="tanh", dtype="float64")
     y = y0 = rng.normal(size=(40, sizes[0]))
@@ -77,7 +77,7 @@ STACKS = st.sampled_from([(0, 3), (1, 2), (1, 3), (2, 2)])
 
 @given(decorrelated_networks(), STACKS)
 def test_b_a_compressed_stack_of_layers_is_least_squares(case, stack):
-    """No linear map leads from its decorrelated inputs nearer to its outputs, and no chunk is counted twice."""
+    """No linear map of its decorrelated inputs is closer to its outputs, and no chunk is counted twice."""
     network, y0 = case
     first, last = stack
     trace = network.forward(y0)
@@ -99,7 +99,7 @@ def test_b_a_map_to_pre_activations_is_that_of_one_layer_fewer(case, stack):
 
 
 @given(correlated_batches(st.integers(2, 5)), SEEDS)
-def test_c_it_misses_least_squares_on_correlated_inputs(x, seed):
+def test_c_it_differs_from_least_squares_on_correlated_inputs(x, seed):
     """By the correlation in units of the variance."""
     z, _ = targets_and_weights(x, seed)
     C, best = second_moment(x), least_squares(x, z)
@@ -108,8 +108,8 @@ def test_c_it_misses_least_squares_on_correlated_inputs(x, seed):
     assert_near(linear_map(x, z), expected, size=np.max(np.abs(best)), ulps=1e7)
 
 
-def test_c_perfectly_known_weights_are_not_found_on_correlated_inputs():
-    """z = D x, and COPI rests elsewhere: the constraint of decorrelation is not for show."""
+def test_c_exact_weights_are_not_found_on_correlated_inputs():
+    """z = D x, but COPI rests at other weights: it really needs decorrelated inputs."""
     x, D = np.array([[1.0, 1.0], [1.0, 0.0]]), np.array([[1.0, 2.0]])
     np.testing.assert_allclose(least_squares(x, x @ D.T), D)
     np.testing.assert_allclose(linear_map(x, x @ D.T), [[2.0, 3.0]])

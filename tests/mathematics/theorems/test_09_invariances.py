@@ -1,11 +1,11 @@
-"""Theorem 9. Invariances: what the updates do not see, and what they carry along.
+"""Theorem 9. Invariances: which changes leave the updates alone, and which the updates follow.
 
 Proof. All updates are means over samples of an expression in one sample (Eqs. 5 and 6), so (a) neither the order of a
 batch nor its repetition changes them. With a permutation or a change of signs P of the inputs (P^T P = I, and P C P^T
-has the diagonal of C, permuted), (b) y -> P y, R -> P R P^T, W -> W P^T carries the updates along, dR -> P dR P^T and
-dW -> dW P^T: no input is special. (c) Other rotations do not: decorrelation is a matter of the axes. Rotating the
-outputs, z -> Q z and W -> Q W, carries dW -> Q dW for any Q: output units learn apart from each other. (d) x -> c x at
-fixed R scales dR by c^2; with W -> W / c at fixed z it scales dW by c.                            Sections 2.3 to 2.6.
+has the diagonal of C, permuted), (b) y -> P y, R -> P R P^T, W -> W P^T change the updates likewise, dR -> P dR P^T and
+dW -> dW P^T: no input is special. (c) Other rotations do not: decorrelation depends on the axes. Rotating the outputs,
+z -> Q z and W -> Q W, gives dW -> Q dW for any Q: output units learn independently. (d) x -> c x at fixed R scales dR
+by c^2; with W -> W / c at fixed z it scales dW by c.                                              Sections 2.3 to 2.6.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LATERAL = pytest.mark.parametrize("update", [decorrelation_update, local_decorre
 
 
 def all_updates(forward):
-    """Every update of one batch, in a fixed order."""
+    """Return every update of one batch, in a fixed order."""
     W, x, a, delta = forward
     R = np.resize(W, (x.shape[1], x.shape[1]))
     return [
@@ -43,7 +43,7 @@ def all_updates(forward):
 
 
 def rows(forward, index):
-    """The same layer with a choice of samples."""
+    """Return the same layer with the samples of `index`."""
     return forward._replace(x=forward.x[index], a=forward.a[index], delta=forward.delta[index])
 
 
@@ -62,7 +62,7 @@ def test_a_order_and_repetition_of_samples_do_not_matter(forward, random, n_copi
 
 @given(forward_passes())
 def test_a_the_update_of_a_batch_is_the_mean_of_its_samples_updates(forward):
-    """Stochastic COPI (Section 2.6): one sample at a time, and the mean of what they say."""
+    """Stochastic COPI (Section 2.6): the mean of the updates from one sample at a time."""
     single = [all_updates(rows(forward, [n])) for n in range(len(forward.x))]
     for update, *of_samples in zip(all_updates(forward), *single, strict=True):
         assert_near(update, np.mean([sample.astype(float) for sample in of_samples], axis=0), bound(forward))
@@ -123,7 +123,7 @@ def test_d_lateral_updates_scale_with_the_square_of_the_input(update, lateral, c
 
 @given(forward_passes(), st.sampled_from([-2.0, 0.25, 8.0]))
 def test_d_forward_updates_scale_with_the_input(forward, c):
-    """c dW, where the layer is told to compute the same: W -> W / c."""
+    """To c dW, if W -> W / c, so that the layer computes the same."""
     W, x, a, delta = forward
     z = a + delta
     assert_near(copi_update(W / c, c * x, z), c * copi_update(W, x, z), size_of(W, x, c * x) + size_of(z, c * x))

@@ -1,4 +1,4 @@
-"""Theorem 10. What one synapse does: every matrix update is the scalar formula of Appendix C, entry by entry.
+"""Theorem 10. A single synapse: every matrix update is the scalar formula of Appendix C, entry by entry.
 
     COPI, forward    dw_ij = z_i x_j - w_ij x_j^2            z = W x + delta     pre-synaptic decay
     COPI, lateral    dr_ij = -(q_i x_j - r_ij x_j^2)         q = R x             pre-synaptic decay
@@ -8,8 +8,8 @@ Proof. Write out an entry of each product; x_i x_j is that of <x x^T> for one sa
 
 (a) The lateral rule is the forward rule for R, with its own output q as target and the sign reversed; since the rule is
 odd in the weights, this is also its value at -R, as Appendix C writes it. (b) Oja's decay sets the size of a unit's
-weights: it rests where they are a unit eigenvector of C (C m = <y^2> m, hence |m|^2 = 1, if they see anything at all).
-COPI's keeps any size, since its decay knows what the synapse passes on, not what the unit does.          Appendix C.
+weights: it rests where they are a unit eigenvector of C (C m = <y^2> m, hence |m|^2 = 1, unless <y^2> = 0). COPI's
+keeps any size, since its decay depends on the input of the synapse, not on the output of the unit.       Appendix C.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def test_a_the_lateral_rule_is_the_forward_rule_with_its_sign_reversed(lateral):
 
 @given(spd_matrices(st.integers(2, 5)), st.integers(0, 4))
 def test_b_oja_rests_at_unit_eigenvectors(sigma, k):
-    """At size 1, not at half or twice that."""
+    """At length 1, not at half or twice that."""
     m = np.linalg.eigh(sigma)[1][:, [k % len(sigma)]].T
     x = batch_of(sigma)
     assert_near(oja_update(m, x), np.zeros_like(m), size=100)

@@ -1,20 +1,20 @@
-"""Theorem 11. When the other error signals are those of backpropagation, and how they come to agree with them.
+"""Theorem 11. When other error signals equal those of backpropagation, and how they come to align with them.
 
-Proofs stand with the statements:
+The statements, with their proofs:
 
-(a) Feedback alignment is backpropagation where B_k = (W_{k+1} R_{k+1})^T: the definitions coincide.
+(a) Feedback alignment is backpropagation if B_k = (W_{k+1} R_{k+1})^T: the definitions coincide.
 (b) Direct feedback alignment is feedback alignment for one hidden layer and the same matrix: the layer above is the
     output layer.
-(c) Without an error, difference target propagation sends nothing, whatever B_k is: f(B t) - f(B y) = 0 for t = y.
-    Plain target propagation sends f(a_k) - a_k through feedback that inverts every layer exactly (t_k = y_k): nothing
-    in a linear network, but not nothing behind other activations, since the paper compares an output with a
-    pre-activation. Through other feedback it sends the error of the reconstruction, too.
+(c) Without an error, the signals of difference target propagation are zero for any B_k: f(B t) - f(B y) = 0 for t = y.
+    Plain target propagation sends f(a_k) - a_k through feedback that inverts every layer exactly (t_k = y_k): zero in a
+    linear network, but not after other activations, since the paper compares an output with a pre-activation. Through
+    any other feedback it also sends the error of the reconstruction.
 (d) In a linear network difference target propagation sends delta_k = B_k delta_{k+1}: (W R)^-1 delta_{k+1} through
     exact inverses; and backpropagation where W R is orthogonal, so that its inverse is its transpose.
 (e) Moving the pre-activations a small step along a signal that is within 90 degrees of backpropagation's lowers the
     loss: the slope of the loss along it is minus their inner product, by Theorem 7.
-(f) That the angles of FA, DFA and DTP fall during training is a measurement: from about 90 degrees, that of random
-    directions, while the forward weights come to agree with the feedback.                               Section 2.5.
+(f) That the angles of FA, DFA and DTP fall during training is a measurement: they start near 90 degrees, as for random
+    directions, and fall while the forward weights align with the feedback.                              Section 2.5.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ HIDDEN = st.integers(2, 4)
 
 
 def signals(task):
-    """The error signals of the task's batch."""
+    """Return the error signals of the task's batch."""
     return task.network.error_signals(task.network.forward(task.y0), task.targets)
 
 
 def by_backpropagation(task):
-    """The same network's signals by backpropagation."""
+    """Return the same network's signals by backpropagation."""
     own, task.network.error_signal = task.network.error_signal, ERROR_SIGNALS["bp"]
     deltas = signals(task)
     task.network.error_signal = own
@@ -48,13 +48,13 @@ def by_backpropagation(task):
 
 
 def without_error(task):
-    """The same network, told that its output is right."""
+    """Return the same task with targets equal to the network's outputs."""
     return task._replace(targets=task.network.forward(task.y0).y[-1])
 
 
 @given(tasks(n_layers=HIDDEN, error_signal="fa"))
 def test_a_feedback_alignment_with_the_true_feedback_is_backpropagation(task):
-    """With any R and any activation; the transpose matters, since half of the networks have equal widths."""
+    """With any R and any activation; equal widths, in half of the networks, would reveal a missing transpose."""
     for k, above in enumerate(task.network.layers[1:]):
         task.network.feedback[k] = (above.W @ above.R).T
     for aligned, exact in zip(signals(task), by_backpropagation(task), strict=True):
@@ -63,7 +63,7 @@ def test_a_feedback_alignment_with_the_true_feedback_is_backpropagation(task):
 
 @given(SEEDS, st.sampled_from(ALL_ACTIVATIONS))
 def test_b_with_one_hidden_layer_direct_feedback_is_feedback_alignment(seed, activation):
-    """The same seed draws the same matrix, and the signals are the same to the last bit."""
+    """The same seed draws the same matrix, and the signals agree to the last bit."""
     fa, dfa = (
         Network([4, 3, 2], rng=np.random.default_rng(seed), error_signal=kind, activation=activation, dtype="float64")
         for kind in ("fa", "dfa")
@@ -100,15 +100,15 @@ def test_c_no_error_gives_no_signal_through_exact_inverses(kind, data):
 
 
 @given(tasks(n_layers=HIDDEN, error_signal="dtp"))
-def test_c_differences_need_no_exact_inverse_for_that(task):
+def test_c_difference_targets_need_no_exact_inverse_for_that(task):
     """With random feedback and any activation."""
     for delta in signals(without_error(task)):
         assert_near(delta, np.zeros_like(delta))
 
 
 @given(tasks(n_layers=HIDDEN, error_signal="tp", activations=("leaky_relu", "tanh")))
-def test_c_behind_other_activations_plain_target_propagation_sends_f_minus_a(task):
-    """One sample, whose pre-activations B_k = a_k y^T / |y|^2 reconstructs exactly from the outputs y above."""
+def test_c_after_other_activations_plain_target_propagation_sends_f_minus_a(task):
+    """For one sample: B_k = a_k y^T / |y|^2 reconstructs its pre-activations exactly from the outputs y above."""
     network, y0, _ = task = task._replace(y0=task.y0[:1], targets=task.targets[:1])
     trace = network.forward(y0)
     for k, (a, above) in enumerate(zip(trace.a[:-1], trace.y[1:], strict=True)):
@@ -169,7 +169,7 @@ SCHEDULE = Schedule(1e-3, 1e-3, first_epochs=1, first_eta_W=0.0, first_eta_R=1e-
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize("kind", ["fa", "dfa", "dtp"])
 def test_f_angles_to_backpropagation_fall_during_training(kind, seed, digits):
-    """In every hidden layer, by more than eight degrees, to below 80; FA and DFA keep their feedback as it is."""
+    """In every hidden layer, by more than eight degrees, to below 80; the feedback of FA and DFA does not change."""
     data, y0, targets = digits
     network = Network([784, 100, 100, 10], rng=np.random.default_rng(seed), error_signal=kind)
     feedback = list(network.feedback)
