@@ -165,16 +165,16 @@ assert drifts["SGD"][-1] > 10 > 0.2 > drifts["COPI, matrix form of R"][-1]
 # %%
 from copi_np import Layer
 from copi_np.activations import ACTIVATIONS
-from copi_np.steps import FORWARD_STEPS
+from copi_np.steps import States
 
 
 def moved(rule, form, eta_W, eta_R):
     """Return the change of W R in one step of the code that trains networks."""
-    step = FORWARD_STEPS[rule]()
-    layer = Layer(backend.asarray(W), ACTIVATIONS["linear"], step, form, backend)
+    inputs = backend.asarray(y)
+    layer = Layer(backend.asarray(W), ACTIVATIONS["linear"], rule, form, backend)
     layer.R = backend.asarray(R)
-    x, a, _ = layer.forward(backend.asarray(y))
-    layer.step(x, a, backend.asarray(delta), eta_W, eta_R)
+    states = States(layer, inputs, *layer.forward(inputs), backend.asarray(delta), eta_R)
+    layer.step(states, eta_W, eta_R)
     return backend.to_host(layer.folded()) - W @ R
 
 
