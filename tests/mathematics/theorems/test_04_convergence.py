@@ -2,7 +2,7 @@
 
 Sigma is fixed and invertible; "variances" are the C_ii, not centred. With A = off(C), rows a_i, and l the largest
 eigenvalue of C, one step is R' = (I - eta A) R and C' = (I - eta A) C (I - eta A). |A|_F is the Frobenius norm, |A|_2
-the spectral one, at most l. The statements, with their proofs:
+the spectral one, at most l. Proofs follow each statement:
 
 (a) No variance rises in a step with eta <= 2 / l: C'_ii = C_ii - 2 eta |a_i|^2 + eta^2 a_i^T C a_i, and
     a_i^T C a_i <= l |a_i|^2.

@@ -1,6 +1,6 @@
 """Theorem 11. When other error signals equal those of backpropagation, and how they come to align with them.
 
-The statements, with their proofs:
+Proofs follow each statement:
 
 (a) Feedback alignment is backpropagation if B_k = (W_{k+1} R_{k+1})^T: the definitions coincide.
 (b) Direct feedback alignment is feedback alignment for one hidden layer and the same matrix: the layer above is the
