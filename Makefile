@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OLDEST := $(VENV)-oldest
 DIST ?= dist
 
-.PHONY: demo test test-oldest lint dist notebooks site mutants fuzz
+.PHONY: demo test test-oldest test-tracing lint dist notebooks site mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -21,6 +21,10 @@ test: $(VENV)/installed-test
 test-oldest: $(OLDEST)/installed-test
 	$(OLDEST)/bin/python -m pytest $(TESTS) \
 	  -W ignore::DeprecationWarning -W ignore::pytest.PytestUnraisableExceptionWarning
+
+# On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
+test-tracing: $(VENV)/installed-tracing
+	$(BIN)/python -m pytest tests/backend/test_tracing.py
 
 # also the pre-commit hook
 lint: $(VENV)/installed-test
@@ -72,6 +76,10 @@ $(VENV)/installed: setup.cfg pyproject.toml | $(BIN)/python
 
 $(VENV)/installed-test: setup.cfg pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+$(VENV)/installed-tracing: setup.cfg pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,tracing]'
 	@touch $@
 
 $(OLDEST)/installed-test: setup.cfg pyproject.toml

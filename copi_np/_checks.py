@@ -9,16 +9,17 @@ from typing import Any, Final
 
 import numpy as np
 
+from copi_np.backend import Backend
 from copi_np.errors import InputError, shown
 
 MAX_UNITS: Final = 1_000_000
-"""Units of a layer; lateral weights between so many would take 4 TB."""
+"""Units of a layer, at most; lateral weights between that many would take 4 TB."""
 MAX_COUNT: Final = 2**128 - 1
-"""As much as the seed of a generator takes; and every integer up to it has a float."""
+"""The largest seed that a generator takes; every integer up to it can be converted to a float."""
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
-    """An integer, at least `minimum` and at most `MAX_COUNT`, as a Python int, or an InputError.
+    """Return an integer from `minimum` to `MAX_COUNT` as a Python int, or raise an InputError.
 
     NumPy's integers cannot be written as JSON.
     """
@@ -32,9 +33,9 @@ def check_count(name: str, value: Any, minimum: int = 1) -> int:
 
 
 def check_rate(name: str, value: Any) -> float:
-    """A finite number, at least 0, as a Python float, or an InputError.
+    """Return a finite number, at least 0, as a Python float, or raise an InputError.
 
-    A NumPy scalar would make float64 of the float32 arrays that it multiplies.
+    A NumPy scalar would turn the float32 arrays that it multiplies into float64.
     """
     is_number = isinstance(value, (int, float, np.integer, np.floating)) and 0 <= value < math.inf
     if not is_number or (isinstance(value, int) and value > sys.float_info.max):
@@ -43,14 +44,14 @@ def check_rate(name: str, value: Any) -> float:
 
 
 def check_fraction(name: str, value: Any) -> float:
-    """A number between 0 and 1, as a Python float, or an InputError."""
+    """Return a number between 0 and 1 as a Python float, or raise an InputError."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < 1:
         raise InputError(f"{name} must be between 0 and 1, e.g. 0.1, got {shown(value)}")
     return float(value)
 
 
 def check_sizes(name: str, values: Any) -> tuple[int, ...]:
-    """Numbers of units as a tuple, or an InputError unless they are two or more positive integers."""
+    """Return layer sizes as a tuple, or raise an InputError unless they are two or more positive integers."""
     sizes = list(values) if isinstance(values, Iterable) else []
     if len(sizes) < 2 or not all(_is_integer(size) and 1 <= size <= MAX_UNITS for size in sizes):
         raise bad_sizes(name, values)
@@ -58,7 +59,7 @@ def check_sizes(name: str, values: Any) -> tuple[int, ...]:
 
 
 def bad_sizes(name: str, values: Any) -> InputError:
-    """The error for numbers of units that are none."""
+    """Build the InputError for invalid layer sizes."""
     return InputError(
         f"{name} must be two or more positive integers such as 784,500,10 (at most {MAX_UNITS}), got {shown(values)}"
     )
@@ -69,6 +70,41 @@ def _is_integer(value: Any) -> bool:
 
 
 def check_rng(rng: Any) -> None:
-    """Raise an InputError unless `rng` is a generator of NumPy's; seeds and the global one are refused."""
+    """Raise an InputError unless `rng` is a NumPy generator; seeds and the global generator are refused."""
     if not isinstance(rng, np.random.Generator):
         raise InputError(f"rng must be a numpy.random.Generator, e.g. np.random.default_rng(0), got {shown(rng)}")
+
+
+def check_batch(backend: Backend, dtype: str, what: str, array: Any, n_columns: int, n_rows: int | None = None) -> None:
+    """Raise an InputError unless an array is a batch (n_rows, n_columns) of this backend and dtype.
+
+    On the host, NaN and infinite values are refused, too; on a device, looking at values would wait for it.
+    """
+    check_kind(backend, dtype, what, array)
+    if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
+        need = f"({n_rows or 'B'}, {n_columns})"
+        raise InputError(f"{what} must have shape {need} for this network, got {tuple(array.shape)}")
+    if array.shape[0] == 0:
+        raise InputError(f"{what} are empty: a batch needs at least one sample")
+    if backend.is_host and not np.isfinite(array).all():
+        raise InputError(f"{what} hold NaN or infinite values: clean the data first")
+
+
+def check_sample_weight(backend: Backend, dtype: str, sample_weight: Any, n_samples: int) -> None:
+    """Raise an InputError unless there is one weight per sample, 0 or more; values are looked at on the host."""
+    check_kind(backend, dtype, "sample_weight", sample_weight)
+    if tuple(sample_weight.shape) != (n_samples,):
+        raise InputError(f"sample_weight must have shape ({n_samples},), got {tuple(sample_weight.shape)}")
+    if backend.is_host and not (np.isfinite(sample_weight) & (sample_weight >= 0)).all():
+        raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
+
+
+def check_kind(backend: Backend, dtype: str, what: str, array: Any) -> None:
+    """Raise an InputError unless an array is of this backend and dtype."""
+    if not backend.owns(array):
+        raise InputError(
+            f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}: "
+            f"convert with network.backend.asarray({what}, {dtype!r})"
+        )
+    if array.dtype != getattr(backend.xp, dtype):
+        raise InputError(f"{what} must be {dtype} like the weights, got {array.dtype}: convert them first")

@@ -1,20 +1,19 @@
-"""When training counts as diverged, and what to say then: the layer to blame, and the step size to lower."""
+"""When training has diverged, and what to say then: the layer to blame, and the step size to lower."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from copi_np.arrays import Array
+from copi_np.arrays import Array, NDArray
 from copi_np.backend import Backend
+from copi_np.error_signals import Trace
 from copi_np.errors import DivergenceError
-from copi_np.layer import Layer, Trace
+from copi_np.layer import Layer
 from copi_np.losses import Loss
-from copi_np.steps import CopiStep, matrix_decorrelation_step
 
 EXPLODED_LOSS: Final = 1e6
 """A loss this many times that of a silent network (all outputs zero), plus one, counts as exploded."""
@@ -23,20 +22,20 @@ EXPLODED_WEIGHT: Final = 1e6
 """A weight above this size counts as exploded."""
 
 EXPLODED_ACTIVITY: Final = 1e3
-"""Units of this size, root mean square, tell nothing of what had been stable."""
+"""Above this RMS the activity has already exploded, so it no longer shows which step size would be stable."""
 
 LARGE_INPUT: Final = 10
-"""Inputs above this size, root mean square, as pixels from 0 to 255 are, need other step sizes than the usual ones."""
+"""Inputs above this RMS, such as pixels from 0 to 255, need other step sizes than the usual ones."""
 
 
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
-    """The loss above which training counts as diverged, for targets such as these (B, K)."""
-    return EXPLODED_LOSS * (1 + backend.scalar(loss.value(backend.xp.zeros_like(targets), targets)))
+    """Return the loss above which training counts as diverged, for targets such as these (B, K)."""
+    return EXPLODED_LOSS * (1 + backend.scalar(loss.mean(backend.xp.zeros_like(targets), targets)))
 
 
 @contextmanager
 def located(where: str) -> Iterator[None]:
-    """Put `where`, such as "epoch 2, ", before the message of a divergence that happens inside."""
+    """Put `where`, such as "epoch 2, ", in front of the message of a divergence that happens inside."""
     try:
         yield
     except DivergenceError as error:
@@ -49,14 +48,14 @@ def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:
     Parameters
     ----------
     layers : layers of a network
-    rates : mapping     "eta_W", "eta_R" and "delta_scale", with which it came to this
+    rates : mapping     "eta_W", "eta_R" and "delta_scale", the step sizes that led to it
     """
     if not all(size <= EXPLODED_WEIGHT for *_, size in _weight_sizes(layers)):
         raise DivergenceError(blame_weights(layers, rates))
 
 
 def check_moments(decorrelation_losses: Sequence[float], dtype: str) -> None:
-    """Raise a DivergenceError if the second moments of a layer's inputs are too large to be computed."""
+    """Raise a DivergenceError if the second moments of a layer's inputs overflow."""
     for k, value in enumerate(decorrelation_losses):
         if not np.isfinite(value):
             raise DivergenceError(
@@ -65,7 +64,7 @@ def check_moments(decorrelation_losses: Sequence[float], dtype: str) -> None:
 
 
 def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> str:
-    """Name the first weights that are not finite, or else the largest ones, and the step size to lower."""
+    """Name the first weights that are not finite, or otherwise the largest ones, and the step size to lower."""
     sizes = list(_weight_sizes(layers))
     not_finite = [found for found in sizes if not np.isfinite(found[-1])]
     k, matrix, size = not_finite[0] if not_finite else max(sizes, key=lambda found: found[-1])
@@ -73,14 +72,14 @@ def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> str:
 
 
 def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Mapping[str, float]) -> str:
-    """Name the weights behind which activity grows the most, and the step size to lower.
+    """Name the weights that make activity grow the most, and the step size to lower.
 
     Parameters
     ----------
     layers : layers of a network
     trace : Trace       of the forward pass that gave this loss
     loss : float        for the message
-    rates : mapping     "eta_W", "eta_R" and "delta_scale", with which it came to this
+    rates : mapping     "eta_W", "eta_R" and "delta_scale", the step sizes that led to it
     """
     gains = list(_gains(layers, trace))
     not_finite = [found for found in gains if not np.isfinite(found[-1])]
@@ -94,55 +93,34 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
 
 
 def _what_would_be_stable(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str:
-    """The largest step size that would have been stable in every layer whose inputs have not exploded."""
+    """Say which step size would have been stable in every layer whose inputs have not exploded."""
     bounds = []
     for k, (layer, y_in) in enumerate(zip(layers, trace.y_in, strict=True)):
         y = layer.backend.to_host(y_in)
-        if layer.lateral_step is matrix_decorrelation_step and (k == 0 or _root_mean_square(y) < EXPLODED_ACTIVITY):
-            bounds.append(stable_eta_R(y))
+        if layer.lateral_step is not None and (k == 0 or _root_mean_square(y) < EXPLODED_ACTIVITY):
+            bounds.append(layer.lateral_step.stable_eta(y))
     smallest = min((bound for bound in bounds if bound is not None), default=eta_R)
     return f"; about {smallest:.1g} is stable from the start on inputs like these" if smallest < eta_R else ""
 
 
-def stable_eta_R(y: npt.NDArray[Any]) -> float | None:
-    """A step size with which lateral weights are stable from the identity on; of the matrix form of the rule.
-
-    Once its inputs are nearly decorrelated, a layer is stable for eta_R < 2 / (the two largest variances together);
-    on raw inputs the largest eigenvalue of their second moment takes the place of that sum, and is no smaller than
-    half of it. This returns half of that bound, for the moment of one batch differs from that of the next.
-
-    Parameters
-    ----------
-    y : (B, I) array        inputs of the layer, before its lateral weights
-
-    Returns
-    -------
-    eta_R : float or None   None where inputs are zero, or their squares too large for numbers
-    """
-    y = y.astype(np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        power = np.sum(y**2)
-    if not 0 < power < np.inf:
-        return None
-    return float(len(y) / np.linalg.norm(y, 2) ** 2)
-
-
 def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:
     """Name the weights, and what would most likely help."""
-    where = f"{matrix} of layer {k} ({layers[k].n_inputs} -> {layers[k].n_outputs})"
+    layer = layers[k]
+    where = f"{matrix} of layer {k} ({layer.n_inputs} -> {layer.n_outputs})"
     rate = f"eta_{matrix}"
     if rates[rate] == 0:
         return f"{where}: scale the inputs down"
     advice = f"{where}: lower {rate} (now {rates[rate]:g})"
     if matrix == "W" and rates["delta_scale"] > 1:
         advice += f" or delta_scale (now {rates['delta_scale']:g})"
-    if matrix == "W" and isinstance(layers[k].forward_step, CopiStep) and rates["eta_R"] < rates["eta_W"]:
+    eta_R = 0.0 if layer.lateral_step is None else rates["eta_R"]
+    if matrix == "W" and layer.forward_step.needs_decorrelated_inputs and eta_R < rates["eta_W"]:
         advice += ", or let layers decorrelate as fast: COPI needs eta_R no smaller than eta_W"
     return advice
 
 
 def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
-    """Layer, matrix and largest absolute weight, in the order of the forward pass."""
+    """Yield layer, matrix and largest absolute weight, in the order of the forward pass."""
     for k, layer in enumerate(layers):
         xp, scalar = layer.backend.xp, layer.backend.scalar
         if layer.has_lateral_weights:
@@ -151,7 +129,7 @@ def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
 
 
 def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, float]]:
-    """Layer, matrix and the factor by which activity grows behind it, in the order of the forward pass."""
+    """Yield layer, matrix and the factor by which it makes activity grow, in the order of the forward pass."""
     for k, layer in enumerate(layers):
         sizes = [_root_mean_square(layer.backend.to_host(states[k])) for states in (trace.y_in, trace.x, trace.a)]
         if layer.has_lateral_weights:
@@ -159,8 +137,8 @@ def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, fl
         yield k, "W", sizes[2] / sizes[1]
 
 
-def _root_mean_square(values: npt.NDArray[Any]) -> float:
-    """In float64, so that squares do not overflow; never 0."""
+def _root_mean_square(values: NDArray) -> float:
+    """Return the root mean square in float64, so that squares do not overflow; never 0."""
     values = values.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         return float(np.sqrt(np.mean(values**2)) + np.finfo(np.float64).tiny)

@@ -1,4 +1,4 @@
-"""Activation functions y = f(a), each with its derivative df(a)."""
+"""Activation functions y = f(a), each with its derivative df(a) (Section 2.1)."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from copi_np.arrays import Array
 
 
 class Activation(NamedTuple):
-    """An activation function and its derivative, both element by element."""
+    """An activation function and its derivative, both elementwise.
+
+    For one of your own, give ``Activation("softplus", f, df)`` where the built-in names are taken.
+    """
 
     name: str
     f: Callable[[Array], Array]
+    """Pre-activation (B, O) to output (B, O)."""
     df: Callable[[Array], Array]
+    """Pre-activation (B, O) to the derivative of f there (B, O)."""
 
 
 LEAK = 0.1
@@ -23,45 +28,45 @@ LEAK = 0.1
 
 
 def leaky_relu(a: Array) -> Array:
-    """Leaky rectifier: a where a > 0, else ``LEAK * a``."""
+    """Return the leaky rectifier of a: a where a > 0, else ``LEAK * a``."""
     return array_namespace(a).maximum(a, LEAK * a)  # `where` takes five times as long where signs are random
 
 
 def leaky_relu_derivative(a: Array) -> Array:
-    """1 where a > 0, else ``LEAK``; at the kink, from the left."""
+    """Return 1 where a > 0, else ``LEAK``: at the kink, the derivative from the left."""
     xp = array_namespace(a)
     return xp.maximum(xp.astype(a > 0, a.dtype), xp.full_like(a, LEAK))
 
 
 def relu(a: Array) -> Array:
-    """Rectifier: a where a > 0, else 0."""
+    """Return a where a > 0, else 0."""
     xp = array_namespace(a)
     return xp.maximum(a, xp.zeros_like(a))
 
 
 def relu_derivative(a: Array) -> Array:
-    """1 where a > 0, else 0."""
+    """Return 1 where a > 0, else 0."""
     xp = array_namespace(a)
     return xp.astype(a > 0, a.dtype)
 
 
 def tanh(a: Array) -> Array:
-    """Hyperbolic tangent."""
+    """Return the hyperbolic tangent of a."""
     return array_namespace(a).tanh(a)
 
 
 def tanh_derivative(a: Array) -> Array:
-    """1 - tanh(a)^2."""
+    """Return 1 - tanh(a)^2."""
     return 1 - tanh(a) ** 2
 
 
 def linear(a: Array) -> Array:
-    """The identity."""
+    """Return a itself."""
     return a
 
 
 def linear_derivative(a: Array) -> Array:
-    """1 everywhere."""
+    """Return 1 everywhere."""
     return array_namespace(a).ones_like(a)
 
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from math import inf, pi
+from typing import Any
 
 import numpy as np
 
 from copi_np._checks import check_count, check_rate
 from copi_np.arrays import Array, common_namespace
-from copi_np.error_signals import backpropagation
+from copi_np.error_signals import Trace, backpropagation
 from copi_np.errors import InputError
-from copi_np.layer import Trace
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
+from copi_np.steps import part_of
 
 
 def decorrelation_path(
@@ -249,10 +250,12 @@ def compress(
     W = linear_map(network, y0, first, last, batch_size)
     kept = [*network.layers[: first + 1], *network.layers[last + 1 :]]  # of the first of the stack, R alone
     sizes = [network.layers[0].n_inputs, *(layer.n_outputs for layer in kept)]
-    activations = [layer.activation.name for layer in kept]
+    activations: list[Any] = [layer.activation for layer in kept]
     sizes[first + 1], activations[first] = network.layers[last].n_outputs, "linear"
     changes = {"sizes": sizes, "activation": activations, "output_activation": activations[-1], "error_signal": "bp"}
-    compressed = Network(**network.config | changes, rng=np.random.default_rng(0), backend=network.backend)
+    changes["rule"] = [part_of(layer.forward_step) for layer in kept]
+    changes["decorrelation"] = [part_of(layer.lateral_step) for layer in kept]
+    compressed = Network(**network.parts | changes, rng=np.random.default_rng(0), backend=network.backend)
     for k, (new, old) in enumerate(zip(compressed.layers, kept, strict=True)):
         new.W = W if k == first else old.W
         if old.has_lateral_weights:

@@ -1,19 +1,24 @@
-"""What every array function begins with: the library of its arguments, once they fit together."""
+"""What every array function starts with: the library of its arguments, once they fit together; and weighted rows."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 from array_api_compat import array_namespace, device
 
 from copi_np.errors import InputError
 
 Array: TypeAlias = Any
-"""An array of any library that follows the Python array API standard: NumPy, CuPy, .."""
+"""An array of any library that follows the Python array API standard: NumPy, CuPy, PyTorch, JAX, .."""
+NDArray: TypeAlias = npt.NDArray[Any]
+"""An array on the host."""
 
 
 def common_namespace(axes: str, *arrays: Array) -> Any:
-    """The array library of `arrays`, once they share library, device, dtype and fitting shapes.
+    """Return the array library of `arrays`, once they share library, device and dtype, and their shapes fit.
 
     ``xp = common_namespace("OI BI BO", W, x, z)`` reads: W is (O, I), x is (B, I) and z is (B, O),
     where the same letter stands for the same length.
@@ -36,7 +41,7 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
         if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
     try:
-        # array_namespace passes over Python numbers and None
+        # array_namespace ignores Python numbers and None
         if not all(hasattr(array, "dtype") for array in arrays):
             raise TypeError("not an array")
         xp = array_namespace(*arrays)
@@ -47,8 +52,11 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     for array in arrays[1:]:
         if array.dtype != first.dtype:
             raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
-        if device(array) != device(first):
-            raise InputError(f"mixed devices {device(first)} and {device(array)}: move one of the arrays")
+    # inside jax.jit, grad and vmap an array has no device yet
+    devices = [where for array in arrays if (where := device(array)) is not None]
+    for other in devices[1:]:
+        if other != devices[0]:
+            raise InputError(f"mixed devices {devices[0]} and {other}: move one of the arrays")
     if any(0 in array.shape for array in arrays):
         shapes = " ".join(str(tuple(array.shape)) for array in arrays)
         raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
@@ -63,15 +71,61 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     return xp
 
 
-def weigh(rows: Array, sample_weight: Array | None) -> Array:
-    """Rows times the square roots of their samples' weights.
+def is_concrete(array: Array) -> bool:
+    """Return whether the values of an array can be read, so that code may branch on them.
 
-    Of rows u and v that are both weighed, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. Every update is made of
-    such products, and so need not know of weights.
+    They cannot while a function is traced: in `jax.jit`, `jax.vmap` and `torch.func.vmap`.
+    """
+    xp = array_namespace(array)
+    try:
+        bool(xp.any(array))
+    except (TypeError, RuntimeError):  # raised by JAX and by PyTorch
+        return False
+    return True
+
+
+def check_like(what: str, array: Array, like: Array) -> None:
+    """Raise an InputError unless an array has the library, shape, dtype and device of another.
 
     Parameters
     ----------
-    rows : (B, N) array or None             nothing stays nothing
+    what : str          names the array in the message, such as "rule my_dW returned"
+    array, like : arrays
+    """
+    try:
+        fits = array_namespace(array) is array_namespace(like) and not isinstance(array, np.generic)
+    except TypeError:
+        fits = False
+    if not fits:
+        kinds = [f"{type(each).__module__}.{type(each).__name__}" for each in (array, like)]
+        raise InputError(f"{what} {kinds[0]}, where {kinds[1]} is needed")
+    for name in ("shape", "dtype", "device"):
+        found, needed = (device(each) if name == "device" else getattr(each, name) for each in (array, like))
+        if found != needed and not (name == "device" and None in (found, needed)):  # a tracer has no device
+            raise InputError(f"{what} an array of {name} {found}, where {needed} is needed")
+
+
+def safe_divisor(values: Array) -> Array:
+    """Return values that are 0 or more, with 1 in place of 0, to divide by."""
+    xp = array_namespace(values)
+    return xp.where(values > 0, values, xp.ones_like(values))
+
+
+def slices(n: int, size: int) -> Iterator[slice]:
+    """Yield slices of `size`, the last one shorter if need be, that cover ``range(n)`` in order."""
+    for start in range(0, n, size):
+        yield slice(start, min(start + size, n))
+
+
+def weigh(rows: Array, sample_weight: Array | None) -> Array:
+    """Multiply rows by the square roots of their samples' weights.
+
+    For rows u and v weighted like this, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. An update made of such
+    products need not know about weights. The paper has none: there, every sample counts once.
+
+    Parameters
+    ----------
+    rows : (B, N) array or None             None is returned as it is
     sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is divided
                                             by B all the same; None: once
 

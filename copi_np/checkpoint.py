@@ -1,4 +1,4 @@
-"""Save and load networks: one .npz file without pickle, written all or not at all."""
+"""Save and load networks: one .npz file without pickle, written completely or not at all."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from copi_np._parts import Given, per_layer
+from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS
 from copi_np.errors import (
@@ -23,6 +24,7 @@ from copi_np.errors import (
     DataError,
     InputError,
     NewerVersionError,
+    OtherPartsError,
     shown,
 )
 from copi_np.network import Network
@@ -30,11 +32,14 @@ from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import exists, parse_json
 
 SCHEMA: Final = 2
-"""Version of the file's layout; raised when a reader of the old layout would misunderstand the new one."""
+"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
-STEP_ARRAYS: Final = ("step_mean_", "step_square_")
+FORWARD_MEMORY: Final = "step_"
+LATERAL_MEMORY: Final = "lateral_"
+"""How the names begin of what a step keeps, see `steps.Step.state`."""
+ADAM_MEMORY: Final = ("step_mean_", "step_square_")
 """What Adam keeps for each weight."""
 
 
@@ -47,24 +52,26 @@ def save_network(
 ) -> None:
     """Write a network to an .npz file: configuration, weights, feedback, and the running means of Adam.
 
-    The network that `load_network` makes of it goes on exactly where this one is.
+    The network that `load_network` returns continues exactly where this one is. A part of your own is recorded by its
+    name; to load the network you give it again.
 
-    The file is written all or not at all: a reader finds the old one or the new one, and never half of one.
+    The file is written completely or not at all: a reader finds the old file or the new one, never half of one.
 
     Parameters
     ----------
     path : path                 ends in .npz
     network : Network
-    metadata : dict, optional   anything JSON can hold, given back by `load_network`
-    previous : path, optional   keeps the older file at `path`, once the new one is on the disk
+    metadata : dict, optional   anything JSON can hold, returned by `load_network`
+    previous : path, optional   keeps the older file at `path` once the new one is on the disk
 
     Raises
     ------
     InputError                  if JSON cannot hold the metadata
-    DataError                   if the file cannot be written; an older one is left as it was
+    DataError                   if the file cannot be written; an older one stays as it was
     """
     arrays = network_arrays(network)
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
+    content["noise"] = noise_state(network)
     try:
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes and no reader takes, such as NaN
@@ -76,13 +83,13 @@ def save_network(
 
 
 def check_network(network: Network) -> None:
-    """Raise an InputError unless it is one: path and network are easily given in the wrong order."""
+    """Raise an InputError unless it is a network: path and network are easily given in the wrong order."""
     if not isinstance(network, Network):
         raise InputError(f"need a Network, got {shown(network)}: the path comes first, then the network")
 
 
-def content_digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
-    """SHA-256 over names, types, shapes and values of arrays: what is in a file, however it is packed."""
+def content_digest(arrays: Mapping[str, NDArray]) -> str:
+    """Return the SHA-256 of names, types, shapes and values of arrays: of a file's content, however it is packed."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -90,48 +97,74 @@ def content_digest(arrays: Mapping[str, npt.NDArray[Any]]) -> str:
     return digest.hexdigest()
 
 
-def network_arrays(network: Network) -> dict[str, npt.NDArray[Any]]:
-    """All that `network_of` needs, beside the configuration, for a network that goes on exactly where this one is.
+def network_arrays(network: Network) -> dict[str, NDArray]:
+    """Return all that `network_of` needs besides the configuration for a network that continues where this one is.
 
-    The names are those of a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; copies, on the host.
+    The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0. The arrays are copies on the host.
 
     Raises
     ------
-    InputError          if it is no network
+    InputError          if it is not a network
     """
     check_network(network)
     arrays = {}
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
-        named |= {f"step_{name}": value for name, value in layer.forward_step.state().items()}
+        for prefix, step in ((FORWARD_MEMORY, layer.forward_step), (LATERAL_MEMORY, layer.lateral_step)):
+            named |= {f"{prefix}{name}": value for name, value in (step.state() if step else {}).items()}
         arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
     return arrays
 
 
-def _on_host(network: Network, value: Any) -> npt.NDArray[Any]:
-    return np.array(value) if isinstance(value, int) else network.backend.to_host(value)
+def _on_host(network: Network, value: Any) -> NDArray:
+    return np.array(value) if isinstance(value, (int, float)) else network.backend.to_host(value)
 
 
-def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> tuple[Network, dict[str, Any]]:
-    """Read a network that `save_network` wrote, on whichever backend.
+def load_network(
+    path: str | os.PathLike[str],
+    backend: str | Backend = "numpy",
+    *,
+    rule: Any = None,
+    decorrelation: Any = None,
+    activation: Any = None,
+    loss: Any = None,
+    error_signal: Any = None,
+) -> tuple[Network, dict[str, Any]]:
+    """Read a network that `save_network` wrote, on any backend.
 
     Parameters
     ----------
     path : path
     backend : {"numpy", "cupy", "auto"} or Backend
+    rule, decorrelation, activation, loss, error_signal
+                        parts of your own that the network was saved with, as they were given to `Network`, or a list of
+                        several. They are compared by name. Functions of `copi_np.rules` need not be given
 
     Returns
     -------
     network : Network
-    metadata : dict     as it was given to `save_network`
+    metadata : dict     as given to `save_network`
 
     Raises
     ------
     DataError           if the file is missing, damaged, or not a checkpoint that this version can read; a
-                        `NewerVersionError` if a newer version has written it
-    InputError          if its weights do not fit its configuration, or are not finite
+                        `NewerVersionError` if a newer version wrote it
+    InputError          if its weights do not fit its configuration, or are not finite; if a part of your own is
+                        missing, or one is given that the file does not name
     BackendError        if the backend does not work here, or has not enough memory
     """
+    own = {"rule": rule, "decorrelation": decorrelation, "activation": activation}
+    return _load(path, backend, own | {"loss": loss, "error_signal": error_signal})
+
+
+def load_like(path: str | os.PathLike[str], network: Network) -> tuple[Network, dict[str, Any]]:
+    """Read a network as `load_network` does, with the own parts of another one, on its backend."""
+    return _load(path, network.backend, network.parts)
+
+
+def _load(
+    path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
+) -> tuple[Network, dict[str, Any]]:
     path = Path(path)
     arrays = read_npz(path, ADVICE)
     try:
@@ -144,32 +177,78 @@ def load_network(path: str | os.PathLike[str], backend: str | Backend = "numpy")
         del arrays["header"]
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
-        return network_of(header["network"], arrays, backend), header["metadata"]
+        network = network_of(header["network"], arrays, backend, own)
+        restore_noise(network, header.get("noise"))
+        return network, header["metadata"]
     except CopiError:
         raise
     except MemoryError as error:
         raise BackendError(f"there is not enough memory for the network in {path}: free some") from error
-    # what a header or arrays of the wrong kind raise; a SystemError comes from text of numbers that are no letters
+    # what a header or arrays of the wrong kind raise; a SystemError is NumPy's for text that cannot be decoded
     except (ArithmeticError, AttributeError, LookupError, RecursionError, SystemError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
 
-def _check_shapes(config: dict[str, Any], arrays: dict[str, Any]) -> None:
-    """Refuse arrays that are no weights, or of other sizes than announced.
+def network_of(
+    config: dict[str, Any], arrays: Mapping[str, NDArray], backend: str | Backend, own: Mapping[str, Any] | None = None
+) -> Network:
+    """Return a network of this configuration that holds these arrays.
 
-    Before those are drawn, which could take any amount of memory.
+    Parameters
+    ----------
+    config : dict       as ``network.config``
+    arrays : mapping    as `network_arrays` gives them
+    backend : str or Backend
+    own : mapping       from "rule", "activation", .. to the parts of your own that the configuration names
+
+    Raises
+    ------
+    DataError           if the sizes of the two do not agree
+    InputError          if a part of your own is missing or another one, if the arrays do not fit in another way, or are
+                        not finite
     """
-    n_layers = len(config["sizes"]) - 1
+    given = Given(own or {})
+    parts = {name: given.find(name, value) for name, value in config.items()}
+    given.check_complete()
+    _check_shapes(parts, arrays)
+    network = Network(**parts, rng=np.random.default_rng(0), backend=backend)
+    asarray = network.backend.asarray
+    for k, layer in enumerate(network.layers):
+        layer.W = asarray(arrays[f"W_{k}"])
+        if f"R_{k}" in arrays:
+            layer.R = asarray(arrays[f"R_{k}"])
+        if f"feedback_{k}" in arrays:
+            network.feedback[k] = asarray(arrays[f"feedback_{k}"])
+        for prefix, step in ((FORWARD_MEMORY, layer.forward_step), (LATERAL_MEMORY, layer.lateral_step)):
+            names = [name for name in arrays if name.startswith(prefix) and name.endswith(f"_{k}")]
+            if step is not None and names:
+                start, end = len(prefix), -len(f"_{k}")
+                step.restore({name[start:end]: _off_host(network, arrays[name]) for name in names})
+    return network
+
+
+def _off_host(network: Network, value: NDArray) -> Any:
+    """Return an array on the network's device, or a number for an array without axes."""
+    return network.backend.asarray(value) if value.ndim else value.item()
+
+
+def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
+    """Refuse arrays that cannot be weights, or whose sizes differ from the announced ones.
+
+    This comes before weights of these sizes are drawn, which could take any amount of memory.
+    """
+    n_layers = len(parts["sizes"]) - 1
     sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
-    if sizes != config["sizes"]:
+    if sizes != parts["sizes"]:
         raise DataError(
-            f"the checkpoint announces layers {shown(config['sizes'])}, but holds weights of {sizes}: {ADVICE}"
+            f"the checkpoint announces layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
         )
     shapes = {f"W_{k}": (sizes[k + 1], sizes[k]) for k in range(n_layers)}
-    shapes |= {name: shapes[f"W_{name.rpartition('_')[2]}"] for name in arrays if name.startswith(STEP_ARRAYS)}
-    if config["decorrelation"] is not None:
-        shapes |= {f"R_{k}": (sizes[k], sizes[k]) for k in range(n_layers)}
-    source = ERROR_SIGNALS[config["error_signal"]].feedback_from
+    shapes |= {name: shapes[f"W_{name.rpartition('_')[2]}"] for name in arrays if name.startswith(ADAM_MEMORY)}
+    learning = per_layer("decorrelation", parts["decorrelation"], n_layers)
+    shapes |= {f"R_{k}": (sizes[k], sizes[k]) for k in range(n_layers) if learning[k] is not None}
+    signal = parts["error_signal"]
+    source = ERROR_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
     if source is not None:
         above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
         shapes |= {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
@@ -177,49 +256,64 @@ def _check_shapes(config: dict[str, Any], arrays: dict[str, Any]) -> None:
         if arrays[name].shape != shape:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")
         if arrays[name].dtype.kind != "f":
-            raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype}, no floats: {ADVICE}")
+            raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype} instead of floats: {ADVICE}")
 
 
-def network_of(config: dict[str, Any], arrays: dict[str, Any], backend: str | Backend) -> Network:
-    """A network of this configuration that holds these arrays.
+# -------------------------------------------------------------------------------------------------------------- noise
 
-    Parameters
-    ----------
-    config : dict       as ``network.config``
-    arrays : dict       as `network_arrays` gives them
-    backend : str or Backend
+NOISE: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
+"""Bit generators whose state a checkpoint holds."""
+
+
+def noise_state(network: Network) -> dict[str, Any] | None:
+    """Return the state of the generator that draws the network's noise, as plain values; None for an unknown kind."""
+    state = network.noise_rng.bit_generator.state
+    return _plain(state) if state.get("bit_generator") in NOISE else None
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def restore_noise(network: Network, state: Mapping[str, Any] | None) -> None:
+    """Let the network's noise continue from what `noise_state` returned.
 
     Raises
     ------
-    DataError           if the sizes of the two do not agree
-    InputError          if the arrays do not fit in another way, or are not finite
+    DataError           if it is not such a state
     """
-    _check_shapes(config, arrays)
-    network = Network(**config, rng=np.random.default_rng(0), backend=backend)
-    for k, layer in enumerate(network.layers):
-        layer.W = network.backend.asarray(arrays[f"W_{k}"])
-        if f"R_{k}" in arrays:
-            layer.R = network.backend.asarray(arrays[f"R_{k}"])
-        if f"feedback_{k}" in arrays:
-            network.feedback[k] = network.backend.asarray(arrays[f"feedback_{k}"])
-        names = [name for name in arrays if name.startswith("step_") and name.endswith(f"_{k}")]
-        if names:
-            prefix, suffix = len("step_"), -len(f"_{k}")
-            layer.forward_step.restore({name[prefix:suffix]: network.backend.asarray(arrays[name]) for name in names})
-    return network
+    if state is None:
+        return
+    try:
+        if state["bit_generator"] not in NOISE:
+            raise ValueError("unknown bit generator")
+        bit_generator = getattr(np.random, state["bit_generator"])()
+        bit_generator.state = _arrays(state)
+    # NumPy takes a state apart without looking at it first
+    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"the checkpoint holds no state of its noise: {ADVICE}") from error
+    network.noise_rng = np.random.Generator(bit_generator)
+
+
+def _arrays(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _arrays(each) for name, each in value.items()}
+    return np.array(value, np.uint64) if isinstance(value, list) else value
 
 
 # ------------------------------------------------------------------------------------------- training in progress
 
 
 class Progress(NamedTuple):
-    """A training in progress: all that its next epoch depends on.
+    """Training in progress: everything its next epoch depends on.
 
     Attributes
     ----------
     network : Network
     shuffling : dict        state of the random generator that shuffles the samples
-    history : list of dict  of the finished epochs, `training.EpochRecord` as plain values
+    history : list of dict  of the finished epochs, each `EpochRecord` as plain values
     settings : dict         what must stay the same: data, step sizes, batch size
     """
 
@@ -230,28 +324,30 @@ class Progress(NamedTuple):
 
 
 def previous_path(path: str | os.PathLike[str]) -> Path:
-    """Where `save_progress` keeps the checkpoint before the latest, e.g. "checkpoint.previous.npz"."""
+    """Return where `save_progress` keeps the previous checkpoint, e.g. "checkpoint.previous.npz"."""
     path = Path(path)
     return path.with_name(f"{path.stem}.previous{path.suffix}")
 
 
 def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
-    """Write a checkpoint that training can go on from; the one before is kept beside it.
+    """Write a checkpoint from which training can resume; the previous one is kept beside it.
 
     Raises
     ------
-    DataError       if it cannot be written; the latest one is left as it was
+    DataError       if it cannot be written; the latest one stays as it was
     """
     metadata = {"epoch": len(progress.history), **progress._asdict()}
     del metadata["network"]
     save_network(path, progress.network, metadata, previous=previous_path(path))
 
 
-def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy") -> Progress | None:
-    """Read the latest checkpoint of a training in progress, or the one before if the latest is damaged or missing.
+def load_progress(
+    path: str | os.PathLike[str], backend: str | Backend = "numpy", own: Mapping[str, Any] | None = None
+) -> Progress | None:
+    """Read the latest checkpoint of training in progress, or the previous one if the latest is damaged or missing.
 
-    A damaged one is moved aside, where the folder can be written, so that the next to be saved does not push out the
-    one before.
+    A damaged one is moved aside, if the folder can be written, so that the next one to be saved does not replace the
+    previous one.
 
     Returns
     -------
@@ -259,28 +355,28 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
 
     Raises
     ------
-    DataError           if none that is there can be used, or the latest may not be read, or does not fit into memory
+    DataError           if none that exists can be used, or the latest may not be read, or does not fit into memory
     BackendError        if the backend does not work here, or has not enough memory
 
     Warns
     -----
-    CopiWarning         if the latest is damaged, so that at most one epoch is done again
+    CopiWarning         if the latest is damaged, so that at most one epoch is repeated
     """
     path = Path(path)
     candidates = [candidate for candidate in (path, previous_path(path)) if exists(candidate)]
     failure: DataError | None = None
     for candidate in candidates:
         try:
-            progress = _progress(candidate, backend)
-        except NewerVersionError:
+            progress = _progress(candidate, backend, own or {})
+        except (NewerVersionError, OtherPartsError):
             raise
         except (DataError, InputError) as error:
             if isinstance(error.__cause__, (PermissionError, MemoryError)):
-                raise  # it may be whole
+                raise  # it may be undamaged
             failure = failure or (error if isinstance(error, DataError) else DataError(str(error)))
             continue
         if failure is not None:
-            warnings.warn(f"{failure}. Going on from {candidate}{_moved_aside(path)}", CopiWarning, stacklevel=2)
+            warnings.warn(f"{failure}. Resuming from {candidate}{_moved_aside(path)}", CopiWarning, stacklevel=2)
         return progress
     if failure is not None:
         raise failure
@@ -288,16 +384,16 @@ def load_progress(path: str | os.PathLike[str], backend: str | Backend = "numpy"
 
 
 def _moved_aside(path: Path) -> str:
-    """Give a damaged checkpoint another name, and say so."""
+    """Give a damaged checkpoint another name, and return words that say so."""
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
-    with suppress(OSError):  # whoever only reads needs no folder that can be written
+    with suppress(OSError):  # reading must not depend on a folder that can be written
         path.replace(aside)
         return f", and keeping the damaged one as {aside.name}"
     return ""
 
 
-def _progress(path: Path, backend: str | Backend) -> Progress:
-    network, metadata = load_network(path, backend)
+def _progress(path: Path, backend: str | Backend, own: Mapping[str, Any]) -> Progress:
+    network, metadata = _load(path, backend, own)
     try:
         progress = Progress(network, *(metadata[name] for name in Progress._fields[1:]))
         kinds = (dict, list, dict)
@@ -305,4 +401,4 @@ def _progress(path: Path, backend: str | Backend) -> Progress:
             raise TypeError("not what save_progress writes")
         return progress
     except (KeyError, TypeError) as error:
-        raise DataError(f"{path} is of a network alone, not of a training in progress: {ADVICE}") from error
+        raise DataError(f"{path} holds only a network, not training in progress: {ADVICE}") from error

@@ -1,6 +1,6 @@
-"""Error signals: what perturbs the units of every layer towards lower loss (Section 2.5).
+"""Error signals: perturbations of every layer's units towards lower loss (Section 2.5).
 
-All functions share one signature, start from the error signal of the output layer and return one signal a layer:
+All functions share one signature, start from the error signal of the output layer and return one signal per layer:
 
     backpropagation                  delta_k = f'(a_k) * (W_{k+1} R_{k+1})^T delta_{k+1}
     feedback_alignment               delta_k = f'(a_k) * B_k delta_{k+1}          B_k fixed and random
@@ -9,30 +9,63 @@ All functions share one signature, start from the error signal of the output lay
     difference_target_propagation    delta_k = f'(a_k) * (t_k - y_k) / step,
                                                                     t_k = y_k + f(B_k t_{k+1}) - f(B_k y_{k+1})
 
-In the two last, targets start from t_L = y_L + step * delta_L (step is 1 in the first, `TARGET_STEP` in the second),
-and B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). Layers are numbered from 0 in the code,
-L is the last one; ``feedback[k]`` is the matrix B_k that carries signals into layer k (the paper's B_{l+1}),
-(O_k, O_{k+1}), or (O_k, K) for direct feedback alignment with K outputs; that of the output layer is None. All
-functions raise `InputError` where feedback is needed and missing, or arrays do not fit.
+In the last two, targets start from t_L = y_L + step * delta_L (step is 1 in the first, `TARGET_STEP` in the second),
+and B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). The code numbers layers from 0, and L is
+the last one; ``feedback[k]`` is the matrix B_k that carries signals into layer k (the paper's B_{l+1}), (O_k, O_{k+1}),
+or (O_k, K) for direct feedback alignment with K outputs; that of the output layer is None. All functions are pure. They
+raise `InputError` if feedback is needed but missing, or if arrays do not fit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from copi_np.activations import Activation
-from copi_np.arrays import Array, common_namespace, weigh
+from copi_np.arrays import Array, common_namespace, safe_divisor, weigh
 from copi_np.errors import InputError
-from copi_np.layer import Layer, Trace
 from copi_np.losses import Loss
 from copi_np.rules import mean_outer
 
 Feedback = Sequence[Array | None]
 
 
+class Weights(Protocol):
+    """What an error signal needs of a layer: a `Layer` of a network, or the weights of `algorithm`."""
+
+    @property
+    def W(self) -> Array:
+        """Forward weights, (O, I)."""
+
+    @property
+    def R(self) -> Array:
+        """Lateral weights, (I, I)."""
+
+    @property
+    def activation(self) -> Activation:
+        """Activation function and its derivative."""
+
+
+class Trace(NamedTuple):
+    """States of every layer after a forward pass, the first layer first."""
+
+    y0: Array
+    """Input of the network, (B, I)."""
+    x: list[Array]
+    """Decorrelated inputs, (B, I_k) each."""
+    a: list[Array]
+    """Pre-activations, (B, O_k) each."""
+    y: list[Array]
+    """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
+
+    @property
+    def y_in(self) -> list[Array]:
+        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
+        return [self.y0, *self.y[:-1]]
+
+
 def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:
-    """Error signal of the output layer, delta_L = -f'(a_L) * dloss/dy_L.
+    """Return the error signal of the output layer, delta_L = -f'(a_L) * dloss/dy_L (Algorithm 1, line 11).
 
     Parameters
     ----------
@@ -48,15 +81,22 @@ def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, target
     return -activation.df(a) * loss.gradient(y, targets)
 
 
-def backpropagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Backpropagation: every signal is the negative gradient of the loss in a_k.
+def backpropagation(
+    layers: Sequence[Weights],
+    trace: Trace,
+    feedback: Feedback,
+    delta_L: Array,
+    carry: Callable[[int, Array], Array] | None = None,
+) -> list[Array]:
+    """Backpropagation: every signal is the negative gradient of the loss in a_k (Algorithm 1, lines 10 to 12).
 
     Parameters
     ----------
-    layers : L layers
-    trace : Trace               of the batch; its products x_R are filled in, see `Layer.backward`
+    layers : L layers           with W, R and activation
+    trace : Trace               of the batch
     feedback : L matrices       not used
     delta_L : (B, K) array      signal of the output layer
+    carry : function, optional  ``carry(k, delta)`` is (W_k R_k)^T delta, for callers that have a cheaper way
 
     Returns
     -------
@@ -64,13 +104,14 @@ def backpropagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, d
     """
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
-        carried, trace.x_R[k + 1] = layers[k + 1].backward(deltas[0], trace.x[k + 1])
+        above = layers[k + 1]
+        carried = deltas[0] @ above.W @ above.R if carry is None else carry(k + 1, deltas[0])
         deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
     return deltas
 
 
-def feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Feedback alignment: a fixed matrix B_k in the place of (W R)^T of the layer above.
+def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+    """Feedback alignment: a fixed matrix B_k in place of (W R)^T of the layer above.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}).
     """
@@ -80,7 +121,9 @@ def feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback
     return deltas
 
 
-def direct_feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+def direct_feedback_alignment(
+    layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
+) -> list[Array]:
     """Direct feedback alignment: a fixed matrix B_k from the output layer to each hidden layer.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
@@ -92,14 +135,14 @@ def direct_feedback_alignment(layers: Sequence[Layer], trace: Trace, feedback: F
     return [*deltas, delta_L]
 
 
-def target_propagation(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
+def target_propagation(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
     """Target propagation, close to how the paper prints it: for study.
 
-    Targets t_k = f(B_k t_{k+1}) go down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper prints
-    f(B delta_{k+1}) for t_k; but B models states, not perturbations of them, so the target of the layer above stands
-    here in its place. The error of the reconstruction enters as much as that of the output, and an output is compared
-    with a pre-activation. Measured, with copi-tp and the preset "mnist" (seed 1): 88.1 % of the MNIST test set after 6
-    epochs and hardly rising, where difference target propagation has 96.1 % (results/surveys/mnist-methods).
+    Targets t_k = f(B_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper
+    prints f(B delta_{k+1}) for t_k. But B models states, not perturbations of them, so we use the target of the layer
+    above instead. The signal contains the error of the reconstruction as well as that of the output, and it compares an
+    output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1, results/surveys/mnist-methods):
+    88.1 % of the MNIST test set after 6 epochs and hardly rising, where difference target propagation reaches 96.1 %.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
@@ -116,12 +159,12 @@ TARGET_STEP: Final = 0.1
 
 
 def difference_target_propagation(
-    layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Array
+    layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
 ) -> list[Array]:
     """Difference target propagation: only the difference that the error makes is sent down.
 
-    Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. No error gives no signal, however wrong
-    the reconstruction is, since it stands in both terms of the difference. Measured, with copi-dtp and the preset
+    Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. Without an error there is no signal,
+    however bad the reconstruction, since it is in both terms of the difference. Measured with copi-dtp and the preset
     "mnist" (seed 1): 96.4 % of the MNIST test set after 8 epochs (results/surveys/mnist-methods).
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
@@ -146,7 +189,7 @@ def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
     feedback : L matrices       ``feedback[k]`` is (O_k, N)
     k : int                     the layer to carry to
     signal : (B, N) array       of the units that the matrix reads
-    a : (B, O_k) array          pre-activations of the layer, for the check of shapes
+    a : (B, O_k) array          pre-activations of the layer, to check shapes against
 
     Returns
     -------
@@ -166,7 +209,7 @@ def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
 
 
 def feedback_into(feedback: Feedback, k: int) -> Array:
-    """The feedback matrix into layer k; an InputError if there is none."""
+    """Return the feedback matrix into layer k, or raise an InputError if there is none."""
     if k >= len(feedback) or feedback[k] is None:
         raise InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
     return feedback[k]
@@ -175,12 +218,11 @@ def feedback_into(feedback: Feedback, k: int) -> Array:
 def reconstruction_update(
     B: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
 ) -> Array:
-    """Update of an inverse model f(B y_above) ~ y: gradient descent on its squared error, normalised.
+    """Return the update of an inverse model f(B y_above) ~ y: normalised gradient descent on its squared error.
 
         dB = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = B y_above
 
-    The division makes the same step size stable whatever the size of the activity above (normalised least mean
-    squares).
+    The division makes the same step size stable at any size of the activity above (normalised least mean squares).
 
     Parameters
     ----------
@@ -199,25 +241,60 @@ def reconstruction_update(
     b = y_above @ B.T
     error = weigh(activation.df(b) * (y - activation.f(b)), sample_weight)
     y_above = weigh(y_above, sample_weight)
-    size = xp.sum(y_above * y_above) / y_above.shape[0]
-    return mean_outer(error, y_above) / xp.where(size > 0, size, xp.ones_like(size))
+    return mean_outer(error, y_above) / safe_divisor(xp.sum(y_above * y_above) / y_above.shape[0])
+
+
+ETA_INVERSE: Final = 0.1
+"""Step size of the inverse models of target propagation: their updates are normalised, and stable below 2."""
+
+
+def inverse_updates(
+    layers: Sequence[Weights], trace: Trace, feedback: Feedback, sample_weight: Array | None
+) -> list[Array | None]:
+    """Return what to add to every feedback matrix, so that it learns to reconstruct its layer from the one above.
+
+    Parameters
+    ----------
+    layers, trace, feedback     as for `backpropagation`
+    sample_weight : (B,) array or None
+                                how many times each sample counts
+
+    Returns
+    -------
+    updates : L arrays or None  `reconstruction_update` times `ETA_INVERSE`; None for the output layer
+    """
+    updates: list[Array | None] = [None] * len(layers)
+    for k in range(len(layers) - 1):
+        B, activation = feedback_into(feedback, k), layers[k].activation
+        updates[k] = ETA_INVERSE * reconstruction_update(B, activation, trace.y[k + 1], trace.y[k], sample_weight)
+    return updates
 
 
 class ErrorSignal(NamedTuple):
-    """A way to send errors down, and the feedback weights that it needs."""
+    """A way to send errors down, and the feedback weights that it needs.
+
+    For one of your own, give ``ErrorSignal("half", deltas)`` where the built-in names are taken.
+    """
 
     name: str
-    deltas: Callable[[Sequence[Layer], Trace, Feedback, Array], list[Array]]
-    feedback_from: str | None
-    """Which units the feedback into a layer comes from: the layer "above", the "output", or None for no feedback."""
-    learns_inverse: bool = False
-    """Whether the feedback into a layer learns to reconstruct that layer from the one above."""
+    deltas: Callable[..., list[Array]]
+    """Returns the signals, (B, O_k) each; asks for any of `SIGNAL_ARGUMENTS` by the names of its parameters."""
+    feedback_from: str | None = None
+    """Where the feedback into a layer comes from: the layer "above", the "output" layer, or None for no feedback."""
+    feedback_updates: Callable[..., list[Any]] | None = None
+    """Returns what to add to each feedback matrix after a step, or None for one that rests; asks for any of
+    `FEEDBACK_ARGUMENTS`. None: feedback is fixed."""
 
+
+SIGNAL_ARGUMENTS: Final = ("layers", "trace", "feedback", "delta_L", "targets", "loss", "rng")
+"""What ``ErrorSignal.deltas`` may ask for; `rng` draws noise, and is saved with the network."""
+FEEDBACK_ARGUMENTS: Final = ("layers", "trace", "feedback", "deltas", "targets", "sample_weight", "eta_W", "eta_R")
+"""What ``ErrorSignal.feedback_updates`` may ask for."""
 
 ERROR_SIGNALS = {
-    "bp": ErrorSignal("bp", backpropagation, None),
+    "bp": ErrorSignal("bp", backpropagation),
     "fa": ErrorSignal("fa", feedback_alignment, "above"),
     "dfa": ErrorSignal("dfa", direct_feedback_alignment, "output"),
-    "tp": ErrorSignal("tp", target_propagation, "above", learns_inverse=True),
-    "dtp": ErrorSignal("dtp", difference_target_propagation, "above", learns_inverse=True),
+    "tp": ErrorSignal("tp", target_propagation, "above", inverse_updates),
+    "dtp": ErrorSignal("dtp", difference_target_propagation, "above", inverse_updates),
 }

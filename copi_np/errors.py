@@ -1,18 +1,24 @@
 """The errors of the package: one family, so that one ``except CopiError`` catches them all.
 
-Every message is one line that says what was wrong and what to do about it.
+Every message is one line that says what went wrong and what to do about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from signal import Signals
 from typing import Final, TypeVar
 
 T = TypeVar("T")
 LONGEST: Final = 120
-"""Characters of a value, out of a file or from a user, that a message shows."""
+"""How many characters of a value a message shows, whether it is from a file or from a user."""
+OS_ADVICE: Final = {
+    "read": "check the path and its permissions",
+    "write": "check the folder, and the space left on it",
+}
+"""What to do when the system refuses an action."""
 
 
 class CopiError(Exception):
@@ -20,7 +26,11 @@ class CopiError(Exception):
 
 
 class InputError(CopiError, ValueError):
-    """An argument that cannot be used: a wrong name, shape, type, range or path."""
+    """An argument with an invalid name, shape, type, range or path."""
+
+
+class OtherPartsError(InputError):
+    """A network was saved with other parts of the user's own than were given to load it."""
 
 
 class InUseError(InputError):
@@ -28,11 +38,11 @@ class InUseError(InputError):
 
 
 class DataError(CopiError):
-    """A data file or a checkpoint that is missing, damaged or not what it should be."""
+    """A data file or a checkpoint that is missing, damaged or of the wrong kind."""
 
 
 class NewerVersionError(DataError):
-    """A file that a newer version of the package has written."""
+    """A file written by a newer version of the package."""
 
 
 class BackendError(CopiError, RuntimeError):
@@ -40,26 +50,26 @@ class BackendError(CopiError, RuntimeError):
 
 
 class DivergenceError(CopiError, ArithmeticError):
-    """Training blew up: a loss, weight or activation is not finite, or exploded."""
+    """Training diverged: a loss, weight or activation exploded or is not finite."""
 
 
 class StoppedError(CopiError):
-    """Training was stopped by a signal, whose number is `signal_number`; what was recorded until then is whole."""
+    """Training was stopped by the signal `signal_number`; all records up to that point are complete."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(f"stopped by {Signals(signal_number).name}: what was finished before is recorded")
         self.signal_number = signal_number
 
     def __reduce__(self) -> tuple[type[StoppedError], tuple[int]]:
-        return type(self), (self.signal_number,)  # so that it reaches another process
+        return type(self), (self.signal_number,)  # so that it can be pickled on its way to another process
 
 
 class CopiWarning(UserWarning):
-    """Something that the package has coped with, and the user should know: what it was, and what was done about it."""
+    """A problem the package has handled: what happened, and what was done about it."""
 
 
 def shown(value: object) -> str:
-    """A value in a message: its repr, cut to one line; files may hold integers that Python refuses to print."""
+    """Return the repr of a value, cut to one short line; Python refuses to print some integers that files may hold."""
     try:
         return brief(repr(value))
     except (ValueError, RecursionError):
@@ -67,13 +77,13 @@ def shown(value: object) -> str:
 
 
 def brief(text: object, longest: int = LONGEST) -> str:
-    """What an error of another library, or a file, says, in a message: one line, and not a long one."""
-    line = "".join(letter if letter.isprintable() else " " for letter in str(text)[: 2 * longest])
+    """Cut text from a file or another library's error to one short, printable line."""
+    line = "".join(character if character.isprintable() else " " for character in str(text)[: 2 * longest])
     return line if len(line) <= longest else f"{line[:longest]}.."
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line; with the name of its class, if it is none of this family."""
+    """Describe an error in one line, with the name of its class unless it is a `CopiError`."""
     text = (str(error).splitlines() or [""])[0]
     return text if isinstance(error, CopiError) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
@@ -84,20 +94,40 @@ def list_names(names: Iterable[str]) -> str:
 
 
 def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None = None) -> InputError:
-    """The error for a name that is none of `names`; it suggests the nearest, the most similar one if not given."""
+    """Build the error for a name that is not in `names`; it suggests `nearest`, by default the most similar one."""
     names = list(names)
     text = name.lower()[:LONGEST] if isinstance(name, str) else ""
     similar = get_close_matches(text, names, n=3, cutoff=0.5)
     if nearest is None and similar:
-        # swapped letters are the commonest slip, which the similarity alone does not know
+        # swapped letters are the most common slip, and the similarity alone does not favour them
         nearest = max(similar, key=lambda candidate: sorted(candidate) == sorted(text))
     hint = f"did you mean {nearest!r}? " if nearest else ""
     return InputError(f"unknown {kind} {shown(name)}: {hint}known: {list_names(names)}")
 
 
+@contextmanager
+def explain_os_errors(
+    action: str, path: object, advice: str | None = None, kind: type[CopiError] = DataError
+) -> Iterator[None]:
+    """Turn any OSError of the block into one line: what failed, on which path, why, and what to do about it.
+
+    Parameters
+    ----------
+    action : str                what the block does with the path: "read", "write", "write to"
+    path : path
+    advice : str, optional      what to do about it, by default as in `OS_ADVICE`
+    kind : type                 the class of the error that is raised
+    """
+    try:
+        yield
+    except OSError as error:
+        why = error.strerror or type(error).__name__
+        raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from error
+
+
 def cannot_write(path: object, error: OSError) -> DataError:
-    """The error for a file that the system refuses to write."""
-    return DataError(f"cannot write {path} ({error.strerror}): check the folder, and the space left on it")
+    """Build the error for a file that cannot be written; for the rooms that do not use `explain_os_errors` yet."""
+    return DataError(f"cannot write {path} ({error.strerror}): {OS_ADVICE['write']}")
 
 
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
@@ -105,8 +135,7 @@ def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
 
     Raises
     ------
-    InputError
-        if there is no such name; the message suggests the nearest one
+    InputError      if there is no such name; the message suggests the most similar one
     """
     if isinstance(name, str) and name in table:
         return table[name]

@@ -1,4 +1,4 @@
-"""Trained networks for other tools: weights as safetensors, and the whole network as ONNX."""
+"""Export trained networks for other tools: weights as safetensors, and the whole network as ONNX."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any, Final
 import numpy as np
 
 from copi_np import __version__
-from copi_np.activations import LEAK
+from copi_np._parts import label
+from copi_np.activations import ACTIVATIONS, LEAK
 from copi_np.checkpoint import check_network, network_arrays
-from copi_np.errors import InputError
+from copi_np.errors import InputError, list_names
 from copi_np.network import Network
 from copi_np.storage.atomic import replace_file
 
@@ -28,14 +29,14 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if safetensors is not installed, or it is no network
+    InputError          if safetensors is not installed, or it is not a network
     DataError           if the file cannot be written
     """
     try:
         from safetensors.numpy import save
     except ImportError as error:
         raise _missing("safetensors") from error
-    # the library writes the memory of an array as it lies, whatever its strides say
+    # the library writes the memory of an array as it is, whatever its strides say
     tensors = {name: np.asarray(array, order="C") for name, array in network_arrays(network).items()}
     content = save(tensors, metadata={"copi_np": json.dumps({"version": __version__, "network": network.config})})
     replace_file(Path(path), lambda file: file.write(content))
@@ -49,7 +50,7 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if onnx is not installed, or it is no network
+    InputError          if onnx is not installed, it is not a network, or an activation is your own
     DataError           if the file cannot be written
     """
     try:
@@ -57,6 +58,12 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     except ImportError as error:
         raise _missing("onnx") from error
     check_network(network)
+    for layer in network.layers:
+        if layer.activation != ACTIVATIONS.get(layer.activation.name):
+            raise InputError(
+                f"ONNX has no operator for activation {label(layer.activation)}, which is your own: "
+                f"export_safetensors writes the weights, or use one of {list_names(ACTIVATIONS)}"
+            )
     kind = TensorProto.FLOAT if network.dtype == "float32" else TensorProto.DOUBLE
     nodes, constants = [], []
     value = "inputs"
@@ -67,7 +74,7 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
         value = "outputs" if k == len(network.layers) - 1 else f"y_{k}"
         nodes += _activation(helper, layer.activation.name, f"a_{k}", value)
     constants.append(numpy_helper.from_array(np.array(LEAK, network.dtype), "leak"))
-    sizes = network.config["sizes"]
+    sizes = network.parts["sizes"]
     graph = helper.make_graph(
         nodes,
         "copi_np",
@@ -78,14 +85,14 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     model = helper.make_model(
         graph, producer_name="copi_np", producer_version=__version__, opset_imports=[helper.make_opsetid("", OPSET)]
     )
-    model.ir_version = 8  # of the year of the operators, so that runtimes of that age read the file
+    model.ir_version = 8  # as old as the operators, so that runtimes of that age read the file
     checker.check_model(model)
     content = model.SerializeToString()
     replace_file(Path(path), lambda file: file.write(content))
 
 
 def _activation(helper: Any, name: str, a: str, y: str) -> list[Any]:
-    """The nodes of y = f(a). The leaky ReLU is max(a, leak a): runtimes have its own operator for float32 alone."""
+    """Return the nodes of y = f(a). The leaky ReLU is max(a, leak a): its own operator exists for float32 only."""
     if name == "leaky_relu":
         scaled = f"{a}_leaked"
         return [helper.make_node("Mul", [a, "leak"], [scaled]), helper.make_node("Max", [a, scaled], [y])]

@@ -1,4 +1,4 @@
-"""What an epoch of training leaves behind: its record, written to files and read back."""
+"""The record that every epoch of training leaves, written to files and read back."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from copi_np.storage.untrusted import check_number, check_numbers
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """What one epoch came to; evaluated after it, on all samples.
+    """The results of one epoch, evaluated after it on all samples.
 
     Attributes
     ----------
     epoch : int                         counted from 1
     train_accuracy, test_accuracy : float
                                         share of samples whose largest output is their class, 0 to 1
-    train_loss, test_loss : float       mean loss of a sample
+    train_loss, test_loss : float       mean loss per sample
     decorrelation_loss : list of float  of every layer's inputs x, see `whitening.decorrelation_loss`; measured on the
                                         first `N_MONITORED` training samples
     seconds : float                     wall-clock time of the epoch, evaluation included
@@ -36,16 +36,16 @@ class EpochRecord:
     val_loss: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The record as plain values, ready for JSON; without what there is not."""
+        """Return the record as plain values, ready for JSON, without those that are None."""
         return {name: value for name, value in asdict(self).items() if value is not None}
 
 
 def read_record(values: dict[str, Any]) -> EpochRecord:
-    """A record out of a file, checked: whoever draws it may rely on its numbers.
+    """Return a record from a file, checked, so that its numbers can be relied on.
 
     Raises
     ------
-    TypeError, ValueError       if something is missing, too much, or no finite number
+    TypeError, ValueError       if a value is missing, unknown, or not a finite number
     """
     record = EpochRecord(**values)
     for name, value in values.items():

@@ -1,16 +1,16 @@
-"""One layer: its lateral weights R, its forward weights W, and the step that moves them; and the trace of a pass."""
+"""One layer: its lateral weights R, its forward weights W, and the steps that move them."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any
 
-from copi_np.activations import Activation
-from copi_np.arrays import Array
+from copi_np._parts import label
+from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.arrays import Array, check_like
 from copi_np.backend import Backend
-from copi_np.errors import InputError
-from copi_np.rules import mean_square, transform
-from copi_np.scaled import ScaledRows
-from copi_np.steps import LATERAL_STEPS, ForwardStep, matrix_decorrelation_step
+from copi_np.errors import InputError, choose, list_names, shown
+from copi_np.rules import decorrelate, transform
+from copi_np.steps import States, Step, forward_step, lateral_step
 
 
 class Layer:
@@ -19,28 +19,26 @@ class Layer:
     Parameters
     ----------
     W : (O, I) array                        forward weights, taken over, not copied
-    activation : Activation                 f and its derivative
-    forward_step : ForwardStep              moves W
-    decorrelation : {"matrix", "local"} or None
-                                            form of the rule that moves R; None keeps R as it is, the identity at first
+    activation : str or Activation          f and its derivative
+    forward_step : str, function or Step    moves W, see `copi_np.steps`
+    decorrelation : str, function, Step or None
+                                            moves R; None leaves R as it is, the identity at first
     backend : Backend                       whose arrays these are
+
+    Attributes
+    ----------
+    W, R, activation, forward_step, lateral_step
+                                            all assignable, as what the parameters may be
     """
 
-    def __init__(
-        self,
-        W: Array,
-        activation: Activation,
-        forward_step: ForwardStep,
-        decorrelation: str | None,
-        backend: Backend,
-    ) -> None:
+    def __init__(self, W: Array, activation: Any, forward_step: Any, decorrelation: Any, backend: Backend) -> None:
+        self.backend = backend
         self._W = W
+        # None stands for the identity, so that networks without decorrelation do not pay for products with it
+        self._R: Array | None = None
         self.activation = activation
         self.forward_step = forward_step
-        self.lateral_step = None if decorrelation is None else LATERAL_STEPS[decorrelation]
-        self.backend = backend
-        # None stands for the identity, so that networks without decorrelation do not pay for products with it
-        self._R: ScaledRows | None = None if decorrelation is None else self._scaled(self._identity())
+        self.lateral_step = decorrelation
 
     @property
     def n_inputs(self) -> int:
@@ -52,9 +50,11 @@ class Layer:
         """Number of outputs, O."""
         return int(self._W.shape[0])
 
+    # ------------------------------------------------------------------------------------------ weights and parts
+
     @property
     def W(self) -> Array:
-        """Forward weights, (O, I). Assigning copies the values in; they must fit in shape, dtype and device."""
+        """Forward weights, (O, I). Assigning copies the values; they must fit in shape, dtype and device."""
         return self._W
 
     @W.setter
@@ -63,36 +63,73 @@ class Layer:
 
     @property
     def R(self) -> Array:
-        """Lateral weights, (I, I). Assigning copies the values in; they must fit in shape, dtype and device.
+        """Lateral weights, (I, I). Assigning copies the values; they must fit in shape, dtype and device.
 
-        Read it anew after a step: some of what a step does is put off until R is read, which then is another array.
-
-        Without decorrelation this is a copy of the identity, read-only on NumPy, until other weights are assigned.
+        Without decorrelation this is a new identity, read-only on NumPy, until other weights are assigned.
         """
         if self._R is not None:
-            R = self._R.array()
-            # from now on R is what is returned, so that writing into it counts; another thread may still read the old
-            self._R = self._scaled(R)
-            return R
+            return self._R
         identity = self._identity()
         if self.backend.is_host:
-            identity.flags.writeable = False  # writing into it would be lost
+            identity.flags.writeable = False  # what is written into it would be lost
         return identity
 
     @R.setter
     def R(self, values: Array) -> None:
-        self._R = self._scaled(self._checked("R", values, (self.n_inputs, self.n_inputs)))
+        self._R = self._checked("R", values, (self.n_inputs, self.n_inputs))
 
     @property
     def has_lateral_weights(self) -> bool:
-        """Whether R is stored: it learns, or was assigned; else it is the identity."""
+        """Whether R is stored, because it learns or was assigned; otherwise it is the identity."""
         return self._R is not None
+
+    @property
+    def activation(self) -> Activation:
+        """Activation function and its derivative."""
+        return self._activation
+
+    @activation.setter
+    def activation(self, activation: Any) -> None:
+        if not isinstance(activation, Activation):
+            if not isinstance(activation, str):
+                raise InputError(
+                    f"activation must be one of {list_names(ACTIVATIONS)}, or Activation(name, f, df): "
+                    f"got {shown(activation)}"
+                )
+            activation = choose("activation", activation, ACTIVATIONS)
+        if activation != ACTIVATIONS.get(activation.name):
+            a = self.backend.xp.asarray([[-1.0, 0.0], [0.5, 1.0]], dtype=self._W.dtype, device=self.backend.device)
+            for name, function in (("f", activation.f), ("df", activation.df)):
+                check_like(f"{name} of activation {label(activation)} returned", function(a), a)
+        self._activation: Activation = activation
+
+    @property
+    def forward_step(self) -> Step:
+        """How W moves."""
+        return self._forward_step
+
+    @forward_step.setter
+    def forward_step(self, rule: Any) -> None:
+        step = forward_step(rule)
+        step.start(self._W, self.backend)
+        self._forward_step = step
+
+    @property
+    def lateral_step(self) -> Step | None:
+        """How R moves; None where it does not."""
+        return self._lateral_step
+
+    @lateral_step.setter
+    def lateral_step(self, decorrelation: Any) -> None:
+        step = lateral_step(decorrelation)
+        if step is not None:
+            if self._R is None:
+                self._R = self._identity()
+            step.start(self._R, self.backend)
+        self._lateral_step = step
 
     def _identity(self) -> Array:
         return self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
-
-    def _scaled(self, R: Array) -> ScaledRows:
-        return ScaledRows(R, self.backend)
 
     def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
         if not self.backend.owns(values):
@@ -108,8 +145,10 @@ class Layer:
         if not bool(xp.all(xp.isfinite(values))):
             raise InputError(f"{name} holds NaN or infinite values: assign finite weights")
         copied = xp.empty(shape, dtype=values.dtype, device=self.backend.device)
-        copied[...] = values  # row after row, however `values` lies in memory: so products are added in place
+        copied[...] = values  # row by row, however `values` lies in memory, so that products can be added in place
         return copied
+
+    # ----------------------------------------------------------------------------------------- Algorithm 1
 
     def forward(self, y: Array) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
@@ -124,20 +163,19 @@ class Layer:
         a : (B, O) array    pre-activation, W x
         y : (B, O) array    output, f(a)
         """
-        x = y if self._R is None else self._R.times_rows(y)
+        x = y if self._R is None else decorrelate(self._R, y)
         a = transform(self._W, x)
         return x, a, self.activation.f(a)
 
-    def backward(self, delta: Array, x: Array) -> tuple[Array, Array | None]:
-        """Carry an error signal in a back to the input, as its gradient would go.
+    def carry_back(self, delta: Array, x: Array) -> tuple[Array, Array | None]:
+        """Carry an error signal back to the layer's input; and x R, which the matrix form of decorrelation needs.
 
-        The matrix form of the rule that moves R needs x R. It comes out of the same product with R, which costs less
-        than two products do.
+        The two come out of one product with R, which costs less than two products.
 
         Parameters
         ----------
-        delta : (B, O) array            error signal
-        x : (B, I) array                decorrelated inputs of the same batch
+        delta : (B, O) array            error signal of the pre-activation
+        x : (B, I) array                decorrelated input of the same batch
 
         Returns
         -------
@@ -147,51 +185,28 @@ class Layer:
         carried = delta @ self._W
         if self._R is None:
             return carried, None
-        if self.lateral_step is not matrix_decorrelation_step:
-            return self._R.rows_times(carried), None
-        both = self._R.rows_times(self.backend.xp.concat([carried, x], axis=0))
+        if self.lateral_step is None or not self.lateral_step.uses_x_R:
+            return carried @ self._R, None
+        both = self.backend.xp.concat([carried, x], axis=0) @ self._R
         batch_size = x.shape[0]
         return both[:batch_size, :], both[batch_size:, :]
 
     def folded(self) -> Array:
-        """The layer's two matrices as one, W R, (O, I)."""
-        return self._W if self._R is None else self._R.rows_times(self._W)
+        """Return the layer's two matrices as one, W R, (O, I)."""
+        return self._W if self._R is None else self._W @ self._R
 
-    def step(
-        self, x: Array, a: Array, delta: Array | None, eta_W: float, eta_R: float, x_R: Array | None = None
-    ) -> None:
+    def step(self, states: States, eta_W: float, eta_R: float) -> None:
         """Move W and R in place, from one batch (Algorithm 1, lines 14 and 15).
 
         Parameters
         ----------
-        x : (B, I) array                decorrelated inputs, of this batch and these weights
-        a : (B, O) array                pre-activations
-        delta : (B, O) array or None    error signal; None leaves W as it is
-        eta_W, eta_R : float            step sizes
-        x_R : (B, I) array or None      x R, if it is known already
+        states : States         of this batch, with these weights; delta None leaves W as it is
+        eta_W, eta_R : float    step sizes
         """
-        power = mean_square(x)
-        if delta is not None:
-            self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)
-        if self.lateral_step is not None and self._R is not None and eta_R != 0:
-            self.lateral_step(self._R, x, power, eta_R, x_R)
-
-
-class Trace(NamedTuple):
-    """What a forward pass leaves behind: the states of every layer, the first layer first."""
-
-    y0: Array
-    """Input of the network, (B, I)."""
-    x: list[Array]
-    """Decorrelated inputs, (B, I_k) each."""
-    a: list[Array]
-    """Pre-activations, (B, O_k) each."""
-    y: list[Array]
-    """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
-    x_R: list[Array | None]
-    """Products x R, (B, I_k) each, that came along on the way back, see `Layer.backward`; None where there is none."""
-
-    @property
-    def y_in(self) -> list[Array]:
-        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
-        return [self.y0, *self.y[:-1]]
+        weighted = states.weighted()
+        if states.delta is not None:
+            step = self.forward_step
+            step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)
+        if self.lateral_step is not None and eta_R != 0:
+            step = self.lateral_step
+            step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)

@@ -1,4 +1,4 @@
-"""The paper as code: every update rule as a pure function. Read this file first.
+"""The paper as code: every update rule is one pure function. Read this file first, then `algorithm`.
 
 Notation (row-major, one sample per row, B samples in a batch):
 
@@ -7,8 +7,8 @@ Notation (row-major, one sample per row, B samples in a batch):
     R  (I, I)  lateral weights                 W  (O, I)  forward weights
 
 The brackets <.> are means over the batch, diag(.) keeps the diagonal of a matrix, and * multiplies element by
-element. A product such as W x of the paper, with samples as columns, reads ``x @ W.T`` here. Every rule returns an
-update dW or dR; the caller adds ``eta * dW``. No function changes its arguments. All raise `InputError` if arrays
+element. A product such as W x of the paper, with samples as columns, is ``x @ W.T`` here. Every rule returns an update
+dW or dR; the caller adds ``eta * dW``. No function changes its arguments. All raise `InputError` if arrays
 differ in library, device or dtype, are empty, or do not fit each other.
 
 Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inference as a Principle for Learning".
@@ -16,14 +16,14 @@ Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inferenc
 
 from __future__ import annotations
 
-from copi_np.arrays import Array, common_namespace
+from copi_np.arrays import Array, common_namespace, is_concrete, safe_divisor
 from copi_np.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ statistics
 
 
 def mean_outer(u: Array, v: Array) -> Array:
-    """Mean outer product over the batch, <u v^T>.
+    """Return the mean outer product over the batch, <u v^T>.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ def mean_outer(u: Array, v: Array) -> Array:
 
 
 def mean_square(x: Array) -> Array:
-    """Mean square of every unit over the batch, <x^2>: the diagonal of ``mean_outer(x, x)``.
+    """Return the mean square of every unit over the batch, <x^2>: the diagonal of ``mean_outer(x, x)``.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ def mean_square(x: Array) -> Array:
 
 
 def decorrelate(R: Array, y: Array) -> Array:
-    """Decorrelated input x = R y (Section 2.4).
+    """Return the decorrelated input x = R y (Section 2.4; Algorithm 1, line 5).
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def decorrelate(R: Array, y: Array) -> Array:
 
 
 def transform(W: Array, x: Array) -> Array:
-    """Pre-activation a = W x (Section 2.1).
+    """Return the pre-activation a = W x (Section 2.1; Algorithm 1, line 6).
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ def transform(W: Array, x: Array) -> Array:
 
 
 def target_state(a: Array, delta: Array) -> Array:
-    """Target state z = a + delta (Section 2.5).
+    """Return the target state z = a + delta (Section 2.5).
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def target_state(a: Array, delta: Array) -> Array:
 
 
 def decay_towards(W: Array, D: Array) -> Array:
-    """Decay of the weights towards desired ones, dW = D - W (Eq. 1).
+    """Return the decay of weights towards desired ones, dW = D - W (Eq. 1).
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def decay_towards(W: Array, D: Array) -> Array:
 
 
 def inference_update(W: Array, x: Array, z: Array) -> Array:
-    """Eq. 1 with the desired weights inferred from targets, for inputs of any correlation (Eq. 2).
+    """Infer the desired weights from targets, for inputs of any correlation (Eq. 2).
 
         dW = <z x^T> <x x^T>^-1 - W
 
@@ -139,11 +139,12 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
 
     Raises
     ------
-    InputError          also if <x x^T> is singular, up to rounding
+    InputError          also if <x x^T> is singular, up to rounding; this is not checked inside `jax.jit` and `vmap`,
+                        where values cannot be read
     """
     xp = common_namespace("OI BI BO", W, x, z)
     C = mean_outer(x, x)
-    if not _is_invertible(C):
+    if is_concrete(C) and not _is_invertible(C):
         raise InputError(
             "<x x^T> cannot be inverted: give more samples, or drop inputs that are dead, or sums of other inputs"
         )
@@ -166,7 +167,7 @@ def _is_invertible(C: Array) -> bool:
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:
-    """Eq. 2 for whitened inputs, where <x x^T> = I (Section 2.3).
+    """Infer the weights for whitened inputs, where <x x^T> = I: (Eq. 2) simplified (Section 2.3).
 
         dW = <z x^T> - W
 
@@ -185,12 +186,12 @@ def whitened_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def copi_update(W: Array, x: Array, z: Array) -> Array:
-    """The COPI rule: Eq. 2 for decorrelated inputs, where <x x^T> is diagonal (Eqs. 3 and 5).
+    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); by samples (Eq. 5).
 
         dW = <z x^T> - W diag<x^2>
 
-    A Hebbian term and a weight decay; the decay of column j is the mean square of the pre-synaptic unit j. For a single
-    synapse and sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2.
+    A Hebbian term and a weight decay: column j decays by the mean square of the pre-synaptic unit j. For one synapse
+    and one sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2. Algorithm 1, line 14.
 
     Parameters
     ----------
@@ -207,11 +208,11 @@ def copi_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def sgd_update(x: Array, delta: Array) -> Array:
-    """Stochastic gradient descent, with or without backpropagation (Section 2.7).
+    """Return the update of stochastic gradient descent, with or without backpropagation (Section 2.7).
 
         dW = <delta x^T>
 
-    With a = W x and z = a + delta, the COPI rule differs from this one by the correlations of its inputs alone:
+    With a = W x and z = a + delta, the COPI rule differs from this one only by the correlations of its inputs:
     dW_copi = dW + W (<x x^T> - diag<x^2>), so the two are equal where inputs are decorrelated.
 
     Parameters
@@ -231,7 +232,7 @@ def sgd_update(x: Array, delta: Array) -> Array:
 
 
 def decorrelation_update(R: Array, x: Array) -> Array:
-    """Decorrelation, matrix form (Section 2.4, above Eq. 4).
+    """Return the decorrelation update, matrix form (Eq. 4, first line; Section 2.4).
 
         dR = -(<x x^T> - diag<x^2>) R
 
@@ -251,14 +252,14 @@ def decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def local_decorrelation_update(R: Array, x: Array) -> Array:
-    """Decorrelation, local form: the COPI rule with its sign reversed, with target q = R x (Eqs. 4 and 6).
+    """Return the decorrelation update, local form (Eq. 4, second line); by samples (Eq. 6).
 
         dR = -(<q x^T> - R diag<x^2>)
 
-    For a single synapse and sample (Appendix C): dr_ij = -(q_i x_j - r_ij x_j^2). The whole is
-    -R (<x x^T> - diag<x^2>), which the paper takes to equal `decorrelation_update` because R stays symmetric. R does
-    not: the two are equal where R commutes with <x x^T> - diag<x^2>, as at the first step from the identity, and
-    differ later.
+    This is the COPI rule with its sign reversed, and target q = R x. For one synapse and one sample (Appendix C):
+    dr_ij = -(q_i x_j - r_ij x_j^2). Algorithm 1, line 15. As a matrix it is -R (<x x^T> - diag<x^2>). The paper takes
+    this to equal `decorrelation_update` because R stays symmetric. R does not: the two are equal where R commutes with
+    <x x^T> - diag<x^2>, as at the first step from the identity, and differ later.
 
     Parameters
     ----------
@@ -278,7 +279,7 @@ def local_decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def linear_map(x: Array, z: Array) -> Array:
-    """The linear map from decorrelated x to z: where COPI rests, dW = 0 (Appendix B).
+    """Return the linear map from decorrelated x to z, where COPI rests: dW = 0 (Appendix B).
 
         W = <z x^T> diag<x^2>^-1
 
@@ -291,17 +292,16 @@ def linear_map(x: Array, z: Array) -> Array:
     -------
     W : (O, I) array    columns of units that are always zero are zero, where the paper's formula has no value
     """
-    xp = common_namespace("BI BO", x, z)
-    power = mean_square(x)
-    return mean_outer(z, x) / xp.where(power > 0, power, xp.ones_like(power))
+    common_namespace("BI BO", x, z)
+    return mean_outer(z, x) / safe_divisor(mean_square(x))
 
 
 def oja_update(M: Array, x: Array) -> Array:
-    """Oja's rule for y = M x, for comparison (Appendix C).
+    """Return the update of Oja's rule for y = M x, for comparison (Appendix C).
 
         dM = <y x^T> - diag<y^2> M
 
-    Its decay is the mean square of the post-synaptic unit; COPI's is that of the pre-synaptic one.
+    It decays by the mean square of the post-synaptic unit; COPI decays by that of the pre-synaptic unit.
 
     Parameters
     ----------

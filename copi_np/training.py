@@ -1,10 +1,10 @@
-"""The training loop: epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks."""
+"""The training loop: epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks (Algorithm 1)."""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final, NamedTuple
 
@@ -12,7 +12,8 @@ import numpy as np
 
 from copi_np._checks import check_count, check_rate, check_rng
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
-from copi_np.arrays import Array
+from copi_np._parts import describe, label
+from copi_np.arrays import Array, slices
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback, CheckpointWriter
 from copi_np.datasets import Dataset, Split, as_float, one_hot
@@ -23,17 +24,17 @@ from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
 N_MONITORED: Final = 1000
-"""Training samples, the first ones, on which the decorrelation of every layer's inputs is measured."""
+"""The decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """Step sizes by epoch: some for the first epochs, in which decorrelation sets in, and others from then on.
+    """Step sizes by epoch: some for the first epochs, while decorrelation sets in, and others after that.
 
     Parameters
     ----------
     eta_W, eta_R : float                step sizes of the forward and lateral weights
-    first_epochs : int                  number of epochs with step sizes of their own
+    first_epochs : int                  number of first epochs with step sizes of their own
     first_eta_W, first_eta_R : float    those step sizes; 0 leaves the weights as they are
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
 
@@ -50,13 +51,13 @@ class Schedule:
     delta_scale: float = 1.0
 
     def __post_init__(self) -> None:
-        """Refuse what no epoch could be trained with; a checkpoint holds plain numbers, so NumPy's become Python's."""
+        """Check the numbers, and turn NumPy's into Python's, since a checkpoint holds plain numbers."""
         object.__setattr__(self, "first_epochs", check_count("first_epochs", self.first_epochs, minimum=0))
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
             object.__setattr__(self, name, check_rate(name, getattr(self, name)))
 
     def rates(self, epoch: int) -> dict[str, float]:
-        """The keyword arguments of `Network.step` in an epoch, counted from 1."""
+        """Return the keyword arguments of `Network.step` in an epoch, counted from 1."""
         if epoch <= self.first_epochs:
             return {"eta_W": self.first_eta_W, "eta_R": self.first_eta_R, "delta_scale": self.delta_scale}
         return {"eta_W": self.eta_W, "eta_R": self.eta_R, "delta_scale": self.delta_scale}
@@ -70,7 +71,7 @@ class DeviceSplit(NamedTuple):
 
 
 def to_device(network: Network, split: Split, n_classes: int) -> DeviceSplit:
-    """Move a split to the device, in the network's dtype."""
+    """Return a split on the device, in the network's dtype."""
     return DeviceSplit(
         network.backend.asarray(as_float(split.inputs, network.dtype), copy=False),
         network.backend.asarray(one_hot(split.labels, n_classes, network.dtype), copy=False),
@@ -82,7 +83,7 @@ def fit(
     data: Dataset,
     *,
     epochs: int,
-    schedule: Schedule,
+    schedule: Schedule | Callable[[int], Mapping[str, float]],
     rng: np.random.Generator,
     batch_size: int = 50,
     callbacks: Sequence[Callback] = (),
@@ -92,37 +93,38 @@ def fit(
 ) -> list[EpochRecord]:
     """Train a network.
 
-    Training that was interrupted goes on from its checkpoint, and comes to the same as if it had never stopped: on the
+    Training that was interrupted resumes from its checkpoint and gives the same result as an uninterrupted run: on the
     CPU, bit for bit.
 
     Parameters
     ----------
     network : Network           changed in place
     data : Dataset              moved to the device once
-    epochs : int                passes through the training samples, those of `history` included
-    schedule : Schedule         step sizes
+    epochs : int                passes through the training samples, including those of `history`
+    schedule : Schedule or function
+                                step sizes; a function of the epoch, counted from 1, returns the keyword arguments of
+                                `Network.step`, such as ``{"eta_W": 0.1, "eta_R": 0.01}``
     rng : numpy.random.Generator
                                 shuffles the training samples, on the host
     batch_size : int            the last batch of an epoch may be smaller
     callbacks : sequence of Callback
-                                told of what happens, in this order; one of them may end training
+                                notified in this order; one of them may end training
     history : sequence of EpochRecord
-                                of the epochs that network and rng have behind them already: training goes on from
-                                there
+                                of the epochs that network and rng have already been through: training continues
     checkpoint : path, optional
-                                an .npz file, replaced after each epoch; the one before is kept beside it
-    resume : bool               go on from `checkpoint` if it is there: network, rng and history are as they were then
+                                an .npz file, replaced after each epoch; the previous one is kept beside it
+    resume : bool               resume from `checkpoint` if it exists: network, rng and history are as they were then
 
     Returns
     -------
     history : list of EpochRecord
-                                of all epochs that there were
+                                of all epochs so far
 
     Raises
     ------
-    InputError                  if the data do not fit the network, a number is out of range, or the checkpoint is of
-                                another training, or must not be overwritten
-    DataError                   if the checkpoint cannot be read, or written
+    InputError                  if the data do not fit the network, a number is out of range, or the checkpoint belongs
+                                to another training, or exists and resume=False
+    DataError                   if the checkpoint cannot be read or written
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, schedule, rng)
@@ -130,7 +132,7 @@ def fit(
     callbacks = _checked_callbacks(data, callbacks)
     records = _checked_history(history)
     if resume and checkpoint is None:
-        raise InputError("resume=True goes on from a checkpoint: say which, by checkpoint=PATH")
+        raise InputError("resume=True needs a checkpoint to resume from: give checkpoint=PATH")
     if checkpoint is not None:
         writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
         records = writer.begin(network, records, resume=resume)
@@ -144,7 +146,7 @@ def fit(
         if any(callback.stop for callback in callbacks):
             break
         start = time.perf_counter()
-        rates = schedule.rates(epoch)
+        rates = rates_of(schedule, epoch)
         with located(f"epoch {epoch}, "):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
@@ -160,9 +162,29 @@ def fit(
     return records
 
 
-def training_settings(data: Dataset, schedule: Schedule, batch_size: int) -> dict[str, Any]:
-    """What must stay the same when training goes on; the data by their content."""
-    return {**asdict(schedule), "batch_size": batch_size, "data": data.fingerprint}
+def rates_of(schedule: Schedule | Callable[[int], Mapping[str, float]], epoch: int) -> dict[str, float]:
+    """Return the step sizes of an epoch, eta_W, eta_R and delta_scale, from a `Schedule` or a function of the epoch.
+
+    Raises
+    ------
+    InputError      if a function of your own returns anything else
+    """
+    if isinstance(schedule, Schedule):
+        return schedule.rates(epoch)
+    rates = schedule(epoch)
+    known = ("eta_W", "eta_R", "delta_scale")
+    if not isinstance(rates, Mapping) or "eta_W" not in rates or not set(rates) <= set(known):
+        raise InputError(
+            f"schedule {label(schedule)} must return a dict with eta_W, and any of {known}: got {shown(rates)}"
+        )
+    rates = {"eta_R": rates["eta_W"], "delta_scale": 1.0, **rates}
+    return {name: check_rate(name, rates[name]) for name in known}
+
+
+def training_settings(data: Dataset, schedule: Any, batch_size: int) -> dict[str, Any]:
+    """Return what must stay the same when training resumes; the data by their content."""
+    rates = asdict(schedule) if isinstance(schedule, Schedule) else {"schedule": describe(schedule)}
+    return {**rates, "batch_size": batch_size, "data": data.fingerprint}
 
 
 def train_epoch(
@@ -175,10 +197,10 @@ def train_epoch(
     sample_weight: Array | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> float:
-    """One pass through the training samples, in a new order.
+    """Train on all samples once, in a new order (Algorithm 1, lines 3 to 17).
 
-    A loss that explodes stops the run: on the CPU in `Network.step`, at once; on a device, where reading a value at
-    every batch would make both wait for each other, at the end of the epoch.
+    A loss that explodes stops training: on the CPU at once, in `Network.step`; on a device at the end of the epoch,
+    since reading a value after every batch would make host and device wait for each other.
 
     Parameters
     ----------
@@ -194,7 +216,7 @@ def train_epoch(
 
     Returns
     -------
-    loss : float                    mean loss of a sample, each before the update by its batch
+    loss : float                    mean loss per sample, each before the update by its batch
 
     Raises
     ------
@@ -208,37 +230,37 @@ def train_epoch(
     _check_as_many(backend, "targets", train.targets, n_samples)
     if sample_weight is not None:
         _check_as_many(backend, "sample_weight", sample_weight, n_samples)
-        if not bool(xp.all(xp.isfinite(sample_weight) & (sample_weight >= 0))):  # once, not at every batch
+        if not bool(xp.all(xp.isfinite(sample_weight) & (sample_weight >= 0))):  # once, not for every batch
             raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
     order = backend.asarray(rng.permutation(n_samples))
-    starts = range(0, n_samples, batch_size)
+    batches = list(slices(n_samples, batch_size))
     losses = []
-    for batch, start in enumerate(starts, start=1):
-        rows = order[start : min(start + batch_size, n_samples)]
+    for batch, part in enumerate(batches, start=1):  # 3
+        rows = order[part]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
         weights = None if sample_weight is None else xp.take(sample_weight, rows, axis=0)
         with located(f"batch {batch}: "):
             losses.append(network.step(inputs, targets, **rates, sample_weight=weights))
         for callback in callbacks:
-            callback.on_batch(batch, len(starts))
+            callback.on_batch(batch, len(batches))
     values = backend.to_host(xp.stack(losses))
     if not backend.is_host:
         exploded = np.flatnonzero(~(values <= loss_limit(backend, network.loss, train.targets)))
         if exploded.size:
             raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
-    with located(f"batch {len(starts)}: "):
+    with located(f"batch {len(batches)}: "):
         check_weights(network.layers, rates)
-    return float(np.average(values, weights=[min(batch_size, n_samples - start) for start in starts]))
+    return float(np.average(values, weights=[part.stop - part.start for part in batches]))
 
 
 def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, start: float) -> EpochRecord:
-    """Evaluate the network after an epoch that began at `start`."""
+    """Return the record of an epoch that began at `start`."""
     train = splits["train"]
     results = {name: evaluate(network, split.inputs, split.targets) for name, split in splits.items()}
     (train_accuracy, train_loss), (test_accuracy, test_loss) = results["train"], results["test"]
     val_accuracy, val_loss = results.get("validation", (None, None))
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
-    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` looks at what comes of it
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` looks at the result
         decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(
@@ -247,7 +269,7 @@ def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, sta
 
 
 def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:
-    """Accuracy and mean loss on a set of samples.
+    """Return accuracy and mean loss on a set of samples.
 
     Parameters
     ----------
@@ -257,24 +279,27 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
     Returns
     -------
     accuracy : float            share of samples whose largest output is their class, 0 to 1
-    loss : float                mean loss of a sample
+    loss : float                mean loss per sample
     """
     xp, backend = network.backend.xp, network.backend
     with np.errstate(over="ignore", invalid="ignore"):  # an overflow shows in the loss
         outputs = network.predict(inputs)
-        loss = backend.scalar(network.loss.value(outputs, targets))
+        loss = backend.scalar(network.loss.mean(outputs, targets))
     correct = xp.argmax(outputs, axis=1) == xp.argmax(targets, axis=1)
     n_correct = backend.scalar(xp.sum(xp.astype(correct, xp.int64)))
     return n_correct / outputs.shape[0], loss
 
 
-def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.random.Generator) -> None:
-    """Raise an InputError unless each is what it should be, and the data fit the network."""
+def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Generator) -> None:
+    """Raise an InputError unless the arguments of `fit` are what they should be, and the data fit the network."""
     if not isinstance(network, Network):
         raise InputError(f"network must be a copi_np.Network, got {shown(network)}")
     check_dataset(data)
     if not isinstance(schedule, Schedule):
-        raise InputError(f"schedule must be a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), got {shown(schedule)}")
+        if not callable(schedule) or isinstance(schedule, type):
+            example = "a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), or a function of the epoch"
+            raise InputError(f"schedule must be {example}, got {shown(schedule)}")
+        rates_of(schedule, 1)  # before anything is computed
     check_rng(rng)
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
@@ -286,17 +311,17 @@ def _check_fit(network: Network, data: Dataset, schedule: Schedule, rng: np.rand
 
 
 def _check_as_many(backend: Backend, what: str, array: Array, n_samples: int) -> None:
-    """Raise an InputError unless there is one row for each input: once rows are taken, more of them would not show."""
+    """Raise an InputError unless there is one row per input: taking rows would hide it if there were more."""
     if not backend.owns(array):
         raise InputError(f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}")
     if array.ndim == 0 or array.shape[0] != n_samples:
-        raise InputError(f"{what} must be as many as the inputs, {n_samples}: got shape {tuple(array.shape)}")
+        raise InputError(f"{what} must have one row per input, {n_samples} in all: got shape {tuple(array.shape)}")
 
 
 def _checked_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> list[Callback]:
-    """The callbacks as a list, or an InputError if one is no callback, or of no use with these data."""
+    """Return the callbacks as a list, or raise an InputError if one is not a callback, or useless with these data."""
     if not isinstance(callbacks, Iterable):
-        raise InputError(f"callbacks must be a list of them, got {shown(callbacks)}")
+        raise InputError(f"callbacks must be a list of callbacks, got {shown(callbacks)}")
     checked = list(callbacks)
     for callback in checked:
         if not isinstance(callback, Callback):
@@ -310,7 +335,7 @@ def _checked_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> list[Cal
 
 
 def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:
-    """The records as a new list, or an InputError unless they are of the epochs 1, 2, .. without a gap."""
+    """Return the records as a new list, or raise an InputError unless they are of epochs 1, 2, .. without a gap."""
     records: list[Any] = list(history) if isinstance(history, Iterable) else [None]
     if any(not isinstance(record, EpochRecord) or record.epoch != k for k, record in enumerate(records, start=1)):
         raise InputError("history must hold the EpochRecords of epochs 1, 2, .. in order, as fit returned them")

@@ -12,7 +12,7 @@ import numpy as np
 
 from copi_np.callbacks.base import Callback
 from copi_np.checkpoint import Progress, load_progress, previous_path, save_progress
-from copi_np.errors import DataError, InputError, NewerVersionError
+from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
 from copi_np.storage.atomic import remove_leftovers
@@ -65,7 +65,9 @@ class CheckpointWriter(Callback):
         if not resume:
             return list(self.history)
         try:
-            progress = load_progress(self.path, network.backend)
+            progress = load_progress(self.path, network.backend, network.parts)
+        except OtherPartsError as error:
+            raise InputError(f"{self.path} belongs to another training: {error}") from error
         except NewerVersionError:
             raise
         except DataError as error:
@@ -79,6 +81,7 @@ class CheckpointWriter(Callback):
             except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
                 raise ResumeError(f"{self.path} holds no state that training can resume from: move it away") from error
             network.layers, network.feedback = progress.network.layers, progress.network.feedback
+            network.noise_rng = progress.network.noise_rng
         return list(self.history)
 
     def _check_same(self, network: Network, progress: Progress) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 
 from copi_np._checks import check_count
 from copi_np.callbacks.base import Callback, another_training
-from copi_np.checkpoint import load_network, save_network
+from copi_np.checkpoint import load_like, save_network
 from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.history import EpochRecord
 from copi_np.network import Network
@@ -156,7 +156,7 @@ class BestCheckpoint(Callback):
         if not is_taken(self.path):
             return
         try:
-            found, metadata = load_network(self.path)
+            found, metadata = load_like(self.path, network)
         except (DataError, InputError) as error:
             raise another_training(self.path) from error
         epochs = [record.as_dict() for record in self.history]

@@ -9,8 +9,8 @@ import numpy as np
 
 from copi_np.activations import leaky_relu_derivative
 from copi_np.course.exercises import Hint, call, equals, exercise, expect
-from copi_np.error_signals import Feedback, backpropagation
-from copi_np.layer import Layer, Trace
+from copi_np.error_signals import Feedback, Trace, backpropagation
+from copi_np.layer import Layer
 from copi_np.losses import cross_entropy_gradient
 
 # ------------------------------------------------------------------------------------------------ 03.1
@@ -156,7 +156,7 @@ def _first(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: A
 def _second(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Any) -> Deltas:
     deltas = [delta_L]
     for above, x in zip(reversed(layers[1:]), reversed(trace.x[1:]), strict=True):
-        deltas.insert(0, above.backward(deltas[0], x)[0])
+        deltas.insert(0, above.carry_back(deltas[0], x)[0])
     return deltas
 
 

@@ -1,4 +1,4 @@
-"""Data sets: the bundled mnist-5k; mnist, fashion-mnist and cifar10 by download; and any .npz file."""
+"""Data sets: the bundled mnist-5k; mnist, fashion-mnist and cifar10 by download; any .npz file."""
 
 from __future__ import annotations
 
@@ -30,14 +30,12 @@ __all__ = [
 
 
 class FoundFiles(NamedTuple):
-    """Which files of a data set are on this machine.
+    """The files of a data set that are on this machine, and those that are not.
 
     Attributes
     ----------
-    paths : tuple of Path
-        the files that are there, not yet verified
-    missing : tuple of str
-        the names of the others, which `load_dataset` would download
+    paths : tuple of Path       the files that were found, not yet verified
+    missing : tuple of str      the names of the others, which `load_dataset` would download
     """
 
     paths: tuple[Path, ...]
@@ -45,12 +43,12 @@ class FoundFiles(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Whether the data set can be loaded without a download."""
+        """Tell whether the data set can be loaded without a download."""
         return not self.missing
 
     @property
     def folders(self) -> tuple[Path, ...]:
-        """The folders of the files that are there, each once."""
+        """The folders of the files that were found, without repeats."""
         return tuple(dict.fromkeys(path.parent for path in self.paths))
 
 
@@ -59,13 +57,10 @@ def load_dataset(name: str | os.PathLike[str], data_dir: str | Path | None = Non
 
     Parameters
     ----------
-    name : str or path
-        a name of `DATASETS`, or the path of an .npz file with x_train, y_train, x_test and y_test
-    data_dir : path, optional
-        a folder with one sub-folder of files per data set, by default that of the environment variable COPI_NP_DATA;
-        files that are not there are looked for in the user's cache
-    download : bool
-        whether files that are nowhere are downloaded into the cache
+    name : str or path          one of `DATASETS`, or the path of an .npz file with x_train, y_train, x_test and y_test
+    data_dir : path, optional   a folder with one sub-folder per data set, by default the environment variable
+                                COPI_NP_DATA; files that are not there are looked for in the user's cache
+    download : bool             whether files that are in neither are downloaded into the cache
 
     Returns
     -------
@@ -73,10 +68,8 @@ def load_dataset(name: str | os.PathLike[str], data_dir: str | Path | None = Non
 
     Raises
     ------
-    InputError
-        if `name` is neither the name of a data set nor ends in .npz
-    DataError
-        if a file is missing, cannot be downloaded, or is damaged
+    InputError                  if `name` is neither the name of a data set nor ends in .npz
+    DataError                   if a file is missing, cannot be downloaded, or is damaged
     """
     text = str(name)
     if text.endswith(".npz"):
@@ -90,15 +83,12 @@ def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
 
     Parameters
     ----------
-    name : str
-        a name of `DATASETS`
-    data_dir : path, optional
-        as in `load_dataset`
+    name : str                  one of `DATASETS`
+    data_dir : path, optional   as for `load_dataset`
 
     Raises
     ------
-    InputError
-        if there is no such data set
+    InputError                  if there is no such data set
     """
     files = _describe(name).files
     if not files:
@@ -109,7 +99,7 @@ def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
 
 
 def _describe(name: str) -> Description:
-    """Look a data set up; the error for an unknown name also tells of .npz files."""
+    """Look up a data set; the error for an unknown name mentions .npz files too."""
     try:
         return choose("data set", name, DATASETS)
     except InputError as error:

@@ -1,4 +1,4 @@
-"""mnist-5k: 5,000 digits that come with the package, see ``data/README.md`` for where they are from."""
+"""mnist-5k: 5,000 digits that come with the package; ``data/README.md`` says where they are from."""
 
 from __future__ import annotations
 
@@ -12,30 +12,27 @@ import numpy as np
 
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.datasets.fetch import DataFile
-from copi_np.errors import DataError
+from copi_np.errors import DataError, explain_os_errors
 
 SHA256 = "9a3ff04b20c57e2c9e4b0431486066756ae0a71cec3e6166744d681cd478fe3c"
 
 
 def bundled_path() -> Path:
-    """Where the installed package keeps mnist-5k; the file may be missing if the installation is broken."""
+    """Return where the installed package keeps mnist-5k; in a broken installation the file may be missing."""
     with as_file(files("copi_np.data") / "mnist-5k.npz") as path:
         return path
 
 
 def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
-    """Load the bundled digits: 4,000 to train and 1,000 to test, equally many of each class; it needs no `paths`.
+    """Load the bundled digits: 4,000 to train and 1,000 to test, equally many of each class; `paths` is ignored.
 
     Raises
     ------
-    DataError
-        if the file is missing, or not the one this version of the package was made with
+    DataError       if the file is missing, or not the one that this version of the package was released with
     """
     path = bundled_path()
-    try:
+    with explain_os_errors("read the bundled", path, "install copi-np again"):
         content = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"cannot read the bundled {path} ({error.strerror}): install copi-np again") from error
     if hashlib.sha256(content).hexdigest() != SHA256:
         raise DataError(f"the bundled {path} is damaged (its SHA-256 differs): install copi-np again")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:

@@ -1,4 +1,4 @@
-"""The data sets that have a name: what they are, where they come from, and their checksums."""
+"""The data sets that can be loaded by name: their files, mirrors and checksums."""
 
 from __future__ import annotations
 
@@ -15,14 +15,12 @@ from copi_np.datasets.idx import SHAPES, load_idx
 
 @dataclass(frozen=True)
 class Description:
-    """A data set that has a name.
+    """A data set that can be loaded by name.
 
     Attributes
     ----------
-    load : callable
-        makes the data set of its name and the paths of its files
-    files : tuple of DataFile
-        the files to be found or downloaded, in the order that `load` expects; none if it is bundled
+    load : callable             builds the data set from its name and the paths of its files
+    files : tuple of DataFile   the files to find or download, in the order that `load` expects; none if it is bundled
     """
 
     load: Callable[[str, Mapping[DataFile, Path]], Dataset]
@@ -40,7 +38,7 @@ FASHION_MIRRORS = (
 )
 CIFAR_MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
 
-# bytes and SHA-256 of each archive and, where known, SHA-256 of what it decompresses to; in the order of SHAPES
+# size and SHA-256 of each archive and, where known, SHA-256 of its decompressed content; in the order of SHAPES
 MNIST_FILES = (
     (
         9_912_422,

@@ -1,4 +1,4 @@
-"""What a data set is: two splits of inputs and labels that fit together, and how a network sees them."""
+"""The class `Dataset`: splits of inputs and labels that fit together, and how to turn them into a network's arrays."""
 
 from __future__ import annotations
 
@@ -22,10 +22,8 @@ class Split(NamedTuple):
 
     Attributes
     ----------
-    inputs : (N, I) array
-        one sample per row: pixels 0..255 as uint8, or floating point in any unit
-    labels : (N,) array of int64
-        the class of each sample, 0 .. n_classes - 1
+    inputs : (N, I) array           one sample per row: pixels 0..255 as uint8, or floating point in any unit
+    labels : (N,) array of int64    the class of each sample, 0 .. n_classes - 1
     """
 
     inputs: NDArray
@@ -34,26 +32,21 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A classification task: one split to train on, another to test on, and where wanted a third to select by.
+    """A classification task: a split for training, one for testing, and optionally one for model selection.
 
     Parameters
     ----------
-    name : str
-        a name of `DATASETS`, or the path of an .npz file as it was given
-    train, test : Split
-        inputs of (N, I) and labels of (N,); I and the dtype of the inputs are the same in both
-    n_classes : int
-        the number of classes K; labels are 0 .. K - 1
-    image_shape : tuple of int, or None
-        the shape of one sample, such as (28, 28) or channel-major (3, 32, 32); None if it is not known
-    validation : Split, or None
-        samples that are neither trained nor tested on: `hold_out` takes them from those to train on
+    name : str                  one of `DATASETS`, or the path of an .npz file as it was given
+    train, test : Split         inputs (N, I) and labels (N,); both have the same I and dtype of inputs
+    n_classes : int             the number of classes K; labels are 0 .. K - 1
+    image_shape : tuple of int or None
+                                the shape of one sample, such as (28, 28) or channel-major (3, 32, 32), if it is known
+    validation : Split or None  samples that are neither trained nor tested on, see `hold_out`
 
     Raises
     ------
-    InputError
-        if a split is empty, has the wrong shape or dtype, holds NaN, infinite pixels or labels out of range, or if the
-        splits do not fit each other or `image_shape`
+    InputError                  if a split is empty, has the wrong shape or dtype, holds NaN, infinite values or labels
+                                out of range; or if the splits do not fit each other or `image_shape`
     """
 
     name: str
@@ -64,7 +57,7 @@ class Dataset:
     validation: Split | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no network could learn from."""
+        """Refuse data that no network could learn from."""
         if not isinstance(self.name, str):
             raise InputError(f"the name of a data set must be text, got {shown(self.name)}")
         check_count("n_classes", self.n_classes)
@@ -80,7 +73,7 @@ class Dataset:
         self._check_agreement()
 
     def _check_agreement(self) -> None:
-        """Check that all splits are the same kind of samples."""
+        """Check that all splits hold samples of the same kind."""
         train = self.train.inputs
         for part, (inputs, _) in self.splits.items():
             if train.shape[1] != inputs.shape[1]:
@@ -88,7 +81,7 @@ class Dataset:
                     f"data set {self.name!r}: {train.shape[1]} train but {inputs.shape[1]} {part} columns: "
                     "give both splits the same features"
                 )
-            # uint8 beside floating point would be scaled in one split only
+            # if only one split were uint8, only that one would be scaled
             if train.dtype != inputs.dtype:
                 raise InputError(
                     f"data set {self.name!r}: {train.dtype} train but {inputs.dtype} {part} inputs: convert one of them"
@@ -121,19 +114,13 @@ class Dataset:
 
 
 def check_dataset(data: Any) -> None:
-    """Raise an InputError unless `data` are a `Dataset`."""
+    """Raise an InputError unless `data` is a `Dataset`."""
     if not isinstance(data, Dataset):
         raise InputError(f"data must be a copi_np.datasets.Dataset, got {type(data).__name__}")
 
 
 def check_inputs(where: str, inputs: NDArray) -> None:
-    """Check that `inputs` are (N, I), not empty, uint8 or finite floating point; `where` opens the message.
-
-    Raises
-    ------
-    InputError
-        if they are not
-    """
+    """Raise an InputError, whose message starts with `where`, unless `inputs` are non-empty (N, I), uint8 or finite."""
     if not isinstance(inputs, np.ndarray):
         raise InputError(f"{where}: inputs are a {type(inputs).__name__}: convert them with numpy.asarray")
     if inputs.size == 0:
@@ -147,13 +134,7 @@ def check_inputs(where: str, inputs: NDArray) -> None:
 
 
 def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
-    """Check that `labels` are (N,) integers within 0 .. n_classes - 1; `where` opens the message.
-
-    Raises
-    ------
-    InputError
-        if they are not
-    """
+    """Raise an InputError, whose message starts with `where`, unless `labels` are (N,) integers 0 .. n_classes - 1."""
     if not isinstance(labels, np.ndarray):
         raise InputError(f"{where}: labels are a {type(labels).__name__}: convert them with numpy.asarray")
     if labels.ndim != 1:
@@ -167,26 +148,21 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
 
 
 def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDArray:
-    """Turn inputs into what a network computes with.
+    """Convert inputs to the dtype that a network computes in.
 
     Parameters
     ----------
-    inputs : (N, I) array
-        uint8 pixels 0..255, which are normalised to 0..1, or floating point, which is only cast
+    inputs : (N, I) array       uint8 pixels 0..255, which are scaled to 0..1, or floating point, which is only cast
     dtype : float32 or float64
-        the dtype of the result
-    what : str
-        what a message calls them
+    what : str                  what a message calls the inputs
 
     Returns
     -------
-    inputs : (N, I) array
-        a new array of `dtype`
+    inputs : (N, I) array       a new array of `dtype`
 
     Raises
     ------
-    InputError
-        if the inputs or `dtype` are of another type, or a value is too large for `dtype`
+    InputError                  if the inputs or `dtype` are of another type, or a value is too large for `dtype`
     """
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
@@ -202,16 +178,13 @@ def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDA
 
 
 def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:
-    """Turn labels into targets: one at the class of the sample, zero elsewhere.
+    """Convert labels to targets: one at the class of the sample, zero elsewhere.
 
     Parameters
     ----------
-    labels : (N,) array of integers
-        classes, 0 .. n_classes - 1
-    n_classes : int
-        the number of classes K
-    dtype : dtype
-        the dtype of the result
+    labels : (N,) array of integers     classes, 0 .. n_classes - 1
+    n_classes : int                     the number of classes K
+    dtype : dtype                       of the targets
 
     Returns
     -------
@@ -219,8 +192,7 @@ def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:
 
     Raises
     ------
-    InputError
-        if the labels are not integers, not one per sample or out of range
+    InputError                          if the labels are not integers, not one per sample or out of range
     """
     check_labels("one_hot", labels, n_classes)
     targets = np.zeros((len(labels), n_classes), dtype)

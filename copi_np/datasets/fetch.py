@@ -1,4 +1,9 @@
-"""Where the files of a data set are looked for, and how the missing ones are downloaded and verified."""
+"""Find the files of a data set on this machine, download the missing ones, and verify them.
+
+This is not done by pooch, which writes all that a server sends, without a limit on size or time, until the disk is full
+or for days, and refuses what a server labels as compressed for the transfer. It has no mirrors either, no lock between
+processes, and leaves the temporary files of killed ones (tests/storage/test_fetch.py has a server for each case).
+"""
 
 from __future__ import annotations
 
@@ -9,22 +14,22 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from copi_np.errors import DataError, list_names
+from copi_np.errors import DataError, explain_os_errors, list_names
+from copi_np.storage.atomic import remove_leftovers, replace_file
 from copi_np.storage.untrusted import exists, expand_home, open_file
 
 DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
-SLOWEST = 10_000  # bytes per second, on average, below which a mirror is given up
+SLOWEST = 10_000  # bytes per second, on average, below which the next mirror is tried
 CHUNK = 2**16  # bytes per read from the network
-PART = ".part"  # ends the name of a file that is being downloaded; that of a killed process is written over
-AGAIN = "delete it and load the data set again, which fetches it anew"
+FETCH_AGAIN = "delete it and load the data set again, which downloads it again"
 
 
 class MirrorError(Exception):
-    """A mirror that does not provide a file; says why in a few words."""
+    """A mirror that does not provide a file; the message says why in a few words."""
 
 
 @dataclass(frozen=True)
@@ -33,17 +38,13 @@ class DataFile:
 
     Attributes
     ----------
-    name : str
-        the file's name, on the mirrors and on disk
-    sha256 : str
-        checksum of the file
-    mirrors : tuple of str
-        addresses of folders that hold the file, each with a slash at the end, in the order in which they are tried
-    size : int
-        bytes of the file; no more are downloaded
+    name : str              the file's name, on the mirrors and on disk
+    sha256 : str            checksum of the file
+    mirrors : tuple of str  URLs of folders that hold the file, each with a slash at the end; the first is tried first
+    size : int              bytes of the file; no more are downloaded
     content_sha256 : str or None
-        checksum of the decompressed content; where it is known, archives that were compressed again and decompressed
-        files are as good as the original
+                            checksum of the decompressed content; where it is known, files on disk may be decompressed,
+                            or compressed again
     """
 
     name: str
@@ -54,31 +55,28 @@ class DataFile:
 
     @property
     def accepted_names(self) -> tuple[str, ...]:
-        """The names under which the file may lie on disk."""
+        """The names that the file may have on disk."""
         return (self.name,) if self.content_sha256 is None else (self.name, self.name.removesuffix(".gz"))
 
 
 def cache_dir() -> Path:
-    """The user's cache folder of the package; downloaded files are kept here, in one sub-folder per data set."""
+    """Return the user's cache folder for downloaded files, which has one sub-folder per data set."""
     from platformdirs import user_cache_dir
 
     return Path(user_cache_dir("copi_np"))
 
 
 def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
-    """The folders in which the files of data set `name` are looked for, the first first.
+    """List the folders that may hold the files of a data set, in search order.
 
     Parameters
     ----------
-    name : str
-        the name of the data set, and of its sub-folder
-    data_dir : path, optional
-        the user's data folder; by default that of the environment variable COPI_NP_DATA, if it is set
+    name : str                  the name of the data set, and of its sub-folder
+    data_dir : path, optional   the user's data folder, by default the environment variable COPI_NP_DATA, if it is set
 
     Raises
     ------
-    InputError
-        if `data_dir` begins with the home folder of nobody
+    InputError                  if `data_dir` starts with ~user for an unknown user
     """
     if data_dir is None:
         data_dir = os.environ.get(DATA_VARIABLE) or None
@@ -87,7 +85,7 @@ def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
 
 
 def locate(files: Iterable[DataFile], folders: Sequence[Path]) -> dict[DataFile, Path]:
-    """Where each of `files` lies; a file that is in none of the folders is left out."""
+    """Return the path of each file; those that are in none of the folders are left out."""
     found = {}
     for file in files:
         candidates = (folder / name for folder in folders for name in file.accepted_names)
@@ -101,32 +99,30 @@ def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, do
 
     Returns
     -------
-    paths : dict
-        the path of each file, in the order of `files`
+    paths : dict    the path of each file, in the order of `files`
 
     Raises
     ------
-    DataError
-        if a file can neither be found nor downloaded, or is not the original
+    DataError       if a file can be neither found nor downloaded, or is not the original
     """
     folders = search_folders(name, data_dir)
     paths = locate(files, folders)
     missing = [file for file in files if file not in paths]
     if missing and not download:
         looked = " or ".join(str(folder) for folder in folders)
-        raise DataError(f"{name} is not complete in {looked}, download is off: {by_hand(missing, folders[-1])}")
+        raise DataError(f"{name} is not complete in {looked}, download is off: {manually(missing, folders[-1])}")
     for i, file in enumerate(missing):
         try:
             paths[file] = fetch(file, folders[-1])
         except DataError as error:
-            raise DataError(f"{error}: {by_hand(missing[i:], folders[-1])}") from error
+            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from error
     for file, path in paths.items():
         verify_archive(file, path)
     return {file: paths[file] for file in files}
 
 
-def by_hand(missing: Sequence[DataFile], folder: Path) -> str:
-    """What to do about missing files: where to get them, and where to put them."""
+def manually(missing: Sequence[DataFile], folder: Path) -> str:
+    """Say how to download missing files without this package, and where to put them."""
     return (
         f"save {list_names(file.name for file in missing)} from {missing[0].mirrors[0]} in {folder} "
         f"(or in {folder.name}/ of the folder named by --data-dir or {DATA_VARIABLE})"
@@ -134,69 +130,57 @@ def by_hand(missing: Sequence[DataFile], folder: Path) -> str:
 
 
 def fetch(file: DataFile, folder: Path) -> Path:
-    """Download a file into `folder` from the first mirror that has it; a process beside this one may do the same.
+    """Download a file into `folder` from the first mirror that has it; other processes may do the same at that time.
 
     Raises
     ------
-    DataError
-        if no mirror provides the file, or the folder cannot be written
+    DataError       if no mirror provides the file, or the folder cannot be written
     """
     from filelock import FileLock
 
-    path = folder / file.name
-    try:
+    path, failures = folder / file.name, []
+    with explain_os_errors("write", path):
         folder.mkdir(parents=True, exist_ok=True)
-        # the system releases the lock of a process that dies, however it dies
+        # the system releases the lock of a process that dies, even if it is killed
         with FileLock(folder.with_name(f".{folder.name}.lock")):
-            if path.is_file():  # another process has fetched it meanwhile
+            remove_leftovers(folder, [file.name])
+            if path.is_file():  # another process has downloaded it meanwhile
                 return path
-            return _fetch_from_mirrors(file, path)
-    except OSError as error:
-        why = error.strerror or type(error).__name__
-        raise DataError(f"cannot write {file.name} into {folder} ({why})") from error
-
-
-def _fetch_from_mirrors(file: DataFile, path: Path) -> Path:
-    failures = []
-    for mirror in file.mirrors:
-        try:
-            return download_from(mirror + file.name, file, path)
-        except MirrorError as error:
-            failures.append(f"{urlsplit(mirror).netloc}: {error}")
+            for mirror in file.mirrors:
+                try:
+                    download_from(mirror + file.name, file, path)
+                    return path
+                except MirrorError as error:
+                    failures.append(f"{urlsplit(mirror).netloc}: {error}")
     raise DataError(f"cannot download {file.name} ({'; '.join(failures)})")
 
 
-def download_from(url: str, file: DataFile, path: Path) -> Path:
-    """Download one file to `path`, where neither a part of it nor a wrong file ever appears.
+def download_from(url: str, file: DataFile, path: Path) -> None:
+    """Download one file; nothing appears at `path` before it is complete and verified.
 
     Raises
     ------
-    MirrorError
-        if the mirror does not provide the file
-    OSError
-        if the file cannot be written
+    MirrorError     if the mirror does not provide the file
+    DataError       if the file cannot be written
     """
-    part, digest, received = path.with_name(path.name + PART), hashlib.sha256(), 0
-    try:
-        with part.open("wb") as stream, _bar(file) as bar:
+
+    def write(stream: BinaryIO) -> None:
+        digest = hashlib.sha256()
+        with _bar(file) as bar:
             for chunk in chunks(url, file.size):
                 stream.write(chunk)
                 digest.update(chunk)
                 bar.update(len(chunk))
-                received += len(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
+        if stream.tell() < file.size:
+            raise MirrorError(f"cut short after {stream.tell()} of {file.size} bytes")
         if digest.hexdigest() != file.sha256:
-            cut_short = f"cut short after {received} of {file.size} bytes"
-            raise MirrorError(cut_short if received < file.size else "wrong checksum")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+            raise MirrorError("wrong checksum")
+
+    replace_file(path, write)
 
 
 def _bar(file: DataFile) -> Any:
-    """A progress bar of one download, shown to people only."""
+    """Make a progress bar for one download, which only a terminal shows."""
     from tqdm import tqdm
 
     from copi_np.cli.progress import SHOWN
@@ -206,19 +190,18 @@ def _bar(file: DataFile) -> Any:
 
 
 def chunks(url: str, size: int) -> Iterator[bytes]:
-    """The bytes at an address as they come, but no more than `size`, and none that are long in coming.
+    """Yield the bytes at a URL as they arrive.
 
     Raises
     ------
-    MirrorError
-        if the mirror fails, sends more, or is too slow
+    MirrorError     if the mirror fails, sends more than `size` bytes, or is too slow
     """
     from requests import RequestException, get
     from urllib3.exceptions import HTTPError as TransportError
 
     deadline = time.monotonic() + TIMEOUT + size / SLOWEST
     try:
-        # as it is: a mirror that packs or unpacks on the way would spoil the checksum, or send a bomb
+        # neither compressed nor decompressed on the way: that would change the checksum, or allow a bomb
         with get(url, stream=True, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}) as response:
             response.raise_for_status()
             while chunk := response.raw.read1(CHUNK, decode_content=False):
@@ -253,24 +236,20 @@ def reason(error: Exception) -> str:
 
 
 def damaged(path: Path, what: str) -> DataError:
-    """The error for a data file that cannot be used."""
-    return DataError(f"{path} {what}: {AGAIN}")
+    """Build the error for a data file that cannot be used."""
+    return DataError(f"{path} {what}: {FETCH_AGAIN}")
 
 
 def verify_archive(file: DataFile, path: Path) -> None:
-    """Check the file itself, unless its decompressed content will be checked.
+    """Check a file's SHA-256, unless that of its decompressed content will be checked.
 
     Raises
     ------
-    DataError
-        if the file is not the original
+    DataError       if the file is not the original
     """
     if file.content_sha256 is not None:
         return
-    with open_file(path, AGAIN) as stream:
-        try:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        except OSError as error:
-            raise DataError(f"cannot read {path} ({error.strerror}): check the disk, or {AGAIN}") from error
+    with open_file(path, FETCH_AGAIN) as stream, explain_os_errors("read", path, f"check the disk, or {FETCH_AGAIN}"):
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
     if digest != file.sha256:
         raise damaged(path, f"is not the original {file.name} (its SHA-256 differs)")

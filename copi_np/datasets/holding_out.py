@@ -22,11 +22,11 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
 
     Returns
     -------
-    data : Dataset                  with the same test split; the samples are in the order in which they were
+    data : Dataset                  with the same test split; all samples keep their order
 
     Raises
     ------
-    InputError                      if the fraction is out of range, or comes to no sample or to all of a class; or if
+    InputError                      if the fraction is out of range, or takes no sample at all or all of a class; or if
                                     the data have a validation split already
     """
     check_dataset(data)
@@ -41,7 +41,7 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
         members = order[labels[order] == label]
         n_held_out = round(fraction * len(members))
         if n_held_out == len(members):
-            raise InputError(f"to hold out {fraction} of {data.name!r} leaves nothing of class {label}: lower it")
+            raise InputError(f"holding out {fraction} of {data.name!r} leaves no sample of class {label}: lower it")
         held_out[members[:n_held_out]] = True
     if not held_out.any():
         raise InputError(f"{fraction} of each class of {data.name!r} is less than a sample: raise it")

@@ -1,4 +1,4 @@
-"""MNIST and Fashion-MNIST: four gzipped IDX files, a small header and then plain bytes."""
+"""MNIST and Fashion-MNIST: four gzipped IDX files, each a small header followed by plain bytes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np.datasets.dataset import Dataset, Split
-from copi_np.datasets.fetch import AGAIN, DataFile, damaged
-from copi_np.errors import DataError
+from copi_np.datasets.fetch import FETCH_AGAIN, DataFile, damaged
+from copi_np.errors import DataError, explain_os_errors
 from copi_np.storage.untrusted import open_file
 
-# the four files of a data set, in the order in which `load_idx` takes them
-SHAPES: dict[str, tuple[int, ...]] = {
+SHAPES: dict[str, tuple[int, ...]] = {  # the four files of a data set, in the order that `load_idx` expects
     "train-images-idx3-ubyte.gz": (60000, 28, 28),
     "train-labels-idx1-ubyte.gz": (60000,),
     "t10k-images-idx3-ubyte.gz": (10000, 28, 28),
@@ -28,7 +27,7 @@ MAX_AXES = 8  # more than any images have
 
 
 def idx_header(shape: tuple[int, ...]) -> bytes:
-    """The header of an IDX file of bytes: two zeros, the type 8, the number of axes, big-endian lengths."""
+    """Return the header of an IDX file of bytes: two zeros, the type 8, the number of axes, big-endian lengths."""
     return bytes([0, 0, 8, len(shape)]) + np.array(shape, ">u4").tobytes()
 
 
@@ -37,18 +36,15 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
 
     Parameters
     ----------
-    content : bytes
-        the decompressed file
+    content : bytes         the decompressed file
 
     Returns
     -------
-    array : uint8 array
-        of the shape that the header tells; a read-only view of `content`
+    array : uint8 array     of the shape in the header; a read-only view of `content`
 
     Raises
     ------
-    DataError
-        if the header is not that of an IDX file of bytes, or tells another size than the file has
+    DataError               if the header is not that of an IDX file of bytes, or does not fit the size of the file
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise DataError("is not an IDX file of bytes")
@@ -57,31 +53,28 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
     start = 4 + 4 * content[3]
     if len(content) < start:
         raise DataError("is cut short in its header")
-    # Python's integers cannot overflow, so a lying header is caught before anything is allocated
+    # Python's integers cannot overflow, so a false header is caught before anything is allocated
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
     if prod(shape) != len(content) - start:
         raise DataError(f"announces shape {shape} but holds {len(content) - start} bytes")
     try:
         return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    except ValueError as error:  # no sample at all, of more pixels than an array can have
+    except ValueError as error:  # zero samples, each of more pixels than an array can have
         raise DataError(f"announces shape {shape}, which no array can have") from error
 
 
 def read_content(path: Path, size: int) -> bytes:
-    """Read a file, decompressed if its name ends in .gz, but no more than `size` bytes and one.
+    """Read at most `size` + 1 bytes of a file, decompressed if its name ends in .gz.
 
     Raises
     ------
-    DataError
-        if the file cannot be read or decompressed
+    DataError       if the file cannot be read or decompressed
     """
-    with open_file(path, AGAIN) as file:
+    with open_file(path, FETCH_AGAIN) as file, explain_os_errors("read", path, f"check the disk, or {FETCH_AGAIN}"):
         try:
             return (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(size + 1)
         except (gzip.BadGzipFile, EOFError, zlib.error) as error:
             raise damaged(path, "is cut short, or not a gzip archive") from error
-        except OSError as error:
-            raise DataError(f"cannot read {path} ({error.strerror}): check the disk, or {AGAIN}") from error
 
 
 def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
@@ -89,8 +82,7 @@ def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
 
     Raises
     ------
-    DataError
-        if the file is damaged, or not what its name says
+    DataError       if the file is damaged, or does not hold what its name says
     """
     shape = SHAPES[file.name]
     content = read_content(path, len(idx_header(shape)) + prod(shape))
@@ -110,8 +102,7 @@ def load_idx(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
 
     Raises
     ------
-    DataError
-        if a file is damaged
+    DataError       if a file is damaged
     """
     x_train, y_train, x_test, y_test = (read_idx(file, path) for file, path in paths.items())
     train = Split(x_train.reshape(len(x_train), -1), y_train.astype(np.int64))

@@ -1,4 +1,4 @@
-"""Any data set of the user's own: an .npz file with x_train, y_train, x_test and y_test."""
+"""Load a user's own data set from an .npz file with x_train, y_train, x_test and y_test."""
 
 from __future__ import annotations
 
@@ -19,17 +19,15 @@ HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.
 def load_npz(name: str) -> Dataset:
     """Load the .npz file at path `name`.
 
-    Inputs of more than two axes are flattened to (N, I), and their shape is kept as `image_shape`. Labels
-    number the classes 0, 1, .. without a gap.
+    Inputs of more than two axes are flattened to (N, I), and their shape is kept as `image_shape`. Labels must number
+    the classes 0, 1, .. without a gap.
 
     Raises
     ------
-    DataError
-        if there is no such file, it is damaged, or its arrays do not make a data set
-    InputError
-        if `name` begins with the home folder of nobody
+    DataError       if there is no such file, it is damaged, or its arrays are not a data set
+    InputError      if `name` starts with ~user for an unknown user
     """
-    arrays = read_npz(expand_home(name), HOW_TO_WRITE)
+    arrays = read_npz(expand_home(name), HOW_TO_WRITE, KEYS)
     if missing := [key for key in KEYS if key not in arrays]:
         raise DataError(f"{name} lacks {list_names(missing)}: {HOW_TO_WRITE}")
     x_train, y_train, x_test, y_test = (arrays[key] for key in KEYS)
@@ -52,16 +50,16 @@ def load_npz(name: str) -> Dataset:
 
 
 def _check_gaps(data: Dataset) -> None:
-    """Refuse classes that never occur: labels that count from 1, or a label in error."""
+    """Refuse classes without a sample: the labels count from 1, or one of them is wrong."""
     classes = np.unique(np.concatenate([data.train.labels, data.test.labels]))
     if len(classes) != data.n_classes:
         raise DataError(
-            f"{data.name}: labels run to {classes[-1]}, but only {len(classes)} different ones occur: "
+            f"{data.name}: labels run to {classes[-1]}, but take only {len(classes)} different values: "
             f"number the classes 0 .. {len(classes) - 1}"
         )
 
 
 def _split(inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:
-    """Flatten images to rows."""
+    """Make a split, with images flattened to rows."""
     rows = inputs.reshape(len(inputs), -1) if inputs.ndim > 2 and inputs.size else inputs
     return Split(rows, labels.astype(np.int64))

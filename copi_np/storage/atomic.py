@@ -1,4 +1,4 @@
-"""Replace files as a whole: whatever happens, a reader finds the old content or the new, and never half of one."""
+"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mix or a half."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from copi_np.errors import InputError, cannot_write
-from copi_np.storage.untrusted import is_taken
+from copi_np.errors import InputError, explain_os_errors
+from copi_np.storage.untrusted import path_exists
 
 LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.\d+\.copi-np-tmp")
-"""Name of a file that is being written, which a process that is killed leaves behind."""
+"""Name of a temporary file, which stays behind if its writer is killed."""
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path | None = None) -> None:
-    """Write a file beside its place, see it on the disk, and then move it there.
+    """Write a temporary file in the same folder, flush it to disk (fsync), and move it to `path`.
 
     Parameters
     ----------
     path : Path
-    write : callable            is given the open file
-    previous : Path, optional   keeps what is at `path` now; by default it is replaced
+    write : callable            is called with the open file
+    previous : Path, optional   keeps the file that is at `path` now; by default it is replaced
 
     Raises
     ------
     InputError      if `path` cannot be the name of a file
-    DataError       if the file cannot be written; what is at `path` is left as it was
+    DataError       if the file cannot be written; an older one at `path` is left as it was
     """
     if not path.name or "\0" in str(path):
         raise InputError(f"{str(path)!r} cannot be the name of a file: choose another path")
-    try:
+    with explain_os_errors("write", path):
         with _temporary(path) as temporary:
             with temporary.open("wb") as file:
                 write(file)
@@ -43,12 +43,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path
                 _keep(path, previous)
             temporary.replace(path)
         _sync_folder(path.parent)
-    except OSError as error:
-        raise cannot_write(path, error) from error
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file as a whole, or leave it as it was.
+    """Replace a text file, or leave it as it was.
 
     Raises
     ------
@@ -58,19 +56,19 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def _keep(path: Path, previous: Path) -> None:
-    """Put what is at `path` at `previous` too, so that it is there at any moment, and both are whole."""
+    """Give the file at `path` the second name `previous`: neither name is missing or incomplete at any time."""
     with _temporary(previous) as temporary:
         temporary.unlink(missing_ok=True)
         try:
             os.link(path, temporary)
-        except OSError:  # not every file system knows a file by two names
+        except OSError:  # not every file system has hard links
             shutil.copyfile(path, temporary)
         temporary.replace(previous)
 
 
 @contextmanager
 def _temporary(path: Path) -> Iterator[Path]:
-    """A name beside `path`, of this process; nothing is left of it."""
+    """Yield a path next to `path` that only this process uses; afterwards, remove what is left there."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.copi-np-tmp")
     try:
         yield temporary
@@ -80,11 +78,11 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
-    """Remove what killed processes have left of files that they were writing; of these names, if given.
+    """Remove the temporary files that killed processes left: all of them, or those of the files in `names`.
 
     No other process may be writing those files.
     """
-    with suppress(OSError):  # they do no harm but take room
+    with suppress(OSError):  # they do no harm but take up space
         for path in folder.iterdir():
             match = LEFTOVER.fullmatch(path.name)
             if match and (names is None or match["name"] in names):
@@ -92,16 +90,16 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None
 
 
 def check_free(path: Path) -> None:
-    """Raise an InputError if there is something at `path`, so that nothing is lost."""
-    if is_taken(path):
+    """Raise an InputError if there is anything at `path`, so that nothing is overwritten."""
+    if path_exists(path):
         raise InputError(f"{path} exists already: move it away, or choose another path")
 
 
 def _sync_folder(folder: Path) -> None:
-    """See the names in a folder on the disk, too, where the system can: without this, a crash may undo a move."""
+    """Flush a folder's names to disk too, where the system can: otherwise a crash may undo a move."""
     if hasattr(os, "O_DIRECTORY"):
-        number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(number)
+            os.fsync(descriptor)
         finally:
-            os.close(number)
+            os.close(descriptor)

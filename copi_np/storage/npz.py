@@ -1,11 +1,12 @@
-"""Read .npz files that may be damaged, or meant to do damage; and write them, all or not at all."""
+"""Read arrays from .npz files that may be damaged or malicious, and write them, all or not at all."""
 
 from __future__ import annotations
 
 import os
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from io import BytesIO
 from math import prod
 from pathlib import Path
 from typing import IO, Any, Final
@@ -18,65 +19,68 @@ from copi_np.storage.atomic import replace_file
 from copi_np.storage.untrusted import open_file
 
 MAX_RATIO: Final = 100
-"""How many times its own size an archive may unpack to; images and weights come to less than 50."""
+"""How many times its own size an archive may unpack to; images and weights stay below 50."""
 SMALL: Final = 2**26
-"""Bytes to which any archive may unpack, however small it is: 64 MiB."""
+"""Bytes that any archive may unpack to, however small it is: 64 MiB."""
 CHUNK: Final = 2**20
 """Bytes that are unpacked at a time."""
 METHODS: Final = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-"""How NumPy writes members; the others can unpack to any size before a reader can stop them."""
-LENGTH_BYTES: Final = {(1, 0): 2, (2, 0): 4}
-"""How many bytes tell the length of a header, by the version of the format."""
+"""How NumPy compresses members; other methods can unpack to any size before a reader can stop them."""
+HEADERS: Final = {(1, 0): (2, "latin-1"), (2, 0): (4, "latin-1"), (3, 0): (4, "utf-8")}
+"""For each version of the .npy format, how many bytes hold the header's length, and the header's encoding."""
 MAX_HEADER: Final = 10_000
-"""Bytes of a header; NumPy's own reader takes no more either."""
-HEADER: Final = re.compile(
-    rb"\{'descr': ?'([<>|=]?[?biufcmMSUVO]\d*(?:\[\w+\])?)', ?'fortran_order': ?(True|False), ?"
-    rb"'shape': ?\(([\d, ]*)\),? *\}\s*"
-)
-"""What announces dtype, order and shape: of arrays of one type, and as Python 3 writes integers."""
+"""Most bytes of a header; NumPy's own limit is the same."""
+TOKEN: Final = re.compile(r"""'[^'\\]*'|"[^"\\]*"|[0-9]+L?\b|True|False|[][(){},: \t\n]""")
+"""What a header may consist of; Python would warn about some other texts, such as "1or 2" or an unknown escape."""
 
 
 class _UnusableError(ValueError):
-    """Says what an archive holds that is not read."""
+    """Says what makes an archive unusable."""
 
 
-def read_npz(path: Path, advice: str) -> dict[str, npt.NDArray[Any]]:
-    """Read all arrays of an .npz file; nothing is ever unpickled, and no header is believed.
+def read_npz(path: Path, advice: str, names: Collection[str] | None = None) -> dict[str, npt.NDArray[Any]]:
+    """Read arrays from an .npz file, without unpickling anything or trusting any header.
 
-    What the archive would unpack to is checked against `MAX_RATIO` and `SMALL`, and what an array announces against
-    its member of the archive, before memory is taken for either.
+    Before memory is allocated, the unpacked size is checked against `MAX_RATIO` and `SMALL`, and each array's header
+    against the size of its member.
 
     Parameters
     ----------
     path : Path
     advice : str        what to do about a file that cannot be used; ends each message
+    names : collection of str, optional
+                        the arrays that are wanted, by default all; other members are not even opened
 
     Returns
     -------
-    arrays : dict       by name
+    arrays : dict       by name; wanted ones that are not in the file are left out
 
     Raises
     ------
-    DataError           if the file is missing, cut short, damaged, a bomb, or holds Python objects
+    DataError           if the file is missing, cut short, damaged or a bomb, or a wanted array holds Python objects
     """
     with open_file(path, advice) as file:
         if not zipfile.is_zipfile(file):
             raise DataError(f"{path} is cut short, or not an .npz archive: {advice}")
         try:
             with zipfile.ZipFile(file) as archive:
-                members = [member for member in archive.infolist() if member.filename.endswith(".npy")]
-                _check_sizes(members, os.fstat(file.fileno()).st_size)
-                return {member.filename.removesuffix(".npy"): _read_array(archive, member) for member in members}
+                members = {
+                    member.filename.removesuffix(".npy"): member
+                    for member in archive.infolist()
+                    if member.filename.endswith(".npy") and (names is None or member.filename[:-4] in names)
+                }
+                _check_sizes(members.values(), os.fstat(file.fileno()).st_size)
+                return {name: _read_array(archive, member) for name, member in members.items()}
         except MemoryError as error:
             raise DataError(f"{path} does not fit into memory: use a smaller one") from error
-        # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception there is
+        # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception
         except Exception as error:
             what = error if isinstance(error, _UnusableError) else "an array that cannot be read"
             raise DataError(f"{path} is damaged or holds {what}: {advice}") from error
 
 
-def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
-    """Refuse an archive of `size` bytes that would unpack to too many, or with members NumPy does not write."""
+def _check_sizes(members: Collection[zipfile.ZipInfo], size: int) -> None:
+    """Refuse members that unpack to too much for an archive of `size` bytes, or that NumPy would not write."""
     unpacked, limit = sum(member.file_size for member in members), max(SMALL, MAX_RATIO * size)
     if unpacked > limit:
         raise _UnusableError(f"{unpacked} bytes, where {limit} are allowed (numpy.savez stores without compression)")
@@ -85,7 +89,7 @@ def _check_sizes(members: list[zipfile.ZipInfo], size: int) -> None:
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Read one array, once its header is checked: NumPy's reader first takes all the memory that a header announces."""
+    """Check the header and read the array: NumPy's reader would first allocate whatever the header announces."""
     with archive.open(member) as stream:
         shape, is_fortran, dtype = _read_header(stream)
         size = member.file_size - stream.tell()
@@ -103,21 +107,23 @@ def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArra
 
 
 def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    """Shape, whether in Fortran order, and dtype.
+    """Return an array's shape, whether it is in Fortran order, and its dtype.
 
-    NumPy's reader takes the header for Python, and warns of odd ones; to silence that, filters would have to be changed
-    which all threads share.
+    NumPy parses the header, rewritten to version 2.0 without the L of Python 2's integers. NumPy would warn about the
+    L, and the filters that silence warnings are shared by all threads.
     """
-    n_bytes = LENGTH_BYTES[np.lib.format.read_magic(stream)]
+    n_bytes, encoding = HEADERS[np.lib.format.read_magic(stream)]
     length = int.from_bytes(stream.read(n_bytes), "little")
-    header = HEADER.fullmatch(stream.read(min(length, MAX_HEADER)))
-    if header is None:
-        raise ValueError("not a header as NumPy writes it")
-    descr, is_fortran, shape = header.groups()
-    return tuple(int(n) for n in shape.split(b",") if n.strip()), is_fortran == b"True", np.dtype(descr.decode())
+    text = stream.read(min(length, MAX_HEADER + 1)).decode(encoding)
+    tokens = TOKEN.findall(text)
+    if length > MAX_HEADER or "".join(tokens) != text:
+        raise ValueError("not a header of the .npy format")
+    plain = "".join(token.rstrip("L") if token[0].isdigit() else token for token in tokens)
+    header = plain.strip().encode("latin-1", "backslashreplace")
+    return np.lib.format.read_array_header_2_0(BytesIO(len(header).to_bytes(4, "little") + header))
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:
-    """Write arrays to an .npz file, by name, all or not at all; parameters and errors as for `files.replace_file`."""
+    """Write named arrays to an .npz file, all or not at all; parameters and errors as for `atomic.replace_file`."""
     named: dict[str, Any] = dict(arrays)
     replace_file(path, lambda file: np.savez(file, **named), previous)

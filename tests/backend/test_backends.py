@@ -96,9 +96,10 @@ FUNCTIONS = {
     **{f"rules.{name}": (getattr(rules, name), words) for name, words in RULE_AXES.items()},
     **{f"{name}.f": (activation.f, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.df": (activation.df, "BO") for name, activation in ACTIVATIONS.items()},
-    **{f"{name}.value": (loss.value, "BK BK") for name, loss in LOSSES.items()},
+    **{f"{name}.values": (loss.values, "BK BK") for name, loss in LOSSES.items()},
+    **{f"{name}.mean": (loss.mean, "BK BK") for name, loss in LOSSES.items()},
     **{f"{name}.gradient": (loss.gradient, "BK BK") for name, loss in LOSSES.items()},
-    **{f"{name}.value, weighted": (loss.value, "BK BK B") for name, loss in LOSSES.items()},
+    **{f"{name}.mean, weighted": (loss.mean, "BK BK B") for name, loss in LOSSES.items()},
     "log_softmax": (log_softmax, "BK"),
     "weigh": (weigh, "BN B"),
     "reconstruction_update": (
@@ -178,7 +179,7 @@ def test_paths_agree_on_every_backend(update, backend, dtype):
 # ---------------------------------------------------------------- what must not mix
 
 # weights of samples may be missing; the reconstruction meets B and the activity above before it meets the others
-OTHERS = {"reconstruction_update", "weigh"} | {f"{name}.value, weighted" for name in LOSSES}
+OTHERS = {"reconstruction_update", "weigh"} | {f"{name}.mean, weighted" for name in LOSSES}
 SEVERAL = {name: entry for name, entry in FUNCTIONS.items() if " " in entry[1] and name not in OTHERS}
 POSITIONS = [(name, k) for name, (_, words) in SEVERAL.items() for k in range(len(words.split()))]
 

@@ -64,7 +64,7 @@ def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, si
     for layer in network.layers:
         layer._W = counting.of(layer._W)
         if layer._R is not None:
-            layer._R._stored = counting.of(layer._R._stored)
+            layer._R = counting.of(layer._R)
     network.feedback = [None if B is None else counting.of(B) for B in network.feedback]
     y0, targets = counting.of(np.ones((4, 7), "float32")), np.eye(4, sizes[-1], dtype="float32")
     network.step(y0, targets, eta_W=0.01)

@@ -156,7 +156,7 @@ def test_a_preset_that_lacks_something_is_refused(tmp_path):
     with pytest.raises(DataError, match="lacks layers, eta_W: add them"):
         load_preset(str(path), "copi-bp")
     path.write_bytes(b"\xff")
-    with pytest.raises(DataError, match=r"mine\.toml is damaged \(byte 0 is no text in UTF-8\): correct the file"):
+    with pytest.raises(DataError, match=r"mine\.toml is damaged \(byte 0 is not UTF-8 text\): correct the file"):
         load_preset(str(path), "copi-bp")
     with pytest.raises(InputError, match=r"there is no preset .*none\.toml"):
         load_preset(str(tmp_path / "none.toml"), "copi-bp")

@@ -375,7 +375,7 @@ def test_measure_figure3_that_lack_numbers_are_named(recorded):
     record = measures_of(recorded[0])
     record["formula"]["test_loss"].pop()
     (recorded[0] / "figure3.json").write_text(json.dumps(record))
-    assert_refused(DataError, r"is damaged \(a measure is no list of 4 numbers\)", compression_table, recorded)
+    assert_refused(DataError, r"is damaged \(a measure is not a list of 4 numbers\)", compression_table, recorded)
 
 
 def test_damaged_pictures_are_named(recorded, tmp_path):

@@ -177,4 +177,4 @@ def test_a_scale_is_finite_and_not_negative(scale):
 
 def test_the_table_holds_every_signal_under_its_name():
     assert {name: signal.name for name, signal in ERROR_SIGNALS.items()} == {kind: kind for kind in KINDS}
-    assert {name for name, signal in ERROR_SIGNALS.items() if signal.learns_inverse} == {"tp", "dtp"}
+    assert {name for name, signal in ERROR_SIGNALS.items() if signal.feedback_updates} == {"tp", "dtp"}

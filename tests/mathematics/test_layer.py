@@ -7,12 +7,13 @@ import oracles
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layers import step_layer
 from oracles import assert_near
 from strategies import SEEDS, arrays, forward_passes
 
-from copi_np import InputError, Layer, get_backend, rules, steps
+from copi_np import InputError, Layer, get_backend, rules
 from copi_np.activations import ACTIVATIONS
-from copi_np.steps import FORWARD_STEPS
+from copi_np.steps import FORWARD_STEPS, adam
 
 RATES = st.sampled_from([0.0, 0.01, 0.3, 1.0, 2.0])
 FORMS = ("matrix", "local", None)
@@ -49,7 +50,7 @@ def test_the_step_in_place_is_the_pure_rule(rule, decorrelation, dtype, data, et
     for argument in arguments:
         argument.flags.writeable = False
 
-    layer.step(*arguments, eta_W, eta_R)
+    step_layer(layer, *arguments, eta_W, eta_R)
 
     W_max, R_max, x_max, z_max = (np.max(np.abs(array)) for array in (W, R, x, np.abs(a) + np.abs(delta)))
     size_W = W_max + eta_W * x_max * (z_max + W_max * x_max)
@@ -71,14 +72,14 @@ def test_a_product_that_came_along_on_the_way_back_is_not_made_again(decorrelati
     for comes_along in (False, True):
         layer = make_layer(W, decorrelation=decorrelation)
         layer.R = R
-        _, x_R = layer.backward(delta, x)
+        _, x_R = layer.carry_back(delta, x)
         assert (x_R is not None) == (decorrelation == "matrix")
-        layer.step(x, a, delta, 0.1, 0.2, x_R if comes_along else None)
+        step_layer(layer, x, a, delta, 0.1, 0.2, x_R if comes_along else None)
         moved.append(layer.R)
     assert_near(moved[1], moved[0], 100 * (1 + np.max(np.abs(x)) ** 2))
     if decorrelation == "matrix":
         layer.R = R
-        layer.step(x, a, delta, 0.1, 0.2, np.zeros_like(x))  # taken at its word
+        step_layer(layer, x, a, delta, 0.1, 0.2, np.zeros_like(x))  # taken at its word
         assert_near(layer.R, R * (1 + 0.2 * np.mean(x**2, axis=0))[:, None], 100 * (1 + np.max(np.abs(x)) ** 2))
 
 
@@ -88,7 +89,7 @@ def test_lateral_weights_start_as_the_identity(decorrelation, forward, eta_R):
     """The first step moves R from I, though I was never stored."""
     W, x, a, delta = forward
     layer = make_layer(W, "copi", decorrelation)
-    layer.step(x, a, delta, 0.1, eta_R)
+    step_layer(layer, x, a, delta, 0.1, eta_R)
     identity = np.eye(W.shape[1], dtype=W.dtype)
     expected = identity + eta_R * PURE_R[decorrelation](identity, x)
     assert_near(layer.R, expected, 100 * (1 + eta_R), ulps=20)
@@ -100,17 +101,17 @@ def test_without_an_error_signal_only_R_moves(rule, forward):
     """delta = None leaves W to the bit; no step size for R leaves R."""
     W, x, a, delta = forward
     layer = make_layer(W, rule)
-    layer.step(x, a, None, 0.3, 0.3)
+    step_layer(layer, x, a, None, 0.3, 0.3)
     np.testing.assert_array_equal(layer.W, W)
     R = layer.R.copy()
-    layer.step(x, a, delta, 0.3, 0.0)
+    step_layer(layer, x, a, delta, 0.3, 0.0)
     np.testing.assert_array_equal(layer.R, R)
 
 
 def test_R_moves_where_inputs_are_correlated():
     """One step from the identity, by hand: off(C) = 1/2 on x = (1, 1), (1, 0)."""
     layer = make_layer(np.ones((1, 2)))
-    layer.step(np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 1)), np.zeros((2, 1)), 0.0, 0.5)
+    step_layer(layer, np.array([[1.0, 1.0], [1.0, 0.0]]), np.zeros((2, 1)), np.zeros((2, 1)), 0.0, 0.5)
     np.testing.assert_allclose(layer.R, [[1, -0.25], [-0.25, 1]], rtol=1e-15)
 
 
@@ -128,7 +129,7 @@ def test_adam(dtype, seed, n_steps, size):
     expected, gradients = W.astype(float), []
     for _ in range(n_steps):
         x, delta = rng.normal(size=(5, 4)).astype(dtype), (size * rng.normal(size=(5, 3))).astype(dtype)
-        layer.step(x, np.zeros_like(delta), delta, 0.01, 0.0)
+        step_layer(layer, x, np.zeros_like(delta), delta, 0.01, 0.0)
         gradients.append(oracles.sgd(x, delta))
         expected = expected + 0.01 * oracles.adam_move(gradients)
     assert_near(layer.W, expected, ulps=1000)
@@ -141,10 +142,10 @@ def test_adam_moves_all_blocks_alike(monkeypatch, block):
     batches = [(rng.normal(size=(5, 4)), rng.normal(size=(5, 7))) for _ in range(3)]
     moved = []
     for size in (1000, block):
-        monkeypatch.setattr(steps, "BLOCK", size)
+        monkeypatch.setattr(adam, "BLOCK", size)
         layer = make_layer(np.zeros((7, 4)), "adam", None)
         for x, delta in batches:
-            layer.step(x, np.zeros_like(delta), delta, 0.01, 0.0)
+            step_layer(layer, x, np.zeros_like(delta), delta, 0.01, 0.0)
         moved.append(layer.W)
     np.testing.assert_allclose(moved[1], moved[0], rtol=1e-12)
     assert moved[1].all()
@@ -154,7 +155,7 @@ def test_the_first_move_of_adam_is_the_step_size():
     """Bias-corrected, g / sqrt(g^2) = +-1 whatever the size of g; without correction it would be 1 or 10 times less."""
     for size in (1e-3, 1e3):
         layer = make_layer(np.zeros((1, 2)), "adam", None)
-        layer.step(np.array([[size, -size]]), np.zeros((1, 1)), np.ones((1, 1)), 0.5, 0.0)
+        step_layer(layer, np.array([[size, -size]]), np.zeros((1, 1)), np.ones((1, 1)), 0.5, 0.0)
         np.testing.assert_allclose(layer.W, [[0.5, -0.5]], rtol=1e-4)
 
 
@@ -163,7 +164,7 @@ def test_adam_rests_without_an_update(n_steps):
     """0 / (sqrt(0) + epsilon) = 0: no NaN for inputs that are always zero."""
     layer = make_layer(np.ones((2, 3)), "adam", None)
     for _ in range(n_steps):
-        layer.step(np.zeros((4, 3)), np.zeros((4, 2)), np.ones((4, 2)), 0.5, 0.0)
+        step_layer(layer, np.zeros((4, 3)), np.zeros((4, 2)), np.ones((4, 2)), 0.5, 0.0)
     np.testing.assert_array_equal(layer.W, 1)
 
 
@@ -172,8 +173,8 @@ def test_layers_do_not_share_the_memory_of_adam():
     one, other = make_layer(np.zeros((1, 1)), "adam", None), make_layer(np.zeros((1, 1)), "adam", None)
     x, a, delta = np.ones((1, 1)), np.zeros((1, 1)), np.ones((1, 1))
     for _ in range(3):
-        one.step(x, a, delta, 0.1, 0.0)
-    other.step(x, a, -delta, 0.1, 0.0)
+        step_layer(one, x, a, delta, 0.1, 0.0)
+    step_layer(other, x, a, -delta, 0.1, 0.0)
     np.testing.assert_allclose(other.W, -0.1, rtol=1e-6)
 
 
@@ -188,7 +189,7 @@ def test_passes_go_through_R_then_W(forward, activation, seed):
     layer = make_layer(W, activation=activation)
     layer.R = R
     x, a, out = layer.forward(y)
-    carried, x_R = layer.backward(delta, x)
+    carried, x_R = layer.carry_back(delta, x)
     for n, sample in enumerate(y):
         assert_near(x[n], R @ sample, 100)
         assert_near(a[n], W @ (R @ sample), 500)
@@ -210,7 +211,7 @@ def test_an_identity_that_is_not_stored_computes_as_a_stored_one(forward):
     assert seen.has_lateral_weights
     for one, other in zip(fresh.forward(y), seen.forward(y), strict=True):
         assert_near(other, one, 50)
-    assert_near(seen.backward(delta, y)[0], fresh.backward(delta, y)[0], 50)
+    assert_near(seen.carry_back(delta, y)[0], fresh.carry_back(delta, y)[0], 50)
     assert_near(seen.folded(), fresh.folded())
 
 
@@ -227,7 +228,7 @@ def test_assigned_weights_are_copied(name):
     read_only = values.copy()
     read_only.flags.writeable = False
     setattr(layer, name, read_only)
-    layer.step(np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3)), 0.1, 0.1)  # moves in place what was read-only
+    step_layer(layer, np.ones((2, 3)), np.ones((2, 3)), np.ones((2, 3)), 0.1, 0.1)  # moves in place what was read-only
     np.testing.assert_array_equal(read_only, values)
 
 

@@ -125,7 +125,8 @@ def test_the_output_activation_goes_before_a_list():
     for options in ({"output_activation": "linear"}, {"loss": "cross_entropy"}):
         network = make_network([5, 4, 3], activation=("tanh", "relu"), **options)
         assert [layer.activation.name for layer in network.layers] == ["tanh", "linear"]
-        assert network.config["activation"] == ["tanh", "relu"]  # a list, as it comes back from a file
+        assert network.config["activation"] == "tanh"  # what the hidden layers hold
+        assert network.config["output_activation"] == "linear"
 
 
 @pytest.mark.parametrize("decorrelation", FORMS)
@@ -330,7 +331,10 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"sizes": [4, 0, 2]}, "sizes must be two or more positive integers"),
         ({"sizes": [4, -3, 2]}, "sizes must be two or more positive integers"),
         ({"sizes": [4, 2.5]}, "sizes must be two or more positive integers"),
-        ({"activation": ["tanh"] * 5000}, r"activation must be one name, or one a layer, 2: got \[.{119}\.\.$"),
+        (
+            {"activation": ["tanh"] * 5000},
+            r"activation must be one for all layers, or a list of 2, one per layer: got \[.{119}\.\.$",
+        ),
         ({"rng": np.ones((9, 9))}, r"rng must be a numpy.random.Generator.* got .{120}\.\.$"),
         ({"rng": 0}, "rng must be a numpy.random.Generator.*got 0"),
         ({"rng": np.random.RandomState(0)}, "rng must be a numpy.random.Generator"),
@@ -339,11 +343,14 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"dtype": np.zeros(2)}, r"unknown dtype array\(\[0., 0.\]\): known: float32"),
         ({"decorrelation": "locl"}, "unknown decorrelation 'locl': did you mean 'local'"),
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
-        ({"rule": None}, "unknown rule None"),
+        ({"rule": None}, "rule must be one of copi, sgd, adam, a function .*: got None"),
         ({"error_signal": "BP"}, "unknown error signal 'BP': did you mean 'bp'"),
         ({"activation": "leakyrelu"}, "unknown activation 'leakyrelu': did you mean 'leaky_relu'"),
-        ({"activation": None}, "unknown activation None"),
-        ({"activation": ["tanh"]}, r"activation must be one name, or one a layer, 2: got \['tanh'\]"),
+        ({"activation": None}, "activation must be one of leaky_relu, .*: got None"),
+        (
+            {"activation": ["tanh"]},
+            r"activation must be one for all layers, or a list of 2, one per layer: got \['tanh'\]",
+        ),
         ({"activation": ["tanh", "rel"]}, "unknown activation 'rel': did you mean 'relu'"),
         ({"output_activation": "softmax"}, "unknown activation 'softmax'"),
         ({"loss": "mse"}, "unknown loss 'mse'.*known: quadratic, cross_entropy"),
@@ -504,7 +511,7 @@ def test_feedback_that_is_no_list_of_finite_matrices_is_named(value):
     network = make_network(error_signal="fa")
     before = network.feedback[0].copy()
     for matrices in (5, None, "ab"):
-        with pytest.raises(InputError, match=f"^feedback must be a list with one item a layer, got {matrices!r}$"):
+        with pytest.raises(InputError, match=f"^feedback must be a list with one item per layer, got {matrices!r}$"):
             network.feedback = matrices
     with pytest.raises(InputError, match=r"^feedback\[0\] holds NaN or infinite values: assign finite weights$"):
         network.feedback = [np.full(before.shape, value), None]
@@ -513,7 +520,7 @@ def test_feedback_that_is_no_list_of_finite_matrices_is_named(value):
 
 def test_feedback_has_one_item_a_layer():
     network = make_network(error_signal="dtp")
-    with pytest.raises(InputError, match="one item a layer"):
+    with pytest.raises(InputError, match="one item per layer"):
         network.feedback = network.feedback[:-1]
     network.feedback = tuple(network.feedback)
     network.step(np.ones((6, 4)), np.ones((6, 2)), eta_W=0.01)  # learns its feedback, so it must be a list

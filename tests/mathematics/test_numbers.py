@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from layers import step_layer
 
 from copi_np import Dataset, DivergenceError, InputError, Network, Schedule, Split, fit
-from copi_np._divergence import stable_eta_R
 from copi_np.experiments.methods import METHODS
 from copi_np.layer import Layer
+from copi_np.steps import MatrixStep
 
 N, N_INPUTS, N_CLASSES = 24, 6, 3
 
@@ -129,13 +130,13 @@ def correlated(rng, n_units, scale):
 def test_the_step_size_that_is_called_stable_is(seed, n_units, scale):
     """On all samples at once; and it decorrelates, so it is not merely small."""
     y = correlated(np.random.default_rng(seed), n_units, scale)
-    eta_R = stable_eta_R(y)
+    eta_R = MatrixStep().stable_eta(y)
     layer = Network([n_units, 1], rng=np.random.default_rng(0), dtype="float64").layers[0]
     defects = []
     for _ in range(300):
         x, a, _ = layer.forward(y)
         defects.append(defect(x))
-        layer.step(x, a, None, 0.0, eta_R)
+        step_layer(layer, x, a, None, 0.0, eta_R)
     assert np.isfinite(layer.R).all()
     assert defects[-1] < 0.5 * defects[0] + 1e-9
 
@@ -180,7 +181,7 @@ def test_large_inputs_are_named_beside_the_step_size(rates):
 
 @pytest.mark.parametrize("y", [np.zeros((4, 3)), np.full((4, 3), 1e200), np.full((4, 3), np.inf)])
 def test_where_inputs_tell_nothing_no_step_size_is_told(y):
-    assert stable_eta_R(y) is None
+    assert MatrixStep().stable_eta(y) is None
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

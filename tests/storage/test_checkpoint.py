@@ -98,7 +98,7 @@ def test_adam_has_a_memory_from_its_first_step_on():
 def test_a_rule_without_a_memory_takes_none(rule):
     step = FORWARD_STEPS[rule]()
     step.restore({})
-    message = rf"^{type(step).__name__} keeps nothing between steps, got \['count', 'mean'\] to go on from$"
+    message = rf"^{type(step).__name__} keeps nothing between steps, but was given \['count', 'mean'\]$"
     with pytest.raises(InputError, match=message):
         step.restore({"mean": 0, "count": 1})
 
@@ -222,8 +222,8 @@ def header(**changes):
         ({"W_0": np.array([{}], dtype=object)}, "damaged|not a checkpoint"),
         ({"W_0": np.zeros((5, 7), "float32")}, r"holds weights of \[7, 5"),
         ({"W_0": np.array(1.0, "float32")}, "damaged, or not a checkpoint"),
-        ({"W_0": np.full((5, 6), "a")}, "holds W_0 of <U1, no floats: use another copy"),
-        ({"W_0": np.zeros((5, 6), "M8[s]")}, r"holds W_0 of datetime64\[s\], no floats: use another copy"),
+        ({"W_0": np.full((5, 6), "a")}, "holds W_0 of <U1 instead of floats: use another copy"),
+        ({"W_0": np.zeros((5, 6), "M8[s]")}, r"holds W_0 of datetime64\[s\] instead of floats: use another copy"),
         ({"header": np.array("[]")}, "damaged, or not a checkpoint"),
         ({"R_1": None}, "lacks some of its arrays"),
         ({"W_1": np.full((4, 5), np.nan, "float32")}, "NaN or infinite"),
@@ -305,7 +305,7 @@ def test_the_checkpoint_before_is_kept_and_used_where_the_latest_is_damaged(tmp_
     assert sorted(file.name for file in tmp_path.iterdir()) == ["net.npz", "net.previous.npz"]
     content = path.read_bytes()
     path.write_bytes(content[:-99])
-    with pytest.warns(CopiWarning, match=r"net\.npz is cut short.*Going on from .*net\.previous\.npz") as caught:
+    with pytest.warns(CopiWarning, match=r"net\.npz is cut short.*Resuming from .*net\.previous\.npz") as caught:
         assert_same_progress(load_progress(path), progress(1, 2))
     assert len(caught) == 1
     assert str(caught[0].message).endswith("and keeping the damaged one as net.damaged.npz")
@@ -358,7 +358,7 @@ def test_a_folder_that_is_only_read_needs_not_be_written():
         path.write_bytes(b"damaged")
         Path(folder).chmod(0o555)
         try:
-            with without_privileges(), pytest.warns(CopiWarning, match=r"Going on from .*net\.previous\.npz$"):
+            with without_privileges(), pytest.warns(CopiWarning, match=r"Resuming from .*net\.previous\.npz$"):
                 assert_same_progress(load_progress(path), progress(0))
             path.chmod(0)
             with without_privileges(), pytest.raises(DataError, match="Permission denied"):
@@ -376,7 +376,7 @@ def test_weights_that_are_not_finite_are_as_good_as_damage(tmp_path):
     wild.network.layers[0].W[0, 0] = np.nan
     save_progress(path, wild)
     previous_path(path).write_bytes(previous)
-    with pytest.warns(CopiWarning, match="NaN or infinite.*Going on from"):
+    with pytest.warns(CopiWarning, match="NaN or infinite.*Resuming from"):
         assert_same_progress(load_progress(path), progress(0))
 
 
@@ -424,7 +424,7 @@ def test_a_checkpoint_of_a_newer_version_is_not_gone_back_on(tmp_path):
 
 def test_a_network_alone_is_no_training_in_progress(tmp_path):
     save_network(tmp_path / "net.npz", trained())
-    with pytest.raises(DataError, match="of a network alone"):
+    with pytest.raises(DataError, match="holds only a network"):
         load_progress(tmp_path / "net.npz")
 
 

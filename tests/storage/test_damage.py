@@ -1,4 +1,4 @@
-"""Files that are damaged, or meant to do damage: one clear error, no code run, no memory that a header asks for."""
+"""Damaged and malicious files: one clear error, no code run, no memory allocated because a header asks for it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from fuzz import targets
 from fuzz.targets import TARGETS, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -55,6 +54,7 @@ from copi_np.storage import npz as archives
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.npz import SMALL, read_npz
 from copi_np.storage.untrusted import MAX_TEXT, parse_json, read_text
+from fuzz import targets
 
 PACKAGE = Path(__file__).parents[2] / "copi_np"
 ADVICE = "use another"
@@ -65,7 +65,7 @@ def target(name):
     return TARGETS[name]()
 
 
-# ----------------------------------------------------------------------------------------- any bytes: what is fuzzed
+# --------------------------------------------------------------------------------------------- any bytes, as in fuzzing
 
 
 SMALL_PRESET = b"layers = [4, 3]\nepochs = 2\neta_W = 1e-2\neta_R = 0.1\n"
@@ -73,8 +73,8 @@ WHOLE = {"preset.toml": lambda: SMALL_PRESET, "checkpoint.npz": lambda: target("
 
 
 @pytest.mark.parametrize("name", TARGETS)
-def test_whole_files_are_read_and_parts_of_them_are_not(name):
-    """A reader that refused everything would pass all the tests below."""
+def test_whole_files_are_read_and_halves_are_not(name):
+    """Without this, a reader that refused everything would pass all the tests below."""
     whole = WHOLE.get(name, lambda: target(name).seeds[0])()
     assert outcome(target(name), whole) == "read"
     half = whole[: len(whole) // 2] + b"\n" * name.endswith("l")
@@ -84,8 +84,8 @@ def test_whole_files_are_read_and_parts_of_them_are_not(name):
 @pytest.mark.parametrize("name", TARGETS)
 @settings(max_examples=60)
 @given(data=st.data())
-def test_whatever_bytes_change_only_the_packages_own_errors_come(name, data):
-    """Bytes are replaced, cut out and put in; `make fuzz` does the same a million times."""
+def test_damaged_bytes_raise_only_the_packages_own_errors(name, data):
+    """Bytes are replaced, removed and inserted; `make fuzz` does the same a million times."""
     content = bytearray(data.draw(st.sampled_from(target(name).seeds)))
     words = target(name).words or (b"\0\0\0\0", b"\xff\xff\xff\xff")
     for _ in range(data.draw(st.integers(1, 4))):
@@ -96,14 +96,14 @@ def test_whatever_bytes_change_only_the_packages_own_errors_come(name, data):
         assert outcome(target(name), bytes(content))
 
 
-# ------------------------------------------------------------------------------------------------- places, not files
+# ------------------------------------------------------------------------------------------------- paths that fail
 
 
 LABELS = "t10k-labels-idx1-ubyte.gz"
 
 
 def readers():
-    """Every reader of a file by its name, as a function of a path."""
+    """Return every reader, as a function of a path, by the name of its file."""
 
     def in_folder(read):
         return lambda path: read(path.parent)
@@ -137,8 +137,8 @@ def refused(read, path, error_type=CopiError):
 
 @pytest.mark.parametrize("name", readers())
 @pytest.mark.parametrize("place", ["missing", "folder", "pipe", "below a file"])
-def test_what_is_no_file_is_refused(tmp_path, name, place):
-    """A pipe that nobody writes to would keep its reader for ever."""
+def test_a_path_that_is_not_a_file_is_refused(tmp_path, name, place):
+    """A pipe that nobody writes to would block its reader forever."""
     path = tmp_path / name
     if place == "folder":
         path.mkdir()
@@ -151,7 +151,7 @@ def test_what_is_no_file_is_refused(tmp_path, name, place):
 
 
 @pytest.mark.parametrize("name", readers())
-def test_a_name_that_no_system_takes_is_refused(tmp_path, name):
+def test_an_impossible_file_name_is_refused(tmp_path, name):
     suffix = "".join(Path(name).suffixes)
     path = tmp_path / ("x" * 300 + suffix) if name != "run.json" else tmp_path / ("x" * 300) / name
     with pytest.raises(CopiError, match=r"File name too long|there is no"):
@@ -159,7 +159,7 @@ def test_a_name_that_no_system_takes_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", OPTIONAL)
-def test_what_need_not_be_there_is_empty_without_a_file(tmp_path, name):
+def test_optional_files_are_empty_where_there_is_none(tmp_path, name):
     (tmp_path / name).mkdir()
     assert not OPTIONAL[name](tmp_path / name)
 
@@ -167,7 +167,7 @@ def test_what_need_not_be_there_is_empty_without_a_file(tmp_path, name):
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")
 @pytest.mark.parametrize("name", [*readers(), *OPTIONAL])
 @pytest.mark.parametrize("where", ["file", "folder"])
-def test_what_may_not_be_read_is_said_to_be_so(name, where):
+def test_a_file_without_permission_is_named_with_the_reason(name, where):
     read = (readers() | OPTIONAL)[name]
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
@@ -185,7 +185,7 @@ def test_what_may_not_be_read_is_said_to_be_so(name, where):
 
 
 def small_fit(**options):
-    """One epoch of a small network, which no other test needs here."""
+    """Train a small network for one epoch on nine digits."""
     data = load_dataset("mnist-5k")
     few = Split(data.train.inputs[:9], data.train.labels[:9])
     data = Dataset("few", few, few, 10, validation=few)
@@ -208,14 +208,14 @@ MINIMAL = RunConfig("copi-bp", "mnist-5k", (784, 10), 1, 1e-3, 1e-3)
 
 
 @pytest.mark.parametrize("name", LOOKING)
-def test_whoever_looks_for_a_file_says_that_no_system_takes_its_name(tmp_path, name):
+def test_looking_for_a_file_of_an_impossible_name_says_so(tmp_path, name):
     assert "too long" in refused(LOOKING[name], tmp_path / ("x" * 300))
 
 
 @pytest.mark.skipif(not hasattr(os, "seteuid"), reason="permissions are those of POSIX")
 @pytest.mark.parametrize("name", LOOKING)
-def test_a_folder_that_may_not_be_entered_is_said_to_be_so(name):
-    LOOKING["find_dataset"](Path("nowhere"))  # modules are imported while they are within reach
+def test_a_folder_without_permission_is_named_with_the_reason(name):
+    LOOKING["find_dataset"](Path("nowhere"))  # imports what it needs, before privileges are dropped
     with tempfile.TemporaryDirectory() as parent:
         Path(parent).chmod(0o755)
         folder = Path(parent) / "folder"
@@ -227,10 +227,9 @@ def test_a_folder_that_may_not_be_entered_is_said_to_be_so(name):
             folder.chmod(0o700)
 
 
-@pytest.mark.parametrize("path", ["~nobody-of-this-name/own.npz"])
-def test_the_home_of_nobody_is_refused(path):
+def test_the_home_of_an_unknown_user_is_refused():
     with pytest.raises(InputError, match="there is no home folder for ~nobody-of-this-name"):
-        load_dataset(path)
+        load_dataset("~nobody-of-this-name/own.npz")
 
 
 # ------------------------------------------------------------------------------------------------------------- text
@@ -239,7 +238,7 @@ def test_the_home_of_nobody_is_refused(path):
 TEXTS = {
     "empty": b"",
     "a zero byte": b"\0",
-    "no UTF-8": b'{"epoch": "\xff"}\n',
+    "not UTF-8": b'{"epoch": "\xff"}\n',
     "a byte order mark": b'\xef\xbb\xbf{"epoch": 1}\n',
     "nested": b"[" * 100_000 + b"\n",
     "nested objects": b'{"a":' * 100_000 + b"\n",
@@ -247,7 +246,7 @@ TEXTS = {
     "NaN": b'{"epoch": NaN}\n',
     "-Infinity": b'{"epoch": -Infinity}\n',
     "infinite": b'{"epoch": 1e999}\n',
-    "half a character": b'{"epoch": "\\ud800"}\n',
+    "an unpaired surrogate": b'{"epoch": "\\ud800"}\n',
     "a list": b"[1]\n",
     "a number": b"1\n",
     "unhashable": b'{"config": {"method": [], "layers": [1, 2]}, "name": {}}\n',
@@ -257,7 +256,7 @@ TEXTS = {
 
 @pytest.mark.parametrize("name", ["run.json", "history.jsonl", "diagnostics.jsonl", "figure3.json"])
 @pytest.mark.parametrize("damage", TEXTS)
-def test_text_that_is_no_record_is_refused(name, damage):
+def test_text_other_than_records_is_refused(name, damage):
     is_empty = name.endswith(".jsonl") and b"\n" not in TEXTS[damage]
     with warnings.catch_warnings(action="ignore"):
         assert (outcome(target(name), TEXTS[damage]) == "read") == is_empty
@@ -266,7 +265,7 @@ def test_text_that_is_no_record_is_refused(name, damage):
 @pytest.mark.parametrize(
     "line",
     [
-        b"seed = 0x" + b"f" * 1_000_000,  # no decimal limit holds for these
+        b"seed = 0x" + b"f" * 1_000_000,  # Python's limit on decimal digits does not apply to these
         b"seed = " + b"9" * 10_000,
         b"layers = " + b"[" * 100_000,
         b"layers = " + b"{a=" * 100_000,
@@ -282,14 +281,14 @@ def test_text_that_is_no_record_is_refused(name, damage):
     ],
     ids=lambda line: line[:30].decode(),
 )
-def test_a_preset_with_such_a_line_is_refused(line):
+def test_a_preset_with_an_invalid_line_is_refused(line):
     key = line.split(b" ")[0]
     rest = b"\n".join(other for other in SMALL_PRESET.splitlines() if other.split(b" ")[0] != key)
     assert "cannot be read" not in outcome(target("preset.toml"), rest)
     assert outcome(target("preset.toml"), rest + b"\n" + line) not in ("read", outcome(target("preset.toml"), rest))
 
 
-def test_messages_show_no_more_than_a_line_of_a_value():
+def test_messages_show_at_most_one_line_of_a_value():
     assert shown(16**100_000) == "a int too long to show"
     assert shown(np.ones((2, 2))).split() == ["array([[1.,", "1.],", "[1.,", "1.]])"]
     assert shown(np.ones((2, 2))).isprintable()
@@ -305,7 +304,7 @@ def test_messages_show_no_more_than_a_line_of_a_value():
         check_rate("eta_W", np.float32(np.inf))
 
 
-def test_json_is_read_as_the_standard_has_it():
+def test_json_is_read_by_the_standard():
     assert parse_json('{"a": [1, 2.5, -1e3, null, true, "\\ud83d\\ude00"]}') == {"a": [1, 2.5, -1e3, None, True, "😀"]}
     for text in ("NaN", "[Infinity]", "1e999", '"\\ud800"', "[" * 100_000):
         with pytest.raises(ValueError, match=r"NaN|nested|surrogates"):
@@ -389,22 +388,22 @@ def test_pictures_are_images_of_one_shape(change, message):
         {"shuffling": {"bit_generator": "PCG64", "state": 1, "has_uint32": 0, "uinteger": 0}},
     ],
 )
-def test_a_training_does_not_go_on_from_what_is_none(change):
+def test_training_is_not_resumed_from_an_invalid_state(change):
     seed = json.loads(target("training").seeds[0])
     assert outcome(target("training"), json.dumps(seed | change).encode()) != "read"
 
 
-def test_diagnostics_are_of_the_lengths_that_are_drawn():
+def test_diagnostics_have_the_lengths_that_figures_need():
     first = json.loads(target("diagnostics.jsonl").seeds[0].split(b"\n")[0])
     for name in ("power", "power_before", "spectrum"):
         changed = json.loads(json.dumps(first))
         changed["layers"][0][name].pop()
-        assert f"{name} is no list of" in outcome(target("diagnostics.jsonl"), json.dumps(changed).encode() + b"\n")
+        assert f"{name} is not a list of" in outcome(target("diagnostics.jsonl"), json.dumps(changed).encode() + b"\n")
     first["layers"][0]["spectrum"] = first["layers"][0]["asymmetry"] = None
     assert outcome(target("diagnostics.jsonl"), json.dumps(first).encode() + b"\n") == "read"
 
 
-def test_half_a_last_line_is_left_out_with_one_line_of_notice():
+def test_half_a_last_line_is_skipped_with_one_warning():
     root = targets.folder() / "recorded"
     whole = (root / "history.jsonl").read_bytes()
     (root / "history.jsonl").write_bytes(whole[:-20])
@@ -413,19 +412,19 @@ def test_half_a_last_line_is_left_out_with_one_line_of_notice():
         resumed = CliRunner().invoke(main, ["train", "--resume", str(root), "--epochs", "1"])
     finally:
         (root / "history.jsonl").write_bytes(whole)
-    notices = [line for line in result.stderr.splitlines() if "half a line" in line]
-    assert notices
+    found = [line for line in result.stderr.splitlines() if "half a line" in line]
+    assert found
     assert resumed.stderr.count("half a line") == 1  # though the run is read more than once
-    assert notices[0].startswith("Warning: ")
-    assert "history.jsonl ends in half a line, which is left out" in notices[0]
+    assert found[0].startswith("Warning: ")
+    assert "history.jsonl ends in half a line, which is skipped" in found[0]
 
 
-# ----------------------------------------------------------------------------------------- sizes that are announced
+# ------------------------------------------------------------------------------------- sizes that a header announces
 
 
 @contextmanager
 def at_most(megabytes):
-    """Check how much memory is taken at the same time, whether it is touched or not."""
+    """Check the peak of allocated memory, whether it is touched or not."""
     tracemalloc.start()
     try:
         yield
@@ -449,7 +448,7 @@ def zipped(members, method=zipfile.ZIP_STORED):
 
 
 def announcing(content, size):
-    """An archive of one member, that both of its headers announce to be larger than it is."""
+    """Return an archive of one member whose two headers announce another size."""
     changed = bytearray(content)
     directory = content.index(b"PK\x01\x02")
     changed[22:26] = changed[directory + 24 : directory + 28] = size.to_bytes(4, "little")
@@ -458,15 +457,15 @@ def announcing(content, size):
 
 @cache
 def hostile():
-    """Small archives that ask for gigabytes, and what is said of them."""
+    """Return small archives that ask for gigabytes, and what the error says about each."""
     zeros = npy_header((2**27,)) + bytes(2**27)
     bomb = zipped({"x_train.npy": zeros}, zipfile.ZIP_DEFLATED)
     return {
         "terabytes": (zipped({"x.npy": npy_header((2**40,))}), "announces another size"),
         "four gigabytes": (zipped({"x.npy": npy_header((2**16, 2**16))}), "announces another size"),
-        "more than a machine counts": (zipped({"x.npy": npy_header((2**63, 2**63))}), "announces another size"),
+        "more than 64 bits": (zipped({"x.npy": npy_header((2**63, 2**63))}), "announces another size"),
         "negative": (zipped({"x.npy": npy_header((-1, -4)) + b"abcd"}), "cannot be read"),
-        "no bytes each": (zipped({"x.npy": npy_header((2**40,), "|V0")}), "announces another size"),
+        "items of zero bytes": (zipped({"x.npy": npy_header((2**40,), "|V0")}), "announces another size"),
         "too many axes": (zipped({"x.npy": npy_header((1,) * 100) + b"a"}), "cannot be read"),
         "a bomb": (bomb, "bytes, where 67108864 are allowed"),
         "many small bombs": (
@@ -487,13 +486,13 @@ def hostile():
 
 
 HOSTILE = (
-    *("terabytes", "four gigabytes", "more than a machine counts", "negative", "no bytes each", "too many axes"),
+    *("terabytes", "four gigabytes", "more than 64 bits", "negative", "items of zero bytes", "too many axes"),
     *("a bomb", "many small bombs", "a member larger than it is", "bz2", "lzma", "no array", "a header that nests"),
 )
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_no_header_of_an_archive_is_believed(tmp_path, name):
+def test_no_header_of_an_archive_is_trusted(tmp_path, name):
     content, message = hostile()[name]
     path = tmp_path / "own.npz"
     path.write_bytes(content)
@@ -502,8 +501,8 @@ def test_no_header_of_an_archive_is_believed(tmp_path, name):
     assert str(error.value).isprintable()
 
 
-def test_archives_that_pack_well_are_read_up_to_the_limits(tmp_path):
-    """Zeros of no more than `SMALL` bytes; and of more, in a file large enough for the ratio."""
+def test_archives_that_compress_well_are_read_up_to_the_limits(tmp_path):
+    """Zeros of up to `SMALL` bytes, and of more if the file is large enough for the ratio."""
     path = tmp_path / "own.npz"
     np.savez_compressed(path, x=np.zeros(SMALL - 1000, np.uint8))
     assert read_npz(path, ADVICE)["x"].shape == (SMALL - 1000,)
@@ -511,7 +510,7 @@ def test_archives_that_pack_well_are_read_up_to_the_limits(tmp_path):
     assert read_npz(path, ADVICE)["x"].shape == (SMALL + 1000,)
 
 
-def test_arrays_come_back_as_they_were_and_can_be_written_to(tmp_path):
+def test_arrays_are_read_as_written_and_are_writable(tmp_path):
     arrays = {
         "c": np.arange(6.0).reshape(2, 3),
         "f": np.asfortranarray(np.arange(6).reshape(2, 3)),
@@ -528,8 +527,8 @@ def test_arrays_come_back_as_they_were_and_can_be_written_to(tmp_path):
         found["f"][0, 0] = 7
 
 
-def test_a_member_that_is_no_array_is_none_of_them(tmp_path):
-    """NumPy would give the bytes of any member as an array."""
+def test_members_without_the_ending_npy_are_ignored(tmp_path):
+    """NumPy would return their bytes."""
     (tmp_path / "own.npz").write_bytes(zipped({"x_train": b"text", "x.npy": npy_header((1,)) + b"a"}))
     assert list(read_npz(tmp_path / "own.npz", ADVICE)) == ["x"]
     (tmp_path / "own.npz").write_bytes(zipped(dict.fromkeys(targets.DATASET, b"text")))
@@ -544,8 +543,8 @@ def test_a_member_that_is_no_array_is_none_of_them(tmp_path):
         ({"decorrelation": None, "error_signal": "dfa"}, {"W_0": (50_000, 1), "W_1": (1, 50_000), "W_2": (50_000, 1)}),
     ],
 )
-def test_a_checkpoint_of_a_narrow_network_cannot_ask_for_a_wide_one(tmp_path, options, shapes):
-    """Lateral and feedback weights are square in the layers' sizes, what is in the file need not be: 10 or 20 GB."""
+def test_a_small_checkpoint_cannot_ask_for_large_weights(tmp_path, options, shapes):
+    """Lateral and feedback weights of the announced sizes would take 10 or 20 GB; those in the file take few bytes."""
     settings = {
         "sizes": [shapes["W_0"][1], *(shape[0] for shape in shapes.values())],
         "rule": "copi",
@@ -564,7 +563,7 @@ def test_a_checkpoint_of_a_narrow_network_cannot_ask_for_a_wide_one(tmp_path, op
 IDX_FILES = {
     "no axes": b"\0\0\x08\0a",
     "255 axes": b"\0\0\x08\xff" + b"\0\0\0\1" * 255 + b"a",
-    "no sample of too many pixels": b"\0\0\x08\4" + bytes(4) + b"\xff" * 12,
+    "zero samples of too many pixels": b"\0\0\x08\4" + bytes(4) + b"\xff" * 12,
 }
 
 
@@ -597,7 +596,7 @@ def tar_info(name, kind=tarfile.REGTYPE):
 
 
 def long_name(kind):
-    """A header that announces a name of 8 GB, as GNU tar and pax have them, and zeros without end behind it."""
+    """Return a tar header that announces a member, such as a GNU or pax long name, of 8 GB."""
     header = bytearray(tar_of((tar_info("x", kind), b""))[:512])
     header[124:136] = b"77777777777\0"
     header[148:156] = b"        "
@@ -606,42 +605,51 @@ def long_name(kind):
 
 
 @pytest.mark.parametrize("kind", [tarfile.GNUTYPE_LONGNAME, tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE])
-def test_no_header_of_a_tar_archive_is_believed(tmp_path, kind, monkeypatch):
+def test_no_header_of_a_tar_archive_is_trusted(tmp_path, kind, monkeypatch):
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
     path = tmp_path / "cifar.tar.gz"
     path.write_bytes(gzip.compress(long_name(kind) + bytes(2**26), 1))
     with at_most(8), pytest.raises(DataError, match="unpacks to more than"):
         cifar.read_batches(path)
     path.write_bytes(gzip.compress(long_name(kind)))
-    with at_most(8), pytest.raises(DataError, match="lacks cifar-10-batches-bin"):
+    with at_most(8), pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(path)
 
 
-def test_a_tar_archive_that_ends_in_a_batch_is_refused(tmp_path, monkeypatch):
+def test_a_tar_archive_that_is_cut_short_in_a_batch_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
     whole = targets.cifar_tar()
-    end = whole.rindex(cifar.TEST.encode()) + tarfile.BLOCKSIZE + cifar.ROW_BYTES
+    start = whole.rindex(cifar.TEST.encode()) + tarfile.BLOCKSIZE
     path = tmp_path / "cifar.tar.gz"
-    path.write_bytes(gzip.compress(whole[:end]))
+    path.write_bytes(gzip.compress(whole[: start + 7 * tarfile.BLOCKSIZE]))
     assert len(cifar.read_batches(path)) == 6
-    path.write_bytes(gzip.compress(whole[: end - 1]))
-    with pytest.raises(DataError, match=r"lacks cifar-10-batches-bin/test_batch\.bin of"):
-        cifar.read_batches(path)
+    cut_short = r"cut short, or not a \.tar\.gz archive"
+    for length, message in (
+        (start + cifar.ROW_BYTES, cut_short),
+        (start + cifar.ROW_BYTES - 1, cut_short),
+        (start - 1, r"lacks cifar-10-batches-bin/test_batch\.bin of"),  # half a header ends an archive
+    ):
+        path.write_bytes(gzip.compress(whole[:length]))
+        with pytest.raises(DataError, match=message):
+            cifar.read_batches(path)
 
 
-def test_a_negative_size_in_a_tar_header_is_refused(tmp_path, monkeypatch):
-    """It would lead back to the same header for ever."""
+@pytest.mark.parametrize("kind", [tarfile.REGTYPE, tarfile.GNUTYPE_SPARSE])
+def test_a_negative_size_in_a_tar_header_is_refused(tmp_path, monkeypatch, kind):
+    """It makes the header its own successor, an endless loop; a sparse file's apparent size hides it."""
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
-    header = bytearray(tar_of((tar_info("x"), b""))[:512])
+    header = bytearray(tar_of((tar_info("x", kind), b""))[:512])
+    header[483:495] = b"00000000017\0"
     header[124:136] = b"\xff" * 10 + b"\xfe\x00"
     header[148:156] = b"        "
     header[148:156] = b"%06o\0 " % sum(header)
-    (tmp_path / "cifar.tar.gz").write_bytes(gzip.compress(bytes(header)))
+    first = tar_of((tar_info("first"), b""))[:512]
+    (tmp_path / "cifar.tar.gz").write_bytes(gzip.compress(first + header))
     with pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(tmp_path / "cifar.tar.gz")
 
 
-def test_nothing_is_written_outside_of_a_folder_nor_in_it(tmp_path, monkeypatch):
+def test_reading_an_archive_extracts_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(cifar, "BATCH_ROWS", 1)
     place = tmp_path / "place"
     place.mkdir()
@@ -658,9 +666,9 @@ def test_nothing_is_written_outside_of_a_folder_nor_in_it(tmp_path, monkeypatch)
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["cifar.tar.gz", "own.npz", "place"]
 
 
-def test_text_without_end_is_not_read(tmp_path):
+def test_a_huge_text_file_is_not_read(tmp_path):
     with (tmp_path / "run.json").open("wb") as file:
-        file.truncate(2**40)  # a hole: it takes no room on the disk
+        file.truncate(2**40)  # a sparse file, which takes no space on disk
     path = (tmp_path / "run.json").rename(tmp_path / "long.toml")
     with at_most(2 * MAX_PRESET / 2**20), pytest.raises(DataError, match=r"longer than 1048576 bytes"):
         load_preset(str(path), "copi-bp")
@@ -684,9 +692,9 @@ for path in sys.argv[1:]:
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="the limit is set from what Linux tells of a process")
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="needs Linux to measure the memory of a process")
 def test_hostile_archives_are_refused_within_256_megabytes(tmp_path):
-    """The system itself holds the limit, on memory that is only asked for too."""
+    """The system itself sets the limit, which counts memory that is allocated but never touched."""
     paths = []
     for k, (content, _) in enumerate(hostile().values()):
         paths.append(tmp_path / f"{k}.npz")
@@ -701,21 +709,97 @@ def test_hostile_archives_are_refused_within_256_megabytes(tmp_path):
 # ------------------------------------------------------------------------------------------------------------ pickle
 
 
+def npy_with(header, content, version=1):
+    """Return the bytes of an .npy file with this header and content."""
+    length = len(header).to_bytes(2 if version == 1 else 4, "little")
+    return b"\x93NUMPY" + bytes([version, 0]) + length + header + content
+
+
+BYTE = {"descr": "'|u1'", "fortran_order": "False", "shape": "(1,)"}
+
+
+@given(
+    keys=st.permutations(list(BYTE)),
+    integer=st.sampled_from(["1", "1L"]),
+    descr=st.sampled_from(
+        ["'|u1'", "'u1'", "[('a', '|u1')]", "[('3L)', '|u1')]", "[('a', '|u1', (1L,))]", "[('ä', '|i1')]"]
+    ),
+    order=st.sampled_from(["True", "False"]),
+    quotes=st.sampled_from("'\""),
+    space=st.sampled_from(["", " ", "\n"]),
+    comma=st.sampled_from(["", ","]),
+    version=st.sampled_from([1, 2, 3]),
+)
+def test_every_header_that_numpy_reads_is_read(
+    tmp_path_factory, keys, integer, descr, order, quotes, space, comma, version
+):
+    """Its keys may be in any order, its quotes of either kind, its integers as Python 2 wrote them."""
+    values = {"descr": descr, "fortran_order": order, "shape": f"({integer},)"}
+    text = f",{space}".join(f"'{key}':{space}{values[key]}" for key in keys)
+    header = f"{space}{{{text}{comma}}}{space}\n".replace("'", quotes).encode("utf-8" if version == 3 else "latin-1")
+    content = npy_with(header, b"a", version)
+    path = tmp_path_factory.getbasetemp() / "own.npz"
+    path.write_bytes(zipped({"x.npy": content}))
+    with warnings.catch_warnings(record=True, action="always") as seen:
+        found = read_npz(path, ADVICE)["x"]
+    assert not seen
+    if version == 3 and "L" in header.decode():  # version 3.0 came after Python 2: NumPy refuses its integers
+        header = re.sub(rb"1L", b"1", header)
+        content = npy_with(header, b"a", version)
+    with warnings.catch_warnings(action="ignore"):
+        expected = np.load(io.BytesIO(content))
+    assert (found.shape, found.dtype, found.tobytes()) == (expected.shape, expected.dtype, expected.tobytes())
+
+
+def test_a_field_name_beyond_latin_1_is_read(tmp_path):
+    """NumPy writes such a header with version 3.0 of the format, and warns about that."""
+    array = np.array([(1.0,)], dtype=[("α", "<f4")])
+    with warnings.catch_warnings(action="ignore"):
+        np.savez(tmp_path / "own.npz", x=array)
+    assert read_npz(tmp_path / "own.npz", ADVICE)["x"] == array
+
+
 @pytest.mark.parametrize(
     "header",
-    [b"{'descr': '|u1', 'fortran_order': False, 'shape': (1L,), }\n", b"{'descr': '\\d', 'shape': (1,), }\n", b"1or 2"],
-    ids=["of Python 2", "an escape", "no dictionary"],
+    [
+        b"{'descr': '\\d', 'fortran_order': False, 'shape': (1,), }",
+        b"1or 2",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (1L1,), }",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (-1,), }",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': [1], }",
+        b"{'descr': '|u1', 'fortran_order': 0, 'shape': (1,), }",
+        b"{'descr': '|u1', 'shape': (1,), }",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (1,), 'more': 1}",
+        b"{'descr': '|u1', 'fortran_order': False, 'shape': (1,), }" + b" " * 10_000,
+    ],
+    ids=lambda header: header[:60].decode(),
 )
-def test_headers_that_python_or_numpy_would_warn_of_are_damage(tmp_path, header):
-    """The error alone; a warning would be one more line, and to silence it would change what threads share."""
-    npy = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"a"
-    (tmp_path / "own.npz").write_bytes(zipped({"x.npy": npy}))
+def test_other_headers_are_damage_without_a_warning(tmp_path, header):
+    """A warning would be a second line of output, and silencing it would change filters that all threads share."""
+    (tmp_path / "own.npz").write_bytes(zipped({"x.npy": npy_with(header, b"a")}))
     with (
         pytest.raises(DataError, match="cannot be read"),
         warnings.catch_warnings(record=True, action="always") as seen,
     ):
         read_npz(tmp_path / "own.npz", ADVICE)
     assert not seen
+
+
+def test_only_the_wanted_arrays_are_read(tmp_path):
+    """Others do no harm: Python objects, files that macOS adds to an archive, a bomb."""
+    object_array = io.BytesIO()
+    np.save(object_array, np.array([{}], object), allow_pickle=True)
+    members = {"meta.npy": object_array.getvalue(), "__MACOSX/._x_train.npy": b"\0\5\26\7", "notes.txt": b"notes"}
+    members |= {
+        "more.npy": npy_header((2**30,)),
+        **{f"{name}.npy": targets.npy(a) for name, a in targets.DATASET.items()},
+    }
+    path = tmp_path / "own.npz"
+    path.write_bytes(zipped(members))
+    assert load_dataset(path).train.labels.tolist() == [0, 1, 0]
+    assert list(read_npz(path, ADVICE, ["y_test", "missing"])) == ["y_test"]
+    with pytest.raises(DataError, match="Python objects"):
+        read_npz(path, ADVICE, ["meta"])
 
 
 @pytest.mark.parametrize("dtype", ["?", ">f4", "<f8", "i2", "u1", "c8", "S3", "<U5", "M8[ns]", "m8[25s]", "V4"])
@@ -730,8 +814,8 @@ def test_what_numpy_writes_is_read(tmp_path, dtype, shape):
         assert array.shape == shape
 
 
-def test_reading_leaves_the_filters_of_warnings_alone(tmp_path, monkeypatch):
-    """They belong to all threads: of two that change and restore them, the second restores what the first changed."""
+def test_reading_leaves_the_warning_filters_alone(tmp_path, monkeypatch):
+    """All threads share them: if two change and restore them, the second restores what the first has changed."""
     np.savez(tmp_path / "own.npz", x=np.ones(3))
     before, seen = warnings.filters, []
     read = archives._read_array
@@ -741,7 +825,7 @@ def test_reading_leaves_the_filters_of_warnings_alone(tmp_path, monkeypatch):
 
 
 class Payload:
-    """Makes a file when it is unpickled."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, trap):
         self.trap = trap
@@ -751,7 +835,7 @@ class Payload:
 
 
 def pickles(trap):
-    """Files that make the trap if anything in them is unpickled."""
+    """Return files that create the trap if anything in them is unpickled."""
     array = np.array([Payload(trap)], dtype=object)
     stream = io.BytesIO()
     np.save(stream, array, allow_pickle=True)
@@ -778,7 +862,7 @@ def test_nothing_is_ever_unpickled(tmp_path, name, kind):
     path = tmp_path / name
     path.write_bytes(pickles(tmp_path / "trap")[kind])
     with warnings.catch_warnings(action="ignore"), suppress(CopiError):
-        assert not (readers() | OPTIONAL)[name](path)  # empty: what is no line of a history is left out
+        assert not (readers() | OPTIONAL)[name](path)  # empty: half a line of a history is skipped
     assert not (tmp_path / "trap").exists()
 
 
@@ -787,8 +871,8 @@ UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_no_module_can_run_what_a_file_says(path):
-    """No pickle, no eval, no archive that is extracted."""
+def test_no_module_can_run_code_from_a_file(path):
+    """The source uses no pickle and no eval, and extracts no archive."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import | ast.ImportFrom):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]

@@ -1,4 +1,4 @@
-"""The datasets room: what is accepted, what is refused and how clearly. No test touches the network."""
+"""Data sets: which data and files are accepted, and how clearly others are refused. No test uses the network."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from copi_np.errors import DataError, InputError
 
 
 def small(train=None, test=None, n_classes=2, image_shape=None):
-    """Make a data set of three pixels per sample; a test breaks one part of it."""
+    """Return a data set of three pixels per sample, with one part replaced."""
     good = Split(np.zeros((4, 3), np.uint8), np.array([0, 1, 0, 1]))
     return Dataset("small", train or good, test or good, n_classes, image_shape)
 
 
-def test_a_sound_data_set_is_accepted():
+def test_a_valid_data_set_is_accepted():
     assert small().n_inputs == 3
     assert small(image_shape=(3, 1)).image_shape == (3, 1)
 
@@ -74,7 +74,7 @@ def test_a_broken_split_is_refused_by_name(part, inputs, labels, message):
         ({"test": (1, 2)}, r"data set 'small', test split: give a Split\(inputs, labels\), not a tuple"),
     ],
 )
-def test_what_is_no_part_of_a_data_set_is_refused(changes, message):
+def test_an_invalid_part_of_a_data_set_is_refused(changes, message):
     with pytest.raises(InputError, match=message):
         replace(small(), **changes)
 
@@ -120,7 +120,7 @@ def test_one_hot_has_a_single_one_at_the_label(labels):
     ("labels", "message"),
     [([0, 3], "from 0 to 3"), ([-1], "from -1"), ([0.0], "float64 labels"), ([[0]], r"shape \(1, 1\)")],
 )
-def test_one_hot_refuses_what_is_no_class(labels, message):
+def test_one_hot_refuses_labels_out_of_range(labels, message):
     with pytest.raises(InputError, match=message):
         one_hot(np.array(labels), 3, np.float32)
 
@@ -139,12 +139,12 @@ def test_mnist_5k_is_stratified(digits):
         assert split.inputs.shape == (10 * per_class, 784)
         assert (split.inputs.dtype, split.labels.dtype) == (np.uint8, np.int64)
         np.testing.assert_array_equal(np.bincount(split.labels), 10 * [per_class])
-        # shuffled: sorted labels would rarely change from one sample to the next, random ones 9 times in 10
+        # sorted labels would rarely differ from one sample to the next; shuffled ones differ 9 times in 10
         assert np.mean(np.diff(split.labels) != 0) > 0.8
 
 
 def test_mnist_5k_never_changes(digits):
-    """No digit stands in both splits, and the sums are those of the first release."""
+    """No digit is in both splits, and the sums are those of the first release."""
     rows = {row.tobytes() for split in (digits.train, digits.test) for row in split.inputs}
     assert len(rows) == 5000
     sums = [int(split.inputs.sum(dtype=np.int64)) for split in (digits.train, digits.test)]
@@ -170,13 +170,13 @@ def test_the_bundled_file_is_found(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("call", [load_dataset, find_dataset])
-def test_an_unknown_name_suggests_the_nearest_and_tells_of_npz(call):
+def test_an_unknown_name_suggests_the_nearest_and_mentions_npz(call):
     with pytest.raises(InputError, match=r"unknown data set 'fashion_mnist': did you mean 'fashion-mnist'.*\.npz file"):
         call("fashion_mnist")
 
 
-def test_importing_the_room_stays_light():
-    """What only a download needs is not imported before there is one."""
+def test_importing_the_package_stays_light():
+    """Libraries that only downloads need are imported by the first download."""
     code = "import sys, copi_np.datasets;print(sorted({'requests', 'platformdirs', 'tqdm'} & set(sys.modules)))"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
@@ -207,7 +207,7 @@ def test_the_idx_header_is_big_endian():
         (idx_header((2**32 - 1,) * 4), "but holds 0"),
     ],
 )
-def test_a_lying_idx_file_is_refused(content, message):
+def test_an_idx_file_with_a_false_header_is_refused(content, message):
     with pytest.raises(DataError, match=message):
         parse_idx(content)
 
@@ -215,7 +215,7 @@ def test_a_lying_idx_file_is_refused(content, message):
 LABELS = DataFile("t10k-labels-idx1-ubyte.gz", sha256="", mirrors=(), size=0)
 
 
-def test_a_gzip_bomb_is_read_no_further_than_expected(tmp_path):
+def test_a_gzip_bomb_is_read_no_further_than_the_expected_size(tmp_path):
     path = tmp_path / LABELS.name
     path.write_bytes(gzip.compress(bytes(50_000_000), 1))
     tracemalloc.start()
@@ -229,7 +229,7 @@ def test_a_gzip_bomb_is_read_no_further_than_expected(tmp_path):
 
 @pytest.mark.parametrize(
     "content",
-    [b"no gzip", gzip.compress(b"cut short")[:-9], gzip.compress(b"x")[:10] + b"\xff" * 9],
+    [b"not gzip", gzip.compress(b"cut short")[:-9], gzip.compress(b"x")[:10] + b"\xff" * 9],
     ids=["text", "cut short", "garbled"],
 )
 def test_a_damaged_gzip_file_is_named(tmp_path, content):
@@ -248,7 +248,7 @@ def test_an_unreadable_file_is_named(tmp_path):
 
 
 def write_cifar(path, rows, leave_out=()):
-    """Write a CIFAR-10 archive of small batches; returns the (rows, 3073) of each batch."""
+    """Write a CIFAR-10 archive of small batches, and return the batches (rows, 3073)."""
     rng = np.random.default_rng(0)
     batches = {}
     with tarfile.open(path, "w:gz") as archive:
@@ -294,9 +294,9 @@ def test_a_damaged_cifar_archive_is_refused(tmp_path):
     write_cifar(path, rows=3)
     whole = path.read_bytes()
     path.write_bytes(b"")
-    with pytest.raises(DataError, match="lacks cifar-10-batches-bin/data_batch_1"):
+    with pytest.raises(DataError, match=r"cut short, or not a \.tar\.gz archive"):
         cifar.read_batches(path)
-    for part in (b"no archive", whole[:-100], whole[: len(whole) // 2]):
+    for part in (b"not an archive", whole[:-100], whole[: len(whole) // 2]):
         path.write_bytes(part)
         with pytest.raises(DataError, match=r"cifar-10-binary.tar.gz is cut short, or not a gzip archive"):
             cifar.read_batches(path)
@@ -310,7 +310,7 @@ def test_the_true_batches_have_the_published_size():
 
 
 def arrays(**changes):
-    """The arrays of a sound .npz file of 2 x 2 images."""
+    """Return the arrays of a valid .npz file of 2 x 2 images, with some of them replaced."""
     good = {"x_train": np.arange(12, dtype=np.uint8).reshape(3, 2, 2), "y_train": np.array([0, 1, 0], np.uint8)}
     good |= {"x_test": np.zeros((2, 2, 2), np.uint8), "y_test": np.array([2, 0], np.int32)}
     return good | changes
@@ -347,7 +347,7 @@ def test_npz_rows_have_no_image_shape(tmp_path):
         ({"x_train": np.zeros((3, 2, 2), "datetime64[s]")}, "datetime64.* inputs"),
     ],
 )
-def test_an_npz_that_is_no_data_set_is_refused(tmp_path, changes, message):
+def test_an_npz_that_is_not_a_data_set_is_refused(tmp_path, changes, message):
     np.savez(tmp_path / "own.npz", **arrays(**changes))
     with pytest.raises(DataError, match=f"own.npz.*{message}") as caught:
         load_dataset(tmp_path / "own.npz")
@@ -377,7 +377,7 @@ def test_a_truncated_npz_is_refused(tmp_path, keep):
 
 @given(st.data())
 def test_a_damaged_npz_never_raises_anything_else(tmp_path_factory, data):
-    """Whatever bytes are damaged, the file is loaded or refused with a DataError."""
+    """Whichever bytes are damaged, the file is loaded or refused with a DataError."""
     stream = io.BytesIO()
     np.savez_compressed(stream, **arrays())
     content = bytearray(stream.getvalue())
@@ -402,7 +402,7 @@ def test_every_named_data_set_is_described():
 
 
 def test_real_mnist(monkeypatch):
-    """The four files, compressed again, load and are what everyone knows as MNIST."""
+    """The four files, compressed again, hold the digits that everyone knows as MNIST."""
     shared = Path(__file__).parents[3] / "shared" / "data"
     if not find_dataset("mnist").complete:
         monkeypatch.setenv("COPI_NP_DATA", str(shared))

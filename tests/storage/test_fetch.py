@@ -1,10 +1,11 @@
-"""Where data files are looked for and how they are downloaded. The only server is one on this machine."""
+"""Finding data files and downloading them. The only server runs on this machine."""
 
 from __future__ import annotations
 
 import gzip
 import hashlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -30,7 +31,7 @@ SHAPES = dict(zip(idx.SHAPES, [(3, 2, 2), (3,), (2, 2, 2), (2,)], strict=True))
 
 
 def contents(seed=0):
-    """The decompressed bytes of a tiny relative of MNIST, by file name."""
+    """Return the decompressed bytes of a tiny relative of MNIST, by file name."""
     rng = np.random.default_rng(seed)
     return {
         name: idx.idx_header(shape) + rng.integers(0, 10, shape, dtype=np.uint8).tobytes()
@@ -62,7 +63,7 @@ def tiny_files(mirrors=("http://127.0.0.1:9/",), check_content=True):
 
 @pytest.fixture(autouse=True)
 def places(tmp_path, monkeypatch):
-    """A machine of its own: an empty cache, no COPI_NP_DATA, and a tiny data set known as "tiny"."""
+    """Set up an empty cache, no COPI_NP_DATA, and a small data set named "tiny"; return a folder for it all."""
     monkeypatch.delenv("COPI_NP_DATA", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setattr(fetch, "cache_dir", lambda: tmp_path / "cache")
@@ -74,7 +75,7 @@ def places(tmp_path, monkeypatch):
 
 @pytest.fixture
 def no_download(monkeypatch):
-    """Make any attempt to download a failure of the test."""
+    """Let the test fail if anything is downloaded."""
     monkeypatch.setattr(fetch, "download_from", lambda *args: pytest.fail("tried to download"))
 
 
@@ -87,7 +88,7 @@ class QuietHandler(SimpleHTTPRequestHandler):
 
 @pytest.fixture
 def server(places):
-    """The address of a web server on this machine that serves the folder "served"."""
+    """Serve the folder "served" on this machine, and yield the URL."""
     (places / "served").mkdir()
     handler = partial(QuietHandler, directory=places / "served")
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -99,11 +100,11 @@ def server(places):
 
 
 def labels_of(content):
-    """The training labels that the tiny files hold."""
+    """Return the training labels of these files."""
     return list(content["train-labels-idx1-ubyte.gz"][8:])
 
 
-# ---------------------------------------------------------------- where files are looked for
+# ---------------------------------------------------------------- finding files
 
 
 def test_the_cache_is_the_users():
@@ -196,7 +197,7 @@ def test_missing_files_are_named_with_where_to_get_and_put_them(places, name):
 
 
 def test_the_next_mirror_is_tried(places, server, monkeypatch):
-    """The first mirror lacks the files, the second has wrong ones, the third is good; the next load needs none."""
+    """The first mirror lacks the files, the second has wrong ones, the third is good; all are then in the cache."""
     put(places / "served" / "wrong", contents(seed=1))
     put(places / "served" / "good", contents())
     mirrors = tuple(f"{server}{folder}/" for folder in ("nothing", "wrong", "good"))
@@ -223,7 +224,7 @@ def test_only_what_is_missing_is_downloaded(places, monkeypatch):
     assert asked == ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz"]
 
 
-def test_when_every_mirror_fails_the_message_says_why_and_what_to_do(places, server, monkeypatch):
+def test_if_every_mirror_fails_the_message_says_why_and_what_to_do(places, server, monkeypatch):
     put(places / "served" / "wrong", contents(seed=1))
     mirrors = (f"{server}nothing/", f"{server}wrong/", "http://127.0.0.1:9/")
     monkeypatch.setitem(DATASETS, "tiny", Description(idx.load_idx, tiny_files(mirrors)))
@@ -250,8 +251,8 @@ def test_the_message_names_only_what_is_still_missing(places, server, monkeypatc
     assert find_dataset("tiny").paths == (places / "cache" / "tiny" / name,)
 
 
-def test_a_slow_mirror_is_given_up(places, monkeypatch):
-    """A server that accepts and never answers."""
+def test_a_silent_mirror_is_abandoned(places, monkeypatch):
+    """The server accepts the connection and never answers."""
     monkeypatch.setattr(fetch, "TIMEOUT", 0.05)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         mirror = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -263,7 +264,7 @@ def test_a_slow_mirror_is_given_up(places, monkeypatch):
 
 def test_a_folder_that_cannot_be_written_is_named(places, server):
     (places / "cache").write_text("a file where the folder should be")
-    with pytest.raises(DataError, match=r"cannot write a.gz into .*cache/tiny \(Not a directory\)"):
+    with pytest.raises(DataError, match=r"cannot write .*cache/tiny/a.gz \(Not a directory\): check the folder"):
         fetch.fetch(DataFile("a.gz", "0" * 64, (server,), 1), places / "cache" / "tiny")
 
 
@@ -275,11 +276,11 @@ def test_a_bad_address_is_not_mistaken_for_a_bad_file(places):
 # ---------------------------------------------------------------- a web server that fails in every way
 
 BODY = np.random.default_rng(0).bytes(200_000)
-PAUSE = 60.0  # seconds that a server waits at most for a test to go on
+PAUSE = 60.0  # most seconds that a server waits for a test
 
 
 class Faulty(BaseHTTPRequestHandler):
-    """Fails in the way that the first folder of the address names."""
+    """Fails in the way that the first folder of the URL names."""
 
     def do_GET(self):
         self.server.asked.append(self.path)
@@ -306,20 +307,20 @@ class Faulty(BaseHTTPRequestHandler):
         self.send_error(500)
 
     def silent(self):
-        self.server.go_on.wait(PAUSE)
+        self.server.proceed.wait(PAUSE)
 
     def stalls(self):
         self.head(Content_Length=len(BODY))
         self.wfile.write(BODY[:100_000])
-        self.server.half_way.set()
-        self.server.go_on.wait(PAUSE)
+        self.server.halfway.set()
+        self.server.proceed.wait(PAUSE)
         self.wfile.write(BODY[100_000:])
 
     def drips(self):
         self.head(Content_Length=len(BODY))
         for byte in BODY:
             self.wfile.write(bytes([byte]))
-            self.server.go_on.wait(0.02)
+            self.server.proceed.wait(0.02)
 
     def hangs_up(self):
         self.head(Content_Length=len(BODY))
@@ -360,27 +361,27 @@ class Faulty(BaseHTTPRequestHandler):
         self.wfile.write(b"hello\r\n\r\n")
 
     def called_packed(self):
-        """As a server that takes the ending .gz for a coding of the transfer; the bytes are right."""
+        """Send the right bytes, but take the ending .gz for a compression of the transfer."""
         self.head(Content_Length=len(BODY), Content_Encoding="gzip")
         self.wfile.write(BODY)
 
 
 @pytest.fixture
 def faulty():
-    """The server; it counts what it is asked, and goes on once `go_on` is set."""
+    """Run the server; it records what it is asked, and continues once `proceed` is set."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Faulty) as server:
-        server.asked, server.sent, server.go_on, server.half_way = [], 0, threading.Event(), threading.Event()
+        server.asked, server.sent, server.proceed, server.halfway = [], 0, threading.Event(), threading.Event()
         server.address = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
-        server.go_on.set()
+        server.proceed.set()
         server.shutdown()
         thread.join()
 
 
 def file_on(server, *ways, body=BODY):
-    """The file, on mirrors that fail in these ways."""
+    """Return the file, with a mirror for each of these ways to fail."""
     return DataFile(
         "a.gz", hashlib.sha256(body).hexdigest(), tuple(f"{server.address}/{way}/" for way in ways), len(body)
     )
@@ -418,19 +419,19 @@ def test_a_mirror_that_fails_is_named_with_its_reason_and_the_next_is_tried(faul
 
 
 @pytest.mark.parametrize("way", ["elsewhere", "called_packed"])
-def test_what_other_mirrors_do_is_no_failure(faulty, places, way):
+def test_redirects_and_wrong_labels_do_no_harm(faulty, places, way):
     assert fetch.fetch(file_on(faulty, way), places / "tiny").read_bytes() == BODY
 
 
-def test_a_body_without_end_is_not_taken_in(faulty, places):
-    """No more than the file has is read; a little more may be on its way."""
+def test_an_endless_body_is_not_downloaded(faulty, places):
+    """No more than the size of the file is read; a little more may be in the buffers."""
     with pytest.raises(DataError, match="sends more"):
         fetch.fetch(file_on(faulty, "endless", body=BODY[:1000]), places / "tiny")
     assert faulty.sent < 50_000_000
 
 
 def test_every_known_file_has_its_size():
-    """Nothing is downloaded of which it is not known where it ends; published sizes."""
+    """Downloads are limited to these published sizes."""
     sizes = {name: [file.size for file in description.files] for name, description in DATASETS.items()}
     assert sizes["mnist"] == [9_912_422, 28_881, 1_648_877, 4_542]
     assert sizes["fashion-mnist"] == [26_421_880, 29_515, 4_422_102, 5_148]
@@ -447,7 +448,7 @@ fetch(DataFile("a.gz", sha256, (mirror,), int(size)), Path(folder))
 
 
 def start(file, folder):
-    """Fetch the file in a process of its own."""
+    """Fetch the file in another process."""
     command = [sys.executable, "-c", SCRIPT, *file.mirrors, file.sha256, str(file.size), str(folder)]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
@@ -455,34 +456,35 @@ def start(file, folder):
 def test_two_processes_at_once_end_with_one_whole_file(faulty, places):
     folder = places / "cache" / "tiny"
     processes = [start(file_on(faulty, "stalls"), folder) for _ in range(2)]
-    assert faulty.half_way.wait(PAUSE)
-    time.sleep(0.5)  # time for the other, which must wait for the first; if it came later, it would find the file
-    faulty.go_on.set()
+    assert faulty.halfway.wait(PAUSE)
+    time.sleep(0.5)  # for the other process, which must wait; if it came later, it would find the file
+    faulty.proceed.set()
     assert [(process.communicate()[1], process.returncode) for process in processes] == [("", 0), ("", 0)]
     assert len(faulty.asked) == 1
     assert [(path.name, path.read_bytes()) for path in folder.iterdir()] == [("a.gz", BODY)]
 
 
-def test_a_process_killed_half_way_leaves_nothing_that_counts(faulty, places):
+def test_a_process_killed_halfway_leaves_nothing_that_counts(faulty, places):
     folder = places / "cache" / "tiny"
     process = start(file_on(faulty, "stalls"), folder)
-    assert faulty.half_way.wait(PAUSE)
+    assert faulty.halfway.wait(PAUSE)
     process.kill()
     process.communicate()
-    assert [path.name for path in folder.iterdir()] == ["a.gz.part"]
-    faulty.go_on.set()
+    (leftover,) = folder.iterdir()
+    assert re.fullmatch(r"\.a\.gz\.\d+\.copi-np-tmp", leftover.name)
+    faulty.proceed.set()
     assert fetch.fetch(file_on(faulty, "good"), folder).read_bytes() == BODY
     assert [path.name for path in folder.iterdir()] == ["a.gz"]
 
 
 def test_a_full_disk_is_named_and_leaves_nothing(faulty, places):
-    """The limit on the size of files makes the system fail a write half-way, as a full disk does."""
+    """A limit on the size of files makes a write fail halfway, as a full disk does."""
     resource = pytest.importorskip("resource")
     folder = places / "cache" / "tiny"
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
     try:
-        with pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(File too large\)"):
+        with pytest.raises(DataError, match=r"cannot write .*tiny/a.gz \(File too large\): check the folder"):
             fetch.fetch(file_on(faulty, "good"), folder)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
@@ -499,7 +501,7 @@ def test_a_folder_that_is_read_only_is_named(faulty, locked):
         (folder.parent / "." / locked).chmod(0o555)
         with (
             without_privileges(),
-            pytest.raises(DataError, match=r"cannot write a.gz into .*tiny \(Permission denied\)"),
+            pytest.raises(DataError, match=r"cannot write .*tiny/a.gz \(Permission denied\): check the folder"),
         ):
             fetch.fetch(file_on(faulty, "good"), folder)
         assert list(folder.iterdir()) == []

@@ -1,4 +1,4 @@
-"""Runs that are killed: what processes of their own do, in a file that they can import without the tests."""
+"""Functions for the child processes that tests kill, in a module that imports none of the tests."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from copi_np.experiments.runner import train_into
 
 
 def train_there(folder, config):
-    """In a process of its own: train, or go on."""
+    """Train, or resume training."""
     train_into(folder, config, load_dataset(config.dataset), "numpy", resume=True)
 
 
 def train_until_call(folder, config, n):
-    """The same, killed at the Nth call to the system that writes, syncs, moves or removes a file."""
+    """Train likewise, but kill the process at the nth system call that writes, syncs, moves or removes a file."""
     counter = {"left": n}
 
     def killing(function):

@@ -1,4 +1,4 @@
-"""What the superuser would not notice: permissions."""
+"""Drop privileges for a while: permissions do not apply to the superuser."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def without_privileges():
-    """Be a user who may not do everything; modules that are first imported in here may be out of reach."""
+    """Act as an ordinary user; import modules before, since they may not be readable in here."""
     if os.geteuid() != 0:
         yield
         return

@@ -1,4 +1,4 @@
-"""A task that takes no time: three classes of six noisy features, as an .npz file."""
+"""A task that trains in no time: three classes of six noisy features, as an .npz file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 def write_tiny(folder, n_train=23, n_test=9):
-    """Write tiny.npz into a folder, and return its path."""
+    """Write tiny.npz into a folder and return its path."""
     rng = np.random.default_rng(11)
     arrays = {}
     for part, n in (("train", n_train), ("test", n_test)):

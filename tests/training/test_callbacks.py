@@ -130,7 +130,7 @@ def test_which_samples_are_held_out_is_drawn(tmp_path):
         (float("nan"), "must be between 0 and 1"),
         ("0.1", "must be between 0 and 1"),
         (0.001, "0.001 of each class of .* is less than a sample: raise it"),
-        (0.99, "leaves nothing of class 0: lower it"),
+        (0.99, "leaves no sample of class 0: lower it"),
     ],
 )
 def test_a_share_that_cannot_be_held_out_is_refused(tmp_path, fraction, message):
@@ -364,7 +364,7 @@ def test_a_training_that_goes_on_from_the_checkpoint_before_finds_a_best_network
     run(data, epochs=n_best, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint)
     best = weights_of(load_network(path)[0])
     checkpoint.write_bytes(b"damaged")
-    with pytest.warns(CopiWarning, match="Going on from"):
+    with pytest.warns(CopiWarning, match="Resuming from"):
         run(data, epochs=20, callbacks=[BestCheckpoint(path)], checkpoint=checkpoint, resume=True)
     assert load_network(path)[1]["epoch"] == n_best
     assert weights_of(load_network(path)[0]) == best

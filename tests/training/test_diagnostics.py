@@ -239,7 +239,7 @@ def test_half_a_last_line_is_not_read(tmp_path, config, data):
     folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
     found, text = read_diagnostics(folder), (folder / DIAGNOSTICS_FILE).read_text()
     (folder / DIAGNOSTICS_FILE).write_text(text[:-100])
-    with pytest.warns(CopiWarning, match=r"diagnostics\.jsonl ends in half a line, which is left out"):
+    with pytest.warns(CopiWarning, match=r"diagnostics\.jsonl ends in half a line, which is skipped"):
         assert read_diagnostics(folder) == found[:-1]
 
 

@@ -120,7 +120,7 @@ def test_fit_overwrites_no_checkpoint_of_which_only_the_one_before_is_left(tmp_p
 
 
 def test_fit_goes_on_from_no_checkpoint_that_is_not_named(tmp_path, data):
-    with pytest.raises(InputError, match="resume=True goes on from a checkpoint: say which, by checkpoint=PATH"):
+    with pytest.raises(InputError, match="resume=True needs a checkpoint to resume from: give checkpoint=PATH"):
         run_fit(data, None, resume=True)
 
 
@@ -275,7 +275,7 @@ def test_a_damaged_checkpoint_is_a_warning_of_one_line(tmp_path, data):
     result = train("--resume", tmp_path / "run", "--epochs", 3)
     assert result.exit_code == 0
     (line,) = [line for line in result.stderr.splitlines() if line.startswith("Warning: ")]
-    assert re.search(r"checkpoint\.npz is cut short.*Going on from .*checkpoint\.previous\.npz", line)
+    assert re.search(r"checkpoint\.npz is cut short.*Resuming from .*checkpoint\.previous\.npz", line)
     assert (tmp_path / "run" / "checkpoint.damaged.npz").is_file()
     assert result_of(tmp_path / "run") == result_of(tmp_path / "whole")
 

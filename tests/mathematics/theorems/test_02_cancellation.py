@@ -21,6 +21,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from layers import step_layer
 from oracles import assert_near, off, second_moment
 from strategies import SEEDS
 
@@ -59,7 +60,7 @@ def moved(case, rule, form, eta_W, eta_R):
     layer = Layer(case.W.copy(), ACTIVATIONS["linear"], rule, form, get_backend("numpy"))
     layer.R = case.R
     x, a, _ = layer.forward(case.y)
-    layer.step(x, a, case.delta, eta_W, eta_R)
+    step_layer(layer, x, a, case.delta, eta_W, eta_R)
     return layer.folded() - case.W @ case.R
 
 
@@ -109,7 +110,7 @@ def drift(rule, form, eta, time=1.0):
     layer = Layer(W.copy(), ACTIVATIONS["linear"], rule, form, get_backend("numpy"))
     for _ in range(round(time / eta)):
         x, a, _ = layer.forward(y)
-        layer.step(x, a, np.zeros_like(a), eta, eta)
+        step_layer(layer, x, a, np.zeros_like(a), eta, eta)
     return np.linalg.norm(layer.folded() - W) / np.linalg.norm(W), np.linalg.norm(layer.R - np.eye(4))
 
 

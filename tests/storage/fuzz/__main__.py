@@ -1,11 +1,11 @@
-"""Fuzz the readers with Atheris, which follows what their code does: ``make fuzz``.
+"""Fuzz the readers with Atheris, which is guided by code coverage: ``make fuzz``.
 
-    python tests/storage/fuzz                              # all readers, and the record of it
+    python tests/storage/fuzz                              # all readers; updates the record in results/
     python tests/storage/fuzz --runs 250000 --seed 2       # another round
     python tests/storage/fuzz --runs 20000 idx run.json    # some of them
-    python tests/storage/fuzz --one idx SEED RUNS          # one, in this process; arguments of libFuzzer may follow
+    python tests/storage/fuzz --one idx SEED RUNS          # one, in this process; options of libFuzzer may follow
 
-A finding is written to fuzz/crashes, and becomes a test in tests/storage/test_damage.py.
+Findings are written to fuzz/crashes; make each a test in tests/storage/test_damage.py.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ SECONDS = 20
 
 
 def fuzz_one(name: str, seed: int, runs: int, arguments: list[str]) -> None:
-    """Fuzz one reader in this process, which ends with it."""
+    """Fuzz one reader in this process, and exit."""
     import atheris
 
     with atheris.instrument_imports(include=INSTRUMENTED):
@@ -57,9 +57,9 @@ def fuzz_one(name: str, seed: int, runs: int, arguments: list[str]) -> None:
 
 
 def fuzz_all(names: list[str], seed: int, runs: int) -> None:
-    """Fuzz readers one after the other, each in a process of its own; a finding stops it all.
+    """Fuzz readers one after the other, each in its own process, and stop at the first finding.
 
-    What earlier rounds have found to be new is where this one begins, and stays on the record with its seed.
+    Each round starts from the inputs that earlier rounds found to reach new code, and is added to the record.
     """
     WORK.mkdir(exist_ok=True)
     record = json.loads(RECORD.read_text()) if RECORD.is_file() else {}
@@ -86,7 +86,7 @@ def fuzz_all(names: list[str], seed: int, runs: int) -> None:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Run the command line."""
     from targets import TARGETS
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])

@@ -1,9 +1,9 @@
-"""The readers that are fuzzed: how bytes become a file, which reader gets it, and what it is fed at first.
+"""The readers to fuzz: how each makes a file of the input's bytes, and its first inputs.
 
-A file that is packed (.gz, .tar.gz, .npz) would hardly ever survive a mutation. So the first byte of the input chooses:
-the rest is the packed file itself, or what is packed in it, with checksums that are right.
+A compressed file (.gz, .tar.gz, .npz) would hardly ever survive a mutation. So the first byte of the input decides
+whether the rest is the file itself, or its content, which is then packed with the right checksums.
 
-Nothing here needs the fuzzer: `tests/storage/test_damage.py` feeds the same targets by hypothesis.
+Nothing here needs the fuzzer: `tests/storage/test_damage.py` feeds the same targets with hypothesis.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Target(NamedTuple):
 
     Attributes
     ----------
-    seeds : list of bytes       inputs of which the first files are made; all but damaged ones are read
-    read : callable             makes a file of its bytes and reads it; may raise nothing but a CopiError
-    words : tuple of bytes      what mutations are told to try
+    seeds : list of bytes       the first inputs; all but damaged ones can be read
+    read : callable             makes a file of its bytes and reads it; may raise only a CopiError
+    words : tuple of bytes      words that mutations try
     """
 
     seeds: list[bytes]
@@ -60,7 +60,7 @@ class Target(NamedTuple):
 
 @cache
 def folder() -> Path:
-    """Where the files of this process are; with the records of a small run in recorded/."""
+    """Return the folder for the files of this process, with the records of a small run in recorded/."""
     root = Path(TEMPORARY.name)
     rng = np.random.default_rng(0)
     splits = [Split(rng.integers(0, 256, (n, 4), np.uint8), np.arange(n) % 2) for n in (6, 4)]
@@ -72,7 +72,7 @@ def folder() -> Path:
 
 
 def written(name: str, content: bytes) -> Path:
-    """A file of this content."""
+    """Write a file, and return its path."""
     path = folder() / name
     path.write_bytes(content)
     return path
@@ -82,12 +82,12 @@ def written(name: str, content: bytes) -> Path:
 
 
 def read_idx(content: bytes) -> None:
-    """An IDX file, as it is."""
+    """Read an IDX file."""
     idx.parse_idx(content)
 
 
 def read_packed_idx(data: bytes) -> None:
-    """A file of labels as .gz: the bytes themselves, or packed."""
+    """Read a .gz file of labels: the bytes themselves, or compressed."""
     mode, content = data[:1], data[1:]
     path = written("labels.gz", content if mode < b"\x80" else gzip.compress(content, 1))
     with patch.dict(idx.SHAPES, {path.name: (3,)}):
@@ -95,7 +95,7 @@ def read_packed_idx(data: bytes) -> None:
 
 
 def read_cifar(data: bytes) -> None:
-    """The archive itself, the tar archive in it, or the header and content of one of its members."""
+    """Read CIFAR-10: the bytes are the .tar.gz, the tar archive in it, or the header of one of its members."""
     mode, content = data[:1], data[1:]
     if mode >= b"\x40":
         content = gzip.compress(content if mode < b"\x80" else tar_with(content), 1)
@@ -104,7 +104,7 @@ def read_cifar(data: bytes) -> None:
 
 
 def tar_with(data: bytes) -> bytes:
-    """A tar archive of the six batches, one of them changed: its header's bytes, with the checksum right."""
+    """Return a tar archive of the six batches, with bytes of one header replaced and its checksum corrected."""
     archive = bytearray(cifar_tar())
     offset = 512 * 8 * (data[0] % 6 if data else 0)  # a header and the seven blocks of a batch
     header = bytearray(archive[offset : offset + 512])
@@ -117,7 +117,7 @@ def tar_with(data: bytes) -> bytes:
 
 @cache
 def cifar_tar() -> bytes:
-    """A tar archive of six batches of one image."""
+    """Return a tar archive of six batches of one image each."""
     stream = io.BytesIO()
     with tarfile.open(fileobj=stream, mode="w", format=tarfile.USTAR_FORMAT) as archive:
         for name in (*cifar.TRAIN, cifar.TEST):
@@ -131,7 +131,7 @@ def cifar_tar() -> bytes:
 
 
 def npz(members: Mapping[str, bytes]) -> bytes:
-    """An archive of members, whose checksums are right; zipfile would take longer to write it than it takes to read."""
+    """Return an archive with correct checksums; zipfile would take longer to write it than a reader to read it."""
     body, directory = b"", b""
     for name, content in members.items():
         about = struct.pack("<HHHHHIIIHH", 20, 0, 0, 0, 33, zlib.crc32(content), *2 * [len(content)], len(name) + 4, 0)
@@ -143,14 +143,14 @@ def npz(members: Mapping[str, bytes]) -> bytes:
 
 
 def npy(array: np.ndarray) -> bytes:
-    """An array as bytes of the .npy format."""
+    """Return an array as bytes of the .npy format."""
     stream = io.BytesIO()
     np.lib.format.write_array(stream, array, allow_pickle=False)
     return stream.getvalue()
 
 
 def made_array(data: bytes) -> np.ndarray:
-    """An array of whatever type, shape and values the bytes say."""
+    """Return an array whose type, shape and values the bytes choose."""
     data = data.ljust(6, b"\0")
     name = DTYPES[data[0] % len(DTYPES)]
     dtype = np.dtype([("a", "<f4")] if name.startswith("[") else name)
@@ -160,21 +160,21 @@ def made_array(data: bytes) -> np.ndarray:
 
 
 def members_of(data: bytes, members: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The members of an archive, of which one is replaced: by bytes, by another array, or by nothing."""
+    """Return the members of an archive, with one replaced by bytes or by another array, or left out."""
     mode, which, rest = (data[0] % 4 if data else 0), (data[1] if len(data) > 1 else 0), data[2:]
     name = list(members)[which % len(members)]
     others = {other: content for other, content in members.items() if other != name}
-    # the changed one first: where it is refused, the others need not be read
+    # the changed one first: if it is refused, the others need not be read
     return others if mode == 3 else {name: rest if mode == 1 else npy(made_array(rest)), **others}
 
 
 def npz_of(data: bytes, members: Mapping[str, bytes]) -> bytes:
-    """An archive: the bytes themselves, or members of which one is replaced."""
+    """Return an archive: the bytes themselves, or the members with one replaced."""
     return npz(members_of(data, members)) if data and data[0] % 4 else data[1:]
 
 
 def npz_seeds(arrays: Mapping[str, np.ndarray]) -> list[bytes]:
-    """The archive itself, and each of its arrays as bytes and as values."""
+    """Return the archive itself, and each of its arrays as bytes and as values."""
     seeds = [b"\0" + npz(npys(arrays))]
     for k, array in enumerate(arrays.values()):
         seeds.append(bytes([1, k]) + npy(array))
@@ -186,7 +186,7 @@ def npz_seeds(arrays: Mapping[str, np.ndarray]) -> list[bytes]:
 
 
 def npys(arrays: Mapping[str, np.ndarray]) -> dict[str, bytes]:
-    """Each array as bytes of the .npy format."""
+    """Return each array as bytes of the .npy format."""
     return {name: npy(array) for name, array in arrays.items()}
 
 
@@ -200,13 +200,13 @@ DATASET_MEMBERS = npys(DATASET)
 
 
 def read_user_npz(data: bytes) -> None:
-    """A data set of the user's."""
+    """Read a user's own data set."""
     assert load_dataset(written("user.npz", npz_of(data, DATASET_MEMBERS))).fingerprint
 
 
 @cache
 def checkpoint_arrays() -> dict[str, np.ndarray]:
-    """What a checkpoint holds, but for the checksum."""
+    """Return the arrays of a checkpoint, without the checksum."""
     path = folder() / "network.npz"
     save_network(path, Network([3, 2, 2], rng=np.random.default_rng(0), error_signal="fa"), {"epoch": 1})
     arrays = read_npz(path, "")
@@ -216,12 +216,12 @@ def checkpoint_arrays() -> dict[str, np.ndarray]:
 
 @cache
 def checkpoint_members() -> dict[str, bytes]:
-    """The same as bytes."""
+    """Return the same as bytes of the .npy format."""
     return npys(checkpoint_arrays())
 
 
 def read_checkpoint(data: bytes) -> None:
-    """A checkpoint: its bytes; or one of its arrays or its header, with the checksum over all of them right."""
+    """Read a checkpoint: its bytes, or with one array or the header replaced and the checksum over all corrected."""
     if data[:1] < b"\x40":
         content = data[1:]
     else:
@@ -239,14 +239,14 @@ def read_checkpoint(data: bytes) -> None:
 
 @cache
 def training() -> tuple[Network, dict[str, np.ndarray]]:
-    """A network, and the arrays of its checkpoint."""
+    """Return a network, and the arrays of its checkpoint."""
     path, network = folder() / "training.npz", Network([3, 2], rng=np.random.default_rng(0))
     save_network(path, network)
     return network, read_npz(path, "")
 
 
 def read_training(data: bytes) -> None:
-    """What a checkpoint says of the training that goes on from it: metadata in JSON."""
+    """Resume training from a checkpoint with this metadata in JSON."""
     network, arrays = training()
     text = json.dumps(json.loads(str(arrays["header"])) | {"metadata": "HERE"})
     arrays = {
@@ -261,7 +261,7 @@ def read_training(data: bytes) -> None:
 
 
 def training_target() -> Target:
-    """The target of a training that goes on."""
+    """Return the target of resuming a training."""
     state = {"shuffling": np.random.default_rng(1).bit_generator.state, "settings": {"batch_size": 3}}
     line = (folder() / "recorded" / "history.jsonl").read_bytes().split(b"\n")[0]
     seed = json.dumps({"epoch": 1, **state, "history": [json.loads(line)]}).encode()
@@ -278,7 +278,7 @@ PICTURE_MEMBERS = npys(PICTURES)
 
 
 def read_pictures(data: bytes) -> None:
-    """pictures.npz of a run."""
+    """Read the pictures.npz of a run."""
     pictures_of(written("recorded/pictures.npz", npz_of(data, PICTURE_MEMBERS)).parent)
 
 
@@ -286,13 +286,13 @@ def read_pictures(data: bytes) -> None:
 
 
 def read_preset(data: bytes) -> None:
-    """A preset, and the configuration of a run that is made of it."""
+    """Read a preset, and make the configuration of a run from it."""
     values = load_preset(str(written("preset.toml", data)), "copi-bp")
     RunConfig(**{"dataset": "mnist-5k"} | values)
 
 
 def read_record(name: str, data: bytes) -> None:
-    """One of the text files of a run, the others whole; whatever is read is grouped and described, as in a report."""
+    """Read a run with one of its text files replaced, and group and describe it as a report does."""
     root = folder() / "recorded"
     whole = (root / name).read_bytes() if (root / name).is_file() else None
     try:
@@ -310,7 +310,7 @@ def read_record(name: str, data: bytes) -> None:
 
 
 def record_target(name: str) -> Target:
-    """The target of a text file of a run; its own lines are the words that mutations try."""
+    """Return the target of a text file of a run; mutations try the keys that it contains."""
     seed = FIGURE3 if name == "figure3.json" else (folder() / "recorded" / name).read_bytes()
     keys = sorted({json.dumps(key).encode() for line in seed.splitlines() for key in _keys(line)})
     return Target([seed, seed[: len(seed) // 2]], partial(read_record, name), (*keys, *JSON_WORDS))
@@ -371,12 +371,12 @@ TARGETS: dict[str, Callable[[], Target]] = {
 
 
 def outcome(target: Target, data: bytes) -> str:
-    """Feed the bytes to the reader: "read", or the message of its error; any other exception is a finding."""
+    """Return "read", or the message of the reader's error; any other exception is a finding."""
     try:
         target.read(data)
     except CopiError as error:
         message = str(error)
-        assert message.isprintable(), message  # one line, and nothing that would take over a terminal
+        assert message.isprintable(), message  # one line without control characters
         assert len(message) < 2000, message
         return message
     return "read"

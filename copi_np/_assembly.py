@@ -1,0 +1,148 @@
+"""What a network is made of: how its parts are assigned, described, copied and pickled. No step needs it to be read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from typing import Any, Self
+
+import numpy as np
+
+from copi_np._parts import check_picklable, describe, label, named_arguments, one_or_list
+from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.arrays import Array, check_like
+from copi_np.backend import Backend
+from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
+from copi_np.errors import InputError, choose, list_names, shown
+from copi_np.layer import Layer
+from copi_np.losses import LOSSES, Loss
+from copi_np.steps import describe_step, part_of
+
+
+class Assembly:
+    """Layers, feedback, loss and error signal of a `Network`, which gives them."""
+
+    layers: list[Layer]
+    backend: Backend
+    dtype: str
+    noise_rng: np.random.Generator
+    _feedback: list[Array | None]
+
+    @property
+    def loss(self) -> Loss:
+        """Loss of the outputs."""
+        return self._loss
+
+    @loss.setter
+    def loss(self, loss: Any) -> None:
+        if not isinstance(loss, Loss):
+            if not isinstance(loss, str):
+                raise InputError(
+                    f"loss must be one of {list_names(LOSSES)}, or Loss(name, values, gradient): got {shown(loss)}"
+                )
+            loss = choose("loss", loss, LOSSES)
+        if loss != LOSSES.get(loss.name):
+            y = self.backend.asarray(np.full((2, self.layers[-1].n_outputs), 0.5), self.dtype)
+            check_like(f"values of loss {label(loss)} returned", loss.values(y, y), y[:, 0])
+            check_like(f"gradient of loss {label(loss)} returned", loss.gradient(y, y), y)
+        self._loss: Loss = loss
+
+    @property
+    def error_signal(self) -> ErrorSignal:
+        """How errors reach the layers. Assigning leaves the feedback matrices as they are."""
+        return self._error_signal
+
+    @error_signal.setter
+    def error_signal(self, signal: Any) -> None:
+        if not isinstance(signal, ErrorSignal):
+            if not isinstance(signal, str):
+                known = list_names(ERROR_SIGNALS)
+                raise InputError(
+                    f"error_signal must be one of {known}, or ErrorSignal(name, deltas): got {shown(signal)}"
+                )
+            signal = choose("error signal", signal, ERROR_SIGNALS)
+        if signal.feedback_from not in (None, "above", "output"):
+            raise InputError(
+                f"feedback_from of error signal {signal.name!r} must be 'above', 'output' or None, "
+                f"got {shown(signal.feedback_from)}"
+            )
+        self._signal_arguments = named_arguments("error signal", signal.deltas, SIGNAL_ARGUMENTS)
+        updates = signal.feedback_updates
+        self._feedback_arguments = (
+            () if updates is None else named_arguments("feedback_updates", updates, FEEDBACK_ARGUMENTS)
+        )
+        self._error_signal: ErrorSignal = signal
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What the network is made of, as arguments of `Network`: names where built in, otherwise the objects."""
+        layers = self.layers
+        activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
+        hidden = one_or_list(activations[:-1] or activations)
+        return {
+            "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
+            "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
+            "error_signal": _named(self.error_signal, ERROR_SIGNALS),
+            "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
+            "activation": hidden if not isinstance(hidden, list) else activations,
+            "output_activation": activations[-1],
+            "loss": _named(self.loss, LOSSES),
+            "dtype": self.dtype,
+        }
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """What the network is made of, as plain values for JSON: a part of your own as "module:name"."""
+        parts = self.parts
+        config = {"sizes": parts["sizes"]}
+        config["rule"] = one_or_list(describe_step(layer.forward_step) for layer in self.layers)
+        config["decorrelation"] = one_or_list(describe_step(layer.lateral_step) for layer in self.layers)
+        return {name: config.get(name, _described(part)) for name, part in parts.items()}
+
+    def __repr__(self) -> str:
+        config = self.config
+        settings = ", ".join(f"{name}={value!r}" for name, value in config.items() if name != "sizes")
+        return f"Network({config['sizes']}, {settings}, backend={self.backend.name!r})"
+
+    def __getstate__(self) -> dict[str, Any]:
+        for kind, part in self.parts.items():
+            check_picklable(kind, part)
+        return self.__dict__
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = object.__new__(type(self))  # not by way of pickle, which knows no lambdas
+        memo[id(self)] = copied
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
+
+    @property
+    def feedback(self) -> list[Array | None]:
+        """The top-down matrix into each layer, or None: (O_k, O_{k+1}), or (O_k, K) for direct feedback alignment.
+
+        Assign a matrix to an item, or a whole list with one item per layer, whose values are checked.
+        """
+        return self._feedback
+
+    @feedback.setter
+    def feedback(self, matrices: Sequence[Array | None]) -> None:
+        if not isinstance(matrices, (list, tuple)):
+            raise InputError(f"feedback must be a list with one item per layer, got {shown(matrices)}")
+        if len(matrices) != len(self.layers):
+            raise InputError(
+                f"feedback must have one item per layer, {len(self.layers)}, None for the last: got {len(matrices)}"
+            )
+        for k, B in enumerate(matrices):
+            if self.backend.owns(B) and not bool(self.backend.xp.all(self.backend.xp.isfinite(B))):
+                raise InputError(f"feedback[{k}] holds NaN or infinite values: assign finite weights")
+        self._feedback = list(matrices)
+
+
+def _named(part: Any, table: dict[str, Any]) -> Any:
+    """Return the name of a built-in part, or else the part: it is built in if it is equal, not only named like one."""
+    return part.name if table.get(part.name) == part else part
+
+
+def _described(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_described(each) for each in part]
+    return describe(part) if isinstance(part, (Activation, Loss, ErrorSignal)) else part

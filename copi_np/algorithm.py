@@ -1,0 +1,154 @@
+"""Algorithm 1 of the paper on one page, in the equations of `rules` and `error_signals`. Read it after `rules`.
+
+Everything here is pure: a function returns new weights and leaves its arguments as they are. `Network.step` does the
+same in place, checked and faster; tests hold the two equal. Numbers in the comments are lines of Algorithm 1. The code
+numbers layers from 0, and the lists of a `Trace` hold x_l, a_l and y_l of every layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+from copi_np._parts import call_by_name, named_arguments
+from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.arrays import Array
+from copi_np.error_signals import SIGNAL_ARGUMENTS, Feedback, Trace, Weights, backpropagation, output_signal
+from copi_np.losses import LOSSES, Loss
+from copi_np.rules import copi_update, decorrelate, decorrelation_update, transform
+from copi_np.steps import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, States
+
+
+class LayerWeights(NamedTuple):
+    """One layer: forward weights W (O, I), lateral weights R (I, I), and its activation function."""
+
+    W: Array
+    R: Array
+    activation: Activation = ACTIVATIONS["leaky_relu"]
+
+
+def forward(layers: Sequence[Weights], y0: Array) -> Trace:
+    """Pass a batch through the layers (Algorithm 1, lines 4 to 8).
+
+    Parameters
+    ----------
+    layers : sequence       anything with W, R and activation, such as `LayerWeights`
+    y0 : (B, I) array       inputs
+
+    Returns
+    -------
+    trace : Trace           x, a and y of every layer
+    """
+    trace = Trace(y0, [], [], [])
+    y = y0
+    for layer in layers:  # 4
+        x = decorrelate(layer.R, y)  # 5
+        a = transform(layer.W, x)  # 6
+        y = layer.activation.f(a)  # 7
+        trace.x.append(x)
+        trace.a.append(a)
+        trace.y.append(y)
+    return trace
+
+
+def error_signals(
+    layers: Sequence[Weights],
+    trace: Trace,
+    targets: Array,
+    loss: Loss = LOSSES["quadratic"],
+    signal: Callable[..., list[Array]] = backpropagation,
+    feedback: Feedback = (),
+    **others: Any,
+) -> list[Array]:
+    """Return the error signal of every layer (Algorithm 1, lines 9 to 12).
+
+    Parameters
+    ----------
+    layers : sequence       as for `forward`
+    trace : Trace           of the forward pass
+    targets : (B, K) array  desired outputs, y*
+    loss : Loss             of which the output layer's signal is the negative gradient
+    signal : function       of `copi_np.error_signals`, or of any of `error_signals.SIGNAL_ARGUMENTS`
+    feedback : sequence     its top-down matrices, where it needs them
+    **others                such as `rng`, if the function asks for it
+
+    Returns
+    -------
+    deltas : list           (B, O_k) each
+    """
+    delta_L = output_signal(loss, layers[-1].activation, trace.a[-1], trace.y[-1], targets)  # 9, and 11 where l = L
+    known = {
+        "layers": layers,
+        "trace": trace,
+        "feedback": feedback,
+        "delta_L": delta_L,
+        "targets": targets,
+        "loss": loss,
+    }
+    names = named_arguments("signal", signal, SIGNAL_ARGUMENTS)
+    return signal(**{name: (known | others)[name] for name in names})  # 10 to 12
+
+
+def train_batch(
+    layers: Sequence[LayerWeights],
+    y0: Array,
+    targets: Array,
+    *,
+    eta_W: float,
+    eta_R: float,
+    rule: Callable[..., Array] = copi_update,
+    decorrelation: Callable[..., Array] | None = decorrelation_update,
+    delta_scale: float = 1.0,
+    **signal: Any,
+) -> list[LayerWeights]:
+    """Learn from one batch (Algorithm 1, lines 4 to 16).
+
+    Parameters
+    ----------
+    layers : sequence of LayerWeights
+    y0 : (B, I) array           inputs
+    targets : (B, K) array      desired outputs, y*
+    eta_W, eta_R : float        step sizes of the forward and lateral weights
+    rule : function             update of W, of any of `steps.FORWARD_ARGUMENTS`, such as ``rules.copi_update``
+    decorrelation : function or None
+                                update of R, of any of `steps.LATERAL_ARGUMENTS`; the paper prints the local form,
+                                ``rules.local_decorrelation_update``. None leaves R as it is
+    delta_scale : float         multiplies the error signals of all layers
+    **signal                    loss, signal and feedback, as for `error_signals`
+
+    Returns
+    -------
+    layers : list of LayerWeights
+    """
+    of_W = named_arguments("rule", rule, FORWARD_ARGUMENTS)
+    of_R = () if decorrelation is None else named_arguments("decorrelation", decorrelation, LATERAL_ARGUMENTS)
+    trace = forward(layers, y0)  # 4 to 8
+    deltas = error_signals(layers, trace, targets, **signal)  # 9 to 12
+    new = []
+    for layer, y, x, a, y_out, delta in zip(layers, trace.y_in, trace.x, trace.a, trace.y, deltas, strict=True):  # 13
+        states = States(layer, y, x, a, y_out, delta_scale * delta, eta_R)
+        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14
+        R = layer.R if decorrelation is None else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15
+        new.append(LayerWeights(W, R, layer.activation))
+    return new
+
+
+def train_epoch(
+    layers: Sequence[LayerWeights], batches: Iterable[tuple[Array, Array]], **options: Any
+) -> list[LayerWeights]:
+    """Learn from every batch once (Algorithm 1, lines 3 to 17).
+
+    Parameters
+    ----------
+    layers : sequence of LayerWeights
+    batches : iterable          pairs of inputs (B, I) and targets (B, K)
+    **options                   as for `train_batch`
+
+    Returns
+    -------
+    layers : list of LayerWeights
+    """
+    new = list(layers)
+    for y0, targets in batches:  # 3
+        new = train_batch(new, y0, targets, **options)
+    return new

@@ -1,0 +1,145 @@
+"""What all steps share: a `Step` moves one matrix of a layer, W or R, from the `States` of one batch."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Final, final
+
+from copi_np._parts import call_by_name, label, named_arguments
+from copi_np.arrays import Array, NDArray, check_like, weigh
+from copi_np.backend import Backend
+from copi_np.errors import InputError
+from copi_np.rules import mean_square, target_state
+
+FORWARD_ARGUMENTS: Final = ("W", "R", "x", "y", "a", "z", "delta", "y_out", "sample_weight")
+"""What a rule of the forward weights may ask for."""
+LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
+"""What a rule of the lateral weights may ask for."""
+
+
+@dataclass
+class States:
+    """What a layer knows about one batch when its weights move.
+
+    Attributes
+    ----------
+    layer : object                  has W (O, I) and R (I, I), as they are before they move
+    y : (B, I) array                its input, before it is decorrelated
+    x : (B, I) array                decorrelated input, R y
+    a : (B, O) array                pre-activation, W x
+    y_out : (B, O) array            output, f(a)
+    delta : (B, O) array or None    error signal; None where only R learns
+    eta_R : float                   step size of the lateral weights
+    x_R : (B, I) array or None      the product x R, if it is already known
+    sample_weight : (B,) array or None
+                                    how many times each sample counts; None: once
+    """
+
+    layer: Any
+    y: Array
+    x: Array
+    a: Array
+    y_out: Array
+    delta: Array | None
+    eta_R: float = 0.0
+    x_R: Array | None = None
+    sample_weight: Array | None = None
+
+    @property
+    def W(self) -> Array:
+        """Forward weights, (O, I)."""
+        return self.layer.W
+
+    @property
+    def R(self) -> Array:
+        """Lateral weights, (I, I)."""
+        return self.layer.R
+
+    @property
+    def z(self) -> Array:
+        """Target state a + delta, (B, O)."""
+        return target_state(self.a, self.delta)
+
+    @cached_property
+    def power(self) -> Array:
+        """Mean square of x over the batch, (I,)."""
+        return mean_square(self.x)
+
+    def weighted(self) -> States:
+        """Return the same states with every row times the root of its sample's weight, see `arrays.weigh`."""
+        if self.sample_weight is None:
+            return self
+        rows = {
+            name: weigh(getattr(self, name), self.sample_weight) for name in ("y", "x", "a", "y_out", "delta", "x_R")
+        }
+        return replace(self, **rows, sample_weight=None)
+
+
+class Step(ABC):
+    """Moves one weight matrix of a layer, in place; give an instance where the names of rules are taken.
+
+    Every layer gets a copy of its own, whose `start` is called with the layer's weights.
+    """
+
+    takes_sample_weight: bool = False
+    """Whether `step` gets plain rows beside ``states.sample_weight``, not rows times the root of the weight."""
+    needs_decorrelated_inputs: bool = False
+    """Whether the rule may blow up where layers do not decorrelate their inputs as fast as they learn."""
+
+    uses_x_R: bool = False
+    """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
+
+    def start(self, weights: Array, backend: Backend) -> None:
+        """Prepare for a layer's weights (N, I), and forget what was learned from others."""
+        self.backend = backend
+
+    @abstractmethod
+    def step(self, weights: Array, states: States, eta: float) -> None:
+        """Move the weights (N, I) in place, by eta times the update.
+
+        Parameters
+        ----------
+        weights : (N, I) array  W or R of the layer, changed
+        states : States         of the batch
+        eta : float             step size
+        """
+
+    def state(self) -> dict[str, Array | float]:
+        """Return what the next step depends on besides its arguments, as arrays and numbers by name."""
+        return {}
+
+    def restore(self, state: dict[str, Array | float]) -> None:
+        """Continue from what `state` returned."""
+        if state:
+            raise InputError(f"{type(self).__name__} keeps nothing between steps, but was given {sorted(state)}")
+
+    def stable_eta(self, y: NDArray) -> float | None:
+        """Return a step size that is stable on inputs y (B, I) from the start, if the rule knows one."""
+        return None
+
+
+@final
+class FunctionStep(Step):
+    """Adds eta times what a pure function returns: a rule of `copi_np.rules`, or of your own.
+
+    Parameters
+    ----------
+    function : callable     asks for its arguments by the names of its parameters; returns the update to be added
+    kind : str              "rule" or "decorrelation", for messages
+    known : names           what it may ask for
+    """
+
+    def __init__(self, function: Callable[..., Any], kind: str, known: Sequence[str]) -> None:
+        self.function = function
+        self.kind = kind
+        self.arguments = named_arguments(kind, function, known)
+        self.takes_sample_weight = "sample_weight" in self.arguments
+
+    def step(self, weights: Array, states: States, eta: float) -> None:
+        """Add the update; parameters as `Step.step`."""
+        update = call_by_name(self.function, self.arguments, states)
+        check_like(f"{self.kind} {label(self.function)} returned", update, weights)
+        weights += eta * update

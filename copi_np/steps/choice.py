@@ -1,0 +1,73 @@
+"""From what a user gives for a rule, a name, a function or a `Step`, to the step of one layer, and back to a name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from copy import deepcopy
+from typing import Any, Final
+
+from copi_np._parts import describe, settings_of
+from copi_np.errors import InputError, choose, list_names, shown
+from copi_np.steps.adam import AdamStep
+from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, Step
+from copi_np.steps.forward import CopiStep, SgdStep
+from copi_np.steps.lateral import LocalStep, MatrixStep
+
+FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
+LATERAL_STEPS: Final[dict[str, Callable[[], Step]]] = {"matrix": MatrixStep, "local": LocalStep}
+
+
+def forward_step(rule: Any) -> Step:
+    """Return a new step for the forward weights of one layer.
+
+    Parameters
+    ----------
+    rule : str, function or Step    a name of `FORWARD_STEPS`; a function of any of `FORWARD_ARGUMENTS`; or a step
+
+    Raises
+    ------
+    InputError                      if it is none of these
+    """
+    return _step("rule", rule, FORWARD_STEPS, FORWARD_ARGUMENTS)
+
+
+def lateral_step(decorrelation: Any) -> Step | None:
+    """Return a new step for the lateral weights of one layer, or None for None; as `forward_step`."""
+    if decorrelation is None:
+        return None
+    return _step("decorrelation", decorrelation, LATERAL_STEPS, LATERAL_ARGUMENTS)
+
+
+def _step(kind: str, given: Any, table: dict[str, Callable[[], Step]], known: Sequence[str]) -> Step:
+    if isinstance(given, FunctionStep):
+        given = given.function
+    if isinstance(given, Step):
+        return deepcopy(given)
+    if isinstance(given, str):
+        return choose(kind, given, table)()
+    if not callable(given):
+        raise InputError(
+            f"{kind} must be one of {list_names(table)}, a function of any of {list_names(known)}, "
+            f"or a copi_np.steps.Step: got {shown(given)}"
+        )
+    return FunctionStep(given, kind, known)
+
+
+def describe_step(step: Step | None) -> str | None:
+    """Return the name under which a step is recorded: built in, or as `describe` has it; None for None."""
+    if step is None:
+        return None
+    if isinstance(step, FunctionStep):
+        return describe(step.function)
+    for name, make in (FORWARD_STEPS | LATERAL_STEPS).items():
+        if type(step) is make and settings_of(step) == settings_of(make()):
+            return name
+    return describe(step)
+
+
+def part_of(step: Step | None) -> Any:
+    """Return what a user would give for a step: a name, a function or the step itself."""
+    name = describe_step(step)
+    if name is None or ":" not in name:
+        return name
+    return step.function if isinstance(step, FunctionStep) else step

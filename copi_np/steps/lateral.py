@@ -1,0 +1,58 @@
+"""Lateral weights in place: both forms of decorrelation."""
+
+from __future__ import annotations
+
+from typing import final
+
+import numpy as np
+
+from copi_np.arrays import Array, NDArray
+from copi_np.steps.base import States, Step
+
+
+@final
+class MatrixStep(Step):
+    """``R += eta_R * rules.decorrelation_update(R, x)`` (Section 2.4, above Eq. 4)."""
+
+    uses_x_R = True
+
+    def step(self, weights: Array, states: States, eta: float) -> None:
+        """Grow each row by its unit's power, then add the outer product; parameters as `Step.step`."""
+        x = states.x
+        x_R = x @ weights if states.x_R is None else states.x_R
+        weights *= (1 + eta * states.power)[:, None]
+        self.backend.matmul_add(weights, x.T, x_R, -eta / x.shape[0])
+
+    def stable_eta(self, y: NDArray) -> float | None:
+        """Return a step size with which lateral weights are stable from the identity on.
+
+        Once its inputs are nearly decorrelated, a layer is stable for eta_R < 2 / (sum of the two largest variances).
+        On raw inputs the largest eigenvalue of their second moment takes the place of that sum, and is at least half of
+        it. This returns half of that bound, since the moments of one batch differ from those of the next.
+
+        Parameters
+        ----------
+        y : (B, I) array        inputs of the layer, before its lateral weights
+
+        Returns
+        -------
+        eta_R : float or None   None where inputs are zero, or their squares overflow
+        """
+        y = y.astype(np.float64)
+        with np.errstate(over="ignore", invalid="ignore"):
+            power = np.sum(y**2)
+        if not 0 < power < np.inf:
+            return None
+        return float(len(y) / np.linalg.norm(y, 2) ** 2)
+
+
+@final
+class LocalStep(Step):
+    """``R += eta_R * rules.local_decorrelation_update(R, x)`` (Eq. 6)."""
+
+    def step(self, weights: Array, states: States, eta: float) -> None:
+        """Grow each column by its unit's power, then add the outer product; parameters as `Step.step`."""
+        x = states.x
+        q = x @ weights.T
+        weights *= 1 + eta * states.power
+        self.backend.matmul_add(weights, q.T, x, -eta / x.shape[0])

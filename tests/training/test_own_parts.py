@@ -1,0 +1,540 @@
+"""Rules, error signals, activations and losses of your own: they train, and nothing is lost silently."""
+
+from __future__ import annotations
+
+import copy
+import functools
+import pickle
+import sys
+
+import numpy as np
+import pytest
+from oracles import assert_near
+
+from copi_np import (
+    Dataset,
+    DivergenceError,
+    InputError,
+    Network,
+    Schedule,
+    Split,
+    fit,
+    load_network,
+    rules,
+    save_network,
+)
+from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.callbacks import BestCheckpoint
+from copi_np.datasets import hold_out
+from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, backpropagation
+from copi_np.export import export_onnx
+from copi_np.losses import LOSSES, Loss
+from copi_np.steps import AdamStep, Step
+
+SIZES = [6, 5, 4, 3]
+
+
+def sign_rule(W, x, delta, shrink=0.5):
+    return shrink * np.sign(rules.sgd_update(x, delta)) - 0.01 * W
+
+
+def kappa(R, x, y, c=0.3):
+    C = x.T @ x / len(x)
+    return -((1 - c) * (C - np.diag(np.diag(C))) + c * (np.diag(np.diag(C)) - np.eye(len(R), dtype=R.dtype))) @ R
+
+
+def softplus(a):
+    return np.logaddexp(np.zeros((), a.dtype), a)
+
+
+def logistic(a):
+    return 1 / (1 + np.exp(-a))
+
+
+def half(layers, trace, feedback, delta_L):
+    return [delta / 2 for delta in backpropagation(layers, trace, feedback, delta_L)]
+
+
+def noisy(layers, trace, delta_L, rng):
+    return [rng.normal(size=a.shape).astype(a.dtype) for a in trace.a[:-1]] + [delta_L]
+
+
+def absolute(y, targets):
+    return np.sum(np.abs(y - targets), axis=1)
+
+
+def absolute_gradient(y, targets):
+    return np.sign(y - targets)
+
+
+SOFTPLUS = Activation("softplus", softplus, logistic)
+HALF = ErrorSignal("half", half)
+NOISY = ErrorSignal("noisy", noisy)
+ABSOLUTE = Loss("absolute", absolute, absolute_gradient)
+OWN = {"rule": sign_rule, "decorrelation": kappa, "activation": SOFTPLUS, "error_signal": HALF, "loss": ABSOLUTE}
+
+
+class Momentum(Step):
+    """A rule with a memory."""
+
+    def __init__(self, beta=0.9):
+        self.beta = beta
+
+    def start(self, weights, backend):
+        super().start(weights, backend)
+        self.mean = np.zeros_like(weights)
+        self.count = 0
+
+    def step(self, weights, states, eta):
+        self.mean = self.beta * self.mean + rules.sgd_update(states.x, states.delta)
+        self.count += 1
+        weights += eta * self.mean
+
+    def state(self):
+        return {"mean": self.mean, "count": self.count}
+
+    def restore(self, state):
+        self.mean, self.count = state["mean"], state["count"]
+
+
+def make_network(seed=0, **options):
+    return Network(SIZES, rng=np.random.default_rng(seed), **{"dtype": "float64"} | options)
+
+
+def batch(seed=1, dtype="float64", n=8):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, SIZES[0])).astype(dtype), np.eye(3, dtype=dtype)[np.arange(n) % 3]
+
+
+def trained(network, n_steps=3, **options):
+    for seed in range(n_steps):
+        network.step(*batch(seed, network.dtype), eta_W=0.05, **options)
+    return network
+
+
+def data_of(n=40):
+    rng = np.random.default_rng(0)
+    labels = np.arange(n) % 3
+    split = Split(np.eye(3, SIZES[0])[labels] + rng.normal(0, 0.3, (n, SIZES[0])), labels)
+    return Dataset("own", split, split, 3)
+
+
+def weights_of(network):
+    return [array for layer in network.layers for array in (layer.W, layer.R)]
+
+
+def assert_same_weights(one, other, ulps=0):
+    for a, b in zip(weights_of(one), weights_of(other), strict=True):
+        assert_near(a, b, 10, ulps=ulps)
+
+
+# ------------------------------------------------------------------------------------------ they are what they say
+
+
+@pytest.mark.parametrize(
+    ("given", "built_in"),
+    [
+        ({"rule": rules.copi_update, "decorrelation": rules.decorrelation_update}, {}),
+        ({"decorrelation": rules.local_decorrelation_update}, {"decorrelation": "local"}),
+        ({"rule": rules.sgd_update}, {"rule": "sgd"}),
+        ({"rule": lambda W, x, a, delta: rules.copi_update(W, x, a + delta)}, {}),
+        ({"rule": lambda W, z, x: rules.copi_update(W, x, z)}, {}),
+        ({"decorrelation": lambda y, R: rules.decorrelation_update(R, y @ R.T)}, {}),
+        ({"activation": Activation("mine", *ACTIVATIONS["tanh"][1:])}, {"activation": "tanh"}),
+        ({"error_signal": ErrorSignal("m", lambda trace, layers, delta_L: backpropagation(layers, trace, (), delta_L))},
+         {}),
+        ({"loss": Loss("mine", *LOSSES["cross_entropy"][1:]), "output_activation": "linear"},
+         {"loss": "cross_entropy"}),
+        ({"rule": AdamStep(), "decorrelation": None}, {"rule": "adam", "decorrelation": None}),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_part_given_as_an_object_does_what_its_name_does(given, built_in, dtype):
+    weights = np.linspace(0.5, 2, 8, dtype=dtype)
+    one, other = (make_network(dtype=dtype, **options) for options in (given, built_in))
+    for network in (one, other):
+        trained(network)
+        trained(network, 1, sample_weight=weights)
+    assert_same_weights(one, other, ulps=200)
+
+
+def test_whitened_update_is_a_rule_as_it_stands():
+    """dW = <z x^T> - W, by hand for one step."""
+    network = make_network(rule=rules.whitened_update, decorrelation=None)
+    y0, targets = batch()
+    trace = network.forward(y0)
+    deltas = network.error_signals(trace, targets)
+    before = [layer.W.copy() for layer in network.layers]
+    network.step(y0, targets, eta_W=0.1)
+    for layer, W, x, a, delta in zip(network.layers, before, trace.x, trace.a, deltas, strict=True):
+        assert_near(layer.W, W + 0.1 * ((a + delta).T @ x / len(x) - W), 10)
+
+
+def test_a_rule_gets_what_it_names():
+    """y is the input before R, y_out the output f(a), z the target, R as it was before the step."""
+    seen = []
+
+    def rule(W, R, x, y, a, z, delta, y_out, sample_weight):
+        seen.append({"R": R.copy(), "x": x, "y": y, "a": a, "z": z, "delta": delta, "y_out": y_out, "w": sample_weight})
+        return 0 * W
+
+    network = make_network(rule=rule)
+    y0, targets = batch()
+    trained(network, 1)
+    seen.clear()
+    lateral = [layer.R.copy() for layer in network.layers]
+    trace = network.forward(y0)
+    deltas = network.error_signals(trace, targets)
+    network.step(y0, targets, eta_W=0.1)
+    assert len(seen) == 3
+    for k, states in enumerate(seen):
+        assert states["w"] is None
+        assert_near(states["R"], lateral[k])
+        assert_near(states["y"], trace.y_in[k])
+        assert_near(states["x"], trace.y_in[k] @ lateral[k].T)
+        assert_near(states["a"], trace.a[k])
+        assert_near(states["y_out"], trace.y[k])
+        assert_near(states["delta"], deltas[k])
+        assert_near(states["z"], trace.a[k] + deltas[k])
+
+
+def test_a_lateral_rule_may_name_its_step_size():
+    """R + eta_R * (gR - R) / eta_R = gR."""
+    network = make_network(decorrelation=lambda R, x, y, eta_R: R / eta_R)
+    trained(network, 1, eta_R=0.25)
+    for layer in network.layers:
+        assert_near(layer.R, 2 * np.eye(layer.n_inputs))
+
+
+def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
+    weights = np.array([0.0, 1, 2, 3, 0.5, 1, 1, 0])
+
+    def named(x, delta, sample_weight):
+        w = np.ones(len(x)) if sample_weight is None else sample_weight
+        return (w[:, None] * delta).T @ x / len(x)
+
+    one, other = make_network(rule=named), make_network(rule="sgd")
+    for network in (one, other):
+        network.step(*batch(), eta_W=0.1, sample_weight=weights)
+        network.step(*batch(2), eta_W=0.1)
+    assert_same_weights(one, other, ulps=200)
+
+
+def test_what_no_parameter_asks_for_is_left_alone():
+    network = make_network(rule=lambda x, delta, W=None, eta=3.0: rules.sgd_update(x, delta) * (1 if W is None else 0))
+    assert_same_weights(trained(network), trained(make_network(rule="sgd")), ulps=200)
+
+
+@functools.lru_cache
+def _wrapped(function):
+    @functools.wraps(function)
+    def wrapper(*args, **kwargs):
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+class Callable:
+    def __call__(self, W, x, delta):
+        return sign_rule(W, x, delta)
+
+    def method(self, W, x, delta):
+        return sign_rule(W, x, delta)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [sign_rule, functools.partial(sign_rule, shrink=0.5), _wrapped(sign_rule), Callable(), Callable().method],
+    ids=["function", "partial", "wrapped", "instance", "method"],
+)
+def test_whatever_can_be_called_by_name_is_a_rule(rule):
+    assert_same_weights(trained(make_network(rule=rule)), trained(make_network(rule=sign_rule)))
+
+
+def test_one_part_per_layer():
+    network = make_network(
+        rule=["copi", sign_rule, "sgd"], decorrelation=[None, kappa, "local"], activation=["tanh", SOFTPLUS, "linear"]
+    )
+    assert network.config["rule"] == ["copi", f"{__name__}:sign_rule", "sgd"]
+    assert network.config["decorrelation"] == [None, f"{__name__}:kappa", "local"]
+    assert not network.layers[0].has_lateral_weights
+    trained(network)
+
+
+def test_noise_comes_from_the_third_child_of_the_network_s_generator():
+    network = make_network(error_signal=NOISY)
+    reference = make_network()
+    for layer, other in zip(network.layers, reference.layers, strict=True):
+        assert_near(layer.W, other.W)  # the weights are drawn as without noise
+    trace = network.forward(batch()[0])
+    delta = network.error_signals(trace, batch()[1])[0]
+    expected = np.random.default_rng(0).spawn(3)[2].normal(size=delta.shape)
+    np.testing.assert_array_equal(delta, expected)
+
+
+def test_feedback_may_learn_by_a_rule_of_ones_own():
+    """dB = eta_W <x z^T>-like updates by name; None rests."""
+
+    def deltas(layers, trace, feedback, delta_L):
+        return ERROR_SIGNALS["fa"].deltas(layers, trace, feedback, delta_L)
+
+    def updates(feedback, deltas, eta_W):
+        return [eta_W * np.ones_like(feedback[0]), None, None]
+
+    network = make_network(error_signal=ErrorSignal("kp", deltas, "above", updates))
+    before = [None if B is None else B.copy() for B in network.feedback]
+    network.step(*batch(), eta_W=0.25)
+    assert_near(network.feedback[0], before[0] + 0.25)
+    assert_near(network.feedback[1], before[1])
+
+
+# ---------------------------------------------------------------------------------------- nothing is lost silently
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_network_of_own_parts_comes_back_from_a_file(tmp_path, dtype):
+    network = trained(make_network(dtype=dtype, **OWN))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", **OWN)
+    assert loaded.config == network.config
+    assert repr(loaded) == repr(network)
+    y0 = batch(dtype=dtype)[0]
+    np.testing.assert_array_equal(loaded.predict(y0), network.predict(y0))
+    assert_same_weights(trained(loaded), trained(network))
+
+
+def test_without_them_it_is_refused_with_the_way_out(tmp_path):
+    save_network(tmp_path / "net.npz", make_network(**OWN))
+    with pytest.raises(InputError) as caught:
+        load_network(tmp_path / "net.npz")
+    call = (
+        "load_network(path, rule=sign_rule, error_signal=half, decorrelation=kappa, activation=softplus, loss=absolute)"
+    )
+    assert call in str(caught.value)
+    assert f"rule sign_rule (from {__name__})" in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", OWN)
+def test_one_that_is_missing_is_named(tmp_path, kind):
+    save_network(tmp_path / "net.npz", make_network(**OWN))
+    with pytest.raises(InputError, match=rf"load_network\(path, {kind}=\w+\)$"):
+        load_network(tmp_path / "net.npz", **{name: part for name, part in OWN.items() if name != kind})
+
+
+def test_one_of_another_name_is_refused(tmp_path):
+    save_network(tmp_path / "net.npz", make_network(rule=sign_rule))
+    with pytest.raises(InputError, match=r"load_network\(path, rule=sign_rule\)"):
+        load_network(tmp_path / "net.npz", rule=kappa)
+    save_network(tmp_path / "plain.npz", make_network())
+    with pytest.raises(InputError, match="not saved with rule sign_rule: leave out rule="):
+        load_network(tmp_path / "plain.npz", rule=sign_rule)
+
+
+def test_functions_of_the_rules_load_by_themselves(tmp_path):
+    network = trained(make_network(rule=rules.copi_update, decorrelation=rules.local_decorrelation_update))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz")
+    assert loaded.config["rule"] == "copi_np.rules:copi_update"
+    assert_same_weights(trained(loaded), trained(network))
+
+
+def test_nothing_else_is_ever_imported(tmp_path):
+    """A file names what it wants, but only public functions of `rules` are looked up."""
+    for recorded in (
+        "os:system",
+        "copi_np.rules:InputError",
+        "copi_np.rules:_is_invertible",
+        "copi_np.rules:mean_outer.x",
+    ):
+        network = make_network(rule=sign_rule)
+        module, _, name = recorded.partition(":")
+        function = lambda W: W  # noqa: E731
+        function.__module__, function.__qualname__ = module, name
+        network = make_network(rule=function)
+        save_network(tmp_path / "net.npz", network)
+        with pytest.raises(InputError, match="saved with parts of your own"):
+            load_network(tmp_path / "net.npz")
+
+
+def test_a_lambda_is_saved_too(tmp_path):
+    network = make_network(rule=lambda W, x, delta: -W)
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", rule=lambda W, x, delta: -W)
+    assert_same_weights(trained(loaded), trained(network))
+
+
+@pytest.mark.parametrize("change", ["activation", "error_signal", "loss", "rule", "decorrelation", "named like one"])
+def test_what_is_assigned_later_is_saved_too(tmp_path, change):
+    """What the layers hold, not what they were made with."""
+    network = make_network()
+    own = {name: part for name, part in OWN.items() if name == change}
+    if change == "activation":
+        network.layers[0].activation = SOFTPLUS
+    elif change == "rule":
+        network.layers[1].forward_step = sign_rule
+    elif change == "decorrelation":
+        network.layers[2].lateral_step = kappa
+    elif change == "named like one":
+        own = {"activation": Activation("tanh", softplus, logistic)}
+        network.layers[0].activation = own["activation"]
+    else:
+        setattr(network, change, OWN[change])
+    save_network(tmp_path / "net.npz", network)
+    with pytest.raises(InputError, match="saved with parts of your own"):
+        load_network(tmp_path / "net.npz")
+    loaded, _ = load_network(tmp_path / "net.npz", **own)
+    assert loaded.config == network.config != make_network().config
+    np.testing.assert_array_equal(loaded.predict(batch()[0]), network.predict(batch()[0]))
+    assert_same_weights(trained(loaded), trained(network))
+
+
+def test_the_settings_of_a_part_belong_to_its_name(tmp_path):
+    save_network(tmp_path / "net.npz", make_network(rule=functools.partial(sign_rule, shrink=2)))
+    with pytest.raises(InputError, match=r"sign_rule\(shrink=2\)"):
+        load_network(tmp_path / "net.npz", rule=functools.partial(sign_rule, shrink=3))
+    save_network(tmp_path / "adam.npz", make_network(rule=AdamStep(beta1=0.5)))
+    with pytest.raises(InputError, match=r"AdamStep\(beta1=0.5, beta2=0.99, epsilon=1e-08\)"):
+        load_network(tmp_path / "adam.npz")
+    loaded, _ = load_network(tmp_path / "adam.npz", rule=AdamStep(beta1=0.5))
+    assert loaded.layers[0].forward_step.beta1 == 0.5
+
+
+def test_a_rule_with_a_memory_continues_where_it_was(tmp_path):
+    network = trained(make_network(rule=Momentum(0.5), decorrelation=None))
+    assert network.layers[0].forward_step is not network.layers[1].forward_step
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", rule=Momentum(0.5))
+    assert loaded.layers[0].forward_step.count == 3
+    assert_same_weights(trained(loaded), trained(network))
+    fresh = make_network(rule=network.layers[0].forward_step)
+    assert fresh.layers[0].forward_step.count == 0
+
+
+@pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])
+def test_noise_continues_where_it_was(tmp_path, bits):
+    network = trained(Network(SIZES, rng=np.random.Generator(bits(3)), error_signal=NOISY, dtype="float64"))
+    save_network(tmp_path / "net.npz", network)
+    loaded, _ = load_network(tmp_path / "net.npz", error_signal=NOISY)
+    assert_same_weights(trained(loaded), trained(network))
+
+
+@pytest.mark.parametrize("own", [OWN, {"rule": Momentum()}, {"error_signal": NOISY}], ids=["all", "memory", "noise"])
+def test_training_resumes_to_the_bit(tmp_path, own):
+    """Interrupted after two epochs of four, with a new network of the same parts."""
+    schedule = Schedule(0.01, 0.01)
+
+    def train(epochs, path, resume=False):
+        network = make_network(**own)
+        rng = np.random.default_rng(5)
+        fit(network, data_of(), epochs=epochs, schedule=schedule, rng=rng, batch_size=7, checkpoint=path, resume=resume)
+        return network
+
+    straight = train(4, tmp_path / "a.npz")
+    train(2, tmp_path / "b.npz")
+    assert_same_weights(train(4, tmp_path / "b.npz", resume=True), straight)
+    with pytest.raises(InputError, match=r"of another training: .*(was |saved with )"):
+        fit(make_network(), data_of(), epochs=4, schedule=schedule, rng=np.random.default_rng(5), batch_size=7,
+            checkpoint=tmp_path / "b.npz", resume=True)  # fmt: skip
+
+
+def test_the_best_epoch_is_kept_with_own_parts(tmp_path):
+    data = hold_out(data_of(), 0.3, np.random.default_rng(0))
+    network = make_network(**OWN)
+    best = tmp_path / "best.npz"
+    for epochs, resume in ((2, False), (3, True)):
+        fit(network, data, epochs=epochs, schedule=Schedule(0.01, 0.01), rng=np.random.default_rng(0),
+            callbacks=[BestCheckpoint(best)], checkpoint=tmp_path / "c.npz", resume=resume)  # fmt: skip
+    load_network(best, **OWN)
+
+
+def test_copies_and_pickles_hold_the_same_parts():
+    network = trained(make_network(**OWN | {"rule": Momentum(), "error_signal": NOISY}))
+    copied, pickled = copy.deepcopy(network), pickle.loads(pickle.dumps(network))
+    expected = trained(network)
+    assert_same_weights(trained(copied), expected)
+    assert_same_weights(trained(pickled), expected)
+    assert pickled.config == network.config
+
+
+def test_a_lambda_can_be_copied_but_not_pickled():
+    network = make_network(rule=lambda W: -W)
+    assert_same_weights(trained(copy.deepcopy(network)), trained(network))
+    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled .*: define it with def"):
+        pickle.dumps(network)
+    activation = Activation("mine", lambda a: a, np.ones_like)
+    with pytest.raises(InputError, match="activation mine cannot be pickled"):
+        pickle.dumps(make_network(activation=activation))
+
+
+def test_onnx_refuses_what_it_cannot_say(tmp_path):
+    pytest.importorskip("onnx")
+    with pytest.raises(InputError, match="ONNX has no operator for activation softplus"):
+        export_onnx(tmp_path / "net.onnx", make_network(activation=SOFTPLUS))
+    export_onnx(tmp_path / "net.onnx", make_network(rule=sign_rule, decorrelation=kappa))  # rules are not exported
+
+
+def test_divergence_is_blamed_on_own_rules_too():
+    network = make_network(decorrelation=lambda R: 1e8 * R)
+    with pytest.raises(DivergenceError, match=r"R of layer 0 \(6 -> 5\): lower eta_R"):
+        trained(network, 5)
+
+
+# --------------------------------------------------------------------------------------------- one clear error each
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": lambda w, x: w}, r"rule .*<lambda> asks for 'w': name its parameters, any of W, R, x, y, a, z, "),
+        ({"rule": lambda *args: 0}, r"rule .*<lambda> takes \*args: name its parameters"),
+        ({"rule": lambda W, **others: 0}, r"rule .*<lambda> takes \*\*others: name its parameters"),
+        ({"rule": lambda W, /: 0}, r"rule .*<lambda> takes 'W' by position only"),
+        ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: give Momentum\(\.\.\)"),
+        ({"rule": Callable}, r"rule must be an instance, not the class Callable"),
+        ({"rule": np.add}, r"(cannot read the parameters of rule add|rule add takes|rule add asks)"),
+        ({"rule": 3}, "rule must be one of copi, sgd, adam, a function of any of W, .*: got 3"),
+        ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
+        ({"decorrelation": lambda W: W}, "decorrelation .*<lambda> asks for 'W': name its parameters, any of R, x, y"),
+        ({"decorrelation": 0.5}, "decorrelation must be one of matrix, local, a function"),
+        ({"activation": np.tanh}, "activation must be one of leaky_relu, .*, or Activation"),
+        ({"activation": Activation("f", lambda a: a[0], np.ones_like)}, "f of activation f returned an array of shape"),
+        ({"activation": Activation("f", np.tanh, lambda a: 1.0)}, "df of activation f returned builtins.float"),
+        ({"error_signal": half}, r"error_signal must be one of bp, .*, or ErrorSignal\(name, deltas\): got <function"),
+        ({"error_signal": ErrorSignal("s", lambda b: 0)}, "error signal .*<lambda> asks for 'b': name its .* layers"),
+        ({"error_signal": ErrorSignal("s", half, "below")}, "feedback_from of error signal 's' must be 'above'"),
+        ({"error_signal": ErrorSignal("s", half, None, lambda B: 0)}, "feedback_updates .* asks for 'B'"),
+        ({"loss": absolute}, r"loss must be one of quadratic, cross_entropy, or Loss\(name, values, gradient\)"),
+        ({"loss": Loss("l", lambda y, t: np.mean(y - t), absolute_gradient)}, "values of loss l returned numpy.float"),
+        ({"loss": Loss("l", absolute, absolute)}, r"gradient of loss l returned an array of shape \(2,\)"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_used_is_refused_at_once(options, message):
+    with pytest.raises(InputError, match=message) as caught:
+        make_network(**options)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": lambda W: W.T}, r"^rule .*<lambda> returned an array of shape \(6, 5\), where \(5, 6\) is needed"),
+        ({"rule": lambda W: W.astype("float32")}, "returned an array of dtype float32, where float64 is needed"),
+        ({"rule": lambda W: W.tolist()}, "returned builtins.list, where numpy.ndarray is needed"),
+        ({"rule": lambda W: None}, "returned builtins.NoneType, where numpy.ndarray is needed"),
+        ({"decorrelation": lambda R: R[:-1]}, r"^decorrelation .*<lambda> returned an array of shape \(5, 6\)"),
+        ({"error_signal": ErrorSignal("few", lambda delta_L: [delta_L])}, "signal few must return a list of 3 .*got 1"),
+        ({"error_signal": ErrorSignal("no", lambda delta_L: None)}, "signal no must return a list of 3 .*got None"),
+        (
+            {"error_signal": ErrorSignal("wide", lambda trace: [a.T for a in trace.a])},
+            r"error signal wide returned for layer 0 an array of shape \(5, 8\), where \(8, 5\) is needed",
+        ),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_named(options, message):
+    network = make_network(**options)
+    with pytest.raises(InputError, match=message):
+        trained(network, 1)
+
+
+def test_this_module_can_be_imported_by_pickle():
+    assert sys.modules[__name__].sign_rule is sign_rule
