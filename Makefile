@@ -1,4 +1,4 @@
-# Everything runs in a virtual environment of its own, VENV; remove that folder to start afresh.
+# Everything runs in its own virtual environment, VENV; delete that folder to start over.
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
@@ -16,15 +16,15 @@ test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/installed-test
 	$(BIN)/python -m pytest --numprocesses auto
 
-# On the oldest versions that setup.cfg admits, on Python 3.11 or 3.12; TESTS chooses some. Two warnings are no errors
-# there: of old packages on new ones beneath them, and of the file that NumPy before 2.2 leaves open on a full disk.
+# On the oldest versions that setup.cfg allows, with Python 3.11 or 3.12; TESTS selects some. Two warnings are not errors
+# there: those of old packages about newer dependencies, and of the file that NumPy before 2.2 leaves open on a full disk.
 test-oldest: $(OLDEST)/installed-test
 	$(OLDEST)/bin/python -m pytest $(TESTS) \
 	  -W ignore::DeprecationWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
 # On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
 test-tracing: $(VENV)/installed-tracing
-	$(BIN)/python -m pytest tests/backend/test_tracing.py
+	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/documents/test_extend_page.py
 
 # also the pre-commit hook
 lint: $(VENV)/installed-test
@@ -34,24 +34,24 @@ lint: $(VENV)/installed-test
 	$(BIN)/python tools/notebooks.py check
 	$(BIN)/python tools/embed_tables.py --check
 
-# wheel and source distribution as they would be uploaded; what is left of an earlier build would creep into them
+# wheel and source distribution as they would be uploaded; leftovers of an earlier build would get into them
 dist: $(VENV)/installed-test
 	rm -rf $(DIST) build copi_np.egg-info
 	$(BIN)/python -m build --quiet --outdir $(DIST)
 	$(BIN)/twine check --strict $(DIST)/*
 	$(BIN)/python tools/check_dist.py $(DIST)
 
-# executes every source in tutorials/sources and writes the notebooks: a few minutes
+# executes every source in tutorials/sources and writes the notebooks: takes a few minutes
 notebooks: $(VENV)/installed-test
 	$(BIN)/python tools/notebooks.py build
 
-# a web site of static pages, to be opened as site/index.html or served from anywhere
+# a static web site: open site/index.html, or serve the folder
 site: $(VENV)/installed-site
 	rm -rf site
 	$(BIN)/python -m sphinx -b html -c docs -W --keep-going -q -E -d $(VENV)/site-doctrees . site
-	rm -rf jupyter_execute  # pictures of the notebooks, which the site has copied
+	rm -rf jupyter_execute  # pictures of the notebooks, now copied into the site
 
-# not for CI: it takes a quarter of an hour, and judges the tests, not a change
+# not for CI: it takes a quarter of an hour, and checks the tests rather than a change
 mutants: export OPENBLAS_NUM_THREADS = 1
 mutants: $(VENV)/installed-mutants
 	rm -rf mutants
@@ -59,7 +59,7 @@ mutants: $(VENV)/installed-mutants
 	$(BIN)/python tools/record_mutants.py
 	$(BIN)/python tools/plant_bugs.py
 
-# not for CI: a million inputs for each reader of files take an hour or two
+# not for CI: a million inputs for each file reader take an hour or two
 fuzz: export OPENBLAS_NUM_THREADS = 1
 fuzz: $(VENV)/installed-fuzz
 	$(BIN)/python tests/storage/fuzz

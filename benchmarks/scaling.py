@@ -25,7 +25,6 @@ from copi_np.experiments.benchmark import ETA, candidates, measure, products_of_
 from copi_np.experiments.environment import blas, blas_threads, versions
 from copi_np.experiments.methods import METHODS
 from copi_np.plotting import FIGURE_WIDTH, STYLE, legend_below, save_figure
-from copi_np.scaled import ScaledRows
 from copi_np.storage.atomic import replace_text
 
 WIDTHS = (128, 256, 512, 1024, 2048, 4096)
@@ -67,12 +66,12 @@ def timed_C(width: int, batch_size: int, rounds: int) -> dict[str, Any]:
     """The update of R in two ways: by products with the batch, and by the second moments C."""
     backend, rng = get_backend("numpy"), np.random.default_rng(0)
     x = rng.normal(size=(batch_size, width)).astype("float32")
-    R, S = ScaledRows(np.eye(width, dtype="float32"), backend), np.eye(width, dtype="float32")
+    R, S = np.eye(width, dtype="float32"), np.eye(width, dtype="float32")
 
     def by_products() -> None:
-        x_R = R.rows_times(x)
-        R.scale_rows(1 + ETA * rules.mean_square(x))
-        R.add_outer(x, x_R, -ETA / batch_size)
+        x_R = x @ R
+        R[...] *= (1 + ETA * rules.mean_square(x))[:, None]
+        backend.matmul_add(R, x.T, x_R, -ETA / batch_size)
 
     def by_C() -> None:
         C = x.T @ x

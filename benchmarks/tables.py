@@ -28,7 +28,8 @@ def steps() -> str:
     rows = []
     for name in STEPS:
         found = record(name)
-        times, straight = found["milliseconds"], found.get("straight_over_floor")
+        times = found["milliseconds"]
+        equations = found.get("equations_over_floor", found.get("straight_over_floor"))  # its name in older records
         rows.append([
             "-".join(map(str, found["sizes"])),
             found["method"],
@@ -36,7 +37,7 @@ def steps() -> str:
             f"{times['floor']:.1f}",
             f"{times['step']:.1f}",
             f"{found['step_over_floor']:.2f}",
-            "" if straight is None else f"{straight:.2f}",
+            "" if equations is None else f"{equations:.2f}",
             f"{found['unfolded_over_folded']:.2f}",
         ])  # fmt: skip
     header = ["layers", "method", "GFLOP", "products ms", "step ms", "step / products"]

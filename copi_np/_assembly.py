@@ -1,26 +1,29 @@
-"""What a network is made of: how its parts are assigned, described, copied and pickled. No step needs it to be read."""
+"""What a network is made of: assign, describe, copy and pickle its parts. You need not read it to follow a step."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Any, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
-from copi_np._parts import check_picklable, describe, label, named_arguments, one_or_list
+from copi_np._parts import check_picklable, choose_part, describe, label, named_arguments, one_or_list
 from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.arrays import Array, check_like
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
-from copi_np.errors import InputError, choose, list_names, shown
+from copi_np.errors import InputError, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import describe_step, part_of
 
+BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
+"""Bit generators whose state a checkpoint can hold: those of NumPy."""
+
 
 class Assembly:
-    """Layers, feedback, loss and error signal of a `Network`, which gives them."""
+    """The base of `Network`: what is assigned to it, and how that is described and copied."""
 
     layers: list[Layer]
     backend: Backend
@@ -35,12 +38,7 @@ class Assembly:
 
     @loss.setter
     def loss(self, loss: Any) -> None:
-        if not isinstance(loss, Loss):
-            if not isinstance(loss, str):
-                raise InputError(
-                    f"loss must be one of {list_names(LOSSES)}, or Loss(name, values, gradient): got {shown(loss)}"
-                )
-            loss = choose("loss", loss, LOSSES)
+        loss = choose_part("loss", loss, LOSSES, "Loss(name, values, gradient)")
         if loss != LOSSES.get(loss.name):
             y = self.backend.asarray(np.full((2, self.layers[-1].n_outputs), 0.5), self.dtype)
             check_like(f"values of loss {label(loss)} returned", loss.values(y, y), y[:, 0])
@@ -54,13 +52,7 @@ class Assembly:
 
     @error_signal.setter
     def error_signal(self, signal: Any) -> None:
-        if not isinstance(signal, ErrorSignal):
-            if not isinstance(signal, str):
-                known = list_names(ERROR_SIGNALS)
-                raise InputError(
-                    f"error_signal must be one of {known}, or ErrorSignal(name, deltas): got {shown(signal)}"
-                )
-            signal = choose("error signal", signal, ERROR_SIGNALS)
+        signal = choose_part("error_signal", signal, ERROR_SIGNALS, "ErrorSignal(name, deltas)")
         if signal.feedback_from not in (None, "above", "output"):
             raise InputError(
                 f"feedback_from of error signal {signal.name!r} must be 'above', 'output' or None, "
@@ -92,7 +84,7 @@ class Assembly:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the network is made of, as plain values for JSON: a part of your own as "module:name"."""
+        """What the network is made of, as plain values for JSON: your own parts as "module:name"."""
         parts = self.parts
         config = {"sizes": parts["sizes"]}
         config["rule"] = one_or_list(describe_step(layer.forward_step) for layer in self.layers)
@@ -110,10 +102,24 @@ class Assembly:
         return self.__dict__
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        copied = object.__new__(type(self))  # not by way of pickle, which knows no lambdas
+        copied = object.__new__(type(self))  # not through pickle, which cannot handle lambdas
         memo[id(self)] = copied
         copied.__dict__.update(deepcopy(self.__dict__, memo))
         return copied
+
+    @property
+    def noise_state(self) -> dict[str, Any] | None:
+        """State of the generator that draws noise, as plain values; None if it is not one of NumPy's."""
+        state = self.noise_rng.bit_generator.state
+        return _plain(state) if state.get("bit_generator") in BIT_GENERATORS else None
+
+    @noise_state.setter
+    def noise_state(self, state: Any) -> None:
+        if state["bit_generator"] not in BIT_GENERATORS:
+            raise ValueError(f"there is no bit generator {shown(state['bit_generator'])}")
+        bit_generator = getattr(np.random, state["bit_generator"])()
+        bit_generator.state = _arrays(state)
+        self.noise_rng = np.random.Generator(bit_generator)
 
     @property
     def feedback(self) -> list[Array | None]:
@@ -138,7 +144,7 @@ class Assembly:
 
 
 def _named(part: Any, table: dict[str, Any]) -> Any:
-    """Return the name of a built-in part, or else the part: it is built in if it is equal, not only named like one."""
+    """Return the name of a built-in part, or else the part; sharing a built-in's name is not enough."""
     return part.name if table.get(part.name) == part else part
 
 
@@ -146,3 +152,17 @@ def _described(part: Any) -> Any:
     if isinstance(part, list):
         return [_described(each) for each in part]
     return describe(part) if isinstance(part, (Activation, Loss, ErrorSignal)) else part
+
+
+def _plain(value: Any) -> Any:
+    """Return the state of a bit generator with lists in place of arrays."""
+    if isinstance(value, dict):
+        return {name: _plain(each) for name, each in value.items()}
+    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
+
+
+def _arrays(value: Any) -> Any:
+    """Undo `_plain`."""
+    if isinstance(value, dict):
+        return {name: _arrays(each) for name, each in value.items()}
+    return np.array(value, np.uint64) if isinstance(value, list) else value

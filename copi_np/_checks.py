@@ -1,4 +1,4 @@
-"""Checks of single arguments, shared by all that take them; each failure is an `InputError` of one line."""
+"""Checks of single arguments; every failure is an `InputError` of one line."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from copi_np.backend import Backend
 from copi_np.errors import InputError, shown
 
 MAX_UNITS: Final = 1_000_000
-"""Units of a layer, at most; lateral weights between that many would take 4 TB."""
+"""Most units that a layer may have; lateral weights between that many would take 4 TB."""
 MAX_COUNT: Final = 2**128 - 1
-"""The largest seed that a generator takes; every integer up to it can be converted to a float."""
+"""Largest count or seed: seeds have up to 128 bits, and every integer up to this fits into a float."""
 
 
 def check_count(name: str, value: Any, minimum: int = 1) -> int:
@@ -78,7 +78,7 @@ def check_rng(rng: Any) -> None:
 def check_batch(backend: Backend, dtype: str, what: str, array: Any, n_columns: int, n_rows: int | None = None) -> None:
     """Raise an InputError unless an array is a batch (n_rows, n_columns) of this backend and dtype.
 
-    On the host, NaN and infinite values are refused, too; on a device, looking at values would wait for it.
+    On the host, NaN and infinite values are refused too; on a device, reading values would wait for it.
     """
     check_kind(backend, dtype, what, array)
     if array.ndim != 2 or array.shape[1] != n_columns or array.shape[0] != (n_rows or array.shape[0]):
@@ -91,7 +91,7 @@ def check_batch(backend: Backend, dtype: str, what: str, array: Any, n_columns: 
 
 
 def check_sample_weight(backend: Backend, dtype: str, sample_weight: Any, n_samples: int) -> None:
-    """Raise an InputError unless there is one weight per sample, 0 or more; values are looked at on the host."""
+    """Raise an InputError unless there is one weight per sample, 0 or more; values are checked on the host only."""
     check_kind(backend, dtype, "sample_weight", sample_weight)
     if tuple(sample_weight.shape) != (n_samples,):
         raise InputError(f"sample_weight must have shape ({n_samples},), got {tuple(sample_weight.shape)}")
@@ -108,3 +108,10 @@ def check_kind(backend: Backend, dtype: str, what: str, array: Any) -> None:
         )
     if array.dtype != getattr(backend.xp, dtype):
         raise InputError(f"{what} must be {dtype} like the weights, got {array.dtype}: convert them first")
+
+
+def check_list(what: str, values: Any, length: int) -> None:
+    """Raise an InputError unless what a function returned is a list with one item per layer."""
+    if not isinstance(values, (list, tuple)) or len(values) != length:
+        got = len(values) if isinstance(values, (list, tuple)) else shown(values)
+        raise InputError(f"{what} must return a list of {length}, one per layer: got {got}")

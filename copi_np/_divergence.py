@@ -1,4 +1,4 @@
-"""When training has diverged, and what to say then: the layer to blame, and the step size to lower."""
+"""Detect that training has diverged, and say which layer is to blame and which step size to lower."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EXPLODED_ACTIVITY: Final = 1e3
 """Above this RMS the activity has already exploded, so it no longer shows which step size would be stable."""
 
 LARGE_INPUT: Final = 10
-"""Inputs above this RMS, such as pixels from 0 to 255, need other step sizes than the usual ones."""
+"""Inputs above this RMS, such as pixels from 0 to 255, need step sizes other than the usual ones."""
 
 
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
@@ -86,13 +86,13 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
     k, matrix, _ = not_finite[0] if not_finite else max(gains, key=lambda found: found[-1])
     advice = _advice(layers, k, matrix, rates)
     if matrix == "R":
-        advice += _what_would_be_stable(layers, trace, rates["eta_R"])
+        advice += _stable_eta_hint(layers, trace, rates["eta_R"])
     if _root_mean_square(layers[0].backend.to_host(trace.y0)) > LARGE_INPUT:
         advice += "; inputs are large: scale them to about unit size"
     return f"training diverged: loss {loss:.3g}, activity explodes at {advice}"
 
 
-def _what_would_be_stable(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str:
+def _stable_eta_hint(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str:
     """Say which step size would have been stable in every layer whose inputs have not exploded."""
     bounds = []
     for k, (layer, y_in) in enumerate(zip(layers, trace.y_in, strict=True)):
@@ -104,7 +104,7 @@ def _what_would_be_stable(layers: Sequence[Layer], trace: Trace, eta_R: float) -
 
 
 def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, float]) -> str:
-    """Name the weights, and what would most likely help."""
+    """Name the weights, and say what would most likely help."""
     layer = layers[k]
     where = f"{matrix} of layer {k} ({layer.n_inputs} -> {layer.n_outputs})"
     rate = f"eta_{matrix}"

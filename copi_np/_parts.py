@@ -1,7 +1,7 @@
-"""Parts of your own: functions and objects that you give where the package offers names.
+"""Your own parts: functions and objects that you pass in place of built-in names.
 
 Which arguments a function asks for, by the names of its parameters; what a part is called in files and messages; and
-how a part is found again, in a file ``FILE.py:NAME`` or among what you give when you load a network.
+how a part is found again, in a file ``FILE.py:NAME`` or among what you pass when you load a network.
 """
 
 from __future__ import annotations
@@ -10,17 +10,27 @@ import functools
 import hashlib
 import importlib.util
 import inspect
-import pickle
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from copi_np.errors import DataError, InputError, OtherPartsError, brief, list_names, one_line, shown
+from copi_np.errors import (
+    DataError,
+    InputError,
+    OtherPartsError,
+    brief,
+    choose,
+    explain_os_errors,
+    list_names,
+    one_line,
+    shown,
+)
 
-FOUND_BY_THEMSELVES: Final = ("copi_np.rules",)
-"""Modules whose public functions are found again without being given: a file can name nothing else to be imported."""
+T = TypeVar("T")
+IMPORTABLE: Final = ("copi_np.rules",)
+"""Modules whose public functions need not be passed again: a file cannot have anything else imported."""
 
 
 # ------------------------------------------------------------------------------------------- what a function asks for
@@ -33,7 +43,7 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
 
     Parameters
     ----------
-    what : str              such as "rule", for messages
+    what : str              for messages, such as "rule"
     function : callable     a function, method, partial, or an instance with ``__call__``
     known : names           what it may ask for
 
@@ -43,10 +53,11 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
 
     Raises
     ------
-    InputError              if it is not callable, a class, asks for something unknown, or takes arguments by position
+    InputError              if it is a class or not callable, asks for something unknown, or takes *args, **kwargs or
+                            positional-only arguments
     """
     if inspect.isclass(function):
-        raise InputError(f"{what} must be an instance, not the class {function.__name__}: give {function.__name__}(..)")
+        raise InputError(f"{what} must be an instance, not the class {function.__name__}: pass {function.__name__}(..)")
     if not callable(function):
         raise InputError(f"{what} must be a function of any of {list_names(known)}: got {shown(function)}")
     try:
@@ -71,6 +82,27 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
     return tuple(names)
 
 
+def choose_part(argument: str, part: Any, table: Mapping[str, T], own: str) -> T:
+    """Return the built-in part of a name, or the user's own part as it is.
+
+    Parameters
+    ----------
+    argument : str          what the part was passed as, such as "error_signal", for messages
+    part : str or object    a name in `table`, or an instance of the class of the table's values
+    table : mapping         the built-in parts by name
+    own : str               how to make an own part, for messages
+
+    Raises
+    ------
+    InputError              if it is neither
+    """
+    if isinstance(part, type(next(iter(table.values())))):
+        return part
+    if not isinstance(part, str):
+        raise InputError(f"{argument} must be one of {list_names(table)}, or {own}: got {shown(part)}")
+    return choose(argument.replace("_", " "), part, table)
+
+
 # --------------------------------------------------------------------------------------------- what a part is called
 
 
@@ -84,7 +116,7 @@ def describe(part: Any) -> str:
         values = [brief(repr(value), 40) for value in part.args]
         values += [f"{name}={brief(repr(value), 40)}" for name, value in part.keywords.items()]
         return f"{describe(part.func)}({list_names(values)})"
-    if isinstance(part, tuple):  # a NamedTuple of functions with a name: the first of them says where it is from
+    if isinstance(part, tuple):  # a NamedTuple: a name, then functions; the first says which module it is from
         return f"{getattr(part[1], '__module__', None) or 'unknown'}:{part[0]}"
     if hasattr(part, "__qualname__"):
         return f"{getattr(part, '__module__', None) or 'unknown'}:{part.__qualname__}"
@@ -93,7 +125,7 @@ def describe(part: Any) -> str:
 
 
 def settings_of(instance: Any) -> dict[str, Any]:
-    """Return the arguments of an instance's constructor, as far as attributes of the same names keep them."""
+    """Return the arguments of an instance's constructor that it keeps as attributes of the same names."""
     try:
         names = inspect.signature(type(instance)).parameters
     except (TypeError, ValueError):
@@ -103,11 +135,8 @@ def settings_of(instance: Any) -> dict[str, Any]:
 
 def label(part: Any) -> str:
     """Return a part's name without its module, for messages, tables and figures."""
-    return (
-        part
-        if isinstance(part, str) and ":" not in part
-        else name_of(part if isinstance(part, str) else describe(part))
-    )
+    description = part if isinstance(part, str) else describe(part)
+    return name_of(description) if is_own(description) else description
 
 
 def name_of(description: str) -> str:
@@ -116,7 +145,7 @@ def name_of(description: str) -> str:
 
 
 def is_own(description: Any) -> bool:
-    """Return whether a recorded value describes a part of the user's own, not a built-in name."""
+    """Return whether a recorded value describes a user's own part, not a built-in one."""
     return isinstance(description, str) and ":" in description
 
 
@@ -124,7 +153,7 @@ def is_own(description: Any) -> bool:
 
 
 class Given:
-    """The parts that a user gives to load a network, to be matched with what a file records.
+    """The parts that a user passes to load a network, to be matched with what a file records.
 
     Parameters
     ----------
@@ -139,7 +168,7 @@ class Given:
         self._missing: dict[str, str] = {}
 
     def find(self, kind: str, recorded: Any) -> Any:
-        """Return the part for what is recorded, itself where it is built in, or a list of parts for a list."""
+        """Return the part that is recorded: a built-in name as it is, a list of parts for a list."""
         kind = _kind(kind)
         if isinstance(recorded, list):
             return [self.find(kind, each) for each in recorded]
@@ -150,7 +179,7 @@ class Given:
                 self._used.add(name_of(recorded))
                 return part
         module, _, name = recorded.partition(":")
-        if module in FOUND_BY_THEMSELVES and name.isidentifier() and not name.startswith("_"):
+        if module in IMPORTABLE and name.isidentifier() and not name.startswith("_"):
             found = getattr(importlib.import_module(module), name, None)
             if inspect.isfunction(found) and found.__module__ == module:
                 return found
@@ -158,12 +187,12 @@ class Given:
         return recorded
 
     def check_complete(self) -> None:
-        """Raise an InputError if a part is missing, or one was given that the file does not name."""
+        """Raise an InputError if a part is missing, or was passed but is not named in the file."""
         if self._missing:
             missing = [(kind, *each.split(":", 1)) for kind, each in self._missing.items()]
             were = list_names(f"{kind} {name} (from {module})" for kind, module, name in missing)
             give = list_names(f"{kind}={name}" for kind, _, name in missing)
-            raise OtherPartsError(f"saved with parts of your own, {were}: give them again, load_network(path, {give})")
+            raise OtherPartsError(f"saved with your own {were}: pass them again, load_network(path, {give})")
         for kind, parts in self._candidates.items():
             for part in parts:
                 if name_of(describe(part)) not in self._used:
@@ -171,12 +200,12 @@ class Given:
 
 
 def _kind(name: str) -> str:
-    """Return the kind of a part by the name of its argument: the output layer has an activation like others."""
+    """Return the kind of a part from the name of its argument: an output_activation is an activation."""
     return name.removeprefix("output_")
 
 
 def _candidates(part: Any) -> list[Any]:
-    """Return one part, or several, as a list; built-in names need not be given."""
+    """Return one part or a list of them as a list, without built-in names and None."""
     parts = part if isinstance(part, list) else [part]
     return [each for each in parts if callable(each) or isinstance(each, tuple) or hasattr(each, "restore")]
 
@@ -191,19 +220,19 @@ def load_part(text: str, folder: str | Path = ".") -> Any:
 
     Raises
     ------
-    InputError          if it is not of that form, or there is no such file or name in it
+    InputError          if it is not of that form, the file does not exist, or has no such name
     DataError           if the file cannot be run
     """
     path, name = part_path(text, folder)
-    module = _module_of(path.resolve())
+    module = _module_of(path.resolve(), file_digest(path))
     if not hasattr(module, name):
-        public = [each for each in vars(module) if not each.startswith("_")]
+        public = [each for each, value in vars(module).items() if not (each.startswith("_") or inspect.ismodule(value))]
         raise InputError(f"there is no {name!r} in {path}, only {brief(list_names(public))}: correct the name")
     return getattr(module, name)
 
 
 def part_path(text: str, folder: str | Path = ".") -> tuple[Path, str]:
-    """Return the file and the name of ``FILE.py:NAME``; see `load_part`."""
+    """Split ``FILE.py:NAME`` into the path and the name; see `load_part`."""
     file, _, name = text.rpartition(":")
     if not file.endswith(".py") or not name.isidentifier():
         raise InputError(f"cannot read {shown(text)}: give a built-in name, or FILE.py:NAME such as my_rules.py:kappa")
@@ -215,15 +244,13 @@ def part_path(text: str, folder: str | Path = ".") -> tuple[Path, str]:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file."""
-    try:
+    with explain_os_errors("read", path, "check its permissions"):
         return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as error:
-        raise DataError(f"cannot read {path} ({error.strerror}): check its permissions") from error
 
 
 @functools.cache
-def _module_of(path: Path) -> ModuleType:
-    """Run a file as a module, once; it can be imported by name from then on, for pickle, unless another one can."""
+def _module_of(path: Path, digest: str) -> ModuleType:
+    """Run a file with this content as a module, once; pickle finds it by name, unless another module has that name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None  # the path ends in .py
     assert spec.loader is not None
@@ -239,8 +266,8 @@ def _module_of(path: Path) -> ModuleType:
 
 
 def per_layer(what: str, part: Any, n_layers: int) -> list[Any]:
-    """Return one part for each layer: the same for all, or those of a list."""
-    # a tuple may be a list of parts; a NamedTuple, which has names, is one part
+    """Return a list with one part per layer: the same for all, or those of a given list."""
+    # a tuple may hold one part per layer; a NamedTuple, which has a name, is one part
     is_list = isinstance(part, list) or (isinstance(part, tuple) and not hasattr(part, "name"))
     parts = list(part) if is_list else [part] * n_layers
     if len(parts) != n_layers:
@@ -251,23 +278,33 @@ def per_layer(what: str, part: Any, n_layers: int) -> list[Any]:
 
 
 def one_or_list(values: Iterable[Any]) -> Any:
-    """Return the value that all have in common, or else all of them as a list."""
+    """Return the value itself if all are equal, otherwise all of them as a list."""
     values = list(values)
     return values[0] if all(value == values[0] for value in values) else values
 
 
 def call_by_name(function: Callable[..., Any], names: Iterable[str], values: Any) -> Any:
-    """Call a function with the attributes of `values` that it names."""
+    """Call a function with the attributes of `values` that `names` lists."""
     return function(**{name: getattr(values, name) for name in names})
 
 
 def check_picklable(kind: str, part: Any) -> None:
-    """Raise an InputError if pickle cannot store a part: it stores functions by reference, and so no lambdas."""
-    if isinstance(part, (str, int, type(None))):
-        return
+    """Raise an InputError if pickle could not find a part again: it stores functions by name, so no lambdas."""
     for each in part if isinstance(part, list) else [part]:
-        try:
-            pickle.dumps(each)
-        except Exception as error:
-            advice = "define it with def, at the top level of a module"
-            raise InputError(f"{kind} {label(each)} cannot be pickled ({brief(error)}): {advice}") from error
+        functions = [field for field in each if callable(field)] if isinstance(each, tuple) else [each]
+        for function in functions:
+            while isinstance(function, functools.partial):
+                function = function.func
+            function = getattr(function, "__func__", function)  # of a method
+            if callable(function) and not _is_found_by_name(function):
+                advice = "define it with def, at the top level of a module"
+                raise InputError(f"{kind} {label(each)} cannot be pickled, since pickle stores only its name: {advice}")
+
+
+def _is_found_by_name(part: Any) -> bool:
+    """Return whether a function, or the class of an instance, can be found in its module under its name."""
+    named = part if hasattr(part, "__qualname__") else type(part)
+    found: Any = sys.modules.get(named.__module__)
+    for name in named.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found is named

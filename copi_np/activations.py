@@ -13,14 +13,14 @@ from copi_np.arrays import Array
 class Activation(NamedTuple):
     """An activation function and its derivative, both elementwise.
 
-    For one of your own, give ``Activation("softplus", f, df)`` where the built-in names are taken.
+    For your own, pass ``Activation("softplus", f, df)`` wherever a built-in name is accepted.
     """
 
     name: str
     f: Callable[[Array], Array]
-    """Pre-activation (B, O) to output (B, O)."""
+    """Maps pre-activations (B, O) to outputs (B, O)."""
     df: Callable[[Array], Array]
-    """Pre-activation (B, O) to the derivative of f there (B, O)."""
+    """Maps pre-activations (B, O) to the derivative of f there, (B, O)."""
 
 
 LEAK = 0.1
@@ -28,8 +28,8 @@ LEAK = 0.1
 
 
 def leaky_relu(a: Array) -> Array:
-    """Return the leaky rectifier of a: a where a > 0, else ``LEAK * a``."""
-    return array_namespace(a).maximum(a, LEAK * a)  # `where` takes five times as long where signs are random
+    """Return the leaky ReLU of a: a where a > 0, else ``LEAK * a``."""
+    return array_namespace(a).maximum(a, LEAK * a)  # `where` takes five times as long if signs are random
 
 
 def leaky_relu_derivative(a: Array) -> Array:

@@ -1,13 +1,14 @@
 """Algorithm 1 of the paper on one page, in the equations of `rules` and `error_signals`. Read it after `rules`.
 
 Everything here is pure: a function returns new weights and leaves its arguments as they are. `Network.step` does the
-same in place, checked and faster; tests hold the two equal. Numbers in the comments are lines of Algorithm 1. The code
-numbers layers from 0, and the lists of a `Trace` hold x_l, a_l and y_l of every layer.
+same in place, checked and faster; tests hold the two equal. Numbers in the comments are lines of Algorithm 1. Layers
+count from 0 here, and the lists of a `Trace` hold x_l, a_l and y_l of every layer.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 from copi_np._parts import call_by_name, named_arguments
@@ -58,7 +59,7 @@ def error_signals(
     loss: Loss = LOSSES["quadratic"],
     signal: Callable[..., list[Array]] = backpropagation,
     feedback: Feedback = (),
-    **others: Any,
+    rng: Any = None,
 ) -> list[Array]:
     """Return the error signal of every layer (Algorithm 1, lines 9 to 12).
 
@@ -67,16 +68,16 @@ def error_signals(
     layers : sequence       as for `forward`
     trace : Trace           of the forward pass
     targets : (B, K) array  desired outputs, y*
-    loss : Loss             of which the output layer's signal is the negative gradient
-    signal : function       of `copi_np.error_signals`, or of any of `error_signals.SIGNAL_ARGUMENTS`
-    feedback : sequence     its top-down matrices, where it needs them
-    **others                such as `rng`, if the function asks for it
+    loss : Loss             the output layer's signal is its negative gradient
+    signal : function       one of `copi_np.error_signals`, or any function of `error_signals.SIGNAL_ARGUMENTS`
+    feedback : sequence     top-down matrices, if `signal` needs them
+    rng : Generator         draws noise, if `signal` asks for it
 
     Returns
     -------
     deltas : list           (B, O_k) each
     """
-    delta_L = output_signal(loss, layers[-1].activation, trace.a[-1], trace.y[-1], targets)  # 9, and 11 where l = L
+    delta_L = output_signal(loss, layers[-1].activation, trace.a[-1], trace.y[-1], targets)  # 9, and 11 for l = L
     known = {
         "layers": layers,
         "trace": trace,
@@ -84,9 +85,9 @@ def error_signals(
         "delta_L": delta_L,
         "targets": targets,
         "loss": loss,
+        "rng": rng,
     }
-    names = named_arguments("signal", signal, SIGNAL_ARGUMENTS)
-    return signal(**{name: (known | others)[name] for name in names})  # 10 to 12
+    return signal(**{name: known[name] for name in named_arguments("signal", signal, SIGNAL_ARGUMENTS)})  # 10 to 12
 
 
 def train_batch(
@@ -99,7 +100,7 @@ def train_batch(
     rule: Callable[..., Array] = copi_update,
     decorrelation: Callable[..., Array] | None = decorrelation_update,
     delta_scale: float = 1.0,
-    **signal: Any,
+    **options: Any,
 ) -> list[LayerWeights]:
     """Learn from one batch (Algorithm 1, lines 4 to 16).
 
@@ -109,26 +110,27 @@ def train_batch(
     y0 : (B, I) array           inputs
     targets : (B, K) array      desired outputs, y*
     eta_W, eta_R : float        step sizes of the forward and lateral weights
-    rule : function             update of W, of any of `steps.FORWARD_ARGUMENTS`, such as ``rules.copi_update``
+    rule : function             returns the update of W, such as ``rules.copi_update``; its parameters are any of
+                                `steps.FORWARD_ARGUMENTS`
     decorrelation : function or None
-                                update of R, of any of `steps.LATERAL_ARGUMENTS`; the paper prints the local form,
-                                ``rules.local_decorrelation_update``. None leaves R as it is
+                                returns the update of R; its parameters are any of `steps.LATERAL_ARGUMENTS`. The paper
+                                prints ``rules.local_decorrelation_update``. None leaves R as it is
     delta_scale : float         multiplies the error signals of all layers
-    **signal                    loss, signal and feedback, as for `error_signals`
+    **options                   loss, signal, feedback and rng, as for `error_signals`
 
     Returns
     -------
     layers : list of LayerWeights
     """
-    of_W = named_arguments("rule", rule, FORWARD_ARGUMENTS)
-    of_R = () if decorrelation is None else named_arguments("decorrelation", decorrelation, LATERAL_ARGUMENTS)
+    dW = _update("rule", rule, FORWARD_ARGUMENTS)
+    dR = None if decorrelation is None else _update("decorrelation", decorrelation, LATERAL_ARGUMENTS)
     trace = forward(layers, y0)  # 4 to 8
-    deltas = error_signals(layers, trace, targets, **signal)  # 9 to 12
+    deltas = error_signals(layers, trace, targets, **options)  # 9 to 12
     new = []
     for layer, y, x, a, y_out, delta in zip(layers, trace.y_in, trace.x, trace.a, trace.y, deltas, strict=True):  # 13
         states = States(layer, y, x, a, y_out, delta_scale * delta, eta_R)
-        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14
-        R = layer.R if decorrelation is None else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15
+        W = layer.W + eta_W * dW(states)  # 14
+        R = layer.R if dR is None else layer.R + eta_R * dR(states)  # 15
         new.append(LayerWeights(W, R, layer.activation))
     return new
 
@@ -152,3 +154,8 @@ def train_epoch(
     for y0, targets in batches:  # 3
         new = train_batch(new, y0, targets, **options)
     return new
+
+
+def _update(kind: str, rule: Callable[..., Array], known: Sequence[str]) -> Callable[[States], Array]:
+    """Return a rule as a function of `States`, from which it takes the arguments that its parameters name."""
+    return partial(call_by_name, rule, named_arguments(kind, rule, known))

@@ -1,8 +1,9 @@
-"""What every array function starts with: the library of its arguments, once they fit together; and weighted rows."""
+"""Helpers of every array function: find the library of the arguments, check that they fit together, weigh samples."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -21,24 +22,20 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     """Return the array library of `arrays`, once they share library, device and dtype, and their shapes fit.
 
     ``xp = common_namespace("OI BI BO", W, x, z)`` reads: W is (O, I), x is (B, I) and z is (B, O),
-    where the same letter stands for the same length.
+    where the same letter means the same length.
 
     Parameters
     ----------
-    axes : str
-        one word per array, one letter per axis
-    *arrays : arrays
-        the arrays, in the order of the words
+    axes : str          one word per array, one letter per axis
+    *arrays : arrays    in the order of the words
 
     Returns
     -------
-    xp : namespace
-        the array API namespace in which to compute
+    xp : namespace      the array API namespace in which to compute
 
     Raises
     ------
-    InputError
-        if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
+    InputError          if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
     try:
         # array_namespace ignores Python numbers and None
@@ -48,27 +45,31 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     except TypeError as error:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
         raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
-    first = arrays[0]
-    for array in arrays[1:]:
-        if array.dtype != first.dtype:
-            raise InputError(f"mixed dtypes {first.dtype} and {array.dtype}: convert one of the arrays")
-    # inside jax.jit, grad and vmap an array has no device yet
-    devices = [where for array in arrays if (where := device(array)) is not None]
-    for other in devices[1:]:
-        if other != devices[0]:
-            raise InputError(f"mixed devices {devices[0]} and {other}: move one of the arrays")
-    if any(0 in array.shape for array in arrays):
-        shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-        raise InputError(f"an array is empty, shapes {shapes}: give at least one sample, input and output")
+    dtypes, devices = [array.dtype for array in arrays], [device(array) for array in arrays]
+    for k in range(1, len(arrays)):
+        if dtypes[k] != dtypes[0]:
+            raise InputError(f"mixed dtypes {dtypes[0]} and {dtypes[k]}: convert one of the arrays")
+    known = [each for each in devices if each is not None]  # inside jax.jit, grad and vmap there is none yet
+    for other in known[1:]:
+        if other != known[0]:
+            raise InputError(f"mixed devices {known[0]} and {other}: move one of the arrays")
+    _check_shapes(axes, tuple([tuple(array.shape) for array in arrays]))
+    return xp
+
+
+@lru_cache(maxsize=1000)  # a network asks for the same few shapes at every step
+def _check_shapes(axes: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+    """Raise an InputError unless shapes have the axes that the letters name, none of them empty."""
+    shown = " ".join(map(str, shapes))
+    if any(0 in shape for shape in shapes):
+        raise InputError(f"an array is empty, shapes {shown}: give at least one sample, input and output")
     lengths: dict[str, int] = {}
-    for word, array in zip(axes.split(), arrays, strict=True):
-        fits = array.ndim == len(word) and all(
-            lengths.setdefault(letter, length) == length for letter, length in zip(word, array.shape, strict=True)
+    for word, shape in zip(axes.split(), shapes, strict=True):
+        fits = len(shape) == len(word) and all(
+            lengths.setdefault(letter, length) == length for letter, length in zip(word, shape, strict=True)
         )
         if not fits:
-            shapes = " ".join(str(tuple(array.shape)) for array in arrays)
-            raise InputError(f"shapes {shapes} do not fit {axes!r} (the same letter is the same length)")
-    return xp
+            raise InputError(f"shapes {shown} do not fit {axes!r} (the same letter is the same length)")
 
 
 def is_concrete(array: Array) -> bool:
@@ -106,7 +107,7 @@ def check_like(what: str, array: Array, like: Array) -> None:
 
 
 def safe_divisor(values: Array) -> Array:
-    """Return values that are 0 or more, with 1 in place of 0, to divide by."""
+    """Return non-negative values with 1 in place of 0, to divide by."""
     xp = array_namespace(values)
     return xp.where(values > 0, values, xp.ones_like(values))
 
@@ -121,13 +122,13 @@ def weigh(rows: Array, sample_weight: Array | None) -> Array:
     """Multiply rows by the square roots of their samples' weights.
 
     For rows u and v weighted like this, ``mean_outer(u, v)`` is the weighted mean <w u v^T>. An update made of such
-    products need not know about weights. The paper has none: there, every sample counts once.
+    products need not know about weights. The paper has no weights: every sample counts once.
 
     Parameters
     ----------
     rows : (B, N) array or None             None is returned as it is
-    sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is divided
-                                            by B all the same; None: once
+    sample_weight : (B,) array or None      how many times each sample counts in a mean over the batch, which is still
+                                            divided by B; None: once
 
     Returns
     -------

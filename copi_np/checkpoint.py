@@ -38,7 +38,7 @@ ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
 FORWARD_MEMORY: Final = "step_"
 LATERAL_MEMORY: Final = "lateral_"
-"""How the names begin of what a step keeps, see `steps.Step.state`."""
+"""Prefixes of the names of what a step keeps, see `steps.Step.state`."""
 ADAM_MEMORY: Final = ("step_mean_", "step_square_")
 """What Adam keeps for each weight."""
 
@@ -50,10 +50,10 @@ def save_network(
     *,
     previous: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Write a network to an .npz file: configuration, weights, feedback, and the running means of Adam.
+    """Write a network to an .npz file: configuration, weights, feedback, and the state of steps and of the noise.
 
-    The network that `load_network` returns continues exactly where this one is. A part of your own is recorded by its
-    name; to load the network you give it again.
+    The network that `load_network` returns continues exactly where this one is. Your own parts are recorded by their
+    names; pass them again to load the network.
 
     The file is written completely or not at all: a reader finds the old file or the new one, never half of one.
 
@@ -71,10 +71,10 @@ def save_network(
     """
     arrays = network_arrays(network)
     content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
-    content["noise"] = noise_state(network)
+    content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
-        parse_json(header)  # refuses what json.dumps writes and no reader takes, such as NaN
+        parse_json(header)  # refuses what json.dumps writes but JSON does not allow, such as NaN
     except (TypeError, ValueError) as error:
         raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
     arrays["header"] = np.array(header)
@@ -83,7 +83,7 @@ def save_network(
 
 
 def check_network(network: Network) -> None:
-    """Raise an InputError unless it is a network: path and network are easily given in the wrong order."""
+    """Raise an InputError unless it is a network: path and network are easily swapped."""
     if not isinstance(network, Network):
         raise InputError(f"need a Network, got {shown(network)}: the path comes first, then the network")
 
@@ -98,7 +98,7 @@ def content_digest(arrays: Mapping[str, NDArray]) -> str:
 
 
 def network_arrays(network: Network) -> dict[str, NDArray]:
-    """Return all that `network_of` needs besides the configuration for a network that continues where this one is.
+    """Return what `network_of` needs besides the configuration to build a network that continues where this one is.
 
     The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0. The arrays are copies on the host.
 
@@ -137,54 +137,56 @@ def load_network(
     path : path
     backend : {"numpy", "cupy", "auto"} or Backend
     rule, decorrelation, activation, loss, error_signal
-                        parts of your own that the network was saved with, as they were given to `Network`, or a list of
-                        several. They are compared by name. Functions of `copi_np.rules` need not be given
+                        your own parts that the network was saved with, as they were passed to `Network`, or a list of
+                        several. They are compared by name. Functions of `copi_np.rules` need not be passed
 
     Returns
     -------
     network : Network
-    metadata : dict     as given to `save_network`
+    metadata : dict     as passed to `save_network`
 
     Raises
     ------
     DataError           if the file is missing, damaged, or not a checkpoint that this version can read; a
                         `NewerVersionError` if a newer version wrote it
-    InputError          if its weights do not fit its configuration, or are not finite; if a part of your own is
-                        missing, or one is given that the file does not name
+    InputError          if its weights do not fit its configuration, or are not finite; if one of your own parts is
+                        missing, or was passed but is not named in the file
     BackendError        if the backend does not work here, or has not enough memory
     """
     own = {"rule": rule, "decorrelation": decorrelation, "activation": activation}
-    return _load(path, backend, own | {"loss": loss, "error_signal": error_signal})
+    return load_with(path, backend, own | {"loss": loss, "error_signal": error_signal})
 
 
 def load_like(path: str | os.PathLike[str], network: Network) -> tuple[Network, dict[str, Any]]:
-    """Read a network as `load_network` does, with the own parts of another one, on its backend."""
-    return _load(path, network.backend, network.parts)
+    """Read a network as `load_network` does, with the parts and on the backend of another network."""
+    return load_with(path, network.backend, network.parts)
 
 
-def _load(
+def load_with(
     path: str | os.PathLike[str], backend: str | Backend, own: Mapping[str, Any]
 ) -> tuple[Network, dict[str, Any]]:
+    """Read a network as `load_network` does, with your own parts by kind; built-in names among them are ignored."""
     path = Path(path)
-    arrays = read_npz(path, ADVICE)
     try:
-        digest = str(arrays.pop("sha256", None))
-        header = parse_json(str(arrays["header"]))
+        header = parse_json(str(read_npz(path, ADVICE, ["header"])["header"]))
         if header["schema"] > SCHEMA:
             raise NewerVersionError(f"{path} was written by a newer version of copi-np: update this one")
+        arrays = read_npz(path, ADVICE, ["header", "sha256", *header["arrays"]])
+        digest = str(arrays.pop("sha256", None))
         if content_digest(arrays) != digest:
             raise DataError(f"{path} is damaged (its SHA-256 differs): {ADVICE}")
         del arrays["header"]
         if header["arrays"] != sorted(arrays):
             raise DataError(f"{path} lacks some of its arrays: {ADVICE}")
         network = network_of(header["network"], arrays, backend, own)
-        restore_noise(network, header.get("noise"))
+        if header.get("noise") is not None:  # files of earlier versions have none
+            network.noise_state = header["noise"]
         return network, header["metadata"]
     except CopiError:
         raise
     except MemoryError as error:
         raise BackendError(f"there is not enough memory for the network in {path}: free some") from error
-    # what a header or arrays of the wrong kind raise; a SystemError is NumPy's for text that cannot be decoded
+    # raised by a header or arrays of the wrong kind; NumPy raises SystemError for text that cannot be decoded
     except (ArithmeticError, AttributeError, LookupError, RecursionError, SystemError, TypeError, ValueError) as error:
         raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
 
@@ -199,13 +201,13 @@ def network_of(
     config : dict       as ``network.config``
     arrays : mapping    as `network_arrays` gives them
     backend : str or Backend
-    own : mapping       from "rule", "activation", .. to the parts of your own that the configuration names
+    own : mapping       from "rule", "activation", .. to your own parts that the configuration names
 
     Raises
     ------
     DataError           if the sizes of the two do not agree
-    InputError          if a part of your own is missing or another one, if the arrays do not fit in another way, or are
-                        not finite
+    InputError          if one of your own parts is missing or is a different one, or if the arrays do not fit in
+                        another way, or are not finite
     """
     given = Given(own or {})
     parts = {name: given.find(name, value) for name, value in config.items()}
@@ -223,17 +225,17 @@ def network_of(
             names = [name for name in arrays if name.startswith(prefix) and name.endswith(f"_{k}")]
             if step is not None and names:
                 start, end = len(prefix), -len(f"_{k}")
-                step.restore({name[start:end]: _off_host(network, arrays[name]) for name in names})
+                step.restore({name[start:end]: _on_device(network, arrays[name]) for name in names})
     return network
 
 
-def _off_host(network: Network, value: NDArray) -> Any:
-    """Return an array on the network's device, or a number for an array without axes."""
+def _on_device(network: Network, value: NDArray) -> Any:
+    """Return an array on the network's device, or the number in an array without axes."""
     return network.backend.asarray(value) if value.ndim else value.item()
 
 
 def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
-    """Refuse arrays that cannot be weights, or whose sizes differ from the announced ones.
+    """Refuse arrays that cannot be weights, or whose sizes differ from the declared ones.
 
     This comes before weights of these sizes are drawn, which could take any amount of memory.
     """
@@ -241,7 +243,7 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
     sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
     if sizes != parts["sizes"]:
         raise DataError(
-            f"the checkpoint announces layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
+            f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
         )
     shapes = {f"W_{k}": (sizes[k + 1], sizes[k]) for k in range(n_layers)}
     shapes |= {name: shapes[f"W_{name.rpartition('_')[2]}"] for name in arrays if name.startswith(ADAM_MEMORY)}
@@ -257,50 +259,6 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")
         if arrays[name].dtype.kind != "f":
             raise DataError(f"the checkpoint holds {name} of {arrays[name].dtype} instead of floats: {ADVICE}")
-
-
-# -------------------------------------------------------------------------------------------------------------- noise
-
-NOISE: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-"""Bit generators whose state a checkpoint holds."""
-
-
-def noise_state(network: Network) -> dict[str, Any] | None:
-    """Return the state of the generator that draws the network's noise, as plain values; None for an unknown kind."""
-    state = network.noise_rng.bit_generator.state
-    return _plain(state) if state.get("bit_generator") in NOISE else None
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _plain(each) for name, each in value.items()}
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value
-
-
-def restore_noise(network: Network, state: Mapping[str, Any] | None) -> None:
-    """Let the network's noise continue from what `noise_state` returned.
-
-    Raises
-    ------
-    DataError           if it is not such a state
-    """
-    if state is None:
-        return
-    try:
-        if state["bit_generator"] not in NOISE:
-            raise ValueError("unknown bit generator")
-        bit_generator = getattr(np.random, state["bit_generator"])()
-        bit_generator.state = _arrays(state)
-    # NumPy takes a state apart without looking at it first
-    except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the checkpoint holds no state of its noise: {ADVICE}") from error
-    network.noise_rng = np.random.Generator(bit_generator)
-
-
-def _arrays(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {name: _arrays(each) for name, each in value.items()}
-    return np.array(value, np.uint64) if isinstance(value, list) else value
 
 
 # ------------------------------------------------------------------------------------------- training in progress
@@ -346,8 +304,7 @@ def load_progress(
 ) -> Progress | None:
     """Read the latest checkpoint of training in progress, or the previous one if the latest is damaged or missing.
 
-    A damaged one is moved aside, if the folder can be written, so that the next one to be saved does not replace the
-    previous one.
+    A damaged one is moved aside, if the folder is writable, so that the next save does not replace the previous one.
 
     Returns
     -------
@@ -355,7 +312,7 @@ def load_progress(
 
     Raises
     ------
-    DataError           if none that exists can be used, or the latest may not be read, or does not fit into memory
+    DataError           if neither can be used, or the latest may not be read or does not fit into memory
     BackendError        if the backend does not work here, or has not enough memory
 
     Warns
@@ -384,16 +341,16 @@ def load_progress(
 
 
 def _moved_aside(path: Path) -> str:
-    """Give a damaged checkpoint another name, and return words that say so."""
+    """Rename a damaged checkpoint, and return the end of a sentence that says so."""
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
-    with suppress(OSError):  # reading must not depend on a folder that can be written
+    with suppress(OSError):  # reading must work in a read-only folder too
         path.replace(aside)
         return f", and keeping the damaged one as {aside.name}"
     return ""
 
 
 def _progress(path: Path, backend: str | Backend, own: Mapping[str, Any]) -> Progress:
-    network, metadata = _load(path, backend, own)
+    network, metadata = load_with(path, backend, own)
     try:
         progress = Progress(network, *(metadata[name] for name in Progress._fields[1:]))
         kinds = (dict, list, dict)

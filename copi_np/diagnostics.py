@@ -1,4 +1,4 @@
-"""What goes on in a network while it learns, layer by layer: alignment, correlations, variances, the spectrum of R.
+"""Measure a network while it learns, layer by layer: alignment, correlations, variances, the spectrum of R.
 
 Layers are counted from 0, as in ``network.layers``.
 """
@@ -9,10 +9,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from copi_np.analysis import alignment_angle, signal_pairs
-from copi_np.arrays import Array
+from copi_np.arrays import Array, NDArray
 from copi_np.errors import InputError
 from copi_np.layer import Layer
 from copi_np.network import Network
@@ -20,29 +19,30 @@ from copi_np.rules import mean_square
 from copi_np.whitening import asymmetry, decorrelation_loss, mean_absolute_correlation, second_moment
 
 SHARES: Final = (0.0, 0.05, 0.25, 0.5, 0.75, 0.95, 1.0)
-"""Which quantiles of the mean squares are kept."""
+"""The quantiles of the mean squares that are recorded."""
 RANKS: Final = tuple(float(rank) for rank in (1 - np.cos(np.linspace(0, np.pi, 21))) / 2)
-"""Which singular values of R are kept, whatever its size: 0 the largest, 1 the smallest; close at both ends, where the
-spectrum changes most."""
+"""The relative ranks of the singular values of R that are recorded, whatever its size: 0 is the largest value, 1 the
+smallest. They are denser at both ends, where the spectrum changes most."""
 
 
 @dataclass(frozen=True)
 class LayerDiagnostics:
-    """One layer at one moment.
+    """A snapshot of one layer.
 
     Attributes
     ----------
     angle : float or None               between its error signal and backpropagation's, in degrees; None in the output
-                                        layer, where all signals are the same, and for a signal that is zero everywhere
+                                        layer, where all signals are equal, and for a signal that is zero everywhere
     decorrelation_loss : float          of the inputs x, see `whitening.decorrelation_loss`
     correlation_before, correlation : float
-                                        mean absolute correlation of the inputs before (y) and behind (x) the lateral
+                                        mean absolute correlation of the inputs before (y) and after (x) the lateral
                                         weights, 0 to 1
     power_before, power : list of float
                                         quantiles `SHARES` of the mean squares of the inputs y and x; not centred
-    spectrum : list of float or None    singular values of R, the largest first, at the relative ranks `RANKS`; None for
-                                        a layer without lateral weights, as the next two
-    log_volume : float or None          log|det R| / I, which decorrelation keeps at 0 to first order (Theorem 4)
+    spectrum : list of float or None    singular values of R, the largest first, at the relative ranks `RANKS`. This and
+                                        the next two are None for a layer without lateral weights
+    log_volume : float or None          log|det R| / I, which decorrelation keeps at 0 to first order (Theorem 4); also
+                                        None for a singular R
     asymmetry : float or None           ||R - R^T|| / ||R||
     """
 
@@ -57,14 +57,14 @@ class LayerDiagnostics:
     asymmetry: float | None
 
     def as_dict(self) -> dict[str, Any]:
-        """The numbers as plain values, ready for JSON."""
+        """Return the measures as plain values, ready for JSON."""
         return asdict(self)
 
 
 def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnostics]:
     """Measure every layer of a network on a batch.
 
-    The singular values of an R of 3072 inputs take about ten seconds of one core.
+    For 3072 inputs, the singular values of R take about ten seconds on one core.
 
     Parameters
     ----------
@@ -111,11 +111,11 @@ def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> La
 
 
 def _spectrum(layer: Layer) -> tuple[list[float], float | None]:
-    """Singular values of R, and log|det R| / I; None for a singular R, which has no volume."""
+    """Return the singular values of R, and log|det R| / I, or None for a singular R."""
     values = layer.backend.to_host(layer.backend.xp.linalg.svdvals(layer.R)).astype(np.float64)
     ranks = np.round(np.array(RANKS) * (len(values) - 1)).astype(int)
     return _floats(values[ranks]), float(np.mean(np.log(values))) if values[-1] > 0 else None
 
 
-def _floats(values: npt.NDArray[Any]) -> list[float]:
+def _floats(values: NDArray) -> list[float]:
     return [float(value) for value in values]

@@ -1,6 +1,6 @@
 """Error signals: perturbations of every layer's units towards lower loss (Section 2.5).
 
-All functions share one signature, start from the error signal of the output layer and return one signal per layer:
+All functions take the same arguments, start from the output layer's error signal and return one signal per layer:
 
     backpropagation                  delta_k = f'(a_k) * (W_{k+1} R_{k+1})^T delta_{k+1}
     feedback_alignment               delta_k = f'(a_k) * B_k delta_{k+1}          B_k fixed and random
@@ -31,7 +31,7 @@ Feedback = Sequence[Array | None]
 
 
 class Weights(Protocol):
-    """What an error signal needs of a layer: a `Layer` of a network, or the weights of `algorithm`."""
+    """What an error signal needs from a layer: a `Layer` of a network, or `algorithm.LayerWeights`."""
 
     @property
     def W(self) -> Array:
@@ -60,7 +60,7 @@ class Trace(NamedTuple):
 
     @property
     def y_in(self) -> list[Array]:
-        """Inputs of every layer before they are decorrelated, (B, I_k) each: y0 and the outputs of the layer below."""
+        """Inputs of every layer before decorrelation, (B, I_k) each: y0, then the outputs of the layer below."""
         return [self.y0, *self.y[:-1]]
 
 
@@ -88,7 +88,7 @@ def backpropagation(
     delta_L: Array,
     carry: Callable[[int, Array], Array] | None = None,
 ) -> list[Array]:
-    """Backpropagation: every signal is the negative gradient of the loss in a_k (Algorithm 1, lines 10 to 12).
+    """Backpropagate: return the negative gradient of the loss with respect to each a_k (Algorithm 1, lines 10 to 12).
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def backpropagation(
     trace : Trace               of the batch
     feedback : L matrices       not used
     delta_L : (B, K) array      signal of the output layer
-    carry : function, optional  ``carry(k, delta)`` is (W_k R_k)^T delta, for callers that have a cheaper way
+    carry : function, optional  ``carry(k, delta)`` returns (W_k R_k)^T delta, for callers with a cheaper way
 
     Returns
     -------
@@ -111,7 +111,7 @@ def backpropagation(
 
 
 def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Feedback alignment: a fixed matrix B_k in place of (W R)^T of the layer above.
+    """Return the signals of feedback alignment: a fixed matrix B_k replaces (W R)^T of the layer above.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}).
     """
@@ -124,7 +124,7 @@ def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedba
 def direct_feedback_alignment(
     layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
 ) -> list[Array]:
-    """Direct feedback alignment: a fixed matrix B_k from the output layer to each hidden layer.
+    """Return the signals of direct feedback alignment: a fixed matrix B_k from the output layer to each hidden layer.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
     """
@@ -136,7 +136,7 @@ def direct_feedback_alignment(
 
 
 def target_propagation(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Target propagation, close to how the paper prints it: for study.
+    """Return the signals of target propagation, close to how the paper prints it: for study.
 
     Targets t_k = f(B_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper
     prints f(B delta_{k+1}) for t_k. But B models states, not perturbations of them, so we use the target of the layer
@@ -161,7 +161,7 @@ TARGET_STEP: Final = 0.1
 def difference_target_propagation(
     layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
 ) -> list[Array]:
-    """Difference target propagation: only the difference that the error makes is sent down.
+    """Return the signals of difference target propagation: only the difference that the error makes is sent down.
 
     Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. Without an error there is no signal,
     however bad the reconstruction, since it is in both terms of the difference. Measured with copi-dtp and the preset
@@ -182,13 +182,13 @@ def difference_target_propagation(
 
 
 def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
-    """Carry a signal down into layer k through its feedback matrix, B_k signal.
+    """Send a signal down into layer k through its feedback matrix, B_k signal.
 
     Parameters
     ----------
     feedback : L matrices       ``feedback[k]`` is (O_k, N)
-    k : int                     the layer to carry to
-    signal : (B, N) array       of the units that the matrix reads
+    k : int                     the layer to send to
+    signal : (B, N) array       of the units that the signal comes from
     a : (B, O_k) array          pre-activations of the layer, to check shapes against
 
     Returns
@@ -218,11 +218,11 @@ def feedback_into(feedback: Feedback, k: int) -> Array:
 def reconstruction_update(
     B: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
 ) -> Array:
-    """Return the update of an inverse model f(B y_above) ~ y: normalised gradient descent on its squared error.
+    """Return the update of an inverse model f(B y_above) ~ y by normalised gradient descent on its squared error.
 
         dB = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = B y_above
 
-    The division makes the same step size stable at any size of the activity above (normalised least mean squares).
+    Thanks to the division, one step size is stable however large the activity above is (normalised least mean squares).
 
     Parameters
     ----------
@@ -251,7 +251,7 @@ ETA_INVERSE: Final = 0.1
 def inverse_updates(
     layers: Sequence[Weights], trace: Trace, feedback: Feedback, sample_weight: Array | None
 ) -> list[Array | None]:
-    """Return what to add to every feedback matrix, so that it learns to reconstruct its layer from the one above.
+    """Return what to add to every feedback matrix, so that it learns to reconstruct its layer from the layer above.
 
     Parameters
     ----------
@@ -273,16 +273,16 @@ def inverse_updates(
 class ErrorSignal(NamedTuple):
     """A way to send errors down, and the feedback weights that it needs.
 
-    For one of your own, give ``ErrorSignal("half", deltas)`` where the built-in names are taken.
+    For your own, pass ``ErrorSignal("half", deltas)`` wherever a built-in name is accepted.
     """
 
     name: str
     deltas: Callable[..., list[Array]]
-    """Returns the signals, (B, O_k) each; asks for any of `SIGNAL_ARGUMENTS` by the names of its parameters."""
+    """Returns the signals, (B, O_k) each; its parameters are any of `SIGNAL_ARGUMENTS`."""
     feedback_from: str | None = None
     """Where the feedback into a layer comes from: the layer "above", the "output" layer, or None for no feedback."""
     feedback_updates: Callable[..., list[Any]] | None = None
-    """Returns what to add to each feedback matrix after a step, or None for one that rests; asks for any of
+    """Returns what to add to each feedback matrix at every step, or None to leave it alone; its parameters are any of
     `FEEDBACK_ARGUMENTS`. None: feedback is fixed."""
 
 

@@ -125,11 +125,6 @@ def explain_os_errors(
         raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from error
 
 
-def cannot_write(path: object, error: OSError) -> DataError:
-    """Build the error for a file that cannot be written; for the rooms that do not use `explain_os_errors` yet."""
-    return DataError(f"cannot write {path} ({error.strerror}): {OS_ADVICE['write']}")
-
-
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:
     """Look `name` up in `table`.
 

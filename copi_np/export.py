@@ -18,7 +18,7 @@ from copi_np.network import Network
 from copi_np.storage.atomic import replace_file
 
 OPSET: Final = 17
-"""Version of the operators; runtimes since 2022 know it."""
+"""Version of ONNX's operators; runtimes since 2022 support it."""
 
 
 def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
@@ -29,14 +29,14 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if safetensors is not installed, or it is not a network
+    InputError          if safetensors is not installed, or `network` is not a network
     DataError           if the file cannot be written
     """
     try:
         from safetensors.numpy import save
     except ImportError as error:
         raise _missing("safetensors") from error
-    # the library writes the memory of an array as it is, whatever its strides say
+    # the library writes an array's memory as it is, ignoring its strides
     tensors = {name: np.asarray(array, order="C") for name, array in network_arrays(network).items()}
     content = save(tensors, metadata={"copi_np": json.dumps({"version": __version__, "network": network.config})})
     replace_file(Path(path), lambda file: file.write(content))
@@ -50,7 +50,7 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
 
     Raises
     ------
-    InputError          if onnx is not installed, it is not a network, or an activation is your own
+    InputError          if onnx is not installed, `network` is not a network, or an activation is your own
     DataError           if the file cannot be written
     """
     try:

@@ -1,4 +1,4 @@
-"""The record that every epoch of training leaves, written to files and read back."""
+"""The record of one epoch of training, and how it is written to files and read back."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from copi_np.storage.untrusted import check_number, check_numbers
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """The results of one epoch, evaluated after it on all samples.
+    """The results of one epoch, evaluated on all samples after it.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class EpochRecord:
 
 
 def read_record(values: dict[str, Any]) -> EpochRecord:
-    """Return a record from a file, checked, so that its numbers can be relied on.
+    """Return a record read from a file, with its numbers checked.
 
     Raises
     ------

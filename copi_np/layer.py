@@ -1,14 +1,14 @@
-"""One layer: its lateral weights R, its forward weights W, and the steps that move them."""
+"""One layer: its lateral weights R, its forward weights W, and the steps that update them."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from copi_np._parts import label
+from copi_np._parts import choose_part, label
 from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.arrays import Array, check_like
 from copi_np.backend import Backend
-from copi_np.errors import InputError, choose, list_names, shown
+from copi_np.errors import InputError
 from copi_np.rules import decorrelate, transform
 from copi_np.steps import States, Step, forward_step, lateral_step
 
@@ -18,23 +18,23 @@ class Layer:
 
     Parameters
     ----------
-    W : (O, I) array                        forward weights, taken over, not copied
+    W : (O, I) array                        forward weights, not copied
     activation : str or Activation          f and its derivative
-    forward_step : str, function or Step    moves W, see `copi_np.steps`
+    forward_step : str, function or Step    updates W, see `copi_np.steps`
     decorrelation : str, function, Step or None
-                                            moves R; None leaves R as it is, the identity at first
+                                            updates R, the identity at first; None leaves it as it is
     backend : Backend                       whose arrays these are
 
     Attributes
     ----------
     W, R, activation, forward_step, lateral_step
-                                            all assignable, as what the parameters may be
+                                            all assignable; the last three take what the parameters take
     """
 
     def __init__(self, W: Array, activation: Any, forward_step: Any, decorrelation: Any, backend: Backend) -> None:
         self.backend = backend
         self._W = W
-        # None stands for the identity, so that networks without decorrelation do not pay for products with it
+        # None means the identity, so that networks without decorrelation do not pay for products with it
         self._R: Array | None = None
         self.activation = activation
         self.forward_step = forward_step
@@ -71,7 +71,7 @@ class Layer:
             return self._R
         identity = self._identity()
         if self.backend.is_host:
-            identity.flags.writeable = False  # what is written into it would be lost
+            identity.flags.writeable = False  # anything written into it would be lost
         return identity
 
     @R.setter
@@ -90,13 +90,7 @@ class Layer:
 
     @activation.setter
     def activation(self, activation: Any) -> None:
-        if not isinstance(activation, Activation):
-            if not isinstance(activation, str):
-                raise InputError(
-                    f"activation must be one of {list_names(ACTIVATIONS)}, or Activation(name, f, df): "
-                    f"got {shown(activation)}"
-                )
-            activation = choose("activation", activation, ACTIVATIONS)
+        activation = choose_part("activation", activation, ACTIVATIONS, "Activation(name, f, df)")
         if activation != ACTIVATIONS.get(activation.name):
             a = self.backend.xp.asarray([[-1.0, 0.0], [0.5, 1.0]], dtype=self._W.dtype, device=self.backend.device)
             for name, function in (("f", activation.f), ("df", activation.df)):
@@ -105,7 +99,7 @@ class Layer:
 
     @property
     def forward_step(self) -> Step:
-        """How W moves."""
+        """How W is updated."""
         return self._forward_step
 
     @forward_step.setter
@@ -116,7 +110,7 @@ class Layer:
 
     @property
     def lateral_step(self) -> Step | None:
-        """How R moves; None where it does not."""
+        """How R is updated; None if it is not."""
         return self._lateral_step
 
     @lateral_step.setter
@@ -145,7 +139,7 @@ class Layer:
         if not bool(xp.all(xp.isfinite(values))):
             raise InputError(f"{name} holds NaN or infinite values: assign finite weights")
         copied = xp.empty(shape, dtype=values.dtype, device=self.backend.device)
-        copied[...] = values  # row by row, however `values` lies in memory, so that products can be added in place
+        copied[...] = values  # row-major, whatever the layout of `values`, so that products can be added in place
         return copied
 
     # ----------------------------------------------------------------------------------------- Algorithm 1
@@ -168,9 +162,9 @@ class Layer:
         return x, a, self.activation.f(a)
 
     def carry_back(self, delta: Array, x: Array) -> tuple[Array, Array | None]:
-        """Carry an error signal back to the layer's input; and x R, which the matrix form of decorrelation needs.
+        """Propagate an error signal back to the layer's input; also return x R, which the matrix form needs.
 
-        The two come out of one product with R, which costs less than two products.
+        One product with R gives both, which costs less than two products.
 
         Parameters
         ----------
@@ -192,11 +186,11 @@ class Layer:
         return both[:batch_size, :], both[batch_size:, :]
 
     def folded(self) -> Array:
-        """Return the layer's two matrices as one, W R, (O, I)."""
+        """Return the layer's two matrices folded into one, W R, (O, I)."""
         return self._W if self._R is None else self._W @ self._R
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:
-        """Move W and R in place, from one batch (Algorithm 1, lines 14 and 15).
+        """Update W and R in place, from one batch (Algorithm 1, lines 14 and 15).
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""Losses of the network's output: one value per sample, and its gradient."""
+"""Losses of the network's output: one value per sample, and its gradient (Algorithm 1, line 9)."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from copi_np.arrays import Array, common_namespace
 class Loss(NamedTuple):
     """A loss and its gradient, both sample by sample.
 
-    For one of your own, give ``Loss("absolute", values, gradient)`` where the built-in names are taken.
+    For your own, pass ``Loss("absolute", values, gradient)`` wherever a built-in name is accepted.
     """
 
     name: str
     values: Callable[[Array, Array], Array]
-    """Outputs and targets (B, K) to the loss of each sample, (B,)."""
+    """Maps outputs and targets (B, K) to the loss of each sample, (B,)."""
     gradient: Callable[[Array, Array], Array]
-    """Outputs and targets (B, K) to the gradient of each sample's own loss in its outputs, (B, K): not divided by B."""
+    """Maps outputs and targets (B, K) to the gradient of each sample's own loss, (B, K): not divided by B."""
 
     def mean(self, y: Array, targets: Array, sample_weight: Array | None = None) -> Array:
         """Return the mean loss of a batch (Algorithm 1, line 9).
 
         Parameters
         ----------
-        y, targets : (B, K) arrays              outputs of the network, and desired ones
-        sample_weight : (B,) array or None      how many times each sample counts; the sum is divided by B all the same
+        y, targets : (B, K) arrays              outputs of the network, and desired outputs
+        sample_weight : (B,) array or None      how many times each sample counts; the sum is still divided by B
 
         Returns
         -------
@@ -61,7 +61,7 @@ def quadratic_gradient(y: Array, targets: Array) -> Array:
 
 
 def log_softmax(y: Array) -> Array:
-    """Return the logarithm of the softmax over classes, of logits y (B, K)."""
+    """Return the log-softmax over classes of logits y (B, K)."""
     xp = common_namespace("BK", y)
     shifted = y - xp.max(y, axis=1, keepdims=True)  # so that exp cannot overflow
     return shifted - xp.log(xp.sum(xp.exp(shifted), axis=1, keepdims=True))

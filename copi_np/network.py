@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from copy import deepcopy
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from copi_np._assembly import Assembly
-from copi_np._checks import check_batch, check_count, check_rate, check_rng, check_sample_weight, check_sizes
+from copi_np._checks import (
+    check_batch,
+    check_count,
+    check_list,
+    check_rate,
+    check_rng,
+    check_sample_weight,
+    check_sizes,
+)
 from copi_np._divergence import blame_activity, loss_limit
 from copi_np._parts import label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, slices
@@ -20,7 +29,7 @@ from copi_np.error_signals import (
     backpropagation,
     output_signal,
 )
-from copi_np.errors import DivergenceError, InputError, shown, unknown
+from copi_np.errors import DivergenceError, unknown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import States
@@ -32,27 +41,28 @@ def glorot_normal(rng: np.random.Generator, n_outputs: int, n_inputs: int) -> ND
 
 
 class Network(Assembly):
-    """A feed-forward network that learns by COPI, by one of the rules it is compared with, or by a rule of your own.
+    """A feed-forward network that learns by COPI, by one of the rules it is compared with, or by your own rule.
 
     Parameters
     ----------
     sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``
-    rng : numpy.random.Generator        draws the forward and the feedback weights, on the host; its third child draws
-                                        the noise of error signals that ask for it
+    rng : numpy.random.Generator        draws the forward and feedback weights, on the host, and the noise of error
+                                        signals that ask for it
     rule : {"copi", "sgd", "adam"}, function or Step
-                                        how the forward weights move. A function returns the update to be added, times
-                                        eta_W, and asks for any of W, R, x, y, a, z, delta, y_out and sample_weight by
-                                        the names of its parameters, such as ``rules.copi_update``; a `steps.Step` is a
-                                        rule with a memory. A list has one for each layer
+                                        how the forward weights learn. A function such as ``rules.copi_update`` returns
+                                        the update, to be added times eta_W; its parameters are any of W, R, x, y, a, z,
+                                        delta, y_out and sample_weight. A `steps.Step` is a rule with a memory. A list
+                                        has one rule per layer
     error_signal : {"bp", "fa", "dfa", "tp", "dtp"} or ErrorSignal
                                         how errors reach the layers, see `copi_np.error_signals`
     decorrelation : {"matrix", "local"}, function, Step or None
-                                        how the lateral weights move; None keeps them at the identity. A function asks
-                                        for any of R, x, y, eta_R and sample_weight. A list has one for each layer
+                                        how the lateral weights learn; None keeps them at the identity. The parameters
+                                        of a function are any of R, x, y, eta_R and sample_weight. A list has one per
+                                        layer
     activation : {"leaky_relu", "relu", "tanh", "linear"}, Activation, or list of them
-                                        of every layer, or of each, the first layer first
+                                        of all layers, or a list with one per layer, the first layer first
     output_activation : str, Activation or None
-                                        of the output layer; None: as `activation`, or "linear" for the cross-entropy
+                                        of the output layer; None: as `activation`, or "linear" for cross-entropy
     loss : {"quadratic", "cross_entropy"} or Loss
     backend : {"numpy", "cupy", "auto"} or Backend
     dtype : {"float32", "float64"}      of weights, inputs and targets alike
@@ -113,7 +123,7 @@ class Network(Assembly):
         return self.backend.asarray(glorot_normal(rng, n_outputs, n_inputs), self.dtype)
 
     def _random_feedback(self, rng: np.random.Generator) -> list[Array | None]:
-        """Draw feedback into every layer but the last, as forward weights are drawn."""
+        """Draw feedback into every layer but the last, in the same way as forward weights."""
         source = self.error_signal.feedback_from
         if source is None:
             return [None] * len(self.layers)
@@ -136,8 +146,8 @@ class Network(Assembly):
     ) -> Array:
         """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
 
-        `algorithm.train_batch` is the same as a pure function. With target propagation the feedback matrices learn as
-        well, at every step.
+        `algorithm.train_batch` is the same as a pure function. Feedback matrices learn at every step too, if the error
+        signal says how, as target propagation does.
 
         Parameters
         ----------
@@ -147,9 +157,9 @@ class Network(Assembly):
         eta_R : float or None       step size of the lateral weights; None: the same as eta_W, as in the paper
         delta_scale : float         multiplies the error signals of all layers
         sample_weight : (B,) array or None
-                                    how many times each sample counts in every mean over the batch, those of the lateral
-                                    weights included, and in the loss; 0 or more, None: once. Their mean should be one:
-                                    larger weights are larger steps
+                                    how many times each sample counts in every mean over the batch, including those of
+                                    the lateral weights, and in the loss; 0 or more, None: once. Their mean should be
+                                    one: larger weights mean larger steps
 
         Returns
         -------
@@ -157,9 +167,9 @@ class Network(Assembly):
 
         Raises
         ------
-        InputError                  if the batch or a step size does not fit, or what a part of your own returns
-        DivergenceError             if the loss exploded; on the CPU only, where looking costs nothing. The weights
-                                    stay as they were before this step
+        InputError                  if the batch, a step size, or what your own rule or signal returns does not fit
+        DivergenceError             if the loss exploded; on the CPU only, where reading it costs nothing. The
+                                    weights stay as they were before this step
         """
         rates = self._checked_rates(eta_W, eta_R, delta_scale)
         self._check_batch(y0, targets, sample_weight)
@@ -167,7 +177,7 @@ class Network(Assembly):
             trace = self._forward(y0)  # lines 4 to 8
             loss = self.loss.mean(trace.y[-1], targets, sample_weight)  # 9
             self._check_loss(loss, trace, targets, rates)
-            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12
+            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12
             self._update_feedback(trace, deltas, targets, sample_weight, rates)
             rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
             for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
@@ -214,15 +224,16 @@ class Network(Assembly):
 
         Returns
         -------
-        deltas : list of arrays     (B, O_k) each, one sample's own: not divided by B
+        deltas : list of arrays     (B, O_k) each, of each sample's own loss: not divided by B. Noise is that of the
+                                    next step, which draws it again
         """
         rates = self._checked_rates(1.0, None, delta_scale)
-        return self._error_signals(trace, targets, rates)[0]
+        return self._error_signals(trace, targets, rates, deepcopy(self.noise_rng))[0]
 
     def _error_signals(
-        self, trace: Trace, targets: Array, rates: dict[str, float]
+        self, trace: Trace, targets: Array, rates: dict[str, float], rng: np.random.Generator
     ) -> tuple[list[Any], list[Array | None]]:
-        """Return the error signals, and the products x R that came with them; None for all where W rests."""
+        """Return the error signals, and the products x R that come with them; all None if eta_W is 0."""
         nothing: list[Any] = [None] * len(self.layers)
         if rates["eta_W"] == 0:
             return nothing, nothing
@@ -235,7 +246,7 @@ class Network(Assembly):
         output = self.layers[-1]
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
         known = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "delta_L": delta_L}
-        known |= {"targets": targets, "loss": self.loss, "rng": self.noise_rng}
+        known |= {"targets": targets, "loss": self.loss, "rng": rng}
         asked = {name: known[name] for name in self._signal_arguments}
         if self.error_signal.deltas is backpropagation:
             asked["carry"] = carry
@@ -247,28 +258,22 @@ class Network(Assembly):
     def _update_feedback(
         self, trace: Trace, deltas: list[Any], targets: Array, sample_weight: Array | None, rates: dict[str, float]
     ) -> None:
-        """Let the feedback matrices learn, where the error signal says how."""
-        updates: Callable[..., list[Any]] | None = self.error_signal.feedback_updates
-        if updates is None:
+        """Update the feedback matrices, if the error signal says how."""
+        updates, arguments = self.error_signal.feedback_updates, self._feedback_arguments
+        if updates is None or ("deltas" in arguments and rates["eta_W"] == 0):
             return
-        known: dict[str, Any] = {
-            **rates,
-            "layers": self.layers,
-            "trace": trace,
-            "feedback": self.feedback,
-            "deltas": deltas,
-        }
+        known: dict[str, Any] = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
         known |= {"targets": targets, "sample_weight": sample_weight}
-        added = updates(**{name: known[name] for name in self._feedback_arguments})
+        added = updates(**{name: (known | rates)[name] for name in arguments})
+        what = f"feedback_updates of error signal {label(self.error_signal)}"
+        check_list(what, added, len(self.layers))
         for k, dB in enumerate(added):
             if dB is not None:
-                check_like(
-                    f"feedback_updates of {label(self.error_signal)} returned for layer {k}", dB, self.feedback[k]
-                )
+                check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
                 self.feedback[k] = self.feedback[k] + dB
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
-        """Return the outputs of the network, in chunks, with W R of each layer folded into one matrix.
+        """Return the outputs of the network, computed in chunks, with W R of each layer folded into one matrix.
 
         Parameters
         ----------
@@ -283,11 +288,12 @@ class Network(Assembly):
         check_count("batch_size", batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
-        for rows in slices(int(y0.shape[0]), batch_size):
-            y = y0[rows, :]
-            for layer, M in zip(self.layers, folded, strict=True):
-                y = layer.activation.f(y @ M.T)
-            chunks.append(y)
+        with np.errstate(invalid="ignore"):  # some BLAS set the flag for products of finite numbers
+            for rows in slices(int(y0.shape[0]), batch_size):
+                y = y0[rows, :]
+                for layer, M in zip(self.layers, folded, strict=True):
+                    y = layer.activation.f(y @ M.T)
+                chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
     # ------------------------------------------------------------------------------------------------------ checks
@@ -316,10 +322,6 @@ class Network(Assembly):
     def _check_deltas(self, deltas: Any, trace: Trace) -> None:
         """Raise an InputError unless an error signal returned one array for each layer, like its pre-activation."""
         name = label(self.error_signal)
-        if not isinstance(deltas, (list, tuple)) or len(deltas) != len(self.layers):
-            got = f"{len(deltas)}" if isinstance(deltas, (list, tuple)) else shown(deltas)
-            raise InputError(
-                f"error signal {name} must return a list of {len(self.layers)} arrays, one per layer: got {got}"
-            )
+        check_list(f"error signal {name}", deltas, len(self.layers))
         for k, (delta, a) in enumerate(zip(deltas, trace.a, strict=True)):
             check_like(f"error signal {name} returned for layer {k}", delta, a)

@@ -8,8 +8,8 @@ Notation (row-major, one sample per row, B samples in a batch):
 
 The brackets <.> are means over the batch, diag(.) keeps the diagonal of a matrix, and * multiplies element by
 element. A product such as W x of the paper, with samples as columns, is ``x @ W.T`` here. Every rule returns an update
-dW or dR; the caller adds ``eta * dW``. No function changes its arguments. All raise `InputError` if arrays
-differ in library, device or dtype, are empty, or do not fit each other.
+dW or dR; the caller adds ``eta * dW``. No function changes its arguments. All functions raise `InputError` if
+arrays differ in library, device or dtype, are empty, or do not fit each other.
 
 Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inference as a Principle for Learning".
 """
@@ -123,7 +123,7 @@ def decay_towards(W: Array, D: Array) -> Array:
 
 
 def inference_update(W: Array, x: Array, z: Array) -> Array:
-    """Infer the desired weights from targets, for inputs of any correlation (Eq. 2).
+    """Infer the desired weights from targets, however the inputs are correlated (Eq. 2).
 
         dW = <z x^T> <x x^T>^-1 - W
 
@@ -152,9 +152,9 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def _is_invertible(C: Array) -> bool:
-    """Whether the smallest eigenvalue of a second-moment matrix (I, I) stands out from rounding.
+    """Return whether the smallest eigenvalue of a second-moment matrix (I, I) is more than rounding error.
 
-    In units of the root mean square of each input, since small inputs are no harm to the inverse.
+    Every input is scaled to unit root mean square first, since small inputs do not harm the inverse.
     """
     xp = common_namespace("II", C)
     if not bool(xp.all(xp.isfinite(C))):
@@ -167,7 +167,7 @@ def _is_invertible(C: Array) -> bool:
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:
-    """Infer the weights for whitened inputs, where <x x^T> = I: (Eq. 2) simplified (Section 2.3).
+    """Infer the desired weights from whitened inputs, where <x x^T> = I, which simplifies (Eq. 2) (Section 2.3).
 
         dW = <z x^T> - W
 
@@ -186,7 +186,7 @@ def whitened_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def copi_update(W: Array, x: Array, z: Array) -> Array:
-    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); by samples (Eq. 5).
+    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); for one sample (Eq. 5).
 
         dW = <z x^T> - W diag<x^2>
 
@@ -212,13 +212,13 @@ def sgd_update(x: Array, delta: Array) -> Array:
 
         dW = <delta x^T>
 
-    With a = W x and z = a + delta, the COPI rule differs from this one only by the correlations of its inputs:
+    With a = W x and z = a + delta, the COPI rule differs from this one only by the correlations of the inputs:
     dW_copi = dW + W (<x x^T> - diag<x^2>), so the two are equal where inputs are decorrelated.
 
     Parameters
     ----------
     x : (B, I) array        inputs
-    delta : (B, O) array    error signal, the negative gradient of each sample's loss in a
+    delta : (B, O) array    error signal, the negative gradient of each sample's loss with respect to a
 
     Returns
     -------
@@ -252,7 +252,7 @@ def decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def local_decorrelation_update(R: Array, x: Array) -> Array:
-    """Return the decorrelation update, local form (Eq. 4, second line); by samples (Eq. 6).
+    """Return the decorrelation update, local form (Eq. 4, second line); for one sample (Eq. 6).
 
         dR = -(<q x^T> - R diag<x^2>)
 
@@ -279,7 +279,7 @@ def local_decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def linear_map(x: Array, z: Array) -> Array:
-    """Return the linear map from decorrelated x to z, where COPI rests: dW = 0 (Appendix B).
+    """Return the linear map from decorrelated x to z, the fixed point of COPI: there dW = 0 (Appendix B).
 
         W = <z x^T> diag<x^2>^-1
 
@@ -290,7 +290,7 @@ def linear_map(x: Array, z: Array) -> Array:
 
     Returns
     -------
-    W : (O, I) array    columns of units that are always zero are zero, where the paper's formula has no value
+    W : (O, I) array    the column of an input that is always zero is zero, where the paper's formula divides by 0
     """
     common_namespace("BI BO", x, z)
     return mean_outer(z, x) / safe_divisor(mean_square(x))

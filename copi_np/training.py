@@ -1,4 +1,4 @@
-"""The training loop: epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks (Algorithm 1)."""
+"""The training loop (Algorithm 1): epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
 N_MONITORED: Final = 1000
-"""The decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
+"""Decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Schedule:
     Parameters
     ----------
     eta_W, eta_R : float                step sizes of the forward and lateral weights
-    first_epochs : int                  number of first epochs with step sizes of their own
-    first_eta_W, first_eta_R : float    those step sizes; 0 leaves the weights as they are
+    first_epochs : int                  number of epochs at the start with step sizes of their own
+    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0 leaves the weights as they are
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
 
     Raises
@@ -110,10 +110,10 @@ def fit(
     callbacks : sequence of Callback
                                 notified in this order; one of them may end training
     history : sequence of EpochRecord
-                                of the epochs that network and rng have already been through: training continues
+                                of the epochs that network and rng have already been through; training continues
     checkpoint : path, optional
                                 an .npz file, replaced after each epoch; the previous one is kept beside it
-    resume : bool               resume from `checkpoint` if it exists: network, rng and history are as they were then
+    resume : bool               resume from `checkpoint` if it exists: network, rng and history become what they were
 
     Returns
     -------
@@ -167,16 +167,15 @@ def rates_of(schedule: Schedule | Callable[[int], Mapping[str, float]], epoch: i
 
     Raises
     ------
-    InputError      if a function of your own returns anything else
+    InputError      if your own function returns anything else
     """
     if isinstance(schedule, Schedule):
         return schedule.rates(epoch)
     rates = schedule(epoch)
     known = ("eta_W", "eta_R", "delta_scale")
     if not isinstance(rates, Mapping) or "eta_W" not in rates or not set(rates) <= set(known):
-        raise InputError(
-            f"schedule {label(schedule)} must return a dict with eta_W, and any of {known}: got {shown(rates)}"
-        )
+        need = "a dict with eta_W, and perhaps eta_R and delta_scale"
+        raise InputError(f"schedule {label(schedule)} must return {need}: got {shown(rates)}")
     rates = {"eta_R": rates["eta_W"], "delta_scale": 1.0, **rates}
     return {name: check_rate(name, rates[name]) for name in known}
 
@@ -216,7 +215,7 @@ def train_epoch(
 
     Returns
     -------
-    loss : float                    mean loss per sample, each before the update by its batch
+    loss : float                    mean loss per sample, each taken before its batch updates the weights
 
     Raises
     ------
@@ -227,9 +226,9 @@ def train_epoch(
     batch_size = check_count("batch_size", batch_size)
     xp, backend = network.backend.xp, network.backend
     n_samples = int(train.inputs.shape[0])
-    _check_as_many(backend, "targets", train.targets, n_samples)
+    _check_n_rows(backend, "targets", train.targets, n_samples)
     if sample_weight is not None:
-        _check_as_many(backend, "sample_weight", sample_weight, n_samples)
+        _check_n_rows(backend, "sample_weight", sample_weight, n_samples)
         if not bool(xp.all(xp.isfinite(sample_weight) & (sample_weight >= 0))):  # once, not for every batch
             raise InputError("sample_weight holds negative, NaN or infinite values: give each sample 0 or more")
     order = backend.asarray(rng.permutation(n_samples))
@@ -254,13 +253,13 @@ def train_epoch(
 
 
 def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, start: float) -> EpochRecord:
-    """Return the record of an epoch that began at `start`."""
+    """Evaluate all splits, and return the record of an epoch that began at `start`."""
     train = splits["train"]
     results = {name: evaluate(network, split.inputs, split.targets) for name, split in splits.items()}
     (train_accuracy, train_loss), (test_accuracy, test_loss) = results["train"], results["test"]
     val_accuracy, val_loss = results.get("validation", (None, None))
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
-    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` looks at the result
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
         decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(
@@ -273,6 +272,7 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
 
     Parameters
     ----------
+    network : Network
     inputs : (N, I) array       of the network's backend and dtype
     targets : (N, K) array      one-hot
 
@@ -291,7 +291,7 @@ def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, fl
 
 
 def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Generator) -> None:
-    """Raise an InputError unless the arguments of `fit` are what they should be, and the data fit the network."""
+    """Raise an InputError unless the arguments of `fit` are valid, and the data fit the network."""
     if not isinstance(network, Network):
         raise InputError(f"network must be a copi_np.Network, got {shown(network)}")
     check_dataset(data)
@@ -299,7 +299,7 @@ def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Ge
         if not callable(schedule) or isinstance(schedule, type):
             example = "a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), or a function of the epoch"
             raise InputError(f"schedule must be {example}, got {shown(schedule)}")
-        rates_of(schedule, 1)  # before anything is computed
+        rates_of(schedule, 1)  # fail before anything is computed
     check_rng(rng)
     need = (data.n_inputs, data.n_classes)
     have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
@@ -310,8 +310,8 @@ def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Ge
         )
 
 
-def _check_as_many(backend: Backend, what: str, array: Array, n_samples: int) -> None:
-    """Raise an InputError unless there is one row per input: taking rows would hide it if there were more."""
+def _check_n_rows(backend: Backend, what: str, array: Array, n_samples: int) -> None:
+    """Raise an InputError unless there is one row per input: taking rows would hide surplus ones."""
     if not backend.owns(array):
         raise InputError(f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}")
     if array.ndim == 0 or array.shape[0] != n_samples:
@@ -319,7 +319,7 @@ def _check_as_many(backend: Backend, what: str, array: Array, n_samples: int) ->
 
 
 def _checked_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> list[Callback]:
-    """Return the callbacks as a list, or raise an InputError if one is not a callback, or useless with these data."""
+    """Return the callbacks as a list, or raise an InputError if one is not a callback, or cannot use these data."""
     if not isinstance(callbacks, Iterable):
         raise InputError(f"callbacks must be a list of callbacks, got {shown(callbacks)}")
     checked = list(callbacks)
@@ -335,7 +335,7 @@ def _checked_callbacks(data: Dataset, callbacks: Sequence[Callback]) -> list[Cal
 
 
 def _checked_history(history: Sequence[EpochRecord]) -> list[EpochRecord]:
-    """Return the records as a new list, or raise an InputError unless they are of epochs 1, 2, .. without a gap."""
+    """Return the records as a new list, or raise an InputError unless they cover epochs 1, 2, .. without gaps."""
     records: list[Any] = list(history) if isinstance(history, Iterable) else [None]
     if any(not isinstance(record, EpochRecord) or record.epoch != k for k, record in enumerate(records, start=1)):
         raise InputError("history must hold the EpochRecords of epochs 1, 2, .. in order, as fit returned them")

@@ -1,6 +1,6 @@
 """Reference whitening transforms, and measures of how correlated a batch is.
 
-Second moments are not centred anywhere in this package, ``C = x.T @ x / B``, since COPI does not centre its inputs:
+Second moments are never centred in this package, ``C = x.T @ x / B``, because COPI does not centre its inputs:
 "decorrelated" means that C is diagonal, "whitened" that C is the identity.
 """
 
@@ -9,18 +9,18 @@ from __future__ import annotations
 from math import inf
 
 from copi_np._checks import check_rate
-from copi_np.arrays import Array, common_namespace
+from copi_np.arrays import Array, common_namespace, safe_divisor
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
 
 
 def second_moment(x: Array) -> Array:
-    """Second-moment matrix C = <x x^T> of a batch x (B, I); (I, I), not centred."""
+    """Return the second-moment matrix C = <x x^T> (I, I) of a batch x (B, I); not centred."""
     return mean_outer(x, x)
 
 
 def off_diagonal(C: Array) -> Array:
-    """The matrix (I, I) with its diagonal set to zero: C - diag(C)."""
+    """Return the matrix (I, I) with its diagonal set to zero: C - diag(C)."""
     xp = common_namespace("II", C)
     return xp.where(xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C)
 
@@ -29,12 +29,12 @@ def off_diagonal(C: Array) -> Array:
 
 
 def zca(sigma: Array, epsilon: float = 0.0) -> Array:
-    """ZCA whitening, the symmetric one: M = sigma^(-1/2).
+    """Return the matrix of ZCA whitening, the symmetric one: M = sigma^(-1/2).
 
     Parameters
     ----------
     sigma : (I, I) array    second-moment matrix, symmetric
-    epsilon : float         added to every eigenvalue, for matrices that are not invertible; 0 or more, in units of x^2
+    epsilon : float         added to every eigenvalue, for singular matrices; 0 or more, in units of x^2
 
     Returns
     -------
@@ -42,14 +42,14 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if epsilon is no such number, or an eigenvalue of sigma + epsilon 0 or less, up to rounding
+    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
 
 
 def pca(sigma: Array, epsilon: float = 0.0) -> Array:
-    """PCA whitening: rotates to the principal axes, largest variance first, then scales.
+    """Return the matrix of PCA whitening: it rotates to the principal axes, largest variance first, then scales.
 
     Parameters, return value and errors are those of `zca`; row k of M is the k-th axis, its sign arbitrary.
     """
@@ -59,18 +59,18 @@ def pca(sigma: Array, epsilon: float = 0.0) -> Array:
 
 
 def cholesky(sigma: Array, epsilon: float = 0.0) -> Array:
-    """Cholesky whitening: M = L^-1 with sigma = L L^T, lower triangular.
+    """Return the matrix of Cholesky whitening: M = L^-1 with sigma = L L^T, lower triangular.
 
-    Parameters, return value and errors are those of `zca`; the test of positivity is that of the eigenvalues.
+    Parameters, return value and errors are those of `zca`.
     """
     xp = common_namespace("II", sigma)
-    _inverse_root_spectrum(sigma, epsilon)
+    _inverse_root_spectrum(sigma, epsilon)  # to raise the same errors
     identity = xp.eye(sigma.shape[0], dtype=sigma.dtype, device=sigma.device)
     return xp.linalg.inv(xp.linalg.cholesky(sigma + float(epsilon) * identity))
 
 
 def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
-    """Eigenvalues of sigma + epsilon to the power -1/2, ascending in eigenvalue, and the eigenvectors as columns."""
+    """Return the eigenvalues of sigma + epsilon, ascending, to the power -1/2, and the eigenvectors as columns."""
     xp = common_namespace("II", sigma)
     epsilon = check_rate("epsilon", epsilon)
     if not xp.isdtype(sigma.dtype, "real floating") or not bool(xp.all(xp.isfinite(sigma))):
@@ -90,7 +90,7 @@ def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
 
 
 def decorrelation_loss(C: Array) -> float:
-    """Mean square of the off-diagonal second moments: 0 where inputs are decorrelated.
+    """Return the mean square of the off-diagonal second moments: 0 for decorrelated inputs.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ def decorrelation_loss(C: Array) -> float:
     largest = float(xp.max(xp.abs(off)))
     if not 0 < largest < inf:
         return largest
-    total = float(xp.sum((off / largest) ** 2)) * largest * largest  # float32 holds no squares of large or small C
+    total = float(xp.sum((off / largest) ** 2)) * largest * largest  # float32 cannot hold the squares of extreme C
     return total / max(n_inputs * (n_inputs - 1), 1)
 
 
 def mean_absolute_correlation(C: Array) -> float:
-    """Mean absolute correlation |C_ij| / sqrt(C_ii C_jj) over pairs of different inputs; not centred.
+    """Return the mean absolute correlation |C_ij| / sqrt(C_ii C_jj) over pairs of different inputs; not centred.
 
     Parameters
     ----------
@@ -124,14 +124,14 @@ def mean_absolute_correlation(C: Array) -> float:
     xp = common_namespace("II", C)
     power = xp.linalg.diagonal(C)
     alive = power > 0
-    scale = xp.where(alive, 1 / xp.sqrt(xp.where(alive, power, xp.ones_like(power))), xp.zeros_like(power))
+    scale = xp.where(alive, 1 / xp.sqrt(safe_divisor(power)), xp.zeros_like(power))
     n_alive = int(xp.sum(xp.astype(alive, xp.int64)))
     total = float(xp.sum(xp.abs(off_diagonal(C) * scale * scale[:, None])))
     return total / max(n_alive * (n_alive - 1), 1)
 
 
 def feature_correlation(x: Array, u: Array) -> Array:
-    """Correlation of every feature x_i with the feature u_i of the same index; not centred.
+    """Return the correlation of every feature x_i with the feature u_i of the same index; not centred.
 
     Parameters
     ----------
@@ -143,13 +143,12 @@ def feature_correlation(x: Array, u: Array) -> Array:
     """
     xp = common_namespace("BI BI", x, u)
     scale = xp.sqrt(mean_square(x)) * xp.sqrt(mean_square(u))
-    alive = scale > 0
-    correlation = xp.mean(x * u, axis=0) / xp.where(alive, scale, xp.ones_like(scale))
-    return xp.where(alive, correlation, xp.zeros_like(scale))
+    correlation = xp.mean(x * u, axis=0) / safe_divisor(scale)
+    return xp.where(scale > 0, correlation, xp.zeros_like(scale))
 
 
 def hadamard_defect(C: Array) -> float:
-    """sum(log C_ii) - log det C: the Lyapunov function of decorrelation, 0 exactly where C is diagonal.
+    """Return sum(log C_ii) - log det C, the Lyapunov function of decorrelation: 0 exactly if C is diagonal.
 
     Parameters
     ----------
@@ -157,7 +156,7 @@ def hadamard_defect(C: Array) -> float:
 
     Returns
     -------
-    float               in nats, at least 0 (Hadamard's inequality); does not depend on the scale of any input
+    float               in nats, at least 0 (Hadamard's inequality); independent of the scale of any input
 
     Raises
     ------
@@ -171,6 +170,6 @@ def hadamard_defect(C: Array) -> float:
 
 
 def asymmetry(R: Array) -> float:
-    """Relative asymmetry ||R - R^T|| / ||R|| in the Frobenius norm, of R (I, I); 0 for a symmetric matrix."""
+    """Return the relative asymmetry ||R - R^T|| / ||R|| of R (I, I), in the Frobenius norm; 0 if R is symmetric."""
     xp = common_namespace("II", R)
     return float(xp.linalg.matrix_norm(R - R.T) / xp.linalg.matrix_norm(R))

@@ -1,8 +1,8 @@
-"""How the web site is made: ``make site``.
+"""Build the web site: ``make site``.
 
-The pages are the repository's own: its top folder is Sphinx's source folder, so that a link between README, docs,
-results and tutorials works on the site as it does where the code is hosted. The site needs no network, neither to be
-built nor to be read.
+The pages are those of the repository. Its top folder is Sphinx's source folder, so that links between README, docs,
+results and tutorials work on the site as they do where the code is hosted. The site needs no network, neither to build
+nor to read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
-sys.path[:0] = [str(ROOT), str(HERE / "_ext")]  # the package of this folder, whichever is installed
+sys.path[:0] = [str(ROOT), str(HERE / "_ext")]  # this folder's package, even if another is installed
 
 project = "copi_np"
 release = version = importlib.import_module("copi_np").__version__
@@ -58,7 +58,7 @@ exclude_patterns = [
     "runs",
     "reproduce",
     "sweep",
-]  # where there is nothing to look for
+]  # nothing of the site is there
 templates_path = ["_templates"]
 highlight_language = "text"
 
@@ -72,8 +72,8 @@ nb_ipywidgets_js = {}  # sliders need a kernel, and their scripts would come fro
 
 # --------------------------------------------------------------------------------------------------------- equations
 
-# One file that draws with its own outlines: no fonts to load. The PyPI package brings MathJax 3.2.2; of its files only
-# this one is copied, and the menu, which would load others, is off.
+# A single file that draws characters as outlines, so that no fonts are loaded. The PyPI package contains MathJax 3.2.2;
+# only this file is copied, and the menu, which would load others, is off.
 spec = find_spec("sphinx-mathjax-offline")
 if spec is None or spec.origin is None:
     sys.exit("sphinx-mathjax-offline is missing: pip install '.[site]'")
@@ -81,7 +81,7 @@ MATHJAX = Path(spec.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
 mathjax_path = f"mathjax/{MATHJAX.name}"
 mathjax3_config = {
     "options": {"enableMenu": False},
-    "tex": {"packages": {"[-]": ["noerrors", "noundefined"]}},  # a formula that cannot be read says so
+    "tex": {"packages": {"[-]": ["noerrors", "noundefined"]}},  # show an error for a broken formula
 }
 
 # ------------------------------------------------------------------------------------------------ API, from docstrings
@@ -90,20 +90,20 @@ default_role = "py:obj"
 add_module_names = False
 toc_object_entries_show_parents = "hide"
 autodoc_default_options = {"members": True, "member-order": "bysource"}
-autodoc_typehints = "none"  # the docstrings say more: shapes
+autodoc_typehints = "none"  # the docstrings say more, such as shapes
 autosummary_generate = False
 numpydoc_show_class_members = False
 
 
 def linkcode_resolve(domain: str, info: dict[str, str]) -> str | None:
-    """The line of the source page on which an object begins; API pages all stand in docs/api."""
+    """Return the link to the line where an object begins; all API pages are in docs/api."""
     found: Any = importlib.import_module(info["module"])
     try:
         for name in info["fullname"].split("."):
             found = getattr(found, name)
         found = inspect.unwrap(found.fget if isinstance(found, property) else found)
         file, (_, line) = inspect.getsourcefile(found), inspect.getsourcelines(found)
-    except (AttributeError, OSError, TypeError):  # constants have no source of their own
+    except (AttributeError, OSError, TypeError):  # constants have no source line
         return None
     path = Path(file or "").resolve()
     return f"../../source/{path.relative_to(ROOT).as_posix()}.html#L-{line}" if path.is_relative_to(ROOT) else None
@@ -118,12 +118,10 @@ html_extra_path = ["_extra"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 # pages without chapters need no list of them
-html_sidebars = {f"docs/{page}": [] for page in ("index", "use", "theory", "claims", "reproduction", "performance")} | {
-    "results/README": [],
-    "source/**": [],
-}
+PAGES_WITHOUT_CHAPTERS = ("index", "use", "extend", "equations", "theory", "claims", "reproduction", "performance")
+html_sidebars = {f"docs/{page}": [] for page in PAGES_WITHOUT_CHAPTERS} | {"results/README": [], "source/**": []}
 html_context = {"default_mode": "auto"}
-html_use_index = False  # search finds more
+html_use_index = False  # the search finds more
 html_domain_indices = False
 html_show_sphinx = False
 html_show_copyright = False
@@ -139,24 +137,24 @@ html_theme_options = {
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 
-# -------------------------------------------------------------------------------------- what pages take from elsewhere
+# ------------------------------------------------------------------------------------- content from other files
 
 
 def from_readme(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
-    """The README, included in a page of docs: its links start from the top folder."""
+    """Make the README's links relative to docs, where pages include it."""
     if path.name == "README.md":
         content[0] = re.sub(r"\]\((?!https?:|#)", "](../", content[0])
 
 
 def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
-    """The notebooks, as the chapters of the lesson plan."""
+    """List the notebooks as the chapters of the lesson plan."""
     if page == "tutorials/README":
         for title, pattern in (("Notebooks", "[0-9]*"), ("Solutions", "solutions/[0-9]*")):
             content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
 
 
 def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
-    """Citations for docs/cite.md, from CITATION.cff."""
+    """Fill in the citations of docs/cite.md from CITATION.cff."""
     if page != "docs/cite":
         return
     software = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
@@ -174,7 +172,7 @@ def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
 
 
 def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
-    """No line begins with the comma that belongs to a formula."""
+    """Keep a formula and the comma after it on one line."""
     for math in list(doctree.findall(nodes.math)):
         text = math.next_node(descend=False, siblings=True)
         mark = re.match(r"[^\w\s(\[]+", text.astext()) if isinstance(text, nodes.Text) else None
@@ -184,7 +182,7 @@ def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Beside the theme's own files."""
+    """Copy MathJax to the static files of the site."""
     if error is None:
         target = Path(app.outdir) / "_static" / mathjax_path
         target.parent.mkdir(exist_ok=True)

@@ -1,8 +1,8 @@
-"""The figures of theory.md, and the numbers in it: every PNG in figures/, and figures/theory.json.
+"""Make the figures of theory.md and the numbers in it: every PNG in figures/, and figures/theory.json.
 
     python docs/theory_figures.py
 
-takes about two minutes on one core. Each function below draws one theorem and returns what it measured; seeds are
+This takes about two minutes on one core. Each function below draws one theorem and returns its measurements; seeds are
 fixed.
 """
 
@@ -11,14 +11,13 @@ from __future__ import annotations
 import json
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from copi_np import Callback, Layer, Network, Schedule, fit, get_backend, load_dataset
-from copi_np.activations import ACTIVATIONS
+from copi_np import Callback, Network, Schedule, fit, load_dataset
 from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.datasets import as_float, one_hot
 from copi_np.experiments.environment import blas_threads, versions
@@ -33,7 +32,6 @@ from copi_np.rules import (
     target_state,
     transform,
 )
-from copi_np.steps import CopiStep, SgdStep
 from copi_np.whitening import (
     asymmetry,
     cholesky,
@@ -53,18 +51,18 @@ Array = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def random_sigma(seed: int, n: int) -> Array:
-    """Second moments of n + 2 Gaussian samples of n inputs."""
+    """Return the second moments of n + 2 Gaussian samples of n inputs."""
     A = np.random.default_rng(seed).normal(size=(n, n + 2))
     return A @ A.T / (n + 2)
 
 
 def batch_of(sigma: Array) -> Array:
-    """A batch whose second moments are sigma."""
+    """Return a batch whose second moments are sigma."""
     return np.sqrt(len(sigma)) * np.linalg.cholesky(sigma).T
 
 
 def axes_of(n: int) -> tuple[Figure, list[Any]]:
-    """A figure of n panels side by side."""
+    """Return a figure with n panels side by side."""
     figure = Figure(figsize=(min(4.2 * n, FIGURE_WIDTH), 3.4), layout="constrained")
     return figure, list(figure.subplots(1, n, squeeze=False)[0])
 
@@ -93,29 +91,33 @@ def copi_versus_sgd() -> tuple[Figure, Measured]:
     return figure, {}
 
 
-class Rules(NamedTuple):
-    """How a layer learns in Figure 2: its forward step and its form of decorrelation."""
+def copi(W: Array, x: Array, delta: Array) -> Any:
+    """Return the COPI update of a linear layer with this error signal."""
+    return copi_update(W, x, target_state(transform(W, x), delta))
 
-    forward: CopiStep | SgdStep
-    form: str
+
+def sgd(W: Array, x: Array, delta: Array) -> Any:
+    """Return the SGD update of a linear layer with this error signal."""
+    return sgd_update(x, delta)
 
 
 RULES = {
-    "COPI, matrix form": Rules(CopiStep(), "matrix"),
-    "COPI, local form": Rules(CopiStep(), "local"),
-    "SGD, matrix form": Rules(SgdStep(), "matrix"),
+    "COPI, matrix form": (copi, decorrelation_update),
+    "COPI, local form": (copi, local_decorrelation_update),
+    "SGD, matrix form": (sgd, decorrelation_update),
 }
+"""The rules for W and R in the figure of Theorem 2."""
 
 
-def make_layer(W: Array, R: Array, rules: Rules) -> Layer:
-    """A linear layer with these weights."""
-    layer = Layer(W.copy(), ACTIVATIONS["linear"], rules.forward, rules.form, get_backend("numpy"))
-    layer.R = R
-    return layer
+def moved(W: Array, R: Array, y: Array, delta: Array, eta: float, rules: Any) -> tuple[Array, Array]:
+    """Return the weights of a linear layer after one step."""
+    dW, dR = rules
+    x = decorrelate(R, y)
+    return W + eta * dW(W, x, delta), R + eta * dR(R, x)
 
 
 def cancellation() -> tuple[Figure, Measured]:
-    """Theorem 2: what is left of one step beyond eta G R; and the drift of W R while R decorrelates."""
+    """Theorem 2: the remainder of one step after eta G R; and the drift of W R while R decorrelates."""
     figure, (one_step, way) = axes_of(2)
     rng = np.random.default_rng(0)
     y, delta = rng.normal(size=(20, 5)) @ rng.normal(size=(5, 5)) / 2, rng.normal(size=(20, 4))
@@ -124,17 +126,15 @@ def cancellation() -> tuple[Figure, Measured]:
     for (name, rules), look in zip(RULES.items(), looks(len(RULES)), strict=True):
         residuals = []
         for eta in steps:
-            layer = make_layer(W, R, rules)
-            x, a, _ = layer.forward(y)
-            layer.step(x, a, delta, eta, eta)
-            residuals.append(np.linalg.norm(layer.folded() - W @ R - eta * (delta.T @ x / len(y)) @ R))
+            new_W, new_R = moved(W, R, y, delta, eta, rules)
+            G = sgd_update(decorrelate(R, y), delta)
+            residuals.append(np.linalg.norm(new_W @ new_R - W @ R - eta * G @ R))
         order = np.polyfit(np.log(steps[:5]), np.log(residuals[:5]), 1)[0]
         one_step.loglog(steps, residuals, **look, label=f"{name}: order {order:.2f}")
-        layer, drift = make_layer(W, np.eye(5), rules), [0.0]
+        new_W, new_R, drift = W, np.eye(5), [0.0]
         for _ in range(1500):
-            x, a, _ = layer.forward(y)
-            layer.step(x, a, np.zeros_like(a), 1e-3, 1e-3)
-            drift.append(100 * float(np.linalg.norm(layer.folded() - W) / np.linalg.norm(W)))
+            new_W, new_R = moved(new_W, new_R, y, np.zeros_like(delta), 1e-3, rules)
+            drift.append(100 * float(np.linalg.norm(new_W @ new_R - W) / np.linalg.norm(W)))
         way.plot(drift, **look | {"markevery": 250}, label=name)
         measured[name] = {"order of the residual": order, "drift in per cent": drift[-1]}
     one_step.set(xlabel=r"step size $\eta$", ylabel=r"$\|\Delta(WR) - \eta\, G R\|$", ylim=(None, 1e4))
@@ -148,7 +148,7 @@ def cancellation() -> tuple[Figure, Measured]:
 
 
 def settled(sigma: Array, eta: float, update: Any = decorrelation_update) -> tuple[Array, Array]:
-    """R once off(C) is a millionth of C, and every C on the way, (steps, n, n)."""
+    """Return R once off(C) is a millionth of C, and every C on the way, (steps, n, n)."""
     moments = []
     for R in decorrelation_path(batch_of(sigma), eta, 100_000, update):
         moments.append(R @ sigma @ R.T)
@@ -176,7 +176,7 @@ def symmetry() -> tuple[Figure, Measured]:
 
 
 def trials() -> list[Array]:
-    """Random matrices of 3 to 11 inputs; two would be symmetric by theorem."""
+    """Return random matrices of 3 to 11 inputs; with two, R stays symmetric by Theorem 3."""
     return [random_sigma(seed, 3 + seed % 9) for seed in range(N_TRIALS)]
 
 
@@ -205,7 +205,7 @@ def convergence() -> tuple[Figure, Measured]:
 
 
 def counted(update: Any) -> Measured:
-    """In how many trials the defect fell at every step, and in how many a variance rose again from its lowest."""
+    """Count the trials in which the defect fell at every step, and those in which a variance rose above its lowest."""
     fell = rose = 0
     for sigma in trials():
         _, moments = settled(sigma, 0.1 / np.trace(sigma), update)
@@ -308,7 +308,7 @@ class Angles(Callback):
         self.rows = [alignment_angles(network, *self.batch)]
 
     def on_epoch(self, network: Network, record: Any) -> None:
-        """Measure."""
+        """Measure the angles."""
         self.rows.append(alignment_angles(network, *self.batch))
 
 
@@ -351,7 +351,7 @@ FIGURES = {
 
 
 def rounded(value: Any) -> Any:
-    """Numbers to four digits, all the way down."""
+    """Round all numbers in nested lists and dicts to four digits."""
     if isinstance(value, dict):
         return {name: rounded(item) for name, item in value.items()}
     if isinstance(value, list):
@@ -360,7 +360,7 @@ def rounded(value: Any) -> Any:
 
 
 def main() -> None:
-    """Draw all figures, and write down what they measured."""
+    """Draw all figures, and record their measurements."""
     FOLDER.mkdir(exist_ok=True)
     record: Measured = {"versions": versions()}
     for name, draw in FIGURES.items():

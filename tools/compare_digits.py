@@ -1,10 +1,10 @@
-"""COPIClassifier beside scikit-learn's MLPClassifier on its digits: accuracy and time by seed, in results/surveys.
+"""Compare COPIClassifier with scikit-learn's MLPClassifier on its digits: accuracy and time by seed.
 
-    OPENBLAS_NUM_THREADS=1 python tools/compare_digits.py            # a minute or two; writes digits.json
-    python tools/compare_digits.py --table                           # prints the table of what is on record
+    OPENBLAS_NUM_THREADS=1 python tools/compare_digits.py    # a minute or two; writes results/surveys/digits
+    python tools/compare_digits.py --table                   # prints the table of the recorded results
 
-A seed decides the split, a quarter to test on, and all that a model draws. Time is that of the processor, which other
-work on the machine changes little. Needs ``pip install 'copi-np[sklearn]'``.
+A seed determines the split, with a quarter to test on, and the model's random numbers. Times are processor times, which
+other work on the machine changes little. Needs ``pip install 'copi-np[sklearn]'``.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SEEDS: Final = range(5)
 
 
 def mlp(**options: Any) -> Any:
-    """The classifier of scikit-learn, on standardised features as COPI's."""
+    """Return scikit-learn's classifier on standardised features, as COPI's."""
     return make_pipeline(StandardScaler(), MLPClassifier(**options))
 
 
@@ -58,8 +58,8 @@ def measured(model: Any, seed: int) -> dict[str, Any]:
 
 
 def table(record: dict[str, Any]) -> str:
-    """Means and standard deviations over seeds, as a table in Markdown."""
-    lines = ["| model | train % | test % | epochs | seconds | ms an epoch |", "|---|---|---|---|---|---|"]
+    """Return means and standard deviations over seeds as a Markdown table."""
+    lines = ["| model | train % | test % | epochs | seconds | ms per epoch |", "|---|---|---|---|---|---|"]
     for name, runs in record["models"].items():
         train, test, epochs, seconds = (
             np.array([run[key] for run in runs]) for key in ("train", "test", "epochs", "seconds")
@@ -72,12 +72,12 @@ def table(record: dict[str, Any]) -> str:
 
 
 def spread(values: Any, digits: int) -> str:
-    """Mean and standard deviation over seeds."""
+    """Format the mean and standard deviation over seeds."""
     return f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
 
 
 def main() -> None:
-    """Measure, record and print, or print alone."""
+    """Measure, record and print, or only print."""
     if "--table" not in sys.argv[1:]:
         runs = {name: [measured(make(seed), seed) for seed in SEEDS] for name, make in MODELS.items()}
         environment = {"versions": versions() | {"scikit-learn": sklearn.__version__}, "blas": blas()}

@@ -1,14 +1,14 @@
-"""Record what CuPy offers, in ``tests/support/cupy_surface.json``: public names, and parameters of callables.
+"""Record CuPy's interface in ``tests/support/cupy_surface.json``: public names and parameters.
 
     python tools/cupy_surface.py
 
 Run it where a wheel of CuPy 14 or newer and array-api-compat are installed; neither a GPU nor the CUDA libraries are
 needed. Tests compare this package with the record (`tests/backend/test_cupy.py`) and build their mock of CuPy from it.
 
-A name stands with its parameters, ``(a, axis=..., *, out=...)``, or with one of these words:
+Each name is recorded with its parameters, ``(a, axis=..., *, out=...)``, or one of these words:
 
-    (...)     can be called; CuPy does not say how
-    numpy     is NumPy's own object of that name
+    (...)     callable, but CuPy does not give its parameters
+    numpy     NumPy's own object of that name
     data      a constant, a module, or an attribute of an instance
 """
 
@@ -46,7 +46,7 @@ WRAPPERS = {
 
 
 def members(namespace: Any) -> dict[str, Any]:
-    """Public names of a module or class, and the operators of a class; integers are left out: hundreds of enums."""
+    """Return the public names of a module or class, and a class's operators, but no integers (hundreds of enums)."""
     found = {name: getattr(namespace, name) for name in dir(namespace) if not name.startswith("_")}
     if inspect.isclass(namespace):
         special = (name for name in dir(namespace) if name in COMPARISONS or name not in dir(object))
@@ -56,7 +56,7 @@ def members(namespace: Any) -> dict[str, Any]:
 
 
 def described(name: str, value: Any) -> str:
-    """The parameters of `value`, or the word that stands for it."""
+    """Return the parameters of `value`, or one of the words above."""
     if any(value is getattr(library, name, UNKNOWN) for library in (np, np.linalg)):
         return "numpy"
     if inspect.isgetsetdescriptor(value) or not (callable(value) or inspect.isroutine(value)):
@@ -69,7 +69,7 @@ def described(name: str, value: Any) -> str:
 
 
 def plain(signature: inspect.Signature) -> str:
-    """A signature without annotations, and with an ellipsis for every default."""
+    """Return a signature without annotations, and with an ellipsis for every default."""
     empty = inspect.Parameter.empty
     parameters = [
         parameter.replace(annotation=empty, default=empty if parameter.default is empty else ...)
@@ -79,7 +79,7 @@ def plain(signature: inspect.Signature) -> str:
 
 
 def documented(docstring: str) -> str:
-    """The same from the first line of the docstring of a ufunc or of compiled code, types of C left out."""
+    """Return the same, read from the first line of the docstring of a ufunc or compiled code, without C types."""
     line = next(iter(docstring.replace("\\", "").strip().splitlines()), "")
     match = re.match(r"[\w.]+\((.*)\)(?: -> .*)?$", line)
     if not match:
@@ -95,7 +95,7 @@ def documented(docstring: str) -> str:
 
 
 def forwarded(wrapper: str, wrapped: str | None) -> str:
-    """The parameters of a wrapper; its ``**kwargs`` are the optional ones of the function of CuPy that they go to."""
+    """Return the parameters of a wrapper; ``**kwargs`` stands for the optional ones of CuPy's function."""
     own, rest = wrapper.removesuffix(")").split("**kwargs")[0], "**kwargs" in wrapper
     if not rest or wrapped is None or not wrapped.startswith("("):
         return wrapper
@@ -105,7 +105,7 @@ def forwarded(wrapper: str, wrapped: str | None) -> str:
 
 
 def cublas() -> dict[str, str]:
-    """The functions of `cupy.cublas`, from its source: importing it takes the CUDA libraries."""
+    """Return the functions of `cupy.cublas`, read from its source: importing it needs the CUDA libraries."""
     spec = importlib.util.find_spec("cupy.cublas")
     assert spec is not None
     assert spec.origin is not None
@@ -118,7 +118,7 @@ def cublas() -> dict[str, str]:
 
 
 def surface() -> dict[str, dict[str, str]]:
-    """The whole record, sorted; of array-api-compat only the names that are not CuPy's own objects."""
+    """Return the whole record; of array-api-compat only the names that are not CuPy's own objects."""
     versions = {module.__name__: module.__version__ for module in (array_api_compat, cupy, np)}
     record = {"versions": versions}
     for path, namespace in NAMESPACES.items():

@@ -1,8 +1,8 @@
-"""Puts tables of results into the pages that show them: between ``<!-- table PATH N -->`` and ``<!-- end -->`` stands
-the Nth table of that file.
+"""Copy tables of results into the pages that show them: the Nth table of a file goes between
+``<!-- table PATH N -->`` and ``<!-- end -->``.
 
     python tools/embed_tables.py            # after new results
-    python tools/embed_tables.py --check    # changes nothing; fails where a page is behind its results
+    python tools/embed_tables.py --check    # changes nothing; fails if a page is out of date
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ PLACE = re.compile(r"(<!-- table (\S+) (\d+) -->\n).*?(<!-- end -->)", re.DOTALL
 
 
 def tables_of(text: str) -> list[str]:
-    """All tables of a page in Markdown, in their order."""
+    """Return all tables of a Markdown page, in order."""
     return re.findall(r"(?:^\|.*\|\n)+", text, re.MULTILINE)
 
 
 def embedded(text: str) -> str:
-    """The page with its tables as they are in the results."""
+    """Return the page with its tables as they are in the results."""
 
     def table(place: re.Match[str]) -> str:
         begin, path, number, end = place.groups()
@@ -33,18 +33,18 @@ def embedded(text: str) -> str:
 
 
 def main(check: bool) -> int:
-    """Bring all pages up to date, or say which are not; the exit code."""
-    behind = []
+    """Update all pages, or name those that are out of date; return the exit code."""
+    outdated = []
     for name in PAGES:
         page = ROOT / name
         text = page.read_text(encoding="utf-8")
         if embedded(text) != text:
-            behind.append(name)
+            outdated.append(name)
             if not check:
                 page.write_text(embedded(text), encoding="utf-8")
-    if behind and check:
-        print(f"{', '.join(behind)}: run python tools/embed_tables.py", file=sys.stderr)
-    return int(bool(behind) and check)
+    if outdated and check:
+        print(f"{', '.join(outdated)}: run python tools/embed_tables.py", file=sys.stderr)
+    return int(bool(outdated) and check)
 
 
 if __name__ == "__main__":

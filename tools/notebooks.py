@@ -1,13 +1,12 @@
-"""The notebooks of the course, made from their sources.
+"""Build the notebooks of the course from their sources.
 
     python tools/notebooks.py build         # execute every source in tutorials/sources, write tutorials/*.ipynb
     python tools/notebooks.py build 02 05   # only some
     python tools/notebooks.py check         # do notebooks and sources agree?
-    python tools/notebooks.py run --fast    # execute all, write nothing: what CI does
+    python tools/notebooks.py run --fast    # execute all, write nothing, as CI does
 
-A source is a Python file with cells (jupytext's percent format). What every notebook has in common, the cell that
-installs the package and the badges, is added here. In fast mode a line ``EPOCHS = 10  # fast: 2`` reads
-``EPOCHS = 2``.
+A source is a Python file with cells (jupytext's percent format). This tool adds what all notebooks have in common: the
+cell that installs the package, and the badges. In fast mode a line ``EPOCHS = 10  # fast: 2`` becomes ``EPOCHS = 2``.
 """
 
 from __future__ import annotations
@@ -32,22 +31,22 @@ from copi_np.experiments.environment import versions
 ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "tutorials" / "sources"
 TIME_LIMIT = 300
-"""Seconds that one cell may take; far above what any needs, since the machine may be busy."""
+"""Seconds that one cell may take: far more than any needs, since the machine may be busy."""
 SIZE_LIMIT = 1_000_000
-"""Bytes that an executed notebook may have."""
+"""Maximum size of an executed notebook in bytes."""
 
 BADGES = """\
 [![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)](https://colab.research.google.com/github/{repository}/blob/main/{path})
 [![Open in Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/{repository}/main?labpath={path})"""
 SETUP = """\
-# The package, if this machine does not have it (as in a new session of Colab).
+# Install the package if this machine does not have it, as in a new Colab session.
 import importlib.util
 
 if importlib.util.find_spec("copi_np") is None:
     {install}
 
-# One thread for matrix products: small ones are no faster with more, and the
-# last digits of what follows depend on their number.
+# One thread for matrix products: more do not speed up small ones, and the last
+# digits of the results depend on the number of threads.
 from copi_np.experiments.environment import blas_threads
 
 %matplotlib inline
@@ -57,14 +56,14 @@ ADVICE = 'raise ModuleNotFoundError("in the folder of the repository, run: pip i
 
 
 class CourseError(Exception):
-    """A notebook that is not what it should be."""
+    """A notebook has an error, or does not agree with its source."""
 
 
 # ------------------------------------------------------------------------------------------- from source to notebook
 
 
 def sources(numbers: tuple[str, ...] = ()) -> list[Path]:
-    """The sources of the notebooks and of their solutions, all or those of some lessons."""
+    """Return the sources of the notebooks and of their solutions, of all or of some lessons."""
     found = sorted(SOURCES.glob("*.py")) + sorted(SOURCES.glob("solutions/*.py"))
     unknown = set(numbers) - {path.name[:2] for path in found}
     if unknown:
@@ -73,12 +72,12 @@ def sources(numbers: tuple[str, ...] = ()) -> list[Path]:
 
 
 def notebook_path(source: Path) -> Path:
-    """Where the notebook of a source stands."""
+    """Return the path of the notebook of a source."""
     return ROOT / "tutorials" / source.relative_to(SOURCES).with_suffix(".ipynb")
 
 
 def repository() -> str | None:
-    """Owner and name of the public repository: in setup.cfg, under project_urls, once there is one."""
+    """Return owner and name of the public repository, or None if setup.cfg has none under project_urls."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
     match = re.search(r"github\.com/([\w.-]+/[\w.-]+)", config.get("metadata", "project_urls", fallback=""))
@@ -86,12 +85,12 @@ def repository() -> str | None:
 
 
 def setup_cell(public: str | None) -> str:
-    """The code of the cell that makes the package available, from the public repository if there is one."""
+    """Return the code of the cell that installs the package, from the public repository if there is one."""
     return SETUP.format(install=INSTALL.format(public=public) if public else ADVICE)
 
 
 def from_source(source: Path, public: str | None) -> NotebookNode:
-    """The notebook of a source, not yet executed."""
+    """Return the notebook of a source, not yet executed."""
     notebook = jupytext.read(source, fmt="py:percent")
     title = notebook.cells[0]
     if title.cell_type != "markdown" or not re.match(rf"# {source.name[:2]} · ", title.source):
@@ -100,7 +99,7 @@ def from_source(source: Path, public: str | None) -> NotebookNode:
         path = notebook_path(source).relative_to(ROOT).as_posix()
         heading, _, rest = title.source.partition("\n")
         title.source = f"{heading}\n\n{BADGES.format(repository=public, path=path)}\n{rest}"
-    # the web site leaves it out: it has no kernel
+    # the web site has no kernel, so it leaves this cell out
     notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(public), metadata={"tags": ["remove-cell"]}))
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
@@ -114,23 +113,23 @@ def from_source(source: Path, public: str | None) -> NotebookNode:
 
 
 def in_fast_mode(code: str) -> str:
-    """The code with the smaller numbers that its comments name."""
+    """Return the code with the smaller numbers from its comments."""
     return re.sub(r"^(\w+ = ).*?  # fast: (.*)$", r"\1\2", code, flags=re.MULTILINE)
 
 
 # ------------------------------------------------------------------------------------------------------- execution
 
 
-def on_double(notebook: NotebookNode) -> None:
-    """Let a notebook ask for CuPy, and give it the double of CuPy that the tests use."""
-    install = f"import sys\nsys.path.insert(0, {str(ROOT / 'tests')!r})\nfrom cupy_double import installed\n"
-    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{install}double = installed()\ndouble.__enter__();"))
+def on_mock(notebook: NotebookNode) -> None:
+    """Let a notebook use CuPy, and give it the mock of CuPy that the tests use."""
+    install = f"import sys\nsys.path.insert(0, {str(ROOT / 'tests/support')!r})\nfrom cupy_mock import installed\n"
+    notebook.cells.insert(0, nbformat.v4.new_code_cell(f"{install}mock = installed()\nmock.__enter__();"))
     for cell in notebook.cells:
         cell.source = cell.source.replace('BACKEND = "numpy"', 'BACKEND = "cupy"')
 
 
 def executed(source: Path, fast: bool = False, double: bool = False) -> NotebookNode:
-    """The notebook of a source with its outputs, from a fresh kernel in the notebook's folder.
+    """Execute the notebook of a source in a new kernel, in the notebook's folder, and return it with its outputs.
 
     Raises
     ------
@@ -142,7 +141,7 @@ def executed(source: Path, fast: bool = False, double: bool = False) -> Notebook
             if cell.cell_type == "code":
                 cell.source = in_fast_mode(cell.source)
     if double:
-        on_double(notebook)
+        on_mock(notebook)
     folder = notebook_path(source).parent
     client = NotebookClient(
         notebook,
@@ -157,7 +156,7 @@ def executed(source: Path, fast: bool = False, double: bool = False) -> Notebook
     except CellExecutionError as error:
         raise CourseError(f"{source.name}: {error}") from error
     for cell in notebook.cells:
-        cell.metadata.pop("execution", None)  # times, which differ at every run
+        cell.metadata.pop("execution", None)  # times, which differ between runs
         for output in cell.get("outputs", []):
             if output.output_type == "stream" and output.name == "stderr":
                 raise CourseError(f"{source.name}: a cell writes to stderr: {output.text}")
@@ -174,7 +173,7 @@ def executed(source: Path, fast: bool = False, double: bool = False) -> Notebook
 
 
 def is_widget(output: NotebookNode) -> bool:
-    """Whether an output is a slider or the like, which is nothing without its kernel."""
+    """Return whether an output is a widget such as a slider, which does not work without a kernel."""
     return "application/vnd.jupyter.widget-view+json" in output.get("data", {})
 
 
@@ -194,7 +193,7 @@ def expect_solved(source: Path, notebook: NotebookNode) -> None:
 
 
 def disagreement(source: Path) -> str | None:
-    """What is wrong with the committed notebook of a source; None if nothing is."""
+    """Return what is wrong with the committed notebook of a source, or None if it is right."""
     path = notebook_path(source)
     if not path.exists():
         return f"{path.name} is missing"
@@ -211,7 +210,7 @@ def disagreement(source: Path) -> str | None:
 
 
 def describe(cell: NotebookNode) -> tuple[str, str, list[str]]:
-    """What a cell and its source have in common."""
+    """Return what must be the same in a cell and in its source."""
     return cell.cell_type, cell.source, cell.metadata.get("tags", [])
 
 
@@ -220,8 +219,8 @@ def describe(cell: NotebookNode) -> tuple[str, str, list[str]]:
 
 @click.group(help=__doc__.partition("\n")[0])
 def main() -> None:
-    """The environment of the kernels."""
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the kernels inherit it: same seeds, same outputs
+    """Set the environment of the kernels."""
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # the kernels inherit it, so that outputs are reproducible
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
 
 
@@ -237,17 +236,17 @@ def build(numbers: tuple[str, ...]) -> None:
 
 @main.command(help="Compare the notebooks with their sources.")
 def check() -> None:
-    complaints = [complaint for source in sources() if (complaint := disagreement(source))]
+    problems = [problem for source in sources() if (problem := disagreement(source))]
     orphans = {*ROOT.glob("tutorials/**/*.ipynb")} - {notebook_path(source) for source in sources()}
-    complaints += [f"{path.name} has no source" for path in sorted(orphans)]
-    if complaints:
-        sys.exit("\n".join([*complaints, "run: make notebooks"]))
+    problems += [f"{path.name} has no source" for path in sorted(orphans)]
+    if problems:
+        sys.exit("\n".join([*problems, "run: make notebooks"]))
 
 
 @main.command(help="Execute the sources and write nothing.")
 @click.argument("numbers", nargs=-1)
-@click.option("--fast", is_flag=True, help="With the smaller numbers that comments name.")
-@click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the double of CuPy in tests/.')
+@click.option("--fast", is_flag=True, help="With the smaller numbers from the comments.")
+@click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the mock of CuPy in tests/support/.')
 def run(numbers: tuple[str, ...], fast: bool, double: bool) -> None:
     for source in sources(numbers):
         start = time.perf_counter()

@@ -39,59 +39,70 @@ class Bug(NamedTuple):
 # ---------------------------------------------------------------- where to plant
 
 COPI = "mean_outer(z, x) - W * mean_square(x)"
-COPI_DECAY = "W *= 1 - eta_W * power"
+COPI_DECAY = "weights *= 1 - eta * states.power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
-X_R = "    if x_R is None:\n        x_R = R.rows_times(x)\n"
-MATRIX_DECAY = "    R.scale_rows(1 + eta_R * power)\n"
-LOCAL_DECAY = "    R.scale_columns(1 + eta_R * power)\n"
+X_R = "        x_R = x @ weights if states.x_R is None else states.x_R\n"
+Q = "        q = x @ weights.T\n"
+MATRIX_DECAY = "        weights *= (1 + eta * states.power)[:, None]\n"
+LOCAL_DECAY = "        weights *= 1 + eta * states.power\n"
 MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
-W_MOVES = "self.forward_step.step(self.backend, self._W, x, a, delta, power, eta_W)"
-R_MOVES = "self.lateral_step(self._R, x, power, eta_R, x_R)"
+W_MOVES = "states if step.takes_sample_weight else weighted, eta_W)"
+R_MOVES = "states if step.takes_sample_weight else weighted, eta_R)"
 MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
-INVERSE_LEARNS = """        if self.error_signal.learns_inverse:
-            self._learn_inverse(trace, sample_weight)
+SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12\n"
+FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
+UPDATES = """            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
+            for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
+                states = States(layer, y, x, a, y_out, delta, rates["eta_R"], x_R_k, sample_weight)
+                layer.step(states, rates["eta_W"], rates["eta_R"])  # 14, 15
 """
-SIGNALS = """        if eta_W != 0:
-            deltas = self.error_signals(trace, targets, delta_scale)
+LAYER_MOVES_W = """        if states.delta is not None:
+            step = self.forward_step
+            step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)
 """
-UPDATES = """        for layer, *states in zip(self.layers, trace.x, trace.a, deltas, trace.x_R, strict=True):
-            x, a, delta, x_R = (weigh(state, sample_weight) for state in states)
-            layer.step(x, a, delta, eta_W, eta_R, x_R)
+LAYER_MOVES_R = """        if self.lateral_step is not None and eta_R != 0:
+            step = self.lateral_step
+            step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
 """
+PURE_W = "        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14\n"
+PURE_R = (
+    "        R = layer.R if decorrelation is None "
+    "else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15\n"
+)
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
-FOLDED = "self._R.rows_times(self._W)"
-GETTER_OF_R = """            R = self._R.array()
-            # from now on R is what is returned, so that writing into it counts; another thread may still read the old
-            self._R = self._scaled(R)
-"""
+FOLDED = "self._W @ self._R"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
 SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
+WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
+ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
+LIKE = '("shape", "dtype", "device")'
+SAME_NAME = "if name_of(describe(part)) == name_of(recorded):"
+STATE = "(step.state() if step else {}).items()"
+RESTORED = "if step is not None and names:"
 
 # ---------------------------------------------------------------- what to plant where it takes several lines
 
-SIGNALS_WHILE_UPDATING = """        for k in reversed(range(len(self.layers))):
-            if eta_W != 0:
-                deltas = self.error_signals(trace, targets, delta_scale)
-            self.layers[k].step(trace.x[k], trace.a[k], deltas[k], eta_W, eta_R)
+SIGNALS_WHILE_UPDATING = """            for k in reversed(range(len(self.layers))):
+                deltas, x_R = self._error_signals(trace, targets, rates)
+                mine = (each[k] for each in (self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas))
+                states = States(*mine, rates["eta_R"], x_R[k], sample_weight)
+                self.layers[k].step(states, rates["eta_W"], rates["eta_R"])
 """
-R_BEFORE_W = """        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
-            layer.step(x, a, None, 0.0, eta_R)
-        trace = self.forward(y0)
-        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, 0.0)
+ONLY_R = """            for k, layer in enumerate(self.layers):
+                known = layer, trace.y_in[k], trace.x[k], trace.a[k], trace.y[k], None
+                layer.step(States(*known, rates["eta_R"], None, sample_weight), 0.0, rates["eta_R"])
 """
-W_BEFORE_R = """        for layer, x, a, delta in zip(self.layers, trace.x, trace.a, deltas, strict=True):
-            layer.step(x, a, delta, eta_W, 0.0)
-        trace = self.forward(y0)
-        for layer, x, a in zip(self.layers, trace.x, trace.a, strict=True):
-            layer.step(x, a, None, 0.0, eta_R)
+ONLY_W = """            for k, layer in enumerate(self.layers):
+                known = layer, trace.y_in[k], trace.x[k], trace.a[k], trace.y[k], deltas[k]
+                layer.step(States(*known, 0.0, None, sample_weight), rates["eta_W"], 0.0)
 """
+FORWARD_AGAIN = "            trace = self._forward(y0)\n"
 A_RULE_WITHOUT_TESTS = """def power(x: Array) -> Array:
     return mean_square(x)
 
@@ -131,22 +142,22 @@ BUGS = [
     ),
     Bug(
         "COPI: delta for z, without a",
-        "steps/__init__.py",
-        "matmul_add(W, (a + delta).T, x",
-        "matmul_add(W, (delta).T, x",
+        "steps/forward.py",
+        "states.z.T, states.x",
+        "states.delta.T, states.x",
     ),
-    Bug("COPI in place: sign of the decay", "steps/__init__.py", COPI_DECAY, "W *= 1 + eta_W * power"),
+    Bug("COPI in place: sign of the decay", "steps/forward.py", COPI_DECAY, COPI_DECAY.replace("1 -", "1 +")),
     Bug(
         "COPI in place: decay along the wrong axis",
-        "steps/__init__.py",
+        "steps/forward.py",
         COPI_DECAY,
-        "W *= 1 - eta_W * " + where_square("W", "power[:, None]", "power"),
+        "weights *= 1 - eta * " + where_square("weights", "states.power[:, None]", "states.power"),
     ),
     Bug(
         "COPI in place: post-synaptic square",
-        "steps/__init__.py",
+        "steps/forward.py",
         COPI_DECAY,
-        "W *= 1 - eta_W * backend.xp.mean((a + delta) ** 2, axis=0)[:, None]",
+        "weights *= 1 - eta * self.backend.xp.mean(states.z**2, axis=0)[:, None]",
     ),
     # means and moments
     Bug("mean over the wrong axis: sum over units", "rules.py", MOMENT, "u.T @ v / u.shape[1]"),
@@ -162,19 +173,19 @@ BUGS = [
     Bug(
         "mean over the wrong axis: quadratic loss",
         "losses.py",
-        "sample_weight) ** 2) / y.shape[0]",
-        "sample_weight) ** 2) / y.size",
+        "return xp.sum((y - targets)",
+        "return xp.mean((y - targets)",
     ),
     # passes
     Bug("forward: transposed R", "rules.py", "return y @ R.T", "return y @ R"),
     Bug("forward: transposed W", "rules.py", "return x @ W.T", "return x @ " + where_square("W", "W", "W.T")),
-    Bug("backward: transposed R", "layer.py", "both = self._R.rows_times", "both = self._R.times_rows"),
-    Bug("backward: transposed R, local", "layer.py", "self._R.rows_times(carried)", "self._R.times_rows(carried)"),
+    Bug("backward: transposed R", "layer.py", "axis=0) @ self._R\n", "axis=0) @ self._R.T\n"),
+    Bug("backward: transposed R, local", "layer.py", "return carried @ self._R,", "return carried @ self._R.T,"),
     Bug("backward: R left out", "layer.py", HALVES, "carried, both[batch_size:, :]"),
-    Bug("backward: R left out, local", "layer.py", "return self._R.rows_times(carried), None", "return carried, None"),
+    Bug("backward: R left out, local", "layer.py", "return carried @ self._R,", "return carried,"),
     Bug("backward: the halves swapped", "layer.py", HALVES, "both[batch_size:, :], both[:batch_size, :]"),
     Bug("backward: the signal for x R", "layer.py", HALVES, "both[:batch_size, :], both[:batch_size, :]"),
-    Bug("backward: x R of another layer", "error_signals.py", "trace.x_R[k + 1] = layers", "trace.x_R[k] = layers"),
+    Bug("backward: x R of another layer", "network.py", "carried, x_R[k] =", "carried, x_R[k - 1] ="),
     Bug(
         "backward: transposed W",
         "layer.py",
@@ -185,7 +196,7 @@ BUGS = [
         "folded: R W",
         "layer.py",
         FOLDED,
-        where_square("self._W", "self._R.array() @ self._W", FOLDED),
+        where_square("self._W", "self._R @ self._W", FOLDED),
     ),
     Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
@@ -199,61 +210,50 @@ BUGS = [
     Bug("decorrelation, local: axis", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("(x))", "(x)[:, None])")),
     Bug("decorrelation, local: post-synaptic", "rules.py", LOCAL_FORM, LOCAL_FORM.replace("square(x)", "square(q)")),
     Bug("decorrelation, local: transposed R", "rules.py", "q = x @ R.T", "q = x @ R"),
-    Bug("decorrelation in place: axis", "steps/__init__.py", MATRIX_DECAY, LOCAL_DECAY),
-    Bug("decorrelation in place: no diagonal", "steps/__init__.py", MATRIX_DECAY, ""),
+    Bug("decorrelation in place: axis", "steps/lateral.py", MATRIX_DECAY, LOCAL_DECAY),
+    Bug("decorrelation in place: no diagonal", "steps/lateral.py", MATRIX_DECAY, ""),
     Bug(
         "decorrelation in place: R moved before x R",
-        "steps/__init__.py",
+        "steps/lateral.py",
         X_R + MATRIX_DECAY,
         MATRIX_DECAY + X_R,
     ),
     Bug(
         "decorrelation in place, local: axis",
-        "steps/__init__.py",
+        "steps/lateral.py",
         LOCAL_DECAY,
-        LOCAL_DECAY.replace("1 + eta_R * power", "(1 + eta_R * power)[:, None]"),
+        LOCAL_DECAY.replace("1 + eta * states.power", "(1 + eta * states.power)[:, None]"),
     ),
     Bug(
         "decorrelation in place, local: R moved before R x",
-        "steps/__init__.py",
-        "    q = R.times_rows(x)\n" + LOCAL_DECAY,
-        LOCAL_DECAY + "    q = R.times_rows(x)\n",
+        "steps/lateral.py",
+        Q + LOCAL_DECAY,
+        LOCAL_DECAY + Q,
     ),
-    # rows with a factor that is put off
-    Bug("scale: left out of x R", "scaled.py", "(x if self._scale is None else x * self._scale) @", "x @"),
-    Bug("scale: left out of R y", "scaled.py", "product if self._scale is None else product * self._scale", "product"),
-    Bug("scale: on what is added", "scaled.py", "            x = x / self._scale\n", "            pass\n"),
-    Bug(
-        "scale: only the last factor",
-        "scaled.py",
-        "factors if self._scale is None else self._scale * factors",
-        "factors",
-    ),
-    Bug("scale: multiplied in again", "scaled.py", "self._scale, self._n_factors = None, 0", "self._n_factors = 0"),
     # Adam
-    Bug("Adam: no bias correction of the mean", "steps/__init__.py", MEAN_CORRECTED, "direction *= correction"),
-    Bug("Adam: no bias correction of the square", "steps/__init__.py", SQUARE_CORRECTED, "correction = 1.0"),
+    Bug("Adam: no bias correction of the mean", "steps/adam.py", MEAN_CORRECTED, "direction *= correction"),
+    Bug("Adam: no bias correction of the square", "steps/adam.py", SQUARE_CORRECTED, "correction = 1.0"),
     Bug(
         "Adam: bias corrected by the first step's factor",
-        "steps/__init__.py",
+        "steps/adam.py",
         SQUARE_CORRECTED,
         "correction = (1 - self.beta2) ** 0.5",
     ),
     Bug(
         "Adam: epsilon under the root",
-        "steps/__init__.py",
-        "size = backend.xp.sqrt(square)\n        size += self.epsilon * correction",
-        "size = backend.xp.sqrt(square + self.epsilon)",
+        "steps/adam.py",
+        "size = self.backend.xp.sqrt(square)\n        size += self.epsilon * correction",
+        "size = self.backend.xp.sqrt(square + self.epsilon)",
     ),
-    Bug("Adam: variance for square", "steps/__init__.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
-    Bug("Adam: the betas swapped", "steps/__init__.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
-    Bug("Adam: the first block alone", "steps/__init__.py", "range(0, n_outputs, n_rows)", "range(0, 1)"),
+    Bug("Adam: variance for square", "steps/adam.py", "dW *= dW\n", "dW = (dW - mean) ** 2\n"),
+    Bug("Adam: the betas swapped", "steps/adam.py", MEAN_MOVES, MEAN_MOVES.replace("beta1", "beta2")),
+    Bug("Adam: the first block alone", "steps/adam.py", "in slices(n_outputs, n_rows)", "in [slice(0, n_rows)]"),
     # error signals
     Bug("output signal: sign", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL[1:]),
     Bug("output signal: no derivative", "error_signals.py", OUTPUT_SIGNAL, "-loss.gradient(y, targets)"),
     Bug("output signal: divided by the batch", "error_signals.py", OUTPUT_SIGNAL, OUTPUT_SIGNAL + " / y.shape[0]"),
     Bug("quadratic loss: factor 2", "losses.py", "return 2 * (y - targets)", "return y - targets"),
-    Bug("quadratic loss: half of it", "losses.py", "return xp.sum(weigh(y", "return 0.5 * xp.sum(weigh(y"),
+    Bug("quadratic loss: half of it", "losses.py", "return xp.sum((y - targets)", "return 0.5 * xp.sum((y - targets)"),
     Bug(
         "feedback transposed",
         "error_signals.py",
@@ -280,22 +280,33 @@ BUGS = [
     ),
     # order and step sizes of a step
     Bug("order: updates while signals are sent down", "network.py", UPDATES, SIGNALS_WHILE_UPDATING),
-    Bug("order: R moves before W sees its input", "network.py", UPDATES, R_BEFORE_W),
-    Bug("order: W moves before R sees its input", "network.py", UPDATES, W_BEFORE_R),
-    Bug("order: inverses learn before the signals", "network.py", SIGNALS + INVERSE_LEARNS, INVERSE_LEARNS + SIGNALS),
+    Bug("order: R moves before W sees its input", "network.py", UPDATES, ONLY_R + FORWARD_AGAIN + ONLY_W),
+    Bug("order: W moves before R sees its input", "network.py", UPDATES, ONLY_W + FORWARD_AGAIN + ONLY_R),
+    Bug(
+        "order: inverses learn before the signals",
+        "network.py",
+        SIGNALS + FEEDBACK_LEARNS,
+        FEEDBACK_LEARNS.replace("deltas", "[]") + SIGNALS,
+    ),
+    Bug(
+        "order: R of a layer moves before its W",
+        "layer.py",
+        LAYER_MOVES_W + LAYER_MOVES_R,
+        LAYER_MOVES_R + LAYER_MOVES_W,
+    ),
     Bug("step sizes: eta_R for eta_W", "layer.py", W_MOVES, W_MOVES.replace("eta_W", "eta_R")),
     Bug("step sizes: eta_W for eta_R", "layer.py", R_MOVES, R_MOVES.replace("eta_R", "eta_W")),
     Bug(
         "step sizes: the two swapped",
         "network.py",
-        "layer.step(x, a, delta, eta_W, eta_R, x_R)",
-        "layer.step(x, a, delta, eta_R, eta_W, x_R)",
+        'layer.step(states, rates["eta_W"], rates["eta_R"])',
+        'layer.step(states, rates["eta_R"], rates["eta_W"])',
     ),
     Bug(
         "step sizes: scale in the step",
         "network.py",
-        "trace, targets, delta_scale)\n        if",
-        "trace, targets)\n            eta_W *= delta_scale\n        if",
+        'return [rates["delta_scale"] * delta for delta in deltas], x_R',
+        'rates["eta_W"] *= rates["delta_scale"]\n        return list(deltas), x_R',
     ),
     # whitening
     Bug(
@@ -315,13 +326,13 @@ BUGS = [
     # constants
     Bug("constant: LEAK", "activations.py", "LEAK = 0.1", "LEAK = 0.01"),
     Bug("constant: TARGET_STEP", "error_signals.py", "TARGET_STEP: Final = 0.1", "TARGET_STEP: Final = 0.2"),
-    Bug("constant: ETA_INVERSE", "network.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
+    Bug("constant: ETA_INVERSE", "error_signals.py", "ETA_INVERSE: Final = 0.1", "ETA_INVERSE: Final = 0.2"),
     # tables
-    Bug("table: sgd for copi", "steps/__init__.py", '"copi": CopiStep', '"copi": SgdStep'),
-    Bug("table: copi for sgd", "steps/__init__.py", '"sgd": SgdStep', '"sgd": CopiStep'),
-    Bug("table: sgd for adam", "steps/__init__.py", '"adam": AdamStep', '"adam": SgdStep'),
-    Bug("table: local for matrix", "steps/__init__.py", '"matrix": matrix_', '"matrix": local_'),
-    Bug("table: matrix for local", "steps/__init__.py", '"local": local_', '"local": matrix_'),
+    Bug("table: sgd for copi", "steps/choice.py", '"copi": CopiStep', '"copi": SgdStep'),
+    Bug("table: copi for sgd", "steps/choice.py", '"sgd": SgdStep', '"sgd": CopiStep'),
+    Bug("table: sgd for adam", "steps/choice.py", '"adam": AdamStep', '"adam": SgdStep'),
+    Bug("table: local for matrix", "steps/choice.py", '"matrix": MatrixStep', '"matrix": LocalStep'),
+    Bug("table: matrix for local", "steps/choice.py", '"local": LocalStep', '"local": MatrixStep'),
     Bug(
         "table: gradient of the other loss",
         "losses.py",
@@ -338,16 +349,19 @@ BUGS = [
     Bug("table: name of an activation", "activations.py", 'Activation("tanh"', 'Activation("Tanh"'),
     Bug("table: identity for relu", "activations.py", 'Activation("relu", relu,', 'Activation("relu", linear,'),
     Bug("table: fa is bp", "error_signals.py", '"fa", feedback_alignment', '"fa", backpropagation'),
-    Bug("table: bp has feedback", "error_signals.py", "backpropagation, None)", 'backpropagation, "above")'),
+    Bug("table: bp has feedback", "error_signals.py", '"bp", backpropagation', '"bp", backpropagation, "above"'),
     Bug("table: tp is dtp", "error_signals.py", '"tp", target_propagation', '"tp", difference_target_propagation'),
     Bug(
         "table: tp learns no inverse",
         "error_signals.py",
-        '"tp", target_propagation, "above", learns_inverse=True',
+        '"tp", target_propagation, "above", inverse_updates',
         '"tp", target_propagation, "above"',
     ),
     Bug(
-        "table: fa learns an inverse", "error_signals.py", "learns_inverse: bool = False", "learns_inverse: bool = True"
+        "table: fa learns an inverse",
+        "error_signals.py",
+        '"fa", feedback_alignment, "above"',
+        '"fa", feedback_alignment, "above", inverse_updates',
     ),
     # properties
     Bug("property: n_inputs", "layer.py", "return int(self._W.shape[1])", "return int(self._W.shape[0])"),
@@ -373,24 +387,442 @@ BUGS = [
     Bug(
         "property: R is the identity always",
         "layer.py",
-        f"        if self._R is not None:\n{GETTER_OF_R}            return R\n",
-        "",
+        "        if self._R is not None:\n            return self._R\n        identity",
+        "        identity",
     ),
     Bug("property: has_lateral_weights", "layer.py", "return self._R is not None", "return self._R is None"),
-    Bug("property: feedback is a copy", "network.py", "return self._feedback\n", "return list(self._feedback)\n"),
-    Bug("property: feedback of any length", "network.py", "if len(matrices) != len(self.layers):", "if False:"),
+    Bug("property: feedback is a copy", "_assembly.py", "return self._feedback\n", "return list(self._feedback)\n"),
+    Bug("property: feedback of any length", "_assembly.py", "if len(matrices) != len(self.layers):", "if False:"),
     Bug(
         "property: feedback kept as it is given",
-        "network.py",
+        "_assembly.py",
         "self._feedback = list(matrices)",
         "self._feedback = matrices",
     ),
-    Bug("property: y_in is y", "layer.py", "return [self.y0, *self.y[:-1]]", "return self.y"),
+    Bug("property: y_in is y", "error_signals.py", "return [self.y0, *self.y[:-1]]", "return self.y"),
     Bug(
         "property: y_in of the layer after",
-        "layer.py",
+        "error_signals.py",
         "return [self.y0, *self.y[:-1]]",
         "return [self.y0, *self.y[1:]]",
+    ),
+    # Algorithm 1 as pure functions
+    Bug("algorithm: transposed R", "algorithm.py", "decorrelate(layer.R, y)", "decorrelate(layer.R.T, y)"),
+    Bug(
+        "algorithm: transposed W",
+        "algorithm.py",
+        "transform(layer.W, x)",
+        "transform(" + where_square("layer.W", "layer.W.T", "layer.W") + ", x)",
+    ),
+    Bug("algorithm: W sees the input before R", "algorithm.py", "transform(layer.W, x)", "transform(layer.W, y)"),
+    Bug(
+        "algorithm: R left out of the way back",
+        "error_signals.py",
+        "deltas[0] @ above.W @ above.R if",
+        "deltas[0] @ above.W if",
+    ),
+    Bug(
+        "algorithm: transposed R on the way back", "error_signals.py", "above.W @ above.R if", "above.W @ above.R.T if"
+    ),
+    Bug("algorithm: delta_scale left out", "algorithm.py", "delta_scale * delta", "delta"),
+    Bug("algorithm: eta_R for eta_W", "algorithm.py", "layer.W + eta_W *", "layer.W + eta_R *"),
+    Bug("algorithm: eta_W for eta_R", "algorithm.py", "layer.R + eta_R *", "layer.R + eta_W *"),
+    Bug("algorithm: update of W subtracted", "algorithm.py", "layer.W + eta_W *", "layer.W - eta_W *"),
+    Bug(
+        "algorithm: eta_W given to rules as eta_R",
+        "algorithm.py",
+        "delta_scale * delta, eta_R)",
+        "delta_scale * delta, eta_W)",
+    ),
+    Bug(
+        "algorithm: R moves before W",
+        "algorithm.py",
+        PURE_W + PURE_R,
+        PURE_R + "        states.x = decorrelate(R, y)\n        states.a = transform(layer.W, states.x)\n" + PURE_W,
+    ),
+    Bug(
+        "algorithm: W moves before R, and R sees it",
+        "algorithm.py",
+        PURE_R,
+        "        states.layer = LayerWeights(W, layer.R, layer.activation)\n        states.y = states.y_out\n" + PURE_R,
+    ),
+    Bug(
+        "algorithm: W changed in place",
+        "algorithm.py",
+        PURE_W,
+        "        W = layer.W\n        W += eta_W * call_by_name(rule, of_W, states)\n",
+    ),
+    Bug(
+        "algorithm: output for input", "algorithm.py", "zip(layers, trace.y_in, trace.x", "zip(layers, trace.y, trace.x"
+    ),
+    Bug(
+        "algorithm: input for output",
+        "algorithm.py",
+        "trace.a, trace.y, deltas, strict",
+        "trace.a, trace.y_in, deltas, strict",
+    ),
+    Bug(
+        "algorithm: every batch starts from the first weights",
+        "algorithm.py",
+        "new = train_batch(new,",
+        "new = train_batch(layers,",
+    ),
+    Bug(
+        "algorithm: targets of an own signal are outputs",
+        "algorithm.py",
+        '"targets": targets,',
+        '"targets": trace.y[-1],',
+    ),
+    # what a rule is given
+    Bug("states: z without a", "steps/base.py", "target_state(self.a, self.delta)", "self.delta"),
+    Bug("states: weighted x R of plain rows", "steps/base.py", ROWS, ROWS.replace(', "x_R"', "")),
+    Bug("states: weighted delta of plain rows", "steps/base.py", ROWS, ROWS.replace(', "delta"', "")),
+    Bug("states: weighted x of plain rows", "steps/base.py", ROWS, ROWS.replace(' "x",', "")),
+    Bug("states: weighted a of plain rows", "steps/base.py", ROWS, ROWS.replace(' "a",', "")),
+    Bug("states: weighted y of plain rows", "steps/base.py", ROWS, ROWS.replace('"y", ', "")),
+    Bug("states: weighted y_out of plain rows", "steps/base.py", ROWS, ROWS.replace(' "y_out",', "")),
+    Bug(
+        "states: weighted rows come with weights",
+        "steps/base.py",
+        "replace(self, **rows, sample_weight=None)",
+        "replace(self, **rows)",
+    ),
+    Bug(
+        "states: weight for its root",
+        "arrays.py",
+        "rows * xp.sqrt(sample_weight)[:, None]",
+        "rows * sample_weight[:, None]",
+    ),
+    Bug(
+        "states: input for what R makes of it",
+        "network.py",
+        "states = States(layer, y, x,",
+        "states = States(layer, y, y,",
+    ),
+    Bug(
+        "states: what R makes of it for the input",
+        "network.py",
+        "states = States(layer, y, x,",
+        "states = States(layer, x, x,",
+    ),
+    Bug("states: pre-activation for output", "network.py", "x, a, y_out, delta, rates", "x, a, a, delta, rates"),
+    Bug("states: eta_W for eta_R", "network.py", 'y_out, delta, rates["eta_R"]', 'y_out, delta, rates["eta_W"]'),
+    Bug("states: no weights of samples", "network.py", "x_R_k, sample_weight)", "x_R_k)"),
+    Bug("states: plain rows for W", "layer.py", W_MOVES, "states, eta_W)"),
+    Bug("states: plain rows for R", "layer.py", R_MOVES, "states, eta_R)"),
+    Bug("states: weighted rows for a rule of W that names them", "layer.py", W_MOVES, "weighted, eta_W)"),
+    Bug("states: weighted rows for a rule of R that names them", "layer.py", R_MOVES, "weighted, eta_R)"),
+    # steps
+    Bug(
+        "own rule: gets weights of samples unasked",
+        "steps/base.py",
+        'self.takes_sample_weight = "sample_weight" in self.arguments',
+        "self.takes_sample_weight = True",
+    ),
+    Bug(
+        "own rule: gets no weights of samples",
+        "steps/base.py",
+        'self.takes_sample_weight = "sample_weight" in self.arguments',
+        "self.takes_sample_weight = False",
+    ),
+    Bug("own rule: not in place", "steps/base.py", "weights += eta * update", "weights = weights + eta * update"),
+    Bug("own rule: subtracted", "steps/base.py", "weights += eta * update", "weights -= eta * update"),
+    Bug("own rule: without its step size", "steps/base.py", "weights += eta * update", "weights += update"),
+    Bug("own rule: not checked", "steps/base.py", 'check_like(f"{self.kind} {label', '(f"{self.kind} {label'),
+    Bug("own rule: named as another kind", "steps/base.py", "self.kind = kind", 'self.kind = "rule"'),
+    Bug(
+        "own rule: of W for R",
+        "steps/choice.py",
+        "        given = given.function\n",
+        "        return deepcopy(given)\n",
+    ),
+    Bug("steps: one for all layers", "steps/choice.py", "return deepcopy(given)", "return given"),
+    Bug(
+        "steps: settings ignored in the name",
+        "steps/choice.py",
+        "if type(step) is make and settings_of(step) == settings_of(make()):",
+        "if type(step) is make:",
+    ),
+    Bug(
+        "steps: derived steps take the built-in name",
+        "steps/choice.py",
+        "type(step) is make and",
+        "isinstance(step, make) and",
+    ),
+    Bug(
+        "steps: a memory given on to another network",
+        "layer.py",
+        "        step.start(self._W, self.backend)\n",
+        "        step.backend = self.backend\n",
+    ),
+    Bug(
+        "steps: a lateral memory given on to another network",
+        "layer.py",
+        "            step.start(self._R, self.backend)\n",
+        "            step.backend = self.backend\n",
+    ),
+    Bug(
+        "steps: Adam does not forget",
+        "steps/adam.py",
+        "        super().start(weights, backend)\n        self.mean, self.square, self.count = None, None, 0\n",
+        "        super().start(weights, backend)\n",
+    ),
+    Bug(
+        "steps: x R for none that uses it",
+        "layer.py",
+        "if self.lateral_step is None or not self.lateral_step.uses_x_R:",
+        "if self.lateral_step is None:",
+    ),
+    Bug("steps: x R for nobody", "steps/lateral.py", "uses_x_R = True", "uses_x_R = False"),
+    Bug(
+        "steps: x R made again", "steps/lateral.py", "x @ weights if states.x_R is None else states.x_R", "x @ weights"
+    ),
+    Bug(
+        "steps: R moves at eta_R 0",
+        "layer.py",
+        "if self.lateral_step is not None and eta_R != 0:",
+        "if self.lateral_step is not None:",
+    ),
+    # what parts of one's own return
+    Bug("returned: dtype not compared", "arrays.py", LIKE, '("shape", "device")'),
+    Bug("returned: shape not compared", "arrays.py", LIKE, '("dtype", "device")'),
+    Bug("returned: device not compared", "arrays.py", LIKE, '("shape", "dtype")'),
+    Bug(
+        "returned: library not compared",
+        "arrays.py",
+        "array_namespace(array) is array_namespace(like)",
+        "array_namespace(array)",
+    ),
+    Bug("returned: a NumPy scalar is an array", "arrays.py", " and not isinstance(array, np.generic)", ""),
+    Bug(
+        "returned: a library without a device refused",
+        "arrays.py",
+        ' and not (name == "device" and None in (found, needed))',
+        "",
+    ),
+    Bug(
+        "returned: derivative not looked at",
+        "layer.py",
+        '(("f", activation.f), ("df", activation.df))',
+        '(("f", activation.f),)',
+    ),
+    Bug(
+        "returned: activation named like a built-in not looked at",
+        "layer.py",
+        "if activation != ACTIVATIONS.get(activation.name):",
+        "if activation.name not in ACTIVATIONS:",
+    ),
+    Bug(
+        "returned: loss named like a built-in not looked at",
+        "_assembly.py",
+        "if loss != LOSSES.get(loss.name):",
+        "if loss.name not in LOSSES:",
+    ),
+    Bug("returned: signals not looked at", "network.py", "        self._check_deltas(deltas, trace)\n", ""),
+    Bug("returned: number of signals not compared", "network.py", "or len(deltas) != len(self.layers):", "or False:"),
+    Bug(
+        "returned: feedback not looked at",
+        "network.py",
+        "            if dB is not None:\n                check_like(",
+        "            if dB is not None:\n                (",
+    ),
+    # which arguments parts of one's own are given
+    Bug(
+        "arguments: parameters with a default, too",
+        "_parts.py",
+        "elif parameter.default is not parameter.empty:",
+        "elif parameter.default is not parameter.empty and parameter.name not in known:",
+    ),
+    Bug("arguments: unknown names accepted", "_parts.py", "elif parameter.name not in known:", "elif False:"),
+    Bug(
+        "arguments: *args accepted",
+        "_parts.py",
+        "(parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)",
+        "(parameter.VAR_KEYWORD,)",
+    ),
+    Bug(
+        "arguments: by position accepted",
+        "_parts.py",
+        "elif parameter.kind == parameter.POSITIONAL_ONLY:",
+        "elif False:",
+    ),
+    Bug("arguments: classes accepted", "_parts.py", "if inspect.isclass(function):", "if False:"),
+    Bug(
+        "arguments: noise from the generator of the weights",
+        "network.py",
+        "weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)",
+        "weights_rng, feedback_rng, _ = rng.spawn(3)\n        self.noise_rng = rng",
+    ),
+    Bug(
+        "arguments: targets of an own signal are outputs",
+        "network.py",
+        'known |= {"targets": targets, "loss": self.loss, "rng"',
+        'known |= {"targets": trace.y[-1], "loss": self.loss, "rng"',
+    ),
+    Bug(
+        "arguments: feedback learns from unscaled rates",
+        "network.py",
+        "            **rates,\n",
+        '            "eta_W": 1.0,\n            "eta_R": 1.0,\n',
+    ),
+    Bug(
+        "arguments: feedback learns without weights of samples",
+        "network.py",
+        '"sample_weight": sample_weight}',
+        '"sample_weight": None}',
+    ),
+    Bug("arguments: an update replaces feedback", "network.py", "= self.feedback[k] + dB", "= dB"),
+    # what parts are called, and how they are found again
+    Bug(
+        "parts: module compared instead of the name",
+        "_parts.py",
+        SAME_NAME,
+        'if describe(part).partition(":")[0] == recorded.partition(":")[0]:',
+    ),
+    Bug("parts: module compared, too", "_parts.py", SAME_NAME, "if describe(part) == recorded:"),
+    Bug("parts: the first of the kind", "_parts.py", SAME_NAME, "if True:"),
+    Bug(
+        "parts: those that the file does not name accepted",
+        "_parts.py",
+        "if name_of(describe(part)) not in self._used:",
+        "if False:",
+    ),
+    Bug("parts: missing ones accepted", "_parts.py", "        if self._missing:\n", "        if False:\n"),
+    Bug(
+        "parts: only the last missing one named",
+        "_parts.py",
+        "self._missing.setdefault(kind, recorded)",
+        "self._missing = {kind: recorded}",
+    ),
+    Bug("parts: any module imported", "_parts.py", "if module in FOUND_BY_THEMSELVES and", "if"),
+    Bug("parts: private functions found", "_parts.py", ' and not name.startswith("_")', ""),
+    Bug(
+        "parts: functions of other modules found",
+        "_parts.py",
+        "if inspect.isfunction(found) and found.__module__ == module:",
+        "if found is not None:",
+    ),
+    Bug(
+        "parts: settings of a partial ignored",
+        "_parts.py",
+        'return f"{describe(part.func)}({list_names(values)})"',
+        "return describe(part.func)",
+    ),
+    Bug(
+        "parts: settings of an instance ignored",
+        "_parts.py",
+        'return f"{type(part).__module__}:{type(part).__qualname__}({list_names(values)})"',
+        'return f"{type(part).__module__}:{type(part).__qualname__}"',
+    ),
+    Bug("parts: output activation of another kind", "_parts.py", 'name.removeprefix("output_")', "name"),
+    Bug("parts: an activation is a list of functions", "_parts.py", ' and not hasattr(part, "name"))', ")"),
+    Bug("parts: the first layer's for all", "_parts.py", "values[0] if all(", "values[0] if any("),
+    Bug(
+        "parts: a tuple of them refused",
+        "_parts.py",
+        "isinstance(part, list) or (isinstance(part, tuple)",
+        "isinstance(part, list) or (False",
+    ),
+    Bug("parts: pickled under a name that is not theirs", "_parts.py", "return found is named", "return True"),
+    Bug(
+        "assembly: named like a built-in is built in",
+        "_assembly.py",
+        "table.get(part.name) == part",
+        "part.name in table",
+    ),
+    Bug(
+        "assembly: rule of the first layer",
+        "_assembly.py",
+        "one_or_list(describe_step(layer.forward_step) for layer in self.layers)",
+        "describe_step(self.layers[0].forward_step)",
+    ),
+    Bug(
+        "assembly: output activation as the hidden ones",
+        "_assembly.py",
+        '"output_activation": activations[-1]',
+        '"output_activation": activations[0]',
+    ),
+    Bug("assembly: copies share their weights", "_assembly.py", "deepcopy(self.__dict__, memo)", "self.__dict__"),
+    Bug(
+        "assembly: arguments of the former signal",
+        "_assembly.py",
+        "self._signal_arguments = named_arguments(",
+        'self._signal_arguments = self.__dict__.get("_signal_arguments") or named_arguments(',
+    ),
+    # checkpoints
+    Bug(
+        "checkpoint: lateral memory not saved",
+        "checkpoint.py",
+        STATE,
+        STATE.replace("if step", "if step and prefix == FORWARD_MEMORY"),
+    ),
+    Bug(
+        "checkpoint: forward memory not saved",
+        "checkpoint.py",
+        STATE,
+        STATE.replace("if step", "if step and prefix == LATERAL_MEMORY"),
+    ),
+    Bug("checkpoint: lateral memory not restored", "checkpoint.py", RESTORED, "if prefix == FORWARD_MEMORY and names:"),
+    Bug("checkpoint: forward memory not restored", "checkpoint.py", RESTORED, "if prefix == LATERAL_MEMORY and names:"),
+    Bug(
+        "checkpoint: memory of the first layer for all",
+        "checkpoint.py",
+        'name.endswith(f"_{k}")]',
+        'name.endswith("_0")]',
+    ),
+    Bug(
+        "checkpoint: memory of layer 11 for layer 1",
+        "checkpoint.py",
+        'name.endswith(f"_{k}")]',
+        'name.endswith(f"{k}")]',
+    ),
+    Bug("checkpoint: noise not saved", "checkpoint.py", '    content["noise"] = noise_state(network)\n', ""),
+    Bug("checkpoint: noise not restored", "checkpoint.py", '        restore_noise(network, header.get("noise"))\n', ""),
+    Bug(
+        "checkpoint: noise of any bit generator",
+        "checkpoint.py",
+        'if state.get("bit_generator") in NOISE else None',
+        "if True else None",
+    ),
+    Bug(
+        "checkpoint: assigned R of a layer that does not decorrelate",
+        "checkpoint.py",
+        "layer.R if layer.has_lateral_weights else None",
+        "layer.R if layer.lateral_step else None",
+    ),
+    Bug(
+        "checkpoint: parts that are given ignored by resuming",
+        "checkpoint.py",
+        "return _load(path, network.backend, network.parts)",
+        "return _load(path, network.backend, {})",
+    ),
+    # losses, and helpers
+    Bug(
+        "mean loss: divided by the sum of the weights",
+        "losses.py",
+        WEIGHTED_MEAN,
+        "(values * sample_weight).sum() / sample_weight.sum()",
+    ),
+    Bug("mean loss: weights left out", "losses.py", WEIGHTED_MEAN, WEIGHTED_MEAN.replace(" * sample_weight)", ")")),
+    Bug(
+        "mean loss: weights squared",
+        "losses.py",
+        WEIGHTED_MEAN,
+        WEIGHTED_MEAN.replace(" * sample_weight)", " * sample_weight**2)"),
+    ),
+    Bug("mean loss: weights left out by a step", "network.py", "targets, sample_weight)  # 9", "targets)  # 9"),
+    Bug("slices: the last one left out", "arrays.py", "in range(0, n, size)", "in range(0, n - size + 1, size)"),
+    Bug("slices: the last one too long", "arrays.py", "min(start + size, n)", "start + size"),
+    Bug("slices: overlapping", "arrays.py", "min(start + size, n)", "min(start + size + 1, n)"),
+    Bug("safe divisor: 0 stays", "arrays.py", "values > 0, values, xp.ones_like", "values >= 0, values, xp.ones_like"),
+    Bug(
+        "safe divisor: small ones are 1, too",
+        "arrays.py",
+        "values > 0, values, xp.ones_like",
+        "values > 1e-6, values, xp.ones_like",
+    ),
+    Bug(
+        "safe divisor: 1 added to all", "arrays.py", "xp.where(values > 0, values, xp.ones_like(values))", "values + 1"
     ),
     # what the tests that cannot run under mutmut are for
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),

@@ -1,6 +1,6 @@
-"""Record in results/quality/mutants what `mutmut run` found, and demand a reason for every surviving mutant.
+"""Record the results of `mutmut run` in results/quality/mutants, and demand a reason for every surviving mutant.
 
-Run by `make mutants`. A mutant counts as killed if a test failed; all others, also those that ran out of time, do not.
+Run by `make mutants`. A mutant counts as killed if a test failed; all others, including those that timed out, do not.
 The reasons are in results/quality/mutants/survivors.toml, by function and changed line, since mutant numbers shift.
 """
 
@@ -20,32 +20,34 @@ from platform import python_version
 ROOT = Path(__file__).parents[1]
 FOLDER = ROOT / "results" / "quality" / "mutants"
 DEMAND = 0.95
-MUTANT = re.compile(r"copi_np\.(?P<module>\w+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
+MUTANT = re.compile(r"copi_np\.(?P<module>[\w.]+)\.x(_|ǁ(?P<cls>\w+)ǁ)(?P<function>\w+)__mutmut_\d+")
 
 
 def mutmut(*arguments: str) -> str:
-    """What a command of mutmut prints."""
-    command = Path(sys.executable).with_name("mutmut")  # of the virtual environment that this runs in
+    """Return what a command of mutmut prints."""
+    command = Path(sys.executable).with_name("mutmut")  # from the same virtual environment
     return subprocess.run([command, *arguments], check=True, capture_output=True, text=True).stdout
 
 
-def function_of(mutant: str) -> str:
-    """The name that a mutant's function has in the source: ``module.function`` or ``module.Class.method``."""
+def function_of(mutant: str) -> tuple[str, str]:
+    """Return the module of a mutant, such as "steps.adam", and its function there, "function" or "Class.method"."""
     found = MUTANT.fullmatch(mutant)
     assert found, mutant
-    return ".".join(part for part in found.group("module", "cls", "function") if part)
+    return found["module"], ".".join(part for part in found.group("cls", "function") if part)
 
 
 def change_of(mutant: str) -> tuple[str, str]:
-    """The line of the source, and what it becomes."""
+    """Return the line of the source, and what it becomes."""
     changed = [line for line in mutmut("show", mutant).splitlines() if re.match(r"[-+](?![-+])", line)]
     return tuple(" ".join(line[1:].strip() for line in changed if line[0] == sign) for sign in "-+")
 
 
 def functions_of(module: str) -> set[str]:
-    """All functions and methods of a module, named as `function_of` names them."""
+    """Return all functions and methods of a module, as "module.function" or "module.Class.method"."""
     names = set()
-    for node in ast.parse((ROOT / "copi_np" / f"{module}.py").read_text(encoding="utf-8")).body:
+    path = (ROOT / "copi_np").joinpath(*module.split("."))
+    path = path / "__init__.py" if path.is_dir() else path.with_name(f"{path.name}.py")
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
         if isinstance(node, ast.FunctionDef):
             names.add(f"{module}.{node.name}")
         elif isinstance(node, ast.ClassDef):
@@ -56,7 +58,7 @@ def functions_of(module: str) -> set[str]:
 
 
 def reasons() -> dict[tuple[str, str, str], str]:
-    """Why a mutant is let live, by function, line and what the line becomes."""
+    """Return the reason why a mutant may survive, by function, line and what the line becomes."""
     groups = tomllib.loads((FOLDER / "survivors.toml").read_text(encoding="utf-8"))["group"]
     return {tuple(mutant): group["why"] for group in groups for mutant in group["mutants"]}
 
@@ -66,9 +68,10 @@ def main() -> None:
     counts: dict[str, Counter[str]] = defaultdict(Counter)
     alive, mutated = [], set()
     for mutant, status in re.findall(r"^\s*(\S+): (.+)$", mutmut("results", "--all", "true"), re.MULTILINE):
-        function = function_of(mutant)
+        module, name = function_of(mutant)
+        function = f"{module}.{name}"
         mutated.add(function)
-        counts[function.split(".")[0]][status] += 1
+        counts[module][status] += 1
         if status != "killed":
             alive.append((function, *change_of(mutant), status))
     why = reasons()
@@ -102,7 +105,7 @@ def main() -> None:
         print(f"{status} without a reason in survivors.toml: {function}\n  - {line}\n  + {becomes}")
     dead = why.keys() - {mutant[:3] for mutant in alive}
     for function, line, becomes in sorted(dead):
-        print(f"killed, or gone, yet in survivors.toml: {function}\n  - {line}\n  + {becomes}")
+        print(f"killed or removed, but still in survivors.toml: {function}\n  - {line}\n  + {becomes}")
     sys.exit(killed < DEMAND or bool(unexplained) or bool(dead))
 
 

@@ -1,7 +1,7 @@
-"""NumPy's own BLAS, called directly for what NumPy does not offer: a product that is added in place (beta = 1).
+"""Call NumPy's own BLAS directly for what NumPy does not offer: a product that is added in place (beta = 1).
 
-SciPy offers it too, but brings a BLAS of its own, whose waiting threads fight with those of NumPy's. Where NumPy's
-cannot be found, or computes something else than expected, there is no such product, and NumPy's own operators do.
+SciPy offers it too, but brings a second BLAS, whose waiting threads compete with those of NumPy's. If NumPy's BLAS
+cannot be found, or gives an unexpected result, NumPy's own operators are used instead.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from functools import cache
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
-NDArray = npt.NDArray[Any]
+from copi_np.arrays import NDArray
+
 Gemm = Callable[[NDArray, NDArray, NDArray, float], None]
 
 ROW_MAJOR: Final = 101
 NO_TRANSPOSE: Final = 111
 TRANSPOSE: Final = 112
-LETTERS: Final = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
+REALS: Final = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
+"""The prefix of BLAS and the C type for each dtype."""
 NAMES: Final = (("scipy_cblas_{}gemm64_", ctypes.c_int64), ("cblas_{}gemm64_", ctypes.c_int64))
-"""Names of the product in the OpenBLAS of NumPy's wheels, and the type of its integers."""
+"""Names of the function in the OpenBLAS of NumPy's wheels, and the type of its integers."""
 
 
 @cache
 def gemm(dtype: str) -> Gemm | None:
-    """The product ``out += alpha * A @ B`` of this dtype, or None where NumPy's BLAS does not show one.
+    """Return the function ``out += alpha * A @ B`` for this dtype, or None if NumPy's BLAS has no usable one.
 
     Parameters
     ----------
@@ -38,26 +39,26 @@ def gemm(dtype: str) -> Gemm | None:
     gemm : callable or None
         takes out (M, N), contiguous; A (M, K) and B (K, N), contiguous or transposed; and alpha
     """
-    letter, real = LETTERS[dtype]
+    prefix, real = REALS[dtype]
     for library in _libraries():
         for name, integer in NAMES:
-            function = getattr(library, name.format(letter), None)
+            function = getattr(library, name.format(prefix), None)
             if function is not None:
-                product = _wrapped(function, real, integer)
-                return product if _is_right(product, dtype) else None
+                product = _with_arrays(function, real, integer)
+                return product if _is_correct(product, dtype) else None
     return None
 
 
 def _libraries() -> list[Any]:
-    """The OpenBLAS that NumPy has loaded: of all in this process, the one that lies beside it."""
+    """Return the OpenBLAS that NumPy has loaded: of all those in this process, the one in NumPy's folder."""
     from threadpoolctl import ThreadpoolController
 
     controllers = ThreadpoolController().select(internal_api="openblas").lib_controllers
     return [controller.dynlib for controller in controllers if "numpy" in controller.filepath.lower()]
 
 
-def _wrapped(function: Any, real: Any, integer: Any) -> Gemm:
-    """The product with NumPy arrays for arguments."""
+def _with_arrays(function: Any, real: Any, integer: Any) -> Gemm:
+    """Wrap the C function so that it takes NumPy arrays."""
     kind, pointer = ctypes.c_int, ctypes.c_void_p
     function.restype = None
     function.argtypes = [
@@ -68,8 +69,8 @@ def _wrapped(function: Any, real: Any, integer: Any) -> Gemm:
     def product(out: NDArray, A: NDArray, B: NDArray, alpha: float) -> None:
         (m, n), k = out.shape, A.shape[1]
         if not (out.flags.c_contiguous and A.dtype == B.dtype == out.dtype):
-            raise ValueError("out must be contiguous, and all three of one dtype")
-        (A, order_A, stride_A), (B, order_B, stride_B) = _laid_out(A), _laid_out(B)
+            raise ValueError("out must be contiguous, and all three arrays must have one dtype")
+        (A, order_A, stride_A), (B, order_B, stride_B) = _for_blas(A), _for_blas(B)
         function(
             *(ROW_MAJOR, order_A, order_B, m, n, k),
             *(alpha, A.ctypes.data, stride_A, B.ctypes.data, stride_B, 1.0, out.ctypes.data, n),
@@ -78,8 +79,8 @@ def _wrapped(function: Any, real: Any, integer: Any) -> Gemm:
     return product
 
 
-def _laid_out(A: NDArray) -> tuple[NDArray, int, int]:
-    """The matrix as BLAS can read it, copied if need be; whether it is transposed; and the length of a stored row."""
+def _for_blas(A: NDArray) -> tuple[NDArray, int, int]:
+    """Return a matrix that BLAS can read, copied if need be, whether it is transposed, and its row stride."""
     if A.flags.c_contiguous:
         return A, NO_TRANSPOSE, max(A.shape[1], 1)
     if A.flags.f_contiguous:
@@ -87,8 +88,8 @@ def _laid_out(A: NDArray) -> tuple[NDArray, int, int]:
     return np.ascontiguousarray(A), NO_TRANSPOSE, max(A.shape[1], 1)
 
 
-def _is_right(product: Gemm, dtype: str) -> bool:
-    """Whether a small product comes out as NumPy has it, for each way that matrices may lie."""
+def _is_correct(product: Gemm, dtype: str) -> bool:
+    """Return whether a small product equals NumPy's, for every memory layout of the factors."""
     rng = np.random.default_rng(0)
     A, B = rng.normal(size=(3, 5)).astype(dtype), rng.normal(size=(5, 2)).astype(dtype)
     for left in (A, np.asfortranarray(A)):

@@ -1,6 +1,6 @@
-"""NumPy or CuPy: the boundary between host and device. Nobody needs this file to understand COPI.
+"""NumPy or CuPy: the boundary between host and device. You need not read this file to understand COPI.
 
-Mathematics is written in ``xp``, the array API namespace of its arguments. A `Backend` adds only what that standard
+The mathematics is written in ``xp``, the array API namespace of its arguments. A `Backend` adds only what that standard
 lacks: moving arrays between host and device, waiting for the device, and one fused product.
 """
 
@@ -11,9 +11,9 @@ from collections.abc import Callable
 from typing import Any, Final, cast
 
 import numpy as np
-import numpy.typing as npt
+from numpy.typing import ArrayLike
 
-from copi_np.arrays import Array
+from copi_np.arrays import Array, NDArray
 from copi_np.backend.blas import gemm
 from copi_np.errors import BackendError, InputError, unknown
 
@@ -21,7 +21,7 @@ DTYPES = ("float32", "float64")
 
 
 class Backend:
-    """An array library and a device of it; works with any library that follows the array API standard.
+    """An array library and one of its devices; works with any library that follows the array API standard.
 
     Parameters
     ----------
@@ -38,11 +38,11 @@ class Backend:
         self.xp = xp
         self.device = device
 
-    def asarray(self, values: npt.ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
-        """Copy host `values` to an array of the device, in `dtype` (default: that of `values`).
+    def asarray(self, values: ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
+        """Copy host `values` to an array on the device, in `dtype` (default: that of `values`).
 
-        With ``copy=False`` an array on the host may be taken over as it is, where nobody else will change it. Values
-        that are no numbers, such as text, are refused with an `InputError`.
+        With ``copy=False`` a host array may be used without copying, for arrays that nothing else will change. Values
+        that are not numbers, such as text, raise an `InputError`.
         """
         values = np.asarray(values, dtype=dtype)
         dtype_there = getattr(self.xp, values.dtype.name, None)
@@ -50,23 +50,23 @@ class Backend:
             raise InputError(f"an array cannot hold values of dtype {values.dtype}: convert them to numbers first")
         return self.xp.asarray(values, dtype=dtype_there, device=self.device, copy=True if copy else None)
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
-        """Copy an array of the device to a NumPy array."""
+    def to_host(self, array: Array) -> NDArray:
+        """Copy an array from the device to a NumPy array."""
         return np.array(array)
 
     def owns(self, array: Array) -> bool:
-        """Whether `array` is an array of this backend's library and device."""
+        """Return whether `array` belongs to this backend's library and device."""
         return type(array) is type(self.xp.empty(0)) and (self.device is None or array.device == self.device)
 
     def scalar(self, array: Array) -> float:
-        """The value of a zero-dimensional array; waits for the device."""
+        """Return the value of a zero-dimensional array; waits for the device."""
         return float(array)
 
     def synchronize(self) -> None:
-        """Wait until the device has finished all that was asked of it."""
+        """Wait until the device has finished all queued work."""
 
     def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
-        """Seconds that so many calls of a function take, those of the device included."""
+        """Time `repeats` calls of a function, including the work they queue on the device."""
         self.synchronize()
         start = time.perf_counter()
         for _ in range(repeats):
@@ -75,7 +75,8 @@ class Backend:
         return time.perf_counter() - start
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """Add ``alpha * A @ B`` to `out` in place. Scaling A first saves a pass over the larger product."""
+        """Add ``alpha * A @ B`` to `out`, in place."""
+        # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
     def describe(self) -> str:
@@ -83,10 +84,13 @@ class Backend:
         return str(self.device)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Backend:
-        return self  # it has no state of its own, so a copied network shares it
+        return self  # a backend has no state, so a copied network shares it
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        return get_backend, (self.name,)  # modules cannot be pickled; the other process makes a backend of its own
+    def __getstate__(self) -> dict[str, str]:
+        return {"name": self.name}  # modules cannot be pickled
+
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__dict__.update(vars(get_backend(state["name"])))
 
     def __repr__(self) -> str:
         return f"<Backend {self.name}: {self.describe()}>"
@@ -98,16 +102,16 @@ class NumPyBackend(Backend):
     is_host = True
 
     def __init__(self) -> None:
-        from array_api_compat import numpy as array_api_numpy  # imports half of NumPy: not before it is needed
+        from array_api_compat import numpy as array_api_numpy  # imports half of NumPy, so only when needed
 
         super().__init__("numpy", array_api_numpy)
 
     def owns(self, array: Array) -> bool:
-        """Whether `array` is an array of NumPy's."""
+        """Return whether `array` is a NumPy array."""
         return isinstance(array, np.ndarray)
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """As `Backend.matmul_add`, accumulated by NumPy's BLAS inside the product where it can be called directly."""
+        """As `Backend.matmul_add`; NumPy's BLAS adds inside the product where it can be called directly."""
         product = gemm(out.dtype.name) if out.flags.c_contiguous and A.dtype == B.dtype == out.dtype else None
         if product is None:
             super().matmul_add(out, A, B, alpha)
@@ -140,12 +144,12 @@ class CuPyBackend(Backend):
         self._cupy = cupy
         self._cublas = cublas
 
-    def to_host(self, array: Array) -> npt.NDArray[Any]:
-        """Copy an array of the device to a NumPy array; waits for the device."""
-        return cast("npt.NDArray[Any]", self._cupy.asnumpy(array))
+    def to_host(self, array: Array) -> NDArray:
+        """Copy an array from the device to a NumPy array; waits for the device."""
+        return cast("NDArray", self._cupy.asnumpy(array))
 
     def owns(self, array: Array) -> bool:
-        """Whether `array` is an array of CuPy's on this device."""
+        """Return whether `array` is a CuPy array on this device."""
         return isinstance(array, self._cupy.ndarray) and array.device == self.device
 
     def synchronize(self) -> None:
@@ -153,7 +157,7 @@ class CuPyBackend(Backend):
         self._cupy.cuda.get_current_stream().synchronize()
 
     def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
-        """As `Backend.seconds`, by the clock of the device, between two events on the current stream."""
+        """As `Backend.seconds`, measured by the device between two events on the current stream."""
         start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
         start.record()
         for _ in range(repeats):
@@ -163,7 +167,7 @@ class CuPyBackend(Backend):
         return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """As `Backend.matmul_add`, accumulated by cuBLAS inside the product."""
+        """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
 
     def describe(self) -> str:
@@ -176,9 +180,9 @@ INSTALL_CUPY: Final = "pip install 'cupy-cuda12x[ctk]' (CUDA 12) or 'cupy-cuda13
 
 
 def why_no_gpu() -> str | None:
-    """One line saying why CuPy cannot be used here, or None where it can.
+    """Return one line that says why CuPy cannot be used here, or None if it can.
 
-    The device is probed with a small product, since ``import cupy`` succeeds on a machine without a GPU.
+    The device is tested with a small product, since ``import cupy`` succeeds on a machine without a GPU.
     """
     try:
         import cupy
@@ -189,7 +193,7 @@ def why_no_gpu() -> str | None:
             return "CuPy finds no CUDA device; check the GPU and its driver with nvidia-smi"
         one = cupy.ones((2, 2), dtype=cupy.float32)
         float((one @ one).sum())
-    # a missing driver, library or kernel compiler shows as one of many exception types
+    # a missing driver, library or kernel compiler raises one of many exception types
     except Exception as error:
         first_line = (str(error).splitlines() or [""])[0]
         return (
@@ -203,19 +207,19 @@ BACKENDS = ("auto", "numpy", "cupy")
 
 
 def get_backend(name: str | Backend = "auto") -> Backend:
-    """Choose a backend.
+    """Return a backend by name.
 
     Parameters
     ----------
     name : {"auto", "numpy", "cupy"} or Backend
-        "auto" is CuPy where a GPU works, else NumPy; a `Backend` is returned as it is
+        "auto" is CuPy if a GPU works, else NumPy; a `Backend` is returned unchanged
 
     Raises
     ------
     InputError
         if the name is unknown
     BackendError
-        if "cupy" was asked for and does not work here
+        if the name is "cupy" and CuPy does not work here
     """
     if isinstance(name, Backend):
         return name

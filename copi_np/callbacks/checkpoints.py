@@ -16,7 +16,7 @@ from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsE
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
 from copi_np.storage.atomic import remove_leftovers
-from copi_np.storage.untrusted import is_taken
+from copi_np.storage.untrusted import path_exists
 
 
 class ResumeError(DataError):
@@ -59,17 +59,17 @@ class CheckpointWriter(Callback):
             raise InputError(f"the state of {kind} cannot be recorded: use numpy.random.default_rng") from error
         kept = (self.path, previous_path(self.path))
         for path in kept:
-            if not resume and is_taken(path):
+            if not resume and path_exists(path):
                 raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
         remove_leftovers(self.path.parent, [path.name for path in kept])
         if not resume:
             return list(self.history)
         try:
             progress = load_progress(self.path, network.backend, network.parts)
-        except OtherPartsError as error:
-            raise InputError(f"{self.path} belongs to another training: {error}") from error
         except NewerVersionError:
             raise
+        except OtherPartsError as error:
+            raise InputError(f"{self.path} belongs to another training: {error}") from error
         except DataError as error:
             raise ResumeError(str(error)) from error
         if progress is not None:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Any, Self
 
 from copi_np.callbacks.base import Callback, another_training
-from copi_np.errors import InputError, cannot_write
+from copi_np.errors import InputError, explain_os_errors
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.atomic import check_free, replace_file
@@ -62,11 +61,8 @@ class CSVLog(Callback):
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Add a row."""
-        try:
-            with self.path.open("a", encoding="utf-8", newline="") as file:
-                file.write(_rows([flat_record(record)], header=record.epoch == 1))
-        except OSError as error:
-            raise cannot_write(self.path, error) from error
+        with explain_os_errors("write", self.path), self.path.open("a", encoding="utf-8", newline="") as file:
+            file.write(_rows([flat_record(record)], header=record.epoch == 1))
 
 
 def _rows(records: Iterable[dict[str, float]], *, header: bool) -> str:
@@ -114,7 +110,7 @@ class TensorBoardLog(Callback):
         from tensorboardX import SummaryWriter
 
         self._close()  # the writer of an earlier training
-        with self._one_error():
+        with explain_os_errors("write", self.folder):
             # without a suffix, a second writer in the same second would use the same file
             self._writer = SummaryWriter(
                 str(self.folder),
@@ -124,7 +120,7 @@ class TensorBoardLog(Callback):
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Write the numbers of an epoch, such as "accuracy/train" and "decorrelation_loss/layer_0"."""
-        with self._one_error():
+        with explain_os_errors("write", self.folder):
             for name, value in flat_record(record).items():
                 if name != "epoch":
                     self._writer.add_scalar(_tag(name), value, record.epoch)
@@ -133,16 +129,8 @@ class TensorBoardLog(Callback):
     def _close(self) -> None:
         writer, self._writer = self._writer, None
         if writer is not None:
-            with self._one_error():
+            with explain_os_errors("write", self.folder):
                 writer.close()
-
-    @contextmanager
-    def _one_error(self) -> Iterator[None]:
-        """Raise a DataError if the system cannot write."""
-        try:
-            yield
-        except OSError as error:
-            raise cannot_write(self.folder, error) from error
 
 
 def _tag(name: str) -> str:

@@ -19,7 +19,7 @@ from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.atomic import check_free
-from copi_np.storage.untrusted import is_taken
+from copi_np.storage.untrusted import path_exists
 
 MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
     "val_accuracy": lambda record: record.val_accuracy,
@@ -145,7 +145,7 @@ class BestCheckpoint(Callback):
             return
         self._check_own(network)
         self._keep_if_best(network)
-        if not is_taken(self.path):
+        if not path_exists(self.path):
             epoch = best_epoch(history, self.monitor)
             warnings.warn(
                 f"{self.path}, with epoch {epoch}, is missing: only a better one will be saved", CopiWarning, 2
@@ -153,7 +153,7 @@ class BestCheckpoint(Callback):
 
     def _check_own(self, network: Network) -> None:
         """Raise an InputError unless the file holds an epoch of this training, or its next one."""
-        if not is_taken(self.path):
+        if not path_exists(self.path):
             return
         try:
             found, metadata = load_like(self.path, network)

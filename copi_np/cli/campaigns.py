@@ -10,7 +10,7 @@ import click
 
 from copi_np.backend import Backend, get_backend
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, some_of, threads_option
+from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, some_of, threads_option
 from copi_np.cli.output import Output, fitting, output_options, written
 from copi_np.cli.progress import CampaignBar
 from copi_np.cli.signals import StopOnSignal
@@ -69,6 +69,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.argument("figure", type=click.Choice(list(FIGURES)))
 @click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: those of the figure]")
 @campaign_options
+@part_options
 @threads_option
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: reproduce/PRESET]")
 @output_options()
@@ -127,7 +128,7 @@ def analysed(
     output.note("\nSamples, receptive fields and compression ..")
     if data.image_shape is None:
         output.note(f"{data.name} has no images, so 3A and 3B are left out: store images as (N, H, W)")
-    pictured: set[str] = set()
+    pictured: set[Any] = set()
     for outcome in outcomes:
         stop.check()
         if outcome.failure is None:
@@ -152,12 +153,14 @@ def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
 
 def run_label(config: RunConfig) -> str:
     """Describe a run in a few words."""
-    return f"{METHODS[config.method].label}, seed {config.seed}"
+    return f"{config.label}, seed {config.seed}"
 
 
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
-    parts = [run_label(outcome.config), *(f"{name}={short(getattr(outcome.config, name))}" for name in varied)]
+    config = outcome.config
+    others = [name for name in varied if name not in config.own_parts]  # which the label names
+    parts = [run_label(config), *(f"{name}={short(getattr(config, name))}" for name in others)]
     result = outcome.failure
     if result is None:
         last = outcome.history[-1]
@@ -205,6 +208,7 @@ def make_report(out: Path, title: str | None, output: Output) -> None:
 @click.option("--methods", default="copi-bp", show_default=True, shell_complete=some_of(METHODS), help=METHODS_HELP)
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @campaign_options
+@part_options
 @click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one per core]")
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")

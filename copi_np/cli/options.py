@@ -11,8 +11,9 @@ import click
 from click.shell_completion import CompletionItem
 
 from copi_np.backend import BACKENDS
-from copi_np.errors import CopiWarning
+from copi_np.errors import CopiWarning, list_names
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.own_parts import KINDS
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
 
@@ -53,6 +54,25 @@ def some_of(names: Iterable[str]) -> Completer:
         return [CompletionItem(f"{before}{comma}{name}") for name in names if name.startswith(last)]
 
     return complete
+
+
+def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that replace a part of the method."""
+    helps = {
+        "decorrelation": "Rule of the lateral weights, in place of the preset's",
+        "error_signal": "Error signal, in place of the method's",
+        "rule": "Rule of the forward weights, in place of the method's",
+    }
+    for kind, text in helps.items():
+        names = KINDS[kind]
+        option = click.option(
+            "--" + kind.replace("_", "-"),
+            shell_complete=one_of(names, or_file=True),
+            metavar="NAME",
+            help=f"{text}: {list_names(names)}, or your own, FILE.py:NAME.",
+        )
+        command = option(command)
+    return command
 
 
 backend_option = click.option(

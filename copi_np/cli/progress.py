@@ -5,25 +5,22 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import Any, Final, Self
+from typing import Any, Self
 
 from copi_np.callbacks import Callback
+from copi_np.datasets.fetch import SHOW_PROGRESS
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-
-SHOWN: Final = ContextVar("SHOWN", default=True)
-"""Whether bars are shown; a context variable, since the bars of downloads are out of reach of the commands."""
 
 
 @contextmanager
 def no_bars() -> Iterator[None]:
     """Show no bars inside a ``with`` statement."""
-    token = SHOWN.set(False)
+    token = SHOW_PROGRESS.set(False)
     try:
         yield
     finally:
-        SHOWN.reset(token)
+        SHOW_PROGRESS.reset(token)
 
 
 class Bar(Callback):
@@ -44,7 +41,7 @@ class Bar(Callback):
 
     def advance(self, n_epochs: float) -> None:
         """Advance the bar by a number of epochs, or a part of one."""
-        if not SHOWN.get():
+        if not SHOW_PROGRESS.get():
             return
         if self._bar is None:
             from tqdm import tqdm
@@ -67,7 +64,7 @@ class Bar(Callback):
 
     def print_above(self, text: str) -> None:
         """Print `text` above the bar, permanently."""
-        if SHOWN.get():
+        if SHOW_PROGRESS.get():
             from tqdm import tqdm
 
             tqdm.write(text, file=sys.stderr)

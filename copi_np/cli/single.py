@@ -15,20 +15,19 @@ from click.core import ParameterSource
 from copi_np.backend import DTYPES, get_backend
 from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, threads_option
+from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, threads_option
 from copi_np.cli.output import Output, output_options, written
 from copi_np.cli.progress import ProgressBar
 from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.experiments.config import RunConfig, preset_names
+from copi_np.experiments.config import RunConfig, method_name, preset_names
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
 from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
 from copi_np.history import EpochRecord
-from copi_np.steps import LATERAL_STEPS
 
 ONLY_R = "So far only the lateral weights have learned: the forward weights need more --epochs."
 
@@ -104,11 +103,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help="Number of first epochs in which only the lateral weights learn.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
-@click.option(
-    "--decorrelation",
-    shell_complete=one_of(LATERAL_STEPS),
-    help="Learning rule of the lateral weights: matrix or local.",
-)
+@part_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @click.option(
     "--val-fraction",
@@ -162,7 +157,7 @@ def train(
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
             raise DataError(f"{error}; or say where the data are now, with --dataset") from error
-    label = METHODS[config.method].label
+    label = config.label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (
         if_stopped(f"resume with copi-np train --resume {shlex.quote(str(out))}{where}"),
@@ -183,7 +178,7 @@ def _result(out: Path, config: RunConfig, history: Sequence[EpochRecord]) -> tup
     last = history[-1]
     text = (
         f"epoch {last.epoch}: train {100 * last.train_accuracy:.2f} %, test {100 * last.test_accuracy:.2f} % "
-        f"({config.method} on {config.dataset})\nRecords in {out}"
+        f"({list_names(filter(None, [method_name(config), config.replaced]))} on {config.dataset})\nRecords in {out}"
     )
     if last.epoch < config.epochs:
         text += f"\nEnded by --patience {config.patience}: raise it to train further"

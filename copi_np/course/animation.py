@@ -1,4 +1,4 @@
-"""The cloud of two inputs while R learns: as a film that a notebook shows, and as a strip of frames for print."""
+"""The cloud of two inputs while R learns: as an animation in a notebook, and as a strip of frames for print."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ from copi_np.whitening import second_moment
 Array = npt.NDArray[Any]
 
 N_COLOURS: Final = 16
-"""Of a frame: enough for lines and points, and a fraction of the size that all colours would take."""
+"""Colours of a frame: enough for lines and points, in a much smaller file than with all colours."""
 
 
 @final
 @dataclass(frozen=True, repr=False)
 class Animation:
-    """An animated GIF, which Jupyter and a web site show as an image with the data inside.
+    """An animated GIF, which Jupyter and web pages show as an inline image.
 
     Parameters
     ----------
     gif : bytes             the file
-    description : str       for readers who do not see it
+    description : str       for readers who cannot see it
     """
 
     gif: bytes
@@ -47,16 +47,16 @@ class Animation:
         return f"Animation: {self.description}"
 
 
-def film(figure: Figure, draw: Callable[[int], None], n_frames: int, per_second: int = 6, rest: int = 2) -> bytes:
-    """Film a figure.
+def animate(figure: Figure, draw: Callable[[int], None], n_frames: int, per_second: int = 6, pause: int = 2) -> bytes:
+    """Return an animated GIF of a figure.
 
     Parameters
     ----------
     figure : Figure
-    draw : function         brings the figure to the state of frame 0, 1, ..
+    draw : function         draws frame 0, 1, .. into the figure
     n_frames : int
-    per_second : int        frames a second
-    rest : int              for how many seconds the last frame stays, before the film begins again
+    per_second : int        frames per second
+    pause : int             seconds for which the last frame stays before the animation repeats
 
     Returns
     -------
@@ -69,7 +69,7 @@ def film(figure: Figure, draw: Callable[[int], None], n_frames: int, per_second:
         figure.savefig(drawn, format="png", dpi="figure")
         picture = Image.open(drawn).convert("RGB")
         frames.append(picture.quantize(N_COLOURS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE))
-    times = [1000 // per_second] * (n_frames - 1) + [1000 * rest]
+    times = [1000 // per_second] * (n_frames - 1) + [1000 * pause]
     file = BytesIO()
     frames[0].save(file, format="GIF", save_all=True, append_images=frames[1:], duration=times, loop=0)
     return file.getvalue()
@@ -79,7 +79,7 @@ def film(figure: Figure, draw: Callable[[int], None], n_frames: int, per_second:
 
 
 def correlation(x: Array) -> float:
-    """C_12 / sqrt(C_11 C_22) of two inputs (B, 2), not centred."""
+    """Return C_12 / sqrt(C_11 C_22) of two inputs (B, 2), not centred."""
     C = second_moment(x)
     return float(C[0, 1] / np.sqrt(C[0, 0] * C[1, 1]))
 
@@ -87,8 +87,8 @@ def correlation(x: Array) -> float:
 def draw_cloud(axes: Axes, x: Array, limit: float, colour: str = COLOURS[0]) -> None:
     """Draw samples x (B, 2) as points, and their second moments C as an ellipse, from -limit to limit.
 
-    The ellipse is the image under C^(1/2) of a circle of radius 2: round for whitened inputs, and with its axes along
-    those of the picture for decorrelated ones.
+    The ellipse is the image under C^(1/2) of a circle of radius 2. It is a circle for whitened inputs, and aligned with
+    the axes for decorrelated ones.
     """
     axes.plot(*x.T, ".", color=colour, markersize=2.5)
     values, vectors = np.linalg.eigh(second_moment(x))
@@ -99,24 +99,24 @@ def draw_cloud(axes: Axes, x: Array, limit: float, colour: str = COLOURS[0]) -> 
 
 
 def draw_lateral_weights(axes: Axes, R: Array) -> None:
-    """Draw the columns of R (2, 2) as arrows: what becomes of an input (1, 0), and of an input (0, 1)."""
+    """Draw the columns of R (2, 2) as arrows: where it takes the inputs (1, 0) and (0, 1)."""
     zeros = np.zeros(2)
     axes.quiver(zeros, zeros, *R, angles="xy", scale_units="xy", scale=1, color=COLOURS[2], width=0.014, zorder=3)
 
 
 def extent(y: Array) -> float:
-    """Three standard deviations of the wider of two inputs y (B, 2): how far a picture of them should reach."""
+    """Return three standard deviations of the wider of two inputs y (B, 2), as the limit of a plot."""
     return 3 * float(np.sqrt(np.max(mean_square(y))))
 
 
 def cloud_strip(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Figure:
-    """The cloud at some steps, side by side.
+    """Draw the cloud at some steps, side by side.
 
     Parameters
     ----------
     y : (B, 2) array            samples
     path : sequence of R        (2, 2) each, as `analysis.decorrelation_path` yields them
-    steps : sequence of int     which to show
+    steps : sequence of int     the steps to show
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(2.1 * len(steps) + 0.4, 2.8), layout="constrained")
@@ -129,11 +129,11 @@ def cloud_strip(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Figure
     return figure
 
 
-def cloud_film(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Animation:
-    """The cloud at some steps, as a film, beside its correlation; parameters as `cloud_strip`."""
+def animate_cloud(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Animation:
+    """Animate the cloud at some steps, next to its correlation; parameters as for `cloud_strip`."""
     limit = extent(y)
-    course = [correlation(decorrelate(R, y)) for R in path]
-    with rc_context(STYLE | {"axes.grid": False}):  # its pale grey would be lost among so few colours
+    correlations = [correlation(decorrelate(R, y)) for R in path]
+    with rc_context(STYLE | {"axes.grid": False}):  # too pale to survive with so few colours
         figure = Figure(figsize=(6.4, 3.2), dpi=80, layout="constrained")
         cloud, curve = figure.subplots(1, 2)
 
@@ -144,13 +144,13 @@ def cloud_film(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Animati
             draw_lateral_weights(cloud, path[step])
             cloud.set(ylabel="$x_2$", title=f"step {step}")
             curve.clear()
-            curve.plot(course, color=COLOURS[7], linewidth=1)
-            curve.plot(step, course[step], "o", color=COLOURS[0])
-            curve.set(xlabel="step", ylabel="correlation", title=f"correlation {course[step]:.2f}")
+            curve.plot(correlations, color=COLOURS[7], linewidth=1)
+            curve.plot(step, correlations[step], "o", color=COLOURS[0])
+            curve.set(xlabel="step", ylabel="correlation", title=f"correlation {correlations[step]:.2f}")
 
         draw(0)
         figure.draw_without_rendering()
-        figure.set_layout_engine("none")  # else every frame would be laid out anew, and might jump
-        gif = film(figure, draw, len(steps))
-    ends = f"from {course[steps[0]]:.2f} to {course[steps[-1]]:.2f}"
+        figure.set_layout_engine("none")  # or the axes might jump from frame to frame
+        gif = animate(figure, draw, len(steps))
+    ends = f"from {correlations[steps[0]]:.2f} to {correlations[steps[-1]]:.2f}"
     return Animation(gif, f"A cloud of samples of two inputs while R learns; their correlation goes {ends}.")

@@ -1,6 +1,6 @@
-"""How an exercise is judged: a lesson's function looks at an answer, and raises a `Hint` where it falls short.
+"""How exercises are judged: a function for each exercise examines the answer, and raises a `Hint` if it is wrong.
 
-The lessons, `lesson_00` and so on, hold one such function for each exercise of the notebook with that number.
+The modules `lesson_00`, `lesson_01`, .. hold these functions for the notebooks with the same numbers.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ Array = npt.NDArray[Any]
 _EXERCISES: Final[dict[str, Exercise]] = {}
 
 
-class Hint(Exception):  # noqa: N818 - as in judges: raise Hint("...")
-    """An answer falls short; the message helps to mend it."""
+class Hint(Exception):  # noqa: N818 - reads well where it is raised: raise Hint("...")
+    """An answer is wrong; the message helps the student to correct it."""
 
 
 class NotDone(Exception):  # noqa: N818
@@ -31,14 +31,14 @@ class NotDone(Exception):  # noqa: N818
 
 
 class Exercise(NamedTuple):
-    """What judges an answer, and what to say to whoever has not begun."""
+    """The function that judges an answer, and a first hint for students who have not started."""
 
     judge: Judge
     first_hint: str
 
 
 class Verdict(NamedTuple):
-    """What `check` came to; a notebook shows its message, in lines of 80 characters."""
+    """The result of `check`; a notebook shows its message, in lines of 80 characters."""
 
     exercise: str
     passed: bool
@@ -51,8 +51,8 @@ class Verdict(NamedTuple):
 def exercise(number: str, first_hint: str) -> Callable[[Judge], Judge]:
     """Register the function that judges exercise `number`, such as "02.1".
 
-    The function takes the answer, raises `Hint` (or `NotDone`) where it falls short, and returns a sentence on what the
-    right answer means.
+    The function takes the answer. It raises `Hint` if the answer is wrong and `NotDone` if there is none, and returns a
+    sentence that says what the right answer means.
     """
 
     def register(judge: Judge) -> Judge:
@@ -63,7 +63,7 @@ def exercise(number: str, first_hint: str) -> Callable[[Judge], Judge]:
 
 
 def exercises(lesson: str) -> dict[str, Exercise]:
-    """The exercises of a lesson, such as "02", by number."""
+    """Return the exercises of a lesson, such as "02", by number."""
     name = f"copi_np.course.lesson_{lesson}"
     if lesson.isdecimal() and find_spec(name) is not None:
         import_module(name)
@@ -75,12 +75,12 @@ def check(number: str, answer: object) -> Verdict:
 
     Parameters
     ----------
-    number : str        of the exercise, such as "02.1": the notebook's, then its own
+    number : str        of the exercise, such as "02.1": the notebook's number, then the exercise's
     answer : object     what the exercise asks for: a function, a number, an array, a letter
 
     Returns
     -------
-    verdict : Verdict   whether it passed, and a message: what a right answer means, or a hint
+    verdict : Verdict   whether it passed, with a message: what the right answer means, or a hint
 
     Raises
     ------
@@ -104,46 +104,46 @@ def check(number: str, answer: object) -> Verdict:
 
 
 def call(answer: object, *arguments: Any) -> Any:
-    """What the student's function returns, for copies of the arguments.
+    """Call the student's function with copies of the arguments, and return its result.
 
     Raises
     ------
-    Hint        if it is no function, raises an error, or changes an argument in place
+    Hint        if it is not a function, raises an error, or changes an argument in place
     NotDone     if it returns nothing
     """
     if not callable(answer):
-        raise Hint(f"This exercise asks for a function, and got {type(answer).__name__}.")
+        raise Hint(f"This exercise asks for a function, but your answer is of type {type(answer).__name__}.")
     copies = [np.array(a) if isinstance(a, np.ndarray) else a for a in arguments]
     try:
         result = answer(*copies)
-    except Exception as error:  # whatever a student's code may raise
+    except Exception as error:  # a student's code may raise anything
         raise Hint(f"Your function raised {type(error).__name__}: {error}") from error
     if result is None or result is ...:
         raise NotDone
     for given, copy in zip(arguments, copies, strict=True):
         if isinstance(given, np.ndarray) and not np.array_equal(given, copy):
-            raise Hint("Your function changes one of its arguments in place: work on a copy, and return a new array.")
+            raise Hint("Your function changes one of its arguments in place. Work on a copy and return a new array.")
     return result
 
 
 def as_array(answer: Any, shape: tuple[int, ...]) -> Array:
-    """The answer as a float array of a shape, () for a number; a `Hint` where it is none."""
+    """Return the answer as a float array of this shape, () for a number, or raise a `Hint` if it is not one."""
     wanted = f"an array of shape {shape}" if shape else "a number"
     try:
         array = np.asarray(answer, dtype=np.float64)
     except (TypeError, ValueError):
-        raise Hint(f"Expected {wanted}, and got {type(answer).__name__}.") from None
+        raise Hint(f"Expected {wanted}, but got {type(answer).__name__}.") from None
     if array.shape != shape and not shape:
-        raise Hint(f"Expected a number, and got an array of shape {array.shape}.")
+        raise Hint(f"Expected a number, but got an array of shape {array.shape}.")
     if array.shape != shape:
-        raise Hint(f"Expected shape {shape}, and got {array.shape}.")
+        raise Hint(f"Expected shape {shape}, but got {array.shape}.")
     if not np.isfinite(array).all():
-        raise Hint("Your answer holds NaN or infinite values.")
+        raise Hint("Your answer contains NaN or infinite values.")
     return array
 
 
 def has_shape(answer: Any, shape: tuple[int, ...]) -> bool:
-    """Whether an answer is an array, or a list of lists, of a shape."""
+    """Return whether an answer is an array, or a list of lists, of this shape."""
     try:
         return bool(np.shape(answer) == shape)
     except ValueError:  # rows of different lengths
@@ -151,27 +151,27 @@ def has_shape(answer: Any, shape: tuple[int, ...]) -> bool:
 
 
 def close(found: Array, right: Array | float, rtol: float = 1e-6) -> bool:
-    """Whether two answers agree up to rounding, measured against the size of the right one."""
+    """Return whether two answers agree up to rounding, relative to the size of the right one."""
     return bool(np.max(np.abs(found - right)) <= rtol * max(float(np.max(np.abs(right))), 1e-300))
 
 
 def equals(answer: Any, array: Array, rtol: float = 1e-6) -> bool:
-    """Whether an answer has the shape and, up to rounding, the values of an array."""
+    """Return whether an answer has the shape and, up to rounding, the values of an array."""
     return has_shape(answer, np.shape(array)) and close(as_array(answer, np.shape(array)), array, rtol)
 
 
 def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: str, rtol: float = 1e-6) -> None:
-    """Raise a `Hint` unless the answer is the right array or number: the hint of the mistake that it equals, if any.
+    """Raise a `Hint` unless the answer is the right array or number; a typical mistake gets the hint that fits it.
 
     Parameters
     ----------
     answer : object         array-like
     right : array
-    mistakes : mapping      from a hint to what a typical mistake would give
-    otherwise : str         the hint for any other answer
+    mistakes : mapping      from each hint to the result of the mistake that it explains
+    otherwise : str         hint for any other answer
     rtol : float            relative to the largest entry of the right answer
     """
-    for hint, wrong in mistakes.items():  # first, since a mistake may show in the shape already
+    for hint, wrong in mistakes.items():  # before the shape is checked: a mistake may have another shape
         if equals(answer, wrong, rtol):
             raise Hint(hint)
     if not close(as_array(answer, np.shape(right)), right, rtol):
@@ -179,7 +179,7 @@ def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: 
 
 
 def expect_choice(answer: Any, right: str, hints: Mapping[str, str]) -> None:
-    """Raise a `Hint` unless the answer is the right letter; `hints` has one for every wrong letter."""
+    """Raise a `Hint` unless the answer is the right letter; `hints` explains every wrong letter."""
     letter = str(answer).strip().lower()
     if letter != right:
         letters = list_names(sorted([right, *hints]))

@@ -1,4 +1,4 @@
-"""What judges the exercises of 03, Error signals."""
+"""Lesson 03, error signals: the functions that judge the exercises, and the four suspects."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, Final
 
 import numpy as np
 
-from copi_np.activations import leaky_relu_derivative
-from copi_np.course.exercises import Hint, call, equals, exercise, expect
+from copi_np.activations import leaky_relu, leaky_relu_derivative
+from copi_np.course.exercises import Array, Hint, call, equals, exercise, expect
 from copi_np.error_signals import Feedback, Trace, backpropagation
 from copi_np.layer import Layer
 from copi_np.losses import cross_entropy_gradient
@@ -16,66 +16,61 @@ from copi_np.losses import cross_entropy_gradient
 # ------------------------------------------------------------------------------------------------ 03.1
 
 
-@exercise("03.1", "Write log p_i as y_i - log(sum_j exp(y_j)), and differentiate that in y_k.")
+@exercise("03.1", "Write log p_i as y_i - log(sum_j exp(y_j)), and differentiate it with respect to y_k.")
 def another_loss(answer: Any) -> str:
-    """The output signal of the cross-entropy."""
+    """Judge the output signal of the cross-entropy."""
     rng = np.random.default_rng(0)
-    for n_samples, n_classes in ((4, 4), (6, 4), (5, 3)):  # square first: a wrong sum shows in numbers, not shapes
+    for n_samples, n_classes in ((4, 4), (6, 4), (5, 3)):  # square first: a wrong sum shows in numbers, not in shapes
         y = rng.normal(size=(n_samples, n_classes))
         targets = np.eye(n_classes)[rng.integers(0, n_classes, n_samples)]
         right = -cross_entropy_gradient(y, targets)
         p = targets - right
         growth = np.exp(y)
+        unnormalised, over_everything = targets - growth, targets - growth / growth.sum()
+        over_samples = targets - growth / growth.sum(axis=0)
+        only_right_class, slope_twice = targets * (1 - p), right * p * (1 - p)
+        mistakes = {
+            "The sign is reversed: the unit of the right class must be pushed up, against the gradient.": -right,
+            "The signal belongs to a single sample: do not divide by B.": right / n_samples,
+            "The factor 2 belongs to the quadratic loss; there is none here.": 2 * right,
+            "This compares the targets with the logits: the loss depends on their softmax p.": targets - y,
+            "This is the signal of the quadratic loss: here the loss is the cross-entropy of p.": 2 * (targets - y),
+            "exp(y) is not yet a probability: divide by its sum over the classes of each sample.": unnormalised,
+            "The softmax sums over the classes of one sample (axis=1, keepdims=True), not over samples.": over_samples,
+            "The softmax sums over the classes of one sample (axis=1, keepdims=True), not over all.": over_everything,
+            "This differentiates log p only through y_i: every y_k is also in the sum inside p_i.": only_right_class,
+            "This is -dl/dp, the slope in the probabilities: apply the chain rule through p.": targets / p,
+            "This is dl/dp, the slope in the probabilities: apply the chain rule through p; check the sign.": -targets
+            / p,
+            "This is p, the output: the signal is how far it is from the target.": p,
+            "The factor p (1 - p) does not belong here: it cancels with the 1 / p of the logarithm.": slope_twice,
+        }
+        if n_samples == n_classes:
+            flat_sums = targets - growth / growth.sum(axis=1)
+            mistakes["The sums must form a column to divide the rows: keepdims=True."] = flat_sums
         expect(
             call(answer, y, targets),
             right,
-            {
-                "The sign is reversed: the unit of the right class must be pushed up, against the gradient.": -right,
-                "The signal belongs to each sample alone: do not divide by B.": right / n_samples,
-                "The factor 2 belongs to the quadratic loss; here there is none.": 2 * right,
-                "This compares targets with the logits themselves: the loss sees their softmax p.": targets - y,
-                "This is the signal of the quadratic loss: the loss is the cross-entropy of p here.": 2 * (targets - y),
-                "exp(y) is not yet a probability: divide by its sum over the classes of each sample.": targets - growth,
-                "The softmax sums over the classes of one sample (axis=1, keepdims=True), not over samples.": targets
-                - growth / growth.sum(axis=0),
-                "The softmax sums over the classes of one sample (axis=1, keepdims=True), not over everything.": targets
-                - growth / growth.sum(),
-                **(
-                    {
-                        "The sums must stand below each other, to divide rows: keepdims=True.": targets
-                        - growth / growth.sum(axis=1)
-                    }
-                    if n_samples == n_classes
-                    else {}
-                ),
-                "This differentiates the logarithm in the right class only: every y_k also stands in the sum inside "
-                "p_i.": targets * (1 - p),
-                "This is -dl/dp, the slope in the probabilities: carry it on through p to the logits.": targets / p,
-                "This is dl/dp, the slope in the probabilities: carry it on through p; mind the sign.": -targets / p,
-                "This is p, the output: the signal is how far it is from the target.": p,
-                "A second factor p (1 - p) is one too many: it cancels against the 1 / p of the logarithm.": right
-                * p
-                * (1 - p),
-            },
-            "Check it by central differences of the loss, as in Section 2. Every row of the right answer sums to 0.",
+            mistakes,
+            "Check it with central differences of the loss, as in Section 2. Every row of the right answer sums to 0.",
         )
     return (
-        "Target minus probability: the slopes of softmax and logarithm cancel, so that a confident mistake still gets "
-        "a full-sized signal. This is copi_np's loss='cross_entropy'."
+        "Target minus probability: the slopes of softmax and logarithm cancel, so a confident mistake still gets a "
+        "full-sized signal. In copi_np this is loss='cross_entropy'."
     )
 
 
 # ------------------------------------------------------------------------------------------------ 03.2
 
 
-@exercise("03.2", "For hidden layer k, carry delta_L through B[k] (samples are rows), then multiply by df(a[k]).")
+@exercise("03.2", "For hidden layer k, send delta_L through B[k] (samples are rows), then multiply by df(a[k]).")
 def direct_feedback(answer: Any) -> str:
-    """The signals of all layers, where widths differ and where they agree."""
-    for sizes in ((3, 3, 3, 3), (4, 5, 3), (6, 3)):  # equal widths first: there a mistake shows in numbers, not shapes
+    """Judge the signals of all layers, where widths differ and where they are equal."""
+    for sizes in ((3, 3, 3, 3), (4, 5, 3), (6, 3)):  # equal first: a mistake shows in numbers, not in shapes
         _expect_direct_feedback(answer, sizes)
     return (
-        "No layer waits for the one above: all signals can be sent at once. Each is another random view of the same "
-        "K errors."
+        "No layer has to wait for the one above: all signals can be sent at once. Each is a different random view of "
+        "the same K errors."
     )
 
 
@@ -90,47 +85,44 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
     try:
         found = call(answer, a, B, delta_L)
     except Hint as hint:
-        raise Hint(f"{hint}. Samples are rows, and B has one matrix fewer than there are layers.") from hint
+        raised = str(hint).removesuffix(".")
+        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint
     if not all(np.array_equal(one, other) for one, other in zip((*a, *B), given, strict=True)):
         raise Hint("Your function changes a or B in place: build new arrays.")
-    if not isinstance(found, list | tuple):
-        raise Hint(f"Return a list with one array for each layer; this is {type(found).__name__}.")
-    if len(found) == len(a) - 1:
-        raise Hint("Return the signal of the output layer too, as the last item: it is delta_L itself.")
-    if len(found) != len(a):
-        raise Hint(f"There are {len(a)} layers, and your list has {len(found)} items.")
-    if equals(found[0], delta_L) and not equals(found[-1], delta_L):
-        raise Hint("The list is in reverse order: the first layer's signal comes first, the output's last.")
-    if not equals(found[-1], delta_L):
-        raise Hint("The last item is the output's own signal, delta_L as it was given: its f' is in it already.")
+    _expect_list_of_signals(found, len(a), delta_L)
     chained = delta_L
     for k in reversed(range(len(a) - 1)):
-        slope = leaky_relu_derivative(a[k])
-        sent = delta_L @ B[k].T
+        slope, sent = leaky_relu_derivative(a[k]), delta_L @ B[k].T
         mistakes = {
-            "f' is missing: a unit where a < 0 moves its output by a tenth only.": sent,
-            "Multiply by the slope f'(a), not by the output f(a).": np.where(a[k] > 0, a[k], 0.1 * a[k]) * sent,
+            "f' is missing: where a < 0, a change in a changes the output only a tenth as much.": sent,
+            "Multiply by the slope f'(a), not by the output f(a).": leaky_relu(a[k]) * sent,
             "Multiply by the slope f'(a), not by a itself.": a[k] * sent,
         }
         if sizes[k] == n_classes:
-            mistakes["A product B delta of the paper reads delta @ B.T here: yours is not transposed."] = slope * (
-                delta_L @ B[k]
-            )
-            mistakes["f' is that of another layer: it belongs to the units that receive the signal, a[k]."] = (
-                leaky_relu_derivative(a[k + 1]) * sent
-            )
+            not_transposed = slope * (delta_L @ B[k])
+            other_slope = leaky_relu_derivative(a[k + 1]) * sent
+            mistakes["The paper's B delta is delta @ B.T here: your matrix is not transposed."] = not_transposed
+            mistakes["f' is that of another layer: use a[k], of the units that receive the signal."] = other_slope
         if chained.shape[1] == B[k].shape[1] and k < len(a) - 2:
-            chained_here = slope * (chained @ B[k].T)
-            mistakes["This is feedback alignment, from layer to layer: here every layer gets delta_L itself."] = (
-                chained_here
-            )
-        expect(
-            found[k],
-            slope * sent,
-            mistakes,
-            f"Layer {k} is wrong: it should be df(a[{k}]) times what B[{k}] makes of delta_L.",
-        )
+            alignment = slope * (chained @ B[k].T)
+            mistakes["This is feedback alignment, layer by layer: here every layer gets delta_L itself."] = alignment
+        otherwise = f"Layer {k} is wrong: it should be df(a[{k}]) times delta_L sent through B[{k}]."
+        expect(found[k], slope * sent, mistakes, otherwise)
         chained = slope * sent
+
+
+def _expect_list_of_signals(found: Any, n_layers: int, delta_L: Array) -> None:
+    """Judge whether there is one signal per layer, and whether the last is `delta_L`."""
+    if not isinstance(found, list | tuple):
+        raise Hint(f"Return a list with one array per layer; this is of type {type(found).__name__}.")
+    if len(found) == n_layers - 1:
+        raise Hint("Return the signal of the output layer too, as the last item: it is delta_L itself.")
+    if len(found) != n_layers:
+        raise Hint(f"There are {n_layers} layers, but your list has {len(found)} items.")
+    if equals(found[0], delta_L) and not equals(found[-1], delta_L):
+        raise Hint("The list is in reverse order: the first layer's signal comes first, the output's last.")
+    if not equals(found[-1], delta_L):
+        raise Hint("The last item must be delta_L itself: it already includes the f' of the output layer.")
 
 
 # ------------------------------------------------------------------------------------------------ 03.3
@@ -165,27 +157,27 @@ def _fourth(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: 
 
 
 suspects: Final = {"A": _first, "B": _second, "C": backpropagation, "D": _fourth}
-"""Backward passes, three of them with a fault; their signature is that of `error_signals.backpropagation`."""
+"""Backward passes, three of them with a bug; their signature is that of `error_signals.backpropagation`."""
 
 RIGHT: Final = "CDBA"
-# none for the last: where the others are in their place, so is it
+# none for the last letter: if the others are right, it is right too
 EXPERIMENTS: Final = (
-    "Who is right? Its numbers are at the level of rounding in every layer of the first line-up.",
-    "Who forgets R? Make R the identity, line_up(decorrelation=None): it becomes right, the others stay wrong.",
-    "Who leaves out f'? Make f' one everywhere, line_up(activation='linear'): it becomes right.",
+    "Which one is right? In the first line-up, its errors are at the level of rounding in every layer.",
+    "Which one forgets R? Make R the identity, line_up(decorrelation=None): this one becomes right, the others do not.",
+    "Which one leaves out f'? Make f' one everywhere, line_up(activation='linear'): this one becomes right.",
 )
 
 
-@exercise("03.3", "Begin with line_up(decorrelation=None), in which R is the identity: who becomes right?")
+@exercise("03.3", "Start with line_up(decorrelation=None), where R is the identity: which suspect becomes right?")
 def four_suspects(answer: Any) -> str:
-    """A fault for each of four backward passes."""
+    """Judge which of four backward passes has which bug."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if sorted(letters) != sorted(RIGHT):
         raise Hint("Answer with a string of the four letters A, B, C and D, each of them once.")
     wrong = [place for place, letter in enumerate(letters) if letter != RIGHT[place]]
     if wrong:
-        raise Hint(f"{4 - len(wrong)} of 4 are in their place. {EXPERIMENTS[wrong[0]]}")
+        raise Hint(f"{4 - len(wrong)} of 4 are right. {EXPERIMENTS[wrong[0]]}")
     return (
-        "You found each fault without reading a line of code: change one thing, so that a suspected fault can make no "
-        "difference, and see who is right then."
+        "You found each bug without reading a line of code: change one thing so that a suspected bug can make no "
+        "difference, and see which suspect becomes right."
     )

@@ -1,4 +1,4 @@
-"""What judges the exercises of 08, One synapse: Hebb, Oja, COPI."""
+"""Judge the exercises of 08, One synapse: Hebb, Oja, COPI."""
 
 from __future__ import annotations
 
@@ -12,45 +12,47 @@ MOMENTS: Final = np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]])
 """Second moments of the inputs of 08.2."""
 
 
-@exercise("08.1", "Where does each rule rest? Write down both places, and put 2x for x.")
+@exercise("08.1", "Where are the fixed points of the two rules? Write both down, and replace x by 2x.")
 def louder_inputs(answer: Any) -> str:
-    """A letter: what becomes of the weights when inputs double."""
+    """Judge a letter: what happens to the weights if the inputs double."""
     expect_choice(
         answer,
         "b",
         {
-            "a": "Oja's weights rest at unit eigenvectors of C. What does doubling the inputs do to C, and what to the "
+            "a": "Oja's weights converge to unit eigenvectors of C. If the inputs double, what happens to C, and to the "
             "length of its unit eigenvectors?",
             "c": "It is the other way round: which of the two lengths depends on the targets?",
-            "d": "COPI looks for the weights that make z out of x. The inputs are louder, the targets are not.",
+            "d": "COPI looks for the weights that map x to z. The inputs are larger now, but the targets are not.",
         },
     )
     return (
-        "COPI infers the scale that makes z out of x, <z x^T> / <x^2> = 2/4 of what it was; Oja's rule normalises, "
-        "whatever the inputs are: C is four times as large, its unit eigenvectors are the same."
+        "COPI infers the scale that maps x to z: <z x^T> / <x^2> is now 2/4 of what it was. Oja's rule normalises, "
+        "whatever the inputs are: C is four times as large, but its unit eigenvectors are the same."
     )
 
 
-@exercise("08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths.")
+@exercise(
+    "08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths."
+)
 def how_fast_does_it_run_away(answer: Any) -> str:
-    """A growth factor, found by experiment."""
+    """Judge a growth factor, found by experiment."""
     growth, eta = float(as_array(answer, ())), 0.1
 
     def largest(C: Array) -> float:
-        """The largest eigenvalue."""
+        """Return the largest eigenvalue."""
         return float(np.linalg.eigvalsh(C)[-1])
 
     own = largest(MOMENTS - np.diag(np.diag(MOMENTS)))
     right = 1 + eta * own
     mistakes = {
-        1 + eta * largest(MOMENTS): "This is how fast Hebb's rule grows: COPI's decay takes something away.",
-        own: "This is the eigenvalue; the factor of a step is what the step leaves, and what it adds.",
-        eta * own: "This is what a step adds: the factor has what was there before, as well.",
-        100 * eta * own: "This is in per cent: give the factor, the new length divided by the old one.",
-        1.0: "It would rest on decorrelated inputs; these are correlated.",
-        1 + own: "This is the factor for eta = 1: the steps are eta = 0.1.",
-        np.exp(eta * own): "This is the growth in continuous time; steps are a little slower.",
-        right**10: "This is the growth over ten steps: give that of one.",
+        1 + eta * largest(MOMENTS): "This is how fast Hebb's rule grows: COPI's decay subtracts something.",
+        own: "This is the eigenvalue. A step keeps the old weights, and adds eta times the eigenvalue.",
+        eta * own: "This is what a step adds: the factor also includes the old weights.",
+        100 * eta * own: "This is in per cent: give the factor, the new length divided by the old.",
+        1.0: "The weights would not change on decorrelated inputs; these are correlated.",
+        1 + own: "This is the factor for eta = 1; here eta = 0.1.",
+        np.exp(eta * own): "This is the growth in continuous time; discrete steps are a little slower.",
+        right**10: "This is the growth over ten steps: give the growth of one step.",
         1 + eta * 0.6: "This counts the largest correlation only: there are three.",
     }
     nearest = min([*mistakes, right], key=lambda number: abs(number - growth))
@@ -58,18 +60,18 @@ def how_fast_does_it_run_away(answer: Any) -> str:
         raise Hint(mistakes[nearest])
     if abs(growth - right) > 0.002:
         raise Hint(
-            "Divide the length after a step by that before, late enough for the quotient not to change any more; start "
-            "from small weights, so that the numbers stay small."
+            "Divide the length after a step by the length before it, late enough that the ratio no longer changes. "
+            "Start from small weights, so that the numbers stay small."
         )
     return (
-        "It is 1 + eta times the largest eigenvalue of off(C). The decay removes the diagonal, the part of each input "
-        "itself; what runs away are the inputs that feed each other's weights."
+        "It is 1 + eta times the largest eigenvalue of off(C). The decay removes the diagonal, each input's own part. "
+        "The weights explode because correlated inputs strengthen each other's weights."
     )
 
 
-@exercise("08.3", "a = x @ W.T, one step of Hebb, then divide every row by its length.")
+@exercise("08.3", "Compute a = x @ W.T, take one Hebbian step, and then divide every row by its length.")
 def where_ojas_decay_comes_from(answer: Any) -> str:
-    """A step of Hebb, then weights of length 1."""
+    """Judge a Hebbian step, followed by scaling the weights to length 1."""
     for seed, eta in ((0, 0.5), (1, 0.1)):
         rng = np.random.default_rng(seed)
         W, x = rng.normal(size=(3, 4)), rng.normal(size=(12, 4))
@@ -83,13 +85,13 @@ def where_ojas_decay_comes_from(answer: Any) -> str:
             call(answer, W, x, eta),
             grown / length,
             {
-                "This is Hebb's step: now scale every unit's weights to length 1.": grown,
-                "This is one step of Oja's rule, which comes close for a small eta: here, scale to length 1 exactly.": W
+                "This is the Hebbian step: now scale every unit's weights to length 1.": grown,
+                "This is one step of Oja's rule, which is close for a small eta: here, scale to length 1 exactly.": W
                 + oja,
-                "These are the weights' lengths: divide by them.": np.broadcast_to(length, W.shape),
-                "The columns have length 1: a unit's weights are a row.": grown
+                "These are the lengths of the weights: divide by them.": np.broadcast_to(length, W.shape),
+                "Your columns have length 1, but a unit's weights are a row.": grown
                 / np.linalg.norm(grown, axis=0, keepdims=True),
-                "The matrix as a whole has length 1: scale the weights of each unit on their own.": grown
+                "Your matrix as a whole has length 1: scale the weights of each unit separately.": grown
                 / np.linalg.norm(grown),
                 "This divides by the square of the length: take the root.": grown / length**2,
                 "This divides by the sum of absolute weights: the length is the root of the sum of their squares.": (
@@ -106,14 +108,14 @@ def where_ojas_decay_comes_from(answer: Any) -> str:
                 "The step itself is scaled to length 1: scale the weights after the step.": step
                 / np.linalg.norm(step, axis=1, keepdims=True),
                 "This is how far the weights have moved: return the new weights.": grown / length - W,
-                "The step of Hebb is missing: these are the old weights, scaled.": W
+                "The Hebbian step is missing: these are the old weights, scaled.": W
                 / np.linalg.norm(W, axis=1, keepdims=True),
             },
-            "Do it in two lines: new = W + eta * <a x^T>, with a = W x; then each row of new divided by its length, "
-            "the root of the sum of its squares. Mind the shape (O, 1) of the lengths.",
+            "Do it in two lines: new = W + eta * <a x^T>, with a = W x. Then divide each row of new by its length, the "
+            "root of the sum of its squares. The lengths need the shape (O, 1).",
         )
     return (
-        "For weights of length 1, dividing by the length is subtracting eta <a^2> w, up to terms of eta squared: Oja's "
-        "decay is this scaling, made local. To divide, a unit must add up all its weights; to decay, a synapse needs "
-        "its own."
+        "For weights of length 1, dividing by the length means subtracting eta <a^2> w, up to terms in eta squared. So "
+        "Oja's decay is this scaling in a local form. To divide, a unit must add up the squares of all its weights; "
+        "to decay, a synapse needs only its own."
     )

@@ -1,4 +1,4 @@
-"""What judges the exercises of 09, One code, two devices."""
+"""Judge the exercises of 09, One code, two devices."""
 
 from __future__ import annotations
 
@@ -21,36 +21,36 @@ from copi_np.training import Schedule, fit
 # ------------------------------------------------------------------------------------------------ 09.1
 
 WAITS: Final = {
-    "A": "A shape is known on the host: looking at it waits for nothing.",
-    "B": "A product is asked for, and Python goes on: nobody needs its values yet.",
-    "C": "This line computes on the host only: labels and weights never left it.",
-    "D": "The largest value stays on the device, as an array without axes. Who needs to know it?",
-    "F": "Dividing by an array without axes is one more request: it waits for nothing. Look further up.",
-    "G": "This line comes too late: something above it cannot go on without a value.",
+    "A": "A shape is known on the host: Python can read it without waiting.",
+    "B": "A product is asked for, and Python continues: nothing needs its values yet.",
+    "C": "This line computes on the host only: labels and weights are NumPy arrays.",
+    "D": "The largest value stays on the device, as an array without axes. Who needs its value?",
+    "F": "Dividing by an array without axes is just one more request, and does not wait. Look further up.",
+    "G": "This line comes too late: something above it already needs a value.",
 }
 RAISES: Final = {
-    "A": "A shape is a tuple of Python's own numbers: nothing meets here.",
-    "B": "x meets itself and a Python number: both are welcome on the device.",
-    "C": "This line computes with NumPy on arrays of the host, where they belong.",
-    "D": "C came from x, and xp is the library of x: they fit.",
-    "E": "The comparison gives an array of one value, and a value may be asked for: it waits, and goes on.",
-    "F": "C and largest both lie on the device.",
+    "A": "A shape is a tuple of Python integers: no arrays meet here.",
+    "B": "x is combined with itself and with a Python number: both are fine on the device.",
+    "C": "This line uses NumPy on arrays of the host, where they belong.",
+    "D": "C was computed from x, and xp is the library of x: they match.",
+    "E": "The comparison gives an array with one value, and Python may ask for a value: it waits, but raises nothing.",
+    "F": "C and largest are both on the device.",
 }
 
 
-@exercise("09.1", "For every line ask: where do its operands lie? And does Python need a value to go on?")
+@exercise("09.1", "For every line ask: where are its operands? And does Python need a value before it can continue?")
 def predict(answer: Any) -> str:
-    """Two letters: the line that waits, and the line that raises."""
+    """Judge two letters: the line that waits, and the line that raises an error."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
     if len(letters) != 2 or not set(letters) <= set("ABCDEFG"):
-        raise Hint("Answer with a string of two letters from A to G: the line that waits, then the line that raises.")
+        raise Hint("Answer with two letters from A to G in one string: the line that waits, then the line that raises.")
     if letters[0] != "E":
         raise Hint(f"First letter: {WAITS[letters[0]]}")
     if letters[1] != "G":
         raise Hint(f"Second letter: {RAISES[letters[1]]}")
     return (
-        "The 'if' needs a value, and so Python waits; an array of the host meets one of the device, and so the device "
-        "refuses. Nothing else here makes Python wait."
+        "The 'if' in E needs a value, so Python waits. G multiplies an array on the device by one on the host, so it "
+        "raises an error. Nothing else here makes Python wait."
     )
 
 
@@ -61,7 +61,7 @@ STRICT: Final = "array_api_strict"
 
 
 class StrictBackend(Backend):
-    """array-api-strict on a device that is not its default one."""
+    """array-api-strict, on a device that is not its default device."""
 
     def __init__(self) -> None:
         library = import_module(STRICT)
@@ -73,9 +73,9 @@ class StrictBackend(Backend):
         return np.array(self.xp.asarray(array, device=self.host))
 
 
-@exercise("09.2", "First line: xp = array_namespace(x). Then <x x^T> with @, and a mask made of xp.eye.")
+@exercise("09.2", "First line: xp = array_namespace(x). Then compute <x x^T> with @, and build a mask with xp.eye.")
 def make_it_portable(answer: Any) -> str:
-    """A function that runs on every backend."""
+    """Judge a function that should run on every backend."""
     rng = np.random.default_rng(0)
     batches = [rng.normal(size=shape) @ rng.normal(size=(shape[1], shape[1])) for shape in ((9, 4), (6, 3))]
     for x in batches:
@@ -84,20 +84,20 @@ def make_it_portable(answer: Any) -> str:
     found = call(answer, single)
     if not hasattr(found, "dtype"):
         raise Hint(
-            f"The number is right, but it is Python's {type(found).__name__}: on a device, float(...) waits. Return "
+            f"The number is right, but it is a Python {type(found).__name__}: on a device, float(...) waits. Return "
             "what xp.sum gives."
         )
     if found.dtype != np.float32:
-        raise Hint(f"For a float32 batch the result is {found.dtype}: make every new array with dtype=x.dtype.")
+        raise Hint(f"For a float32 batch the result is {found.dtype}: create every new array with dtype=x.dtype.")
     named = sorted(LIBRARIES & set(_names(getattr(answer, "__code__", None))))
     if named:
-        raise Hint(f"The numbers are right, but the function still names {named[0]}: take every function from xp.")
+        raise Hint(f"The numbers are right, but the function still uses {named[0]}: take every function from xp.")
     if find_spec(STRICT) is None:
-        return "It names no library. (That is all that can be checked here: array-api-strict is not installed.)"
+        return "It names no library. (Nothing more can be checked here, since array-api-strict is not installed.)"
     _expect_portable(answer, batches[0])
     return (
-        "It ran on NumPy and on another device of array-api-strict, without a line for either: on CuPy it would run as "
-        "well, and leave its result on the GPU."
+        "It ran with NumPy and on another device of array-api-strict, with no special code for either. With CuPy it "
+        "would leave its result on the GPU."
     )
 
 
@@ -110,45 +110,47 @@ def _expect_mean_covariance(found: Any, x: np.ndarray[Any, Any]) -> None:
         found,
         right,
         {
-            "The diagonal is still in it: only pairs i != j count.": np.asarray(np.abs(C).sum() / (n * (n - 1))),
-            "There are n (n - 1) pairs i != j, not n^2: xp.mean over the matrix divides by too much.": right
+            "The diagonal is still included: only pairs i != j count.": np.asarray(np.abs(C).sum() / (n * (n - 1))),
+            "There are n (n - 1) pairs i != j, not n^2: xp.mean over the whole matrix divides by too much.": right
             * (n - 1)
             / n,
             "<x_i x_j> is a mean over the samples: divide by B.": right * n_samples,
             "Take the absolute value before the sum, or covariances of opposite sign cancel.": np.asarray(
                 (C - np.diag(np.diag(C))).sum() / (n * (n - 1))
             ),
-            "This is the whole matrix: sum over it.": off,
+            "This is the whole matrix: take the sum over it.": off,
             "The sum is right, the mean is not: divide by the number of pairs.": np.asarray(off.sum()),
-            "Every pair stands twice in the matrix, and counts twice in n (n - 1): do not halve or double.": 2 * right,
-            "Every pair stands twice, and counts twice in n (n - 1): do not halve.": right / 2,
+            "Every pair is in the matrix twice, and counts twice in n (n - 1): do not halve or double.": 2 * right,
+            "Every pair is in it twice, and counts twice in n (n - 1): do not halve.": right / 2,
         },
-        "It should equal mean_covariance_of_numpy(x). Compare <x x^T>, then the matrix without its diagonal, then the "
-        "mean.",
+        "It should equal mean_covariance_of_numpy(x). Compare <x x^T> first, then the matrix without its diagonal, "
+        "then the mean.",
     )
 
 
 def _expect_portable(answer: Any, x: np.ndarray[Any, Any]) -> None:
-    """Judge an answer, right on NumPy, by a library that has nothing but the standard."""
+    """Judge an answer that is right with NumPy, by a library that has nothing but the standard."""
     strict = StrictBackend()
     try:
         found = answer(strict.asarray(x))
     except Exception as error:  # whatever a student's code may raise
-        raise Hint(f"Right on NumPy. On array-api-strict it raised {type(error).__name__}: {_advice(error)}") from error
+        raise Hint(
+            f"Right with NumPy. On array-api-strict it raised {type(error).__name__}: {_advice(error)}"
+        ) from error
     if not strict.owns(found):
-        raise Hint(f"On a device it must return an array of that device, and gave {type(found).__name__}.")
+        raise Hint(f"On a device it must return an array of that device, but it returned {type(found).__name__}.")
     _expect_mean_covariance(strict.to_host(found), x)
 
 
 def _advice(error: Exception) -> str:
-    """The message, and what most likely helps."""
+    """Return the message, and what most likely helps."""
     message = (str(error).splitlines() or [""])[0]
     for sign, advice in {
-        "two different devices": "An array was made on the default device: give xp.eye a device, "
-        "device(x) of array_api_compat.",
-        "has no attribute": "The standard has no such name: look for a function of xp, or for an operator.",
+        "two different devices": "An array was created on the default device: give xp.eye a device, "
+        "device(x) from array_api_compat.",
+        "has no attribute": "The standard does not have it: look for a function of xp, or for an operator.",
         "has no len": "Use x.shape[0].",
-        "to a NumPy array": "Something turned it into a NumPy array.",
+        "to a NumPy array": "Something converted it to a NumPy array.",
     }.items():
         if sign in message:
             return f"{message}. {advice}"
@@ -156,7 +158,7 @@ def _advice(error: Exception) -> str:
 
 
 def _names(code: CodeType | None) -> Iterator[str]:
-    """The global names and attributes that a function uses, nested ones included."""
+    """Yield the global names and attributes that a function uses, including nested functions."""
     if code is not None:
         yield from code.co_names
         for constant in code.co_consts:
@@ -168,7 +170,7 @@ def _names(code: CodeType | None) -> Iterator[str]:
 
 
 class _Counting(Backend):
-    """NumPy as if it were a device, with a count of the values that are asked for."""
+    """NumPy as if it were a device; counts how often it is asked for values."""
 
     def __init__(self) -> None:
         super().__init__("counting", get_backend("numpy").xp)
@@ -184,7 +186,7 @@ class _Counting(Backend):
 
 
 def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
-    """How often `fit` asks the backend for values."""
+    """Return how often `fit` asks the backend for values."""
     labels = np.arange(n_batches + 3) % 3
     inputs = np.eye(3)[labels]
     train, test = Split(inputs[:n_batches], labels[:n_batches]), Split(inputs[n_batches:], labels[n_batches:])
@@ -195,9 +197,9 @@ def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
     return counting.asked
 
 
-@exercise("09.3", "Change one number at a time: count_asked(1, ...), (2, ...), (3, ...), all else equal.")
+@exercise("09.3", "Change one number at a time: count_asked(1, ...), (2, ...), (3, ...), and keep the others fixed.")
 def how_often_does_fit_look(answer: Any) -> str:
-    """A law for how often values come to the host."""
+    """Judge a formula for how often `fit` asks for values."""
     per_layer = _count(1, 3, 4) - _count(1, 2, 4)
     for n_epochs, n_layers, n_batches in product((1, 2, 3), (1, 2, 3), (4, 6)):
         right = _count(n_epochs, n_layers, n_batches)
@@ -207,17 +209,17 @@ def how_often_does_fit_look(answer: Any) -> str:
         if close(value, np.asarray(float(right))):
             continue
         if _depends_on_batches(answer):
-            raise Hint("Yours depends on the number of batches. Halve batch_size in count_asked: what happens?")
+            raise Hint("Your formula depends on the number of batches. Halve batch_size in count_asked: what happens?")
         if n_epochs > 1 and close(value, np.asarray(float(_count(1, n_layers, n_batches)))):
-            raise Hint("Yours is right for one epoch only. What does a second epoch add?")
+            raise Hint("Your formula is right for one epoch only. What does a second epoch add?")
         once = right - (n_epochs - 1) * per_layer * n_layers
         if n_epochs > 1 and close(value, np.asarray(float(once))):
-            raise Hint("The layers are looked at in every epoch anew: they belong inside what the epochs multiply.")
-        raise Hint(f"For {case}, count_asked gives {right}, and your function {float(value):g}.")
+            raise Hint("The layers are checked again in every epoch: multiply their part by the number of epochs too.")
+        raise Hint(f"For {case}, count_asked gives {right}, but your function gives {float(value):g}.")
     return (
-        f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} for every layer (the largest weight of W and "
-        "of R, to see whether they exploded). Past the backend, by float(array), the measure of decorrelation asks for "
-        "two more in every layer. No batch makes Python wait."
+        f"Per epoch {_count(1, 1, 4) - per_layer} values, and {per_layer} more for every layer (the largest weights of "
+        "W and R, to see whether they exploded). The measure of decorrelation reads two more per layer with "
+        "float(array), which is not counted here. No batch makes Python wait."
     )
 
 

@@ -1,7 +1,7 @@
-"""Pictures with settings to play with: decorrelation of two inputs, and the learning rates of one layer.
+"""Figures with settings to play with: decorrelation of two inputs, and the learning rates of one layer.
 
-Each comes three times: as a function from settings to a figure, such as `decorrelation_figure`; as a grid of a few
-settings, for print and for pages without a kernel; and as sliders, for a running notebook with ipywidgets.
+Each comes in three forms: a function from settings to a figure, such as `decorrelation_figure`; a grid for a few
+settings, for print and for pages without a kernel; and sliders, for a running notebook with ipywidgets.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ Array = npt.NDArray[Any]
 
 FORMS: Final = {"matrix": decorrelation_update, "local": local_decorrelation_update}
 EXPLODED: Final = 100.0
-"""Lateral weights above this size count as blown up: for the inputs here, those that survive stay below 4."""
+"""Lateral weights above this size have blown up: with the inputs used here, weights that survive stay below 4."""
 
 
 def batch_with(sigma: Array, n_samples: int) -> Array:
-    """Random samples (n_samples, I) whose second moments are exactly sigma (I, I)."""
+    """Return random samples (n_samples, I) whose second moments are exactly sigma (I, I)."""
     noise = np.random.default_rng(0).normal(size=(n_samples, len(sigma)))
     orthogonal, _ = np.linalg.qr(noise)
     return np.asarray(np.sqrt(n_samples) * orthogonal @ np.linalg.cholesky(sigma).T)
@@ -44,13 +44,13 @@ def batch_with(sigma: Array, n_samples: int) -> Array:
 
 
 def two_inputs(correlation: float) -> Array:
-    """Eighty samples of two inputs, (80, 2), with variances 1.5 and 0.75."""
+    """Return 80 samples of two inputs, (80, 2), with variances 1.5 and 0.75."""
     covariance = correlation * np.sqrt(1.5 * 0.75)
     return batch_with(np.array([[1.5, covariance], [covariance, 0.75]]), 80)
 
 
-def surviving_path(y: Array, eta_R: float, n_steps: int, form: str) -> Iterator[Array]:
-    """The lateral weights step by step, as far as they stay finite."""
+def path_until_blow_up(y: Array, eta_R: float, n_steps: int, form: str) -> Iterator[Array]:
+    """Yield the lateral weights after every step, until they blow up."""
     for R in decorrelation_path(y, eta_R, n_steps, choose("form", form, FORMS)):
         if not np.max(np.abs(R)) < EXPLODED:
             return
@@ -58,21 +58,21 @@ def surviving_path(y: Array, eta_R: float, n_steps: int, form: str) -> Iterator[
 
 
 def draw_decorrelated(axes: Axes, y: Array, path: Sequence[Array]) -> None:
-    """The cloud at the two ends of a path: before, in grey, and after."""
+    """Draw the cloud at the start of a path, in grey, and at its end."""
     draw_cloud(axes, y, extent(y), COLOURS[7])
     draw_cloud(axes, decorrelate(path[-1], y), extent(y))
     draw_lateral_weights(axes, path[-1])
 
 
 def outcome(path: Sequence[Array], n_steps: int) -> str:
-    """In words, whether R blew up."""
+    """Return a title that says whether R blew up."""
     return f"after {n_steps} steps" if len(path) > n_steps else f"R blows up at step {len(path)}"
 
 
 def decorrelation_figure(
     correlation: float = 0.9, eta_R: float = 0.1, n_steps: int = 20, form: str = "matrix"
 ) -> Figure:
-    """Two inputs before and after some steps of decorrelation, and their second moments on the way.
+    """Draw two inputs before and after some steps of decorrelation, and their second moments at every step.
 
     Parameters
     ----------
@@ -83,10 +83,10 @@ def decorrelation_figure(
 
     Returns
     -------
-    figure : Figure         of R, only what came before it blew up
+    figure : Figure         only the steps before R blows up, if it does
     """
     y = two_inputs(correlation)
-    path = list(surviving_path(y, eta_R, n_steps, form))
+    path = list(path_until_blow_up(y, eta_R, n_steps, form))
     moments = np.array([second_moment(decorrelate(R, y)) for R in path])
     with rc_context(STYLE):
         figure = Figure(figsize=(8, 3.6), layout="constrained")
@@ -106,14 +106,14 @@ def decorrelation_figure(
 def decorrelation_grid(
     correlations: Sequence[float] = (0.5, 0.95), rates: Sequence[float] = (0.03, 0.3, 2.0), n_steps: int = 20
 ) -> Figure:
-    """What `decorrelation_slider` shows, for a few settings: a row a correlation, a column a step size."""
+    """Draw what `decorrelation_slider` shows, for a few settings: one row per correlation, one column per step size."""
     with rc_context(STYLE):
         figure = Figure(figsize=(2.2 * len(rates), 2.4 * len(correlations) + 0.4), layout="constrained")
         panels = figure.subplots(len(correlations), len(rates), sharex=True, sharey=True, squeeze=False)
         for row, correlation in zip(panels, correlations, strict=True):
             y = two_inputs(correlation)
             for axes, eta_R in zip(row, rates, strict=True):
-                path = list(surviving_path(y, eta_R, n_steps, "matrix"))
+                path = list(path_until_blow_up(y, eta_R, n_steps, "matrix"))
                 draw_decorrelated(axes, y, path)
                 axes.set_title(f"$\\eta$ = {eta_R:g}\n{outcome(path, n_steps)}", fontsize=10)
             row[0].set_ylabel(f"correlation {correlation:g}\n$x_2$")
@@ -126,20 +126,20 @@ def decorrelation_grid(
 
 
 class Run(NamedTuple):
-    """How one layer learned."""
+    """The training of one layer."""
 
     losses: list[float]
-    """Before each step, as far as it went."""
+    """Loss before each step, until training diverged."""
     correlations: list[float]
-    """Mean absolute correlation of its inputs x, before each step."""
+    """Mean absolute correlation of the inputs x before each step."""
     error: str
-    """Why it stopped early, or nothing."""
+    """Why training stopped early, or ""."""
 
 
 def learn(eta_W: float, eta_R: float, correlation: float, rule: str, n_steps: int) -> Run:
-    """Train a linear layer of five inputs, of one variance and one correlation, and three outputs on one batch.
+    """Train a linear layer with three outputs on one batch of five inputs that share one variance and one correlation.
 
-    The targets are a random linear map of the inputs, so that a loss of 0 is within reach.
+    The targets are a random linear map of the inputs, so that a loss of 0 is possible.
     """
     y = batch_with((1 - correlation) * np.eye(5) + correlation, 100)
     targets = y @ np.random.default_rng(1).normal(size=(3, 5)).T
@@ -160,18 +160,18 @@ def learn(eta_W: float, eta_R: float, correlation: float, rule: str, n_steps: in
 def learning_rate_figure(
     eta_W: float = 0.1, eta_R: float = 0.1, correlation: float = 0.8, rule: str = "copi", n_steps: int = 150
 ) -> Figure:
-    """Loss of one linear layer while W and R learn, and the correlation of its inputs.
+    """Draw the loss of one linear layer while W and R learn, and the correlation of its inputs.
 
     Parameters
     ----------
-    eta_W, eta_R : float        step sizes of the forward and of the lateral weights
-    correlation : float         of every two inputs, from 0 to below 1
+    eta_W, eta_R : float        step sizes of the forward and lateral weights
+    correlation : float         of any two inputs, from 0 to below 1
     rule : {"copi", "sgd"}      of the forward weights
     n_steps : int
 
     Returns
     -------
-    figure : Figure             up to where it diverges, if it does
+    figure : Figure             only the steps before training diverges, if it does
     """
     run = learn(eta_W, eta_R, correlation, rule, n_steps)
     with rc_context(STYLE):
@@ -192,7 +192,7 @@ def learning_rate_grid(
     correlation: float = 0.8,
     n_steps: int = 150,
 ) -> Figure:
-    """What `learning_rate_slider` shows of COPI, for a few settings: a panel for each eta_R, a curve for each eta_W."""
+    """Draw what `learning_rate_slider` shows for COPI, for a few settings: one panel per eta_R, one curve per eta_W."""
     with rc_context(STYLE):
         figure = Figure(figsize=(2.8 * len(rates_R), 3.4), layout="constrained")
         panels = figure.subplots(1, len(rates_R), sharey=True, squeeze=False)[0]
@@ -209,13 +209,13 @@ def learning_rate_grid(
 # ----------------------------------------------------------------------------------------------------- sliders
 
 NO_SLIDERS: Final = (
-    "Sliders need ipywidgets: run `pip install ipywidgets`, and start the notebook again. "
+    "Sliders need ipywidgets: run `pip install ipywidgets` and restart the notebook. "
     "The figure above shows the same for a few settings."
 )
 
 
 def decorrelation_slider() -> Any:
-    """Sliders for `decorrelation_figure`; where ipywidgets is missing, a line that says so."""
+    """Return sliders for `decorrelation_figure`, or print how to get them if ipywidgets is missing."""
     return _sliders(
         decorrelation_figure,
         correlation=[round(0.05 * k, 2) for k in range(-19, 20)],
@@ -226,7 +226,7 @@ def decorrelation_slider() -> Any:
 
 
 def learning_rate_slider() -> Any:
-    """Sliders for `learning_rate_figure`; where ipywidgets is missing, a line that says so."""
+    """Return sliders for `learning_rate_figure`, or print how to get them if ipywidgets is missing."""
     rates = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0]
     return _sliders(
         learning_rate_figure,
@@ -239,7 +239,7 @@ def learning_rate_slider() -> Any:
 
 
 def _sliders(draw: Callable[..., Figure], **choices: Sequence[Any]) -> Any:
-    """A slider for each setting of `draw`, over these choices and from its own default, and the picture below."""
+    """Return one slider per setting of `draw`, with these choices and its default, and the picture below them."""
     try:
         widgets = import_module("ipywidgets")
     except ImportError:

@@ -1,8 +1,8 @@
 """Find the files of a data set on this machine, download the missing ones, and verify them.
 
-This is not done by pooch, which writes all that a server sends, without a limit on size or time, until the disk is full
-or for days, and refuses what a server labels as compressed for the transfer. It has no mirrors either, no lock between
-processes, and leaves the temporary files of killed ones (tests/storage/test_fetch.py has a server for each case).
+Why not pooch: it limits neither the size nor the duration of a download, so that a faulty server fills the disk or
+blocks forever, and it fails if a server labels a .gz file as compressed for transfer. It also has no mirrors, no lock
+between processes, and leaves the temporary files of killed ones; tests/storage/test_fetch.py has a server for each.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, explain_os_errors, list_names
@@ -25,7 +26,11 @@ DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
 SLOWEST = 10_000  # bytes per second, on average, below which the next mirror is tried
 CHUNK = 2**16  # bytes per read from the network
-FETCH_AGAIN = "delete it and load the data set again, which downloads it again"
+FETCH_AGAIN = "delete it and load the data set again, to download a new copy"
+
+
+SHOW_PROGRESS: Final = ContextVar("SHOW_PROGRESS", default=True)
+"""Whether progress bars are shown; a context variable, since commands cannot reach the bars of downloads."""
 
 
 class MirrorError(Exception):
@@ -183,9 +188,7 @@ def _bar(file: DataFile) -> Any:
     """Make a progress bar for one download, which only a terminal shows."""
     from tqdm import tqdm
 
-    from copi_np.cli.progress import SHOWN
-
-    hidden = not (SHOWN.get() and sys.stderr.isatty())
+    hidden = not (SHOW_PROGRESS.get() and sys.stderr.isatty())
     return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=hidden)
 
 

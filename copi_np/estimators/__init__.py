@@ -1,7 +1,7 @@
 """COPI for scikit-learn: a classifier, a regressor and a decorrelating transformer; ``pip install 'copi-np[sklearn]'``.
 
-They take NumPy arrays, pandas frames and lists; not sparse matrices, and of array libraries NumPy alone, also under
-``sklearn.set_config(array_api_dispatch=True)``.
+They take NumPy arrays, pandas frames and lists, but no sparse matrices. NumPy is the only array library they accept,
+even with ``sklearn.set_config(array_api_dispatch=True)``.
 """
 
 from importlib.util import find_spec

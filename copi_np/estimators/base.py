@@ -1,4 +1,4 @@
-"""What classifier and regressor share: the network, its training, when to stop, and what is stored of it."""
+"""What classifier and regressor share: building, training, stopping and storing the network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from typing import Any, ClassVar, Final, NamedTuple, Self
 from warnings import warn
 
 import numpy as np
-import numpy.typing as npt
 from array_api_compat import is_array_api_obj, is_numpy_array
 from sklearn import get_config
 from sklearn.base import BaseEstimator
@@ -24,27 +23,28 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
+from copi_np._parts import check_picklable
+from copi_np.arrays import NDArray
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
+from copi_np.error_signals import ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
 
-NDArray = npt.NDArray[Any]
-
 FLOATS: Final = (np.float64, np.float32)
-"""What X may be; other numbers become the first of them."""
+"""The dtypes X may have; any other is converted to the first."""
 PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
-"""Attributes that an epoch changes."""
+"""The attributes that an epoch changes."""
 
 
 def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
-    """X, or X and y, as NumPy arrays with X in floating point, by `sklearn.utils.validation.validate_data`.
+    """Return X, or X and y, as NumPy arrays, X in floating point, after `sklearn.utils.validation.validate_data`.
 
     Raises
     ------
-    InputError      for arrays of another library where scikit-learn dispatches on arrays, and so does not convert them
-    ValueError      from scikit-learn, for whatever else is wrong
+    InputError      for arrays of another library, which scikit-learn does not convert under array API dispatch
+    ValueError      from scikit-learn, for anything else
     """
     if get_config()["array_api_dispatch"]:
         for array in (X, *y):
@@ -55,30 +55,49 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
 
 class Samples(NamedTuple):
-    """What is learned from: inputs (N, I), y (N,) or (N, K), and weights (N,), None where all count alike."""
+    """Training samples: inputs X (N, I), y (N,) or (N, K), and weights (N,), or None if all count the same."""
 
     X: NDArray
     y: NDArray
     weights: NDArray | None
 
     def take(self, rows: NDArray) -> Samples:
-        """Some of the samples."""
+        """Select samples by index."""
         return Samples(self.X[rows], self.y[rows], None if self.weights is None else self.weights[rows])
 
 
-@dataclass(eq=False, repr=False)
-class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
-    """A `copi_np.network.Network` behind the interface of scikit-learn.
+class OwnParts:
+    """An estimator whose parameters may be functions of your own: copied with any, pickled with those found by name."""
 
-    A data class, so that the parameters that classifier and regressor share stand once.
+    _parts: ClassVar[tuple[str, ...]]
+    """The names of these parameters."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        for name in self._parts:
+            check_picklable(name, getattr(self, name))
+        state: Any = super().__getstate__()
+        return {**state}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        copied = object.__new__(type(self))  # without pickle, which cannot store lambdas
+        memo[id(self)] = copied
+        copied.__dict__.update(deepcopy(self.__dict__, memo))
+        return copied
+
+
+@dataclass(eq=False, repr=False)
+class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
+    """A `copi_np.network.Network` with the interface of scikit-learn.
+
+    A data class, so that the parameters shared by classifier and regressor are written once.
     """
 
     hidden_layer_sizes: int | Sequence[int] = (100,)
     _: KW_ONLY
-    rule: str = "copi"
-    error_signal: str = "bp"
-    decorrelation: str | None = "matrix"
-    activation: str = "leaky_relu"
+    rule: Any = "copi"
+    error_signal: str | ErrorSignal = "bp"
+    decorrelation: Any = "matrix"
+    activation: Any = "leaky_relu"
     standardize: bool = True
     fit_intercept: bool = True
     eta_W: float = 0.01
@@ -97,46 +116,47 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     random_state: int | np.random.RandomState | None = None
     backend: str = "numpy"
 
-    # ------------------------------------------------------------------------------- what the two do differently
+    # ---------------------------------------------------------------------------- how classifier and regressor differ
 
+    _parts = ("rule", "error_signal", "decorrelation", "activation", "loss")
     _output_activation: ClassVar[str | None] = None
 
     @abstractmethod
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
-        """X (N, I) and y as arrays that fit each other, and unless `reset` those before them."""
+        """Return X (N, I) and y as arrays that fit each other and, unless `reset`, the data seen before."""
 
     @abstractmethod
     def _learn_targets(self, y: NDArray, weights: NDArray | None) -> None:
-        """Keep what `_targets` has to know of y: its classes, or its mean and scale."""
+        """Store what `_targets` needs to know about y: its classes, or its mean and scale."""
 
     @abstractmethod
     def _targets(self, y: NDArray) -> NDArray:
-        """Desired outputs of the network, (N, K)."""
+        """Return the desired outputs of the network, (N, K)."""
 
     @abstractmethod
     def _strata(self, y: NDArray) -> NDArray | None:
-        """What a validation split keeps the proportions of; None for nothing."""
+        """Return the labels whose proportions a validation split keeps, or None."""
 
     @abstractmethod
     def _score(self, outputs: NDArray, targets: NDArray, weights: NDArray | None) -> float:
-        """What early stopping watches, of outputs and targets (N, K): the higher, the better."""
+        """Return the score that early stopping watches, from outputs and targets (N, K): higher is better."""
 
     # --------------------------------------------------------------------------------------------------- training
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train until the loss, or with `early_stopping` the validation score, stands still.
+        """Train until the loss, or with `early_stopping` the validation score, stops improving.
 
-        Should it fail, nothing is fitted; with `warm_start`, the model is what it was before. An interrupt, as by
-        Ctrl-C, keeps what has been learned.
+        If it fails, nothing is fitted; with `warm_start`, the model stays as it was. An interrupt, such as Ctrl-C,
+        keeps what has been learned.
 
         Parameters
         ----------
         X : (N, I) array-like       inputs
         y : array-like              classes (N,) for the classifier; numbers (N,) or (N, K) for the regressor
         sample_weight : (N,) array-like or None
-                                    how many times each sample counts, in every mean that a rule takes over a batch, in
-                                    loss, standardisation and validation; only ratios matter. A sample of weight 0 is
-                                    left out
+                                    how many times each sample counts: in every mean that a rule takes over a batch, in
+                                    the loss, in standardisation and in validation. Only ratios matter; samples of
+                                    weight 0 are left out
 
         Returns
         -------
@@ -144,13 +164,13 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
 
         Raises
         ------
-        InputError                  if a parameter cannot be used
+        InputError                  if a parameter is invalid
         DivergenceError             as soon as training blows up; names the layer and the step size to lower
         ValueError                  from scikit-learn, if X or y cannot be used
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
-        with self._undone_if_it_fails(first=first):
+        with self._restored_on_failure(first=first):
             samples, held_out = self._samples(X, y, sample_weight, reset=first), None
             if first:
                 self._learn_targets(samples.y, samples.weights)
@@ -164,10 +184,10 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return self
 
     def _fit_epoch(self, X: Any, y: Any, sample_weight: Any, all_y: Any = None) -> Self:
-        """One epoch, the first of a network or its next; `_learn_targets` sees all_y in the place of y, where given."""
+        """Train for one epoch, after building the network if needed; `_learn_targets` sees `all_y`, if given, not y."""
         self._check_numbers()
         first = not hasattr(self, "network_")
-        with self._undone_if_it_fails(first=first):
+        with self._restored_on_failure(first=first):
             samples = self._samples(X, y, sample_weight, reset=first)
             if first:
                 self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
@@ -176,8 +196,8 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return self
 
     @contextmanager
-    def _undone_if_it_fails(self, *, first: bool) -> Iterator[None]:
-        """Leave a model that learns more as it was, should that fail; and a first one unfitted."""
+    def _restored_on_failure(self, *, first: bool) -> Iterator[None]:
+        """If training fails, restore the model as it was before, or unfitted if this was its `first` training."""
         if first:
             self.__dict__.pop("network_", None)
         before = {} if first else deepcopy({name: self.__dict__[name] for name in PROGRESS})
@@ -189,18 +209,18 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             raise
 
     def _samples(self, X: Any, y: Any, sample_weight: Any, *, reset: bool) -> Samples:
-        """What there is to learn from, once it is known to be fit for use."""
+        """Return the samples to learn from, checked."""
         X, y = self._checked(X, y, reset=reset)
         if sample_weight is None:
             return Samples(X, y, None)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        if not weights.any():  # which newer versions of scikit-learn refuse themselves
+        if not weights.any():  # newer versions of scikit-learn check this themselves
             raise InputError("sample_weight is zero for all samples: give some of them a positive weight")
         counts = weights > 0
-        return Samples(X[counts], y[counts], weights[counts] / weights.max())  # or else their sum might overflow
+        return Samples(X[counts], y[counts], weights[counts] / weights.max())  # so that their sum cannot overflow
 
     def _start(self, samples: Samples) -> None:
-        """A new network for data such as these; weights and order of samples as `copi-np train --seed` draws them."""
+        """Build a new network for such samples, drawing weights and sample order as ``copi-np train --seed`` does."""
         X, n_outputs = samples.X, self._targets(samples.y).shape[1]
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
@@ -231,12 +251,12 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
 
     def _train(self, train: Samples, held_out: Samples | None) -> None:
-        """Epochs, until `n_iter_no_change` in a row were not better by `tol` than the best before each of them."""
+        """Train until `n_iter_no_change` epochs in a row fail to beat the best before them by `tol`."""
         on_device = self._on_device(train)
         validation = None
         if held_out is not None:
             validation = self._inputs(held_out.X), self._targets(held_out.y), held_out.weights
-        best, best_network, n_waited = -inf, self.network_, 0
+        best, best_network, n_stale = -inf, self.network_, 0
         for _ in range(self.max_iter):
             self._train_epoch(*on_device)
             if validation is None:
@@ -246,33 +266,33 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
                 score = self._score(self.network_.backend.to_host(self.network_.predict(inputs)), targets, weights)
                 self.validation_scores_.append(score)
             if self.n_iter_ <= self.first_epochs:
-                continue  # decorrelation has to set in first
-            n_waited = 0 if score > best + self.tol else n_waited + 1
+                continue  # the inputs are not decorrelated yet
+            n_stale = 0 if score > best + self.tol else n_stale + 1
             if score > best:
                 best = score
                 best_network = self.network_ if validation is None else deepcopy(self.network_)
-            if n_waited >= self.n_iter_no_change:
+            if n_stale >= self.n_iter_no_change:
                 break
         else:
             warn(f"still learning after max_iter={self.max_iter} epochs: raise max_iter", ConvergenceWarning, 3)
         self.network_ = best_network
 
-    # ----------------------------------------------------------------------------------------------------- passes
+    # ------------------------------------------------------------------------------------------------ forward passes
 
     @property
     def n_iter_(self) -> int:
-        """Number of epochs so far."""
+        """Number of epochs trained so far."""
         return len(self.loss_curve_)
 
     def _on_device(self, samples: Samples) -> tuple[DeviceSplit, Any]:
-        """Inputs and targets, and the weights, on the network's device."""
+        """Move inputs, targets and sample weights to the network's device."""
         asarray, dtype = self.network_.backend.asarray, self.network_.dtype
         split = DeviceSplit(self._inputs(samples.X), asarray(as_float(self._targets(samples.y), dtype, "targets y")))
-        weights = samples.weights  # of mean 1: larger ones are larger steps
+        weights = samples.weights  # scaled to a mean of 1: larger weights would mean larger steps
         return split, None if weights is None else asarray(weights / np.mean(weights), dtype)
 
     def _inputs(self, X: NDArray) -> Any:
-        """X on the network's device, standardised and with a constant input, where the network was trained so."""
+        """Move X to the network's device, standardised and with a constant input if it was trained that way."""
         network = self.network_
         X = as_float(X if self.scaler_ is None else self.scaler_.transform(X), network.dtype)
         if network.layers[0].n_inputs > X.shape[1]:
@@ -280,7 +300,7 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return network.backend.asarray(X)
 
     def _outputs(self, X: Any) -> NDArray:
-        """Outputs (N, K) of the trained network, on the host."""
+        """Return the outputs (N, K) of the trained network, on the host."""
         check_is_fitted(self, "network_")
         X = validated(self, X, reset=False)
         return self.network_.backend.to_host(self.network_.predict(self._inputs(X)))
@@ -288,17 +308,16 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
     # ------------------------------------------------------------------------------------------ checks and storage
 
     def _check_numbers(self) -> None:
-        """Raise an InputError unless the numbers among the parameters can be used; the network checks the others."""
+        """Raise an InputError if a numeric parameter is invalid; the network checks the others."""
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("n_iter_no_change", 1), ("first_epochs", 0)):
             check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
             check_rate(name, getattr(self, name))
-
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
 
     def _hidden_sizes(self) -> list[int]:
-        """`hidden_layer_sizes` as a list."""
+        """Return `hidden_layer_sizes` as a list."""
         given: Any = self.hidden_layer_sizes
         sizes = np.ravel(given).tolist() if isinstance(given, np.ndarray) else given
         sizes = sizes if isinstance(sizes, Iterable) else [sizes]
@@ -310,16 +329,22 @@ class NetworkEstimator(ABC, BaseEstimator):  # type: ignore[misc]  # scikit-lear
         return hidden
 
     def __getstate__(self) -> dict[str, Any]:
-        """With the network as its configuration and arrays: plain values, which skops stores without running code."""
-        state = {**super().__getstate__()}
+        """Store the network as its parts and arrays: plain values if built in, which skops loads without running code.
+
+        Parts of your own are stored as pickle and skops store them, by name.
+        """
+        state = super().__getstate__()
         if network := state.pop("network_", None):
-            stored = {"config": network.config, "backend": network.backend.name, "arrays": network_arrays(network)}
-            state["network_"] = stored
+            for kind, part in network.parts.items():
+                check_picklable(kind, part)
+            stored = {"config": network.parts, "backend": network.backend.name, "arrays": network_arrays(network)}
+            state["network_"] = stored | {"noise": network.noise_state}
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Rebuild the network."""
+        """Rebuild the network from its parts and arrays."""
         state = {**state}
         if stored := state.pop("network_", None):
-            state["network_"] = network_of(stored["config"], stored["arrays"], stored["backend"])
+            network = state["network_"] = network_of(stored["config"], stored["arrays"], stored["backend"])
+            network.noise_state = stored["noise"]
         super().__setstate__(state)

@@ -1,4 +1,4 @@
-"""COPI as a classifier of scikit-learn."""
+"""COPI as a scikit-learn classifier."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
+from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NDArray, NetworkEstimator, validated
-from copi_np.losses import log_softmax
+from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.losses import LOSSES, Loss, log_softmax
 
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
-    """Whether the outputs are logits, whose softmax is the probability of each class."""
-    if estimator.loss != "cross_entropy":
+    """Return True if the outputs are logits, whose softmax gives class probabilities; else raise AttributeError."""
+    if estimator.loss not in ("cross_entropy", LOSSES["cross_entropy"]):
         raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
     return True
 
@@ -27,61 +28,61 @@ def _has_probabilities(estimator: COPIClassifier) -> bool:
 class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     """A classifier that learns by COPI, or by one of the rules it is compared with.
 
-    The network, of one output a class, computes in the dtype of X, float32 or float64.
+    The network has one output per class and computes in the dtype of X, float32 or float64.
 
     Parameters
     ----------
     hidden_layer_sizes : int or sequence of int
                                         numbers of hidden units, the first layer first
     rule, error_signal, decorrelation, activation, backend
-                                        as `copi_np.network.Network` takes them
-    standardize : bool                  whether features are brought to zero mean and unit variance first, those of the
-                                        samples that the first call of `fit` or `partial_fit` sees: COPI needs inputs
-                                        of about unit size, and diverges on large ones
-    fit_intercept : bool                whether the network gets one more input that is always one: the networks of the
-                                        paper have no biases, without which no layer can shift what it computes
+                                        as for `copi_np.network.Network`: built-in names, or functions and objects of
+                                        your own. Pickle stores a function by name, so it must be defined in a module
+    standardize : bool                  scale the features to zero mean and unit variance, as measured on the samples of
+                                        the first call of `fit` or `partial_fit`: COPI needs inputs of about unit size,
+                                        and diverges on large ones
+    fit_intercept : bool                add one input that is always one. The networks of the paper have no biases;
+                                        without this input, no layer can shift its outputs
     eta_W, eta_R, first_epochs, first_eta_W, first_eta_R, delta_scale
                                         step sizes by epoch, see `copi_np.training.Schedule`; by default the first epoch
-                                        decorrelates alone
-    batch_size : int                    samples a step; the last batch of an epoch may be smaller
+                                        only decorrelates
+    batch_size : int                    samples per step; the last batch of an epoch may be smaller
     max_iter : int                      largest number of epochs
-    tol, n_iter_no_change : float, int  training ends once this many epochs in a row, behind the first ones, were not
-                                        better by `tol` than the best before each of them: in the loss, or with
-                                        `early_stopping` in accuracy on the validation split
-    early_stopping : bool               whether a part of the samples is set aside to validate on; the network of the
-                                        best epoch is kept then
-    validation_fraction : float         that part
-    warm_start : bool                   whether `fit` goes on where the last one ended
+    tol, n_iter_no_change : float, int  stop once this many epochs in a row, not counting the first ones, fail to beat
+                                        the best before them by `tol`: in loss, or with `early_stopping` in accuracy on
+                                        the validation split
+    early_stopping : bool               hold out some samples for validation, and keep the network of the best epoch
+    validation_fraction : float         the share of samples held out
+    warm_start : bool                   let `fit` continue from the network of the last fit
     random_state : int, RandomState or None
                                         draws weights, order of samples and validation split; an integer gives the
                                         weights and the order of ``copi-np train --seed``
-    loss : {"cross_entropy", "quadratic"}
-                                        the second is the paper's; it gives no probabilities
+    loss : {"cross_entropy", "quadratic"} or Loss
+                                        "quadratic" is the paper's; only "cross_entropy" gives probabilities
 
     Attributes
     ----------
     classes_ : (K,) array               labels, sorted
     network_ : Network                  the trained network
     n_iter_ : int                       number of epochs
-    loss_curve_ : list of float         mean loss of a training sample by epoch, each before the update by its batch
+    loss_curve_ : list of float         mean loss per training sample by epoch, measured before each batch's update
     validation_scores_ : list of float  accuracy on the validation split by epoch; empty without `early_stopping`
-    scaler_ : StandardScaler or None    what standardises the features
-    n_features_in_, feature_names_in_   of X, the latter if X is a frame whose columns have names
+    scaler_ : StandardScaler or None    standardises the features
+    n_features_in_, feature_names_in_   number and names of the features of X; names only if X is a frame that has them
     """
 
     _: KW_ONLY
-    loss: str = "cross_entropy"
+    loss: str | Loss = "cross_entropy"
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """One epoch on these samples, as each of those of `fit`; parameters and errors as there.
+        """Train for one epoch on these samples, exactly as one epoch of `fit`, with the same parameters and errors.
 
         Parameters
         ----------
         X : (N, I) array-like
         y : (N,) array-like
-        classes : (K,) array-like       all labels there will ever be; needed in the first call alone
+        classes : (K,) array-like       all labels that will ever occur; needed only in the first call
         sample_weight : (N,) array-like or None
-                                        how many times each sample counts, compared with the others of this call
+                                        how many times each sample counts, relative to the others of this call
 
         Returns
         -------
@@ -89,20 +90,20 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         """
         if not hasattr(self, "network_"):
             if classes is None:
-                raise InputError("the first partial_fit needs classes, all labels there will ever be: got None")
+                raise InputError("the first partial_fit needs classes, all labels that will ever occur: got None")
         elif classes is not None and not np.array_equal(self.classes_, np.unique(classes)):
             before = shown(self.classes_.tolist())
             raise InputError(f"classes were {before}, and are now {shown(classes)}: they cannot change")
         return self._fit_epoch(X, y, sample_weight, classes)
 
     def predict(self, X: Any) -> NDArray:
-        """The class of each sample, (N,): that of the largest output."""
+        """Return the class of each sample, (N,): the one with the largest output."""
         largest = np.argmax(self._outputs(X), axis=1)
         return np.asarray(self.classes_[largest])
 
     @available_if(_has_probabilities)  # type: ignore[untyped-decorator]
     def predict_proba(self, X: Any) -> NDArray:
-        """Probability of each class, (N, K) in float64, in the order of `classes_`: the softmax of the outputs."""
+        """Return the softmax of the outputs, (N, K) in float64: class probabilities in the order of `classes_`."""
         return np.asarray(np.exp(log_softmax(self._outputs(X).astype(np.float64))))
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
@@ -114,9 +115,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         self.classes_ = np.unique(y)
 
     def _targets(self, y: NDArray) -> NDArray:
-        if strange := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
-            text = shown(strange)
-            raise InputError(f"y has classes {text} that were not there at first: name all in the first partial_fit")
+        if new := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
+            raise InputError(f"y has new classes {shown(new)}: list all classes in the first partial_fit")
         return one_hot(np.searchsorted(self.classes_, y), len(self.classes_), np.float64)
 
     def _strata(self, y: NDArray) -> NDArray:

@@ -1,4 +1,4 @@
-"""Decorrelation and whitening as a transformer of scikit-learn."""
+"""Decorrelation and whitening as a scikit-learn transformer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from copi_np._checks import check_count, check_rate
-from copi_np.analysis import decorrelation_path
-from copi_np.arrays import Array
-from copi_np.errors import DivergenceError, InputError, choose
-from copi_np.estimators.base import FLOATS, NDArray, validated
+from copi_np.analysis import decorrelation_path, lateral_move
+from copi_np.arrays import Array, NDArray
+from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
+from copi_np.estimators.base import FLOATS, OwnParts, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
+from copi_np.steps import LATERAL_ARGUMENTS
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
 
-UPDATES: Final[dict[str, Callable[[Array, Array], Array]]] = {
+UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi": decorrelation_update,
     "copi-local": local_decorrelation_update,
 }
@@ -29,42 +30,45 @@ WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pc
 
 
 @dataclass(eq=False, repr=False)
-class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
+class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, BaseEstimator):  # type: ignore[misc]
+    """A transformer that decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
 
-    Second moments are not centred, as anywhere in this package; to decorrelate features around their means, put
-    ``StandardScaler(with_std=False)`` before it.
+    Second moments are not centred, as everywhere in this package; to decorrelate features around their means, put
+    ``StandardScaler(with_std=False)`` in front.
 
     Parameters
     ----------
-    method : {"copi", "copi-local", "zca", "pca", "cholesky"}
+    method : {"copi", "copi-local", "zca", "pca", "cholesky"} or function
                                 "copi" and "copi-local" learn R step by step from the identity, by the matrix and the
-                                local form of the rule, which leave every feature its scale; the others have a formula,
-                                see `copi_np.whitening`, and bring all variances to one
+                                local form of the rule, and let features keep their scale; the others are formulas, see
+                                `copi_np.whitening`, and set all variances to one. A function is a rule of your own, of
+                                any of R, x, y, eta_R and sample_weight, and learns R like "copi"
     eta_R : float               step size of the COPI methods, in units of 1 / <||y||^2>, y being a sample of X: 1 or
-                                less is stable whatever the unit of X
-    max_iter : int              largest number of steps of `fit`, each from all samples, of the COPI methods
-    tol : float                 mean absolute correlation at which these end
-    epsilon : float             added to every eigenvalue by the other methods, for features of which some are always
-                                zero, or linear in others; in units of X^2
+                                less is stable whatever the units of X
+    max_iter : int              largest number of steps of `fit` for the COPI methods, each on all samples
+    tol : float                 mean absolute correlation at which the COPI methods stop
+    epsilon : float             added to every eigenvalue by the whitening methods, for features that are always zero or
+                                linear in others; in units of X^2
 
     Attributes
     ----------
     components_ : (I, I) array  R, in the dtype of X
     second_moment_ : (I, I) array
-                                of all samples so far
+                                over all samples so far
     n_samples_seen_ : int       number of samples so far
     n_iter_ : int               number of steps, 1 for a formula
     n_features_in_, feature_names_in_
-                                of X, the latter if X is a frame whose columns have names
+                                number and names of the features of X; names only if X is a frame that has them
     """
 
-    method: str = "copi"
+    method: Any = "copi"
     _: KW_ONLY
     eta_R: float = 0.5
     max_iter: int = 10_000
     tol: float = 1e-2
     epsilon: float = 0.0
+
+    _parts = ("method",)
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn R from all samples.
@@ -80,18 +84,18 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
         Raises
         ------
-        InputError              if a parameter cannot be used, or the features are too large, or cannot be whitened
+        InputError              if a parameter is invalid, or the features are too large or cannot be whitened
         DivergenceError         if eta_R is too large
         ValueError              from scikit-learn, if X cannot be used
         """
         X = self._checked(X, reset=True)
         C = self._moment(X)
-        R, n_steps = self._descended(X, C) if self.method in UPDATES else (self._whitening(C), 1)
+        R, n_steps = (self._whitening(C), 1) if self._whitens else self._learned(X, C)
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, len(X), n_steps
         return self
 
     def partial_fit(self, X: Any, y: Any = None) -> Self:
-        """Learn from one batch: by one step of a COPI method, or by the formula for all samples so far.
+        """Learn from one batch: one step of a COPI method, or the whitening formula applied to all samples so far.
 
         Parameters and errors are those of `fit`. Whitening needs as many samples as features in the first batch, or
         an epsilon.
@@ -103,75 +107,91 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
             R, n_samples, n_steps = self.components_, n_samples + self.n_samples_seen_, n_steps + self.n_iter_
             share = len(X) / n_samples
             C = (1 - share) * self.second_moment_ + share * C
-        if self.method in UPDATES:
-            with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
-                R = self._finite(R + self._step_size(C) * UPDATES[self.method](R, decorrelate(R, X)))
-        else:
+        if self._whitens:
             R = self._whitening(C)
+        else:
+            with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
+                R = self._check_finite(lateral_move(self._update)(R, X, self._step_size(C)))
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, n_samples, n_steps
         return self
 
     def transform(self, X: Any) -> NDArray:
-        """The decorrelated features of samples X (N, I), (N, I)."""
+        """Return the decorrelated features (N, I) of samples X (N, I)."""
         check_is_fitted(self, "components_")
         return np.asarray(decorrelate(self.components_, self._checked(X, reset=False)))
 
     def inverse_transform(self, X: Any) -> NDArray:
-        """The samples (N, I) whose decorrelated features are X (N, I)."""
+        """Return the samples (N, I) whose decorrelated features are X (N, I)."""
         check_is_fitted(self, "components_")
         X = check_array(X, dtype=self.components_.dtype)
         if X.shape[1] != self._n_features_out:
-            raise InputError(f"X has {X.shape[1]} features, but there are {self._n_features_out} decorrelated ones")
+            raise InputError(f"X must have {self._n_features_out} decorrelated features, got {X.shape[1]}")
         return np.linalg.solve(self.components_, X.T).T
 
     @property
     def _n_features_out(self) -> int:
-        """For the names of features that `get_feature_names_out` makes."""
+        """Number of features out, which `get_feature_names_out` needs."""
         return len(self.components_)
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray:
-        """X as an array, in the dtype of the first one, once the parameters are known to be fit for use."""
-        choose("method", self.method, {**UPDATES, **WHITENINGS})
+        """Check the parameters, and return X as an array in the dtype of the first X."""
+        if isinstance(self.method, str):
+            choose("method", self.method, {**UPDATES, **WHITENINGS})
+        elif not callable(self.method):
+            names = f"one of {list_names([*UPDATES, *WHITENINGS])}, or a function of any of "
+            raise InputError(f"method must be {names}{list_names(LATERAL_ARGUMENTS)}: got {shown(self.method)}")
         check_count("max_iter", self.max_iter)
         for name in ("eta_R", "tol", "epsilon"):
             check_rate(name, getattr(self, name))
-        n_needed = 1 if self.method in UPDATES or not reset else 2
+        n_needed = 2 if self._whitens and reset else 1
         dtype = FLOATS if reset else self.components_.dtype
         return np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
 
     def _moment(self, X: NDArray) -> NDArray:
-        """Second moments of X, once it is known that its dtype holds them, and their sum."""
+        """Return the second moments of X, or raise an InputError if its dtype cannot hold their trace."""
         with np.errstate(over="ignore", invalid="ignore"):
             C = np.asarray(second_moment(X))
             if not np.isfinite(np.trace(C)):
                 raise InputError(f"the squares of X are too large for {X.dtype}: scale the features down")
         return C
 
+    @property
+    def _whitens(self) -> bool:
+        return isinstance(self.method, str) and self.method in WHITENINGS
+
+    @property
+    def _update(self) -> Callable[..., Array]:
+        """The rule that learns R."""
+        update: Callable[..., Array] = UPDATES[self.method] if isinstance(self.method, str) else self.method
+        return update
+
     def _whitening(self, C: NDArray) -> NDArray:
         return np.asarray(WHITENINGS[self.method](C, self.epsilon))
 
     def _step_size(self, C: NDArray) -> float:
-        """eta_R in the unit of the rule, for inputs of second moment C: their <||y||^2> is its trace."""
+        """Return eta_R / <||y||^2>, the step size of the rule; <||y||^2> is the trace of C."""
         power = float(np.trace(C))
         return self.eta_R / power if power > 0 else 0.0
 
-    def _descended(self, X: NDArray, C: NDArray) -> tuple[NDArray, int]:
-        """Let R follow its rule until features are decorrelated; R and the number of steps."""
-        # a rule sees a batch through its second moments alone: I rows with the same ones make a step fast
-        rows = np.linalg.qr(X, mode="r")
-        rows = rows * np.sqrt(len(rows) / len(X), dtype=X.dtype)
-        path = decorrelation_path(rows, self._step_size(C), self.max_iter, UPDATES[self.method])
+    def _learned(self, X: NDArray, C: NDArray) -> tuple[NDArray, int]:
+        """Apply the rule until the features are decorrelated; return R and the number of steps."""
+        rows = X
+        if isinstance(self.method, str):
+            # COPI's rules see only the second moments of a batch: I rows with the same moments make each step fast
+            triangle = np.asarray(np.linalg.qr(X, mode="r"))
+            rows = triangle * np.sqrt(len(triangle) / len(X), dtype=X.dtype)
+        path = decorrelation_path(rows, self._step_size(C), self.max_iter, self._update)
         with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
             for n_steps, R in enumerate(path):  # noqa: B007 - both are needed after the loop
-                correlation = mean_absolute_correlation(second_moment(decorrelate(self._finite(R), rows)))
+                correlation = mean_absolute_correlation(second_moment(decorrelate(self._check_finite(R), rows)))
                 if correlation <= self.tol:
                     break
             else:
                 now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
-                warn(f"{now}: raise max_iter, or bring features to equal variance", ConvergenceWarning, stacklevel=3)
+                warn(f"{now}: raise max_iter, or scale features to equal variance", ConvergenceWarning, stacklevel=3)
         return R, n_steps
 
-    def _finite(self, R: NDArray) -> NDArray:
+    def _check_finite(self, R: NDArray) -> NDArray:
         if not np.isfinite(R).all():
             raise DivergenceError(f"decorrelation diverged: lower eta_R (now {self.eta_R:g}), 1 or less is safe")
         return R

@@ -1,4 +1,4 @@
-"""COPI as a regressor of scikit-learn."""
+"""COPI as a scikit-learn regressor."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
-from copi_np.estimators.base import NDArray, NetworkEstimator, validated
+from copi_np.arrays import NDArray
+from copi_np.estimators.base import NetworkEstimator, validated
 
 
 @dataclass(eq=False, repr=False)
 class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type: ignore[misc]
     """A regressor that learns by COPI, or by one of the rules it is compared with: quadratic loss, linear outputs.
 
-    Parameters and attributes are those of `COPIClassifier`, without `loss` and `classes_`. With `standardize`, y is
-    brought to zero mean and unit variance as well, output by output, and so is the unit of the loss; early stopping
+    Parameters and attributes are those of `COPIClassifier`, without `loss` and `classes_`. With `standardize`, each
+    output of y is scaled to zero mean and unit variance as well, and the loss is measured on this scale; early stopping
     watches R^2.
 
     Attributes
     ----------
-    target_scaler_ : StandardScaler or None     what standardises y
+    target_scaler_ : StandardScaler or None     standardises y
     """
 
     loss: ClassVar[str] = "quadratic"
     _output_activation: ClassVar[str | None] = "linear"
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """One epoch on these samples, as each of those of `fit`; parameters and errors as there."""
+        """Train for one epoch on these samples, exactly as one epoch of `fit`, with the same parameters and errors."""
         return self._fit_epoch(X, y, sample_weight)
 
     def predict(self, X: Any) -> NDArray:
-        """The outputs of the network in the unit of y, (N, K); (N,) where K is 1."""
+        """Return the outputs of the network in the units of y, (N, K), or (N,) if K is 1."""
         outputs = self._outputs(X)
         if self.target_scaler_ is not None:
             outputs = self.target_scaler_.inverse_transform(outputs)

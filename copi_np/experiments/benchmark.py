@@ -10,8 +10,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np import rules
 from copi_np._checks import check_count, check_sizes
+from copi_np.algorithm import LayerWeights, train_batch
 from copi_np.arrays import Array
 from copi_np.backend import Backend, get_backend
 from copi_np.errors import InputError, choose, unknown
@@ -97,27 +97,6 @@ def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Gene
     return partial(backend.xp.matmul, A, B, out=out)
 
 
-def straight_step(
-    network: Network, Ws: list[Array], Rs: list[Array], y0: Array, targets: Array
-) -> tuple[list[Array], list[Array]]:
-    """Algorithm 1 in the equations of `rules`, as a reader would write it down; new weights in place of changed ones.
-
-    For COPI with backpropagated errors and the quadratic loss; of the network only its activation functions are used.
-    """
-    y, x, a = [y0], [], []
-    for W, R, layer in zip(Ws, Rs, network.layers, strict=True):
-        x.append(rules.decorrelate(R, y[-1]))
-        a.append(rules.transform(W, x[-1]))
-        y.append(layer.activation.f(a[-1]))
-    slopes = [layer.activation.df(values) for layer, values in zip(network.layers, a, strict=True)]
-    deltas = [2 * (targets - y[-1]) * slopes[-1]]
-    for k in range(len(Ws) - 1, 0, -1):
-        deltas.insert(0, (deltas[0] @ Ws[k] @ Rs[k]) * slopes[k - 1])
-    states = list(zip(Ws, x, a, deltas, strict=True))
-    new_Ws = [W + ETA * rules.copi_update(W, x_k, rules.target_state(a_k, delta)) for W, x_k, a_k, delta in states]
-    return new_Ws, [R + ETA * rules.decorrelation_update(R, x_k) for R, x_k in zip(Rs, x, strict=True)]
-
-
 def candidates(
     sizes: Sequence[int], batch_size: int, method: Method, backend: Backend, dtype: str
 ) -> dict[str, Callable[[], object]]:
@@ -145,12 +124,12 @@ def candidates(
         "evaluation, unfolded": lambda: [network.forward(chunk).y[-1] for chunk in chunks],
     }
     if method == METHODS["copi-bp"]:
-        Ws, Rs = [layer.W * 1 for layer in network.layers], [layer.R * 1 for layer in network.layers]
+        layers = [LayerWeights(layer.W * 1, layer.R * 1, layer.activation) for layer in network.layers]
 
-        def straight() -> None:
-            Ws[:], Rs[:] = straight_step(network, Ws, Rs, y0, targets)
+        def equations() -> None:
+            layers[:] = train_batch(layers, y0, targets, eta_W=ETA, eta_R=ETA)
 
-        found["straight step"] = straight
+        found["equations"] = equations
     return found
 
 
@@ -176,7 +155,7 @@ def bench(
     Returns
     -------
     results : dict      plain values, ready for JSON: what was timed on what; "milliseconds" by name, the medians of all
-                        rounds; "step_over_floor", "straight_over_floor" and "unfolded_over_folded", the medians of the
+                        rounds; "step_over_floor", "equations_over_floor" and "unfolded_over_folded", the medians of the
                         ratios of each round, and "ratios" of all rounds
 
     Raises
@@ -191,8 +170,8 @@ def bench(
     times = measure(timed, backend, rounds, SHORTEST)
     ratios = {"step_over_floor": ratio(times["step"], times["floor"])}
     ratios["unfolded_over_folded"] = ratio(times["evaluation, unfolded"], times["evaluation"])
-    if "straight step" in times:
-        ratios["straight_over_floor"] = ratio(times["straight step"], times["floor"])
+    if "equations" in times:
+        ratios["equations_over_floor"] = ratio(times["equations"], times["floor"])
     return {
         "sizes": list(sizes),
         "batch_size": batch_size,

@@ -22,6 +22,7 @@ from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, St
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
+from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
 from copi_np.experiments.runner import train_into
 from copi_np.history import EpochRecord
@@ -88,15 +89,27 @@ def grid(
     InputError, DataError   if a value is invalid, or the data set is not available
     """
     load = cache(load)  # all methods use the same data, which may be large
-    bases = {method: config_from_options({**options, "method": method, "seed": 0}, load) for method in methods}
+    bases = {}
+    for method in methods:
+        changes = {**options, "method": method, "seed": 0}
+        if not decorrelates(method) and any(map(decorrelates, methods)):
+            changes["decorrelation"] = None  # the option is for the other methods
+        bases[method] = config_from_options(changes, load)
     variations = variations or {}
     configs = []
     for seed, *values in product(seeds, *variations.values()):
         changes = dict(zip(variations, values, strict=True))
         for method in methods:
-            concerned = {k: v for k, v in changes.items() if METHODS[method].decorrelates or k not in LATERAL}
+            concerned = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
+            if KINDS.keys() & concerned.keys():
+                concerned["code_sha256"] = ""  # of the files that are varied
             configs.append(replace(bases[method][0], seed=seed, **concerned))
     return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
+
+
+def decorrelates(method: str) -> bool:
+    """Return whether a method has lateral weights; an unknown one is refused later."""
+    return method in METHODS and METHODS[method].decorrelates
 
 
 def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:

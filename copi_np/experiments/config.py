@@ -6,10 +6,11 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields, replace
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
@@ -18,15 +19,29 @@ from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
 from copi_np.datasets import Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
-from copi_np.experiments.methods import METHODS
+from copi_np.experiments.methods import METHODS, Method
+from copi_np.experiments.own_parts import (
+    KINDS,
+    check_part,
+    code_digest,
+    described,
+    is_own_part,
+    plain,
+    relative_to,
+    usable,
+    without_folder,
+)
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.steps import LATERAL_STEPS
 from copi_np.storage.untrusted import exists, read_text
 from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
+OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256")
+"""Fields that are only recorded where they are used, so that records without them stay as they were."""
+Part: TypeAlias = Any
+"""A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ class RunConfig:
 
     Parameters
     ----------
-    method : str                        a name of `METHODS`
+    method : str or Method              a name of `METHODS`, or a method of your own
     dataset : str                       a name of `copi_np.datasets.DATASETS`, or the path of an .npz file
     layers : tuple of int               numbers of units, inputs first
     epochs, batch_size, seed : int
@@ -43,18 +58,24 @@ class RunConfig:
     first_epochs : int                  number of first epochs, which have their own step sizes
     first_eta_W, first_eta_R : float    step sizes of the first epochs
     delta_scale : float                 multiplies the error signals of all layers
-    decorrelation : {"matrix", "local"} form of the rule that moves R, in methods that decorrelate
+    decorrelation : {"matrix", "local"}, or a part of your own
+                                        the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
+    rule, error_signal                  replace those of the method, if not None: a built-in name, a function or object,
+                                        or text such as "my_rules.py:my_dW"
+    own_schedule : function, optional   takes the place of the step sizes, see `training.fit`
+    code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
 
     Raises
     ------
     InputError                          if a value is invalid
+    DataError                           if the file of a part cannot be run
     """
 
-    method: str
+    method: str | Method
     dataset: str
     layers: tuple[int, ...]
     epochs: int
@@ -66,14 +87,25 @@ class RunConfig:
     first_eta_W: float = 0.0
     first_eta_R: float = 0.0
     delta_scale: float = 1.0
-    decorrelation: str = "matrix"
+    decorrelation: Part = "matrix"
     dtype: str = "float32"
     val_fraction: float = 0.0
     patience: int = 0
+    rule: Part = None
+    error_signal: Part = None
+    own_schedule: Any = None
+    code_sha256: str = ""
 
     def __post_init__(self) -> None:
-        choose("method", self.method, METHODS)
-        choose("decorrelation", self.decorrelation, LATERAL_STEPS)
+        if not isinstance(self.method, Method):
+            choose("method", self.method, METHODS)
+        if not self.code_sha256:  # else these come from a record, whose files may be gone
+            for kind, part in self.own_parts.items():
+                check_part(kind, part)
+            object.__setattr__(self, "code_sha256", code_digest(self.own_parts.values()))
+        for kind in KINDS:
+            if not is_own_part(part := getattr(self, kind)) and part is not None:
+                check_part(kind, part)
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
@@ -95,8 +127,34 @@ class RunConfig:
             )
 
     @property
-    def schedule(self) -> Schedule:
-        """The step sizes of every epoch."""
+    def parts(self) -> Method:
+        """The method, with its label and parts."""
+        return self.method if isinstance(self.method, Method) else METHODS[self.method]
+
+    @property
+    def own_parts(self) -> dict[str, Any]:
+        """The parts of your own that replace those of the method, by kind."""
+        parts = {kind: getattr(self, kind) for kind in KINDS}
+        if not self.parts.decorrelates:
+            del parts["decorrelation"]
+        return {kind: part for kind, part in parts.items() if is_own_part(part)}
+
+    @property
+    def label(self) -> str:
+        """The method in a few words, with the parts that replace its own."""
+        return list_names(filter(None, [self.parts.label, self.replaced]))
+
+    @property
+    def replaced(self) -> str:
+        """The parts that replace those of the method, such as "rule sgd, decorrelation kappa"; "" if there are none."""
+        replaced = {kind: part for kind in ("rule", "error_signal") if (part := getattr(self, kind)) is not None}
+        return described(replaced | self.own_parts)
+
+    @property
+    def schedule(self) -> Any:
+        """The step sizes of every epoch: a `Schedule`, or a function of the epoch."""
+        if self.own_schedule is not None:
+            return self.own_schedule
         names = [field.name for field in fields(Schedule)]
         return Schedule(**{name: getattr(self, name) for name in names})
 
@@ -106,22 +164,45 @@ class RunConfig:
             return True
         return self.patience > 0 and has_waited(history, self.patience, self.first_epochs)
 
+    def network_parts(self) -> dict[str, Any]:
+        """Return rule, error signal and decorrelation as `Network` takes them.
+
+        Raises
+        ------
+        InputError, DataError   if a part of your own is not what it was when the run began
+        """
+        method = self.parts
+        parts = {"rule": self.rule if self.rule is not None else method.rule}
+        parts["error_signal"] = self.error_signal if self.error_signal is not None else method.error_signal
+        parts["decorrelation"] = self.decorrelation if method.decorrelates else None
+        digest_now = partial(code_digest, self.own_parts.values())
+        return {kind: usable(kind, part, self.code_sha256, digest_now) for kind, part in parts.items()}
+
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
-        """Return the untrained network of this run."""
-        method = METHODS[self.method]
-        return Network(
-            self.layers,
-            rng=rng,
-            rule=method.rule,
-            error_signal=method.error_signal,
-            decorrelation=self.decorrelation if method.decorrelates else None,
-            backend=backend,
-            dtype=self.dtype,
-        )
+        """Return the untrained network of this run; raises what `network_parts` does."""
+        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **self.network_parts())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain values, ready for JSON."""
-        return asdict(self)
+        """Return the configuration as plain values, ready for JSON; without optional parts that are not there."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        if isinstance(self.method, Method):
+            parts = {kind: plain(getattr(self.method, kind)) for kind in ("rule", "error_signal")}
+            values["method"] = self.method._asdict() | parts
+        values |= {name: plain(values[name]) for name in (*KINDS, "own_schedule")}
+        return {name: value for name, value in values.items() if name not in OPTIONAL or value}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> RunConfig:
+        """Return the configuration that `as_dict` was called on; its own objects are only named in it."""
+        if not all(isinstance(values.get(kind, ""), str) for kind in (*KINDS, "own_schedule", "code_sha256")):
+            raise TypeError("a part is not named by text")
+        method = values["method"]
+        method = Method(**method) if isinstance(method, dict) else method
+        return cls(**values | {"method": method, "layers": tuple(values["layers"])})
+
+    def without_folders(self) -> RunConfig:
+        """Return the configuration without the folders that its own files are in."""
+        return replace(self, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
 
 
 def run_name(config: RunConfig, data: Dataset) -> str:
@@ -132,11 +213,17 @@ def run_name(config: RunConfig, data: Dataset) -> str:
     runs. The data set is hashed by content, not by path; 50 and 50.0 are the same number.
     """
     defaults = {field.name: field.default for field in fields(config)}
-    differing = {name: _one_number(value) for name, value in config.as_dict().items() if value != defaults[name]}
+    values = config.without_folders().as_dict()
+    differing = {name: _one_number(value) for name, value in values.items() if value != defaults[name]}
     differing.pop("patience", None)
     content = differing | {"epochs": None, "dataset": data.fingerprint}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
-    return f"{config.method}_seed{config.seed}_{digest[:10]}"
+    return f"{method_name(config)}_seed{config.seed}_{digest[:10]}"
+
+
+def method_name(config: RunConfig) -> str:
+    """Return the name of a run's method for files, such as "copi-bp"."""
+    return config.method.slug if isinstance(config.method, Method) else config.method
 
 
 def _one_number(value: Any) -> Any:
@@ -177,6 +264,8 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
     values |= overrides.get(method, {})
+    if name.endswith(".toml"):
+        values = relative_to(Path(name).parent, values)
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
         raise DataError(f"preset {name!r} lacks {list_names(missing)}: add them to the file")
     layers = values["layers"]
@@ -192,7 +281,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    known = {field.name for field in fields(RunConfig)} - {"method", "seed"}
+    known = {field.name for field in fields(RunConfig)} - {"method", "seed", "own_schedule", "code_sha256"}
     of_methods = set().union(*overrides.values())
     for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
         if wrong := sorted(names - allowed):

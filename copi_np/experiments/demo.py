@@ -14,8 +14,8 @@ import numpy as np
 from copi_np.backend import Backend, get_backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split, load_dataset
-from copi_np.errors import InputError, cannot_write
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.errors import InputError, explain_os_errors
+from copi_np.experiments.config import RunConfig, load_preset, method_name
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
 from copi_np.experiments.methods import METHODS
@@ -79,9 +79,9 @@ def run_demo(
     _prepare(folder)
     results: list[DemoResult] = []
     for config in configs:
-        with progress(METHODS[config.method].label, config.epochs) as bar:
+        with progress(config.label, config.epochs) as bar:
             network, history = train(config, data, backend, [bar, *callbacks])
-        results.append(DemoResult(config.method, history, *correlations(network, data)))
+        results.append(DemoResult(method_name(config), history, *correlations(network, data)))
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:
             rows = whitened_samples(network, data, data.test.inputs[:N_SAMPLES])
@@ -104,16 +104,13 @@ def correlations(network: Network, data: Dataset) -> tuple[float, float]:
 
 def _prepare(folder: Path) -> None:
     """Create the folder; raise an InputError if it holds anything but an earlier demo."""
-    try:
+    advice = "choose another folder with --out"
+    with explain_os_errors("write to", folder, advice, InputError):
         folder.mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}
         if names and (DEMO_FILE not in names or RUN_FILE in names):
-            raise InputError(
-                f"{folder} is not empty and does not hold an earlier demo: choose another folder with --out"
-            )
+            raise InputError(f"{folder} is not empty and does not hold an earlier demo: {advice}")
         (folder / DEMO_FILE).touch()
-    except OSError as error:
-        raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder with --out") from error
 
 
 def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network) -> None:
@@ -128,10 +125,8 @@ def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoRes
         for config, result in zip(configs, results, strict=False)
     ]
     record = {"versions": versions(), "device": network.backend.describe(), "blas": blas(), "runs": runs}
-    try:
+    with explain_os_errors("write", folder / DEMO_FILE):
         (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise cannot_write(folder / DEMO_FILE, error) from error
 
 
 def demo_table(results: list[DemoResult]) -> str:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from copi_np.analysis import compress, least_squares_map, receptive_fields, stack_map
 from copi_np.backend import Backend
-from copi_np.checkpoint import load_network
+from copi_np.checkpoint import load_with
 from copi_np.datasets import Dataset, as_float
 from copi_np.errors import DataError, brief, shown
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
@@ -75,7 +75,7 @@ def record_figure3(
     needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:
         return
-    network, metadata = load_network(folder / CHECKPOINT_FILE, backend)
+    network, metadata = load_with(folder / CHECKPOINT_FILE, backend, read_run(folder).config.network_parts())
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):
         raise DataError(f"{folder / CHECKPOINT_FILE} does not say after which epoch it is: train the run again")

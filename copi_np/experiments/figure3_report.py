@@ -12,7 +12,6 @@ import numpy.typing as npt
 
 from copi_np.errors import InputError
 from copi_np.experiments.figure3 import BY_LAYER, MAPS, QUANTITIES, ROWS, Figure3
-from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.experiments.tables import markdown_table, percent, plus_minus
@@ -134,7 +133,7 @@ def draw_figure3(
 
 def _samples(run: RunRecord, pictures: Mapping[str, NDArray]) -> dict[str, NDArray]:
     """Return the rows of Figure 3A, by label."""
-    method = METHODS[run.config.method]
+    method = run.config.parts
     labels = {name: method.label if name == "COPI" else name for name in ROWS if name != "COPI" or method.decorrelates}
     return {label: pictures[name] for name, label in labels.items()}
 

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import re
+from typing import Any, NamedTuple
 
 
 class Method(NamedTuple):
-    """A learning method and its parts; `decorrelates` says whether the lateral weights learn."""
+    """A learning method and its parts, which may be your own; `decorrelates` says whether the lateral weights learn."""
 
     label: str
-    rule: str
-    error_signal: str
+    rule: Any
+    error_signal: Any
     decorrelates: bool
+
+    @property
+    def slug(self) -> str:
+        """The label as a name for files, such as "copi-bp"."""
+        return re.sub("[^a-z0-9]+", "-", self.label.lower()).strip("-") or "method"
 
 
 METHODS = {

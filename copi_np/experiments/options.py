@@ -11,6 +11,7 @@ from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.own_parts import KINDS, check_text
 
 DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
 FALLBACK_PRESET = "own-data"
@@ -25,7 +26,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     Parameters
     ----------
     options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, decorrelation, dtype
+                        batch_size, rule, error_signal, decorrelation, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -47,6 +48,8 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
         values["dataset"] = dataset
     elif "dataset" not in values:
         raise InputError(f"preset {preset!r} is for your own data: give it with --dataset FILE.npz")
+    for kind in KINDS:
+        check_text((values | given).get(kind))
     _check_decorrelates(given)
     if "layers" in given:
         given["layers"] = parse_layers(given["layers"])
@@ -81,6 +84,7 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
     return sizes
 
 
+NOT_VARIED = ("own_schedule", "code_sha256")
 VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
 
 
@@ -109,14 +113,17 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such field, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds = {field.name: field.type for field in fields(RunConfig)}
+    kinds = {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_VARIED}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
-    read = {"int": int, "float": float, "str": str}.get(str(kinds[name]), parse_layers)
+    read = {"int": int, "float": float, "str": str, "Part": str}.get(str(kinds[name]), parse_layers)
     try:
-        return name, [read(value.strip()) for value in values.split(",")]
+        found = [read(value.strip()) for value in values.split(",")]
+        for value in found if name in KINDS else ():
+            check_text(value)
+        return name, found
     except ValueError as error:
         raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
 
@@ -124,7 +131,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
 EXAMPLES = {
     "int": "batch_size=20,50",
     "float": "eta_W=1e-3,1e-2",
-    "str": "decorrelation=matrix,local",
+    "str": "dtype=float32,float64",
+    "Part": "decorrelation=matrix,my_rules.py:kappa",
     "tuple[int, ...]": "layers=784-500-10,784-100-10",
 }
 

@@ -14,12 +14,12 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from copi_np.errors import DataError, InputError, InUseError, brief
+from copi_np.errors import DataError, InputError, InUseError, brief, explain_os_errors
 from copi_np.experiments.config import RunConfig
 from copi_np.history import EpochRecord, read_record
 from copi_np.storage.atomic import remove_leftovers
 from copi_np.storage.jsonl import read_lines
-from copi_np.storage.untrusted import check_folder, exists, is_taken, parse_json, read_text
+from copi_np.storage.untrusted import check_folder, exists, parse_json, path_exists, read_text
 
 RUN_FILE: Final = "run.json"
 HISTORY_FILE: Final = "history.jsonl"
@@ -43,16 +43,15 @@ def hold(folder: Path) -> Iterator[None]:
     InUseError      if another process holds its lock
     InputError      if the folder cannot be created or written
     """
-    made = [path for path in (folder, *folder.parents) if not is_taken(path)]
-    try:
+    made = [path for path in (folder, *folder.parents) if not path_exists(path)]
+    with explain_os_errors("write to", folder, "choose another folder", InputError):
         folder.mkdir(parents=True, exist_ok=True)
         # the system releases the lock when its process ends, however it ends
         lock = FileLock(folder / LOCK_FILE, blocking=False)
-        lock.acquire()
-    except Timeout as error:
-        raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
-    except OSError as error:
-        raise InputError(f"cannot write to {folder} ({error.strerror}): choose another folder") from error
+        try:
+            lock.acquire()
+        except Timeout as error:
+            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
     try:
         remove_leftovers(folder)
         try:
@@ -121,9 +120,9 @@ def read_run(folder: str | Path) -> RunRecord:
         raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
     lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
-        config = RunConfig(**values | {"layers": tuple(values["layers"])})
+        config = RunConfig.from_dict(values)
         history = [read_record(line) for line in lines]
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")

@@ -26,7 +26,7 @@ from copi_np.experiments.tables import (
     selected_rows,
 )
 from copi_np.storage.atomic import replace_text
-from copi_np.storage.untrusted import exists, is_taken, read_text
+from copi_np.storage.untrusted import exists, path_exists, read_text
 
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
@@ -116,7 +116,7 @@ def earlier_report(root: Path) -> list[Path]:
     ------
     InputError              if there are files of these names that no report has written
     """
-    if not is_taken(root):
+    if not path_exists(root):
         return []
     files = [path for path in sorted(root.iterdir()) if WRITTEN.fullmatch(path.name)]
     is_report = exists(root / SUMMARY) and read_text(root / SUMMARY, "move it away").startswith(JSON_HEAD)

@@ -15,7 +15,7 @@ from copi_np.callbacks import BestCheckpoint, Callback, EarlyStopping, ResumeErr
 from copi_np.checkpoint import previous_path
 from copi_np.datasets import Dataset, hold_out
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.experiments.config import RunConfig, run_name
+from copi_np.experiments.config import RunConfig, method_name, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.environment import blas, n_cores, versions
 from copi_np.experiments.records import (
@@ -32,7 +32,7 @@ from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.atomic import replace_text
 from copi_np.storage.jsonl import append_line, write_lines
-from copi_np.storage.untrusted import exists, is_taken
+from copi_np.storage.untrusted import exists, path_exists
 from copi_np.training import fit
 
 DEMO_FILE = "demo.json"
@@ -140,7 +140,7 @@ def train_into(
         if record is not None and config.is_over(record.history):
             return record.history
         checkpoint = folder / CHECKPOINT_FILE
-        if record is not None and record.history and not any(map(is_taken, (checkpoint, previous_path(checkpoint)))):
+        if record is not None and record.history and not any(map(path_exists, (checkpoint, previous_path(checkpoint)))):
             raise DataError(f"there is no {checkpoint} to resume from: move that folder away to start the run again")
         network, rng = first_state(config, backend)
         splits = with_validation(config, data)
@@ -175,11 +175,12 @@ def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
     if record.description.get("data_sha256") != data.fingerprint:
         raise other_data(folder, data)
     if record.description.get("name") != run_name(config, data):
-        then, now = record.config.as_dict(), config.as_dict()
+        then, now = (each.without_folders().as_dict() for each in (record.config, config))
         changes = [
-            f"{name} {then[name]}, now {now[name]}"
-            for name in now
-            if then[name] != now[name] and name not in ("epochs", "patience", "dataset")  # not part of a run's name
+            f"{name} {then.get(name)}, now {now.get(name)}"
+            for name in {**then, **now}
+            if then.get(name) != now.get(name)
+            and name not in ("epochs", "patience", "dataset")  # not part of a run's name
         ]
         if not changes:
             raise InputError(f"{folder / RUN_FILE} does not match the name it holds: undo the changes made to it")
@@ -239,13 +240,13 @@ class RunRecorder(Callback):
 
 def free_folder(config: RunConfig, parent: str | Path = "runs") -> Path:
     """Return a free folder in `parent`, named after method, data set and seed."""
-    name = f"{config.method}_{Path(config.dataset).stem}_seed{config.seed}"
+    name = f"{method_name(config)}_{Path(config.dataset).stem}_seed{config.seed}"
     candidates = (Path(parent) / (name if n == 1 else f"{name}_{n}") for n in count(1))
-    return next(folder for folder in candidates if not is_taken(folder))
+    return next(folder for folder in candidates if not path_exists(folder))
 
 
 def _holds_a_run(folder: Path) -> bool:
-    return any(is_taken(folder / name) for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
+    return any(path_exists(folder / name) for name in (RUN_FILE, HISTORY_FILE, CHECKPOINT_FILE, DEMO_FILE))
 
 
 def other_data(folder: Path, data: Dataset) -> InputError:

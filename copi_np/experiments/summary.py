@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import numpy as np
 
+from copi_np._parts import label as label_of
 from copi_np.callbacks import best_epoch
-from copi_np.experiments.config import RunConfig
-from copi_np.experiments.methods import METHODS
+from copi_np.experiments.config import OPTIONAL, RunConfig
+from copi_np.experiments.methods import METHODS, Method
+from copi_np.experiments.own_parts import plain
 from copi_np.experiments.records import RunRecord
 from copi_np.history import EpochRecord
 
@@ -110,10 +112,10 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     """Sort runs into groups, in the order of `METHODS`; in some groups no run may have a result."""
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
-        kind = replace(run.config, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
+        same = run.config.without_folders()
+        kind = replace(same, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
         families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
-    order = list(METHODS)
-    kinds = sorted(families, key=lambda key: (order.index(key[0].method), astuple(key[0]), str(key[1])))
+    kinds = sorted(families, key=lambda key: (*_rank(key[0]), str(key[1])))
     labels = _labels(kinds)
     groups = []
     for key, label in zip(kinds, labels, strict=True):
@@ -127,18 +129,33 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
     return groups
 
 
+def _rank(config: RunConfig) -> tuple[Any, ...]:
+    """Return what groups are sorted by: the order of `METHODS`, your own methods after them, then their settings."""
+    order, values = list(METHODS), config.as_dict()
+    place = len(order) if isinstance(config.method, Method) else order.index(config.method)
+    settings = [values.get(field.name) for field in fields(config)]
+    return place, [str(each) if isinstance(each, (str, dict, type(None))) else each for each in settings]
+
+
 def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
     """Label each group by its method, and by whatever differs between groups of the same method."""
     labels = []
     for kind, data_sha256 in kinds:
         same = [other for other in kinds if other[0].method == kind.method]
         names = [
-            field.name for field in fields(RunConfig) if len({getattr(other, field.name) for other, _ in same}) > 1
+            field.name
+            for field in fields(RunConfig)
+            if len({getattr(other, field.name) for other, _ in same}) > 1
+            and not (field.name in OPTIONAL or field.name in kind.own_parts)  # a part of your own is in the label
         ]
         parts = [f"{name}={short(getattr(kind, name))}" for name in names]
+        if kind.own_schedule is not None:
+            parts.append(f"schedule {label_of(plain(kind.own_schedule))}")
+        if len({other.code_sha256 for other, _ in same if other.label == kind.label}) > 1:  # versions of a file
+            parts.append(f"code={kind.code_sha256[:8]}")
         if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # several files have this name
             parts.append(f"data={str(data_sha256)[:8]}")
-        labels.append(", ".join([METHODS[kind.method].label, *parts]))
+        labels.append(", ".join([kind.label, *parts]))
     return labels
 
 

@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import lru_cache, partial
 from logging import CRITICAL, getLogger
 from pathlib import Path
@@ -21,10 +22,11 @@ from typing import Any, Final, NamedTuple
 from copi_np import __version__
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, load_dataset
-from copi_np.errors import CopiError, DataError, InputError, StoppedError, cannot_write, one_line
+from copi_np.errors import CopiError, DataError, InputError, StoppedError, explain_os_errors, one_line
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.own_parts import absolute
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
@@ -86,7 +88,9 @@ def sweep(
     with _client(scheduler, n_workers or n_cores()) as client:
         _check_workers(client, root, source)
         # pure=False gives unique keys: a task of another sweep on this scheduler must not be taken for one of ours
-        futures = {client.submit(task, config, retries=RETRIES, pure=False): config for config in configs}
+        futures = {
+            client.submit(task, with_absolute_paths(config), retries=RETRIES, pure=False): config for config in configs
+        }
         while futures:
             on_tick(sum(epochs_left(root, config, data) for config in futures.values()))
             for future in _finished(futures):
@@ -113,6 +117,11 @@ class Source(NamedTuple):
     name: str
     data_dir: str | None
     fingerprint: str
+
+
+def with_absolute_paths(config: RunConfig) -> RunConfig:
+    """Return the configuration with absolute paths of its own files: workers may have another current folder."""
+    return replace(config, **absolute(config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
@@ -247,11 +256,9 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
         address = client.scheduler.address
         raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from error
     probe = root / f".probe-{uuid.uuid4().hex}"
-    try:
+    with explain_os_errors("write", root):
         root.mkdir(parents=True, exist_ok=True)
         probe.touch()
-    except OSError as error:
-        raise cannot_write(root, error) from error
     try:
         problems = client.run(_worker_problem, __version__, str(probe), source, on_error="return")
     finally:

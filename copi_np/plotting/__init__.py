@@ -1,6 +1,6 @@
 """The figures of the paper in matplotlib, in one style.
 
-Functions return a `matplotlib.figure.Figure` that is shown nowhere and belongs to no global state.
+Functions return a `matplotlib.figure.Figure` that is not shown and not part of pyplot's global state.
 """
 
 from copi_np.plotting.curves import learning_curves

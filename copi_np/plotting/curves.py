@@ -14,20 +14,20 @@ from copi_np.history import EpochRecord
 from copi_np.plotting.style import FIGURE_WIDTH, STYLE, TITLE_INCHES, legend_below, looks, title_above
 
 History = Sequence[EpochRecord]
-FEW: Final = 3
-"""Epochs of which even the first is worth its room."""
+SHORT: Final = 3
+"""Epochs up to which a history is short, and its first epoch is shown in full."""
 
 
 def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:
-    """Accuracy and loss by epoch (Figure 2): train dashed, test solid, and validation, where all have it, dotted.
+    """Draw accuracy and loss by epoch (Figure 2): train dashed, test solid and, if all have it, validation dotted.
 
-    Of more than `FEW` epochs, accuracies are shown in full from the second on.
+    With more than `SHORT` epochs, the accuracy axis starts at the accuracies of the second epoch.
 
     Parameters
     ----------
-    histories : mapping         from a method's label to its history, or to those of several seeds, of which the mean
-                                and, as an envelope, the standard deviation are shown, over the epochs that all have
-    title : str, optional       stands above both panels
+    histories : mapping         from a method's label to its history, or to those of several seeds: these are shown as
+                                their mean, with the standard deviation as an envelope, over the epochs that all have
+    title : str, optional       above both panels
 
     Returns
     -------
@@ -38,7 +38,7 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     InputError                  if there is no history
     """
     if not histories:
-        raise InputError("need the history of one method or more, got none")
+        raise InputError("need the history of at least one method, got none")
     with rc_context(STYLE):
         figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.0 + TITLE_INCHES), layout="constrained")
         title_above(figure, title)
@@ -54,8 +54,8 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
                 _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
                 name = label if split == "test" else None
                 mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
-            # the first of many epochs, at chance where only R learns, would leave no room for the rest
-            lowest = min([lowest, *(mean[1:] if len(mean) > FEW else mean)])
+            # if only R learns in the first epoch, its accuracy at chance would squeeze the rest into a thin band
+            lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
         for split, line in reversed(lines.items()):
             accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
         accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))
@@ -67,14 +67,14 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
 
 
 def _runs(history: Any) -> list[History]:
-    """The histories of all seeds, over the epochs that all have."""
+    """Return the histories of all seeds, cut to the epochs that all have."""
     runs = [history] if not history or isinstance(history[0], EpochRecord) else history
     n_epochs = min(len(run) for run in runs)
     return [run[:n_epochs] for run in runs]
 
 
 def _draw(axes: Any, runs: list[History], name: str, unit: float, **line: Any) -> list[float]:
-    """Draw the mean over seeds, and an envelope if there are several; returns the mean by epoch."""
+    """Draw the mean over seeds, with an envelope if there are several, and return the mean by epoch."""
     values = np.array([[unit * getattr(record, name) for record in run] for run in runs])
     epochs, mean = np.arange(1, values.shape[1] + 1), values.mean(axis=0)
     axes.plot(epochs, mean, **line)

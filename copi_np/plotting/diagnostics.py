@@ -1,4 +1,4 @@
-"""What goes on in the layers of a network while it learns."""
+"""Draw how the layers of a network change while it learns."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, tit
 def diagnostic_curves(
     epochs: Sequence[int], layers: Sequence[Sequence[LayerDiagnostics]], title: str | None = None
 ) -> Figure:
-    """Six panels: alignment, correlation, decorrelation loss, variances, asymmetry and the spectrum of R, by layer.
+    """Draw six panels, by layer: alignment, correlation, decorrelation loss, variances, asymmetry and spectrum of R.
 
     Parameters
     ----------
     epochs : sequence of int        (E,), 0 for the untrained network
-    layers : sequence               (E, L) diagnostics, one for each layer, at each of these epochs
+    layers : sequence               (E, L) diagnostics, of each layer at each of these epochs
     title : str, optional
 
     Returns
     -------
-    figure : Figure                 panels of R say so where a network has no lateral weights
+    figure : Figure                 the panels of R say so if the network has no lateral weights
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(FIGURE_WIDTH, 6.2), layout="constrained")
         title_above(figure, title)
         panels = figure.subplots(2, 3)
         for k, look in enumerate(looks(len(layers[0]), len(epochs))):
-            _draw_layer(panels, epochs, [moment[k] for moment in layers], label=f"layer {k + 1}", **look)
+            _draw_layer(panels, epochs, [snapshot[k] for snapshot in layers], label=f"layer {k + 1}", **look)
         _label(panels)
         (angle, correlation, _), (_, asymmetry, spectrum) = panels
         _scale_angles(angle)
@@ -43,15 +43,15 @@ def diagnostic_curves(
             _scale_spectrum(spectrum)
             correlation.plot([], [], ":", color="gray", label="before R")
         else:
-            _say_empty(asymmetry)
-            _say_empty(spectrum)
+            _mark_empty(asymmetry)
+            _mark_empty(spectrum)
         handles, labels = correlation.get_legend_handles_labels()
         legend_below(figure, handles, labels)
     return figure
 
 
 def _draw_layer(panels: Any, epochs: Sequence[int], path: Sequence[LayerDiagnostics], **line: Any) -> None:
-    """Draw one layer into all panels, with the same look and label."""
+    """Draw one layer into all panels, in the same style and with the same label."""
     (angle, correlation, loss), (power, asymmetry, spectrum) = panels
     _plot(angle, epochs, [each.angle for each in path], **line)
     _plot(correlation, epochs, [each.correlation for each in path], **line)
@@ -78,20 +78,20 @@ def _label(panels: Any) -> None:
         axes.xaxis.get_major_locator().set_params(integer=True)
 
 
-def _say_empty(axes: Any) -> None:
+def _mark_empty(axes: Any) -> None:
     axes.set(xticks=[], yticks=[], xlabel="", ylabel="")
     axes.text(0.5, 0.5, "no lateral weights", transform=axes.transAxes, ha="center", color="gray")
 
 
 def _scale_angles(axes: Any) -> None:
-    """From 0 to 90 degrees, at a right angle a line; further where a signal points away from that of BP."""
+    """Show 0 to 90 degrees, with a line at 90, and more if a signal points away from backpropagation's."""
     axes.axhline(90, color="gray", linestyle="--", linewidth=1)
     axes.set_ylim(-3, max(93, axes.dataLim.y1 + 3))
     axes.yaxis.set_major_locator(MultipleLocator(30))
 
 
 def _scale_spectrum(axes: Any) -> None:
-    """Logarithmic, in plain numbers: singular values often span less than a decade."""
+    """Use a logarithmic axis with plain numbers: singular values often span less than a decade."""
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -99,7 +99,7 @@ def _scale_spectrum(axes: Any) -> None:
 
 
 def _plot(axes: Any, epochs: Sequence[int], values: Sequence[float | None], **line: Any) -> None:
-    """A curve with gaps where there is no value; nothing without any."""
+    """Draw a curve with gaps where values are None, or nothing if all are."""
     if any(value is not None for value in values):
         axes.plot(epochs, [np.nan if value is None else value for value in values], **line)
 
@@ -108,5 +108,5 @@ def _band(axes: Any, epochs: Sequence[int], quantiles: Any, **line: Any) -> None
     low, middle, high = (quantiles[:, SHARES.index(share)] for share in (0.25, 0.5, 0.75))
     axes.plot(epochs, middle, **line)
     axes.fill_between(epochs, low, high, color=line["color"], alpha=0.12, linewidth=0)
-    for edge in (low, high):  # where bands overlap, their edges still tell them apart
+    for edge in (low, high):  # so that overlapping bands can be told apart
         axes.plot(epochs, edge, color=line["color"], linewidth=0.6)

@@ -8,32 +8,31 @@ from textwrap import fill
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from numpy.typing import ArrayLike
 
+from copi_np.arrays import NDArray, safe_divisor
 from copi_np.errors import InputError
 from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks
 
-NDArray = npt.NDArray[Any]
 GAP: Final = 2
 """Pixels of white between the pictures of a block."""
-SHOWN: Final = 0.995
-"""Share of the values that a scale from black to white holds; the few beyond would leave no contrast to the rest."""
+SCALE_QUANTILE: Final = 0.995
+"""Quantile of the values that a grey scale reaches: a few extreme values would leave the rest without contrast."""
 
 PLANES: Final = (1, 3)
 """Numbers of colour planes that an image may have."""
-LABEL: Final = 13
-"""Characters of a line beside a row of images."""
-BLOCKS_A_ROW: Final = 4
-"""Blocks side by side."""
-MOST_INCHES: Final = 9.6
-"""Width of a figure of blocks, however wide its pictures are: in a wider one the letters are too small on paper."""
+LABEL_CHARACTERS: Final = 13
+"""Characters per line of the label of a row of images."""
+BLOCKS_PER_ROW: Final = 4
+MAX_INCHES: Final = 9.6
+"""Largest width of a figure of blocks: text in a wider one is too small on paper."""
 
 
 def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
-    """Rows of images, such as digits raw, decorrelated by COPI, and ZCA-whitened (Figure 3A).
+    """Draw rows of images, such as digits raw, decorrelated by COPI, and ZCA-whitened (Figure 3A).
 
     Parameters
     ----------
@@ -42,11 +41,11 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
 
     Returns
     -------
-    figure : Figure             each row on a scale of its own; zero is mid-grey where values have both signs
+    figure : Figure             each row on its own scale; zero is mid-grey if values have both signs
     """
     lengths = {len(images) for images in rows.values()}
     if len(lengths) != 1 or 0 in lengths:
-        raise InputError(f"need one or more rows of equally many images, got rows of {sorted(lengths)}")
+        raise InputError(f"need at least one row, and rows of equal length, got rows of {sorted(lengths)} images")
     with rc_context(STYLE):
         n_columns = lengths.pop()
         figure = Figure(figsize=(0.78 * n_columns + 1.2, 0.8 * len(rows)), layout="constrained")
@@ -57,36 +56,36 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
             low = -high if images.min() < 0 else 0.0
             for axes, image in zip(row, images, strict=True):
                 _show(axes, as_picture((image - low) / (high - low), image_shape))
-            text = fill(label, LABEL, break_long_words=False)
+            text = fill(label, LABEL_CHARACTERS, break_long_words=False)
             row[0].set_ylabel(text, rotation=0, horizontalalignment="right", verticalalignment="center")
     return figure
 
 
 def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Figure:
-    """Receptive fields, a block of pictures for each layer, up to four side by side (Figure 3B).
+    """Draw receptive fields: one block of pictures per layer, up to four side by side (Figure 3B).
 
     Parameters
     ----------
-    layers : mapping            from a layer's label to the fields of its units, (N, I) each: ten rows of pictures, or
-                                five where there are ten units or fewer
+    layers : mapping            from a layer's label to the fields of its units, (N, I) each: drawn in ten rows, or in
+                                five for ten units or fewer
     image_shape : tuple of int  as for `as_picture`
 
     Returns
     -------
-    figure : Figure             each field on a scale of its own: zero is mid-grey
+    figure : Figure             each field on its own scale: zero is mid-grey
 
     Raises
     ------
-    InputError                  if there are no layers, a layer has no units, or the fields are no images of that shape
+    InputError                  if there are no layers, a layer has no units, or the fields do not fit `image_shape`
     """
     if not layers or not all(len(fields) for fields in layers.values()):
-        raise InputError("need one layer or more, each with the field of one unit or more")
+        raise InputError("need at least one layer, and at least one unit in each")
     blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
     shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
     with rc_context(STYLE):
-        n_rows, n_columns = ceil(len(blocks) / BLOCKS_A_ROW), min(len(blocks), BLOCKS_A_ROW)
+        n_rows, n_columns = ceil(len(blocks) / BLOCKS_PER_ROW), min(len(blocks), BLOCKS_PER_ROW)
         widths = [max(shapes[column::n_columns]) for column in range(n_columns)]
-        width = min(2.7 * sum(widths), MOST_INCHES)
+        width = min(2.7 * sum(widths), MAX_INCHES)
         height = max(width / sum(widths), 0.7) + 0.3  # of a block and its title
         figure = Figure(figsize=(width, height * n_rows), layout="constrained")
         grid = figure.subplots(n_rows, n_columns, squeeze=False, width_ratios=widths).ravel()
@@ -99,17 +98,17 @@ def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) ->
 
 
 def compression_curves(
-    test: Mapping[str, npt.ArrayLike],
-    train: Mapping[str, npt.ArrayLike] | None = None,
-    test_loss: Mapping[str, npt.ArrayLike] | None = None,
+    test: Mapping[str, ArrayLike],
+    train: Mapping[str, ArrayLike] | None = None,
+    test_loss: Mapping[str, ArrayLike] | None = None,
 ) -> Figure:
-    """Accuracy by the number of layers replaced by one matrix, from none on (Figure 3C); train dashed and test solid.
+    """Draw accuracy by the number of layers replaced by one matrix (Figure 3C): train dashed, test solid.
 
     Parameters
     ----------
-    test, train : mapping       from a label to accuracies 0 to 1, (K,) of one network or (S, K) of S seeds, of which
-                                the mean and the standard deviation are shown; the first is of the network as trained
-    test_loss : mapping         the same of losses, for a second panel
+    test, train : mapping       from a label to accuracies between 0 and 1, (K,) of one network or (S, K) of S seeds,
+                                drawn as mean and standard deviation; the first of the K is the network as trained
+    test_loss : mapping         the same for losses, for a second panel
 
     Returns
     -------
@@ -138,29 +137,29 @@ def compression_curves(
 
 
 def _error_bars(axes: Any, values: NDArray, **line: Any) -> None:
-    """The mean over seeds, the first axis of `values`, with the standard deviation if there are several."""
+    """Draw the mean over seeds, the first axis of `values`, with the standard deviation if there are several."""
     deviation = values.std(axis=0, ddof=1) if len(values) > 1 else None
     axes.errorbar(np.arange(values.shape[1]), values.mean(axis=0), deviation, capsize=3, **line)
 
 
 def as_picture(image: NDArray, image_shape: tuple[int, ...]) -> NDArray:
-    """One flat image (I,) as a picture.
+    """Reshape one flat image (I,) to a picture.
 
     Parameters
     ----------
     image : (I,) array
-    image_shape : tuple of int      of I pixels: (height, width), or with colour planes, one or three, first or last
+    image_shape : tuple of int      (height, width), or the same with one or three colour planes, first or last
 
     Returns
     -------
-    picture : array                 (height, width), or (height, width, planes); of any other shape, one row (1, I)
+    picture : array                 (height, width), or (height, width, planes); for any other shape, one row (1, I)
 
     Raises
     ------
     InputError                      if the shape does not hold I pixels
     """
     if image.size != np.prod(image_shape):
-        raise InputError(f"images of {image.size} pixels are not {image_shape}: give (height, width) to fit")
+        raise InputError(f"images of {image.size} pixels do not fit {image_shape}: give their (height, width)")
     picture = image.reshape(image_shape)
     if picture.ndim == 2:
         return picture
@@ -170,7 +169,7 @@ def as_picture(image: NDArray, image_shape: tuple[int, ...]) -> NDArray:
 
 
 def _block(fields: NDArray, image_shape: tuple[int, ...]) -> NDArray:
-    """Fields as one picture, row by row on white, each from black (0) over no weight (0.5) to white (1)."""
+    """Lay out fields as one picture, row by row on white: black is 0, no weight 0.5, white 1."""
     n_columns = ceil(len(fields) / (10 if len(fields) > 10 else 5))
     n_rows = ceil(len(fields) / n_columns)
     pictures = [as_picture(field, image_shape) for field in 0.5 + 0.5 * fields / _scale(fields, axis=1)[:, None]]
@@ -183,13 +182,13 @@ def _block(fields: NDArray, image_shape: tuple[int, ...]) -> NDArray:
 
 
 def _scale(values: NDArray, axis: int | None = None) -> NDArray:
-    """The size of all values, or of all along an axis, but for the few largest; 1 for values that are all zero."""
-    size = np.quantile(np.abs(values), SHOWN, axis=axis)
-    return np.where(size > 0, size, 1.0)
+    """Return the largest magnitude, ignoring a few extreme values, overall or along an axis; 1 if all are zero."""
+    size = np.quantile(np.abs(values), SCALE_QUANTILE, axis=axis)
+    return np.asarray(safe_divisor(np.asarray(size)))
 
 
 def _show(axes: Any, picture: NDArray) -> None:
-    """Draw a picture of values from 0, black, to 1, white; what lies outside is cut off."""
+    """Draw a picture of values from 0 (black) to 1 (white), clipping what lies outside."""
     axes.imshow(np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1)
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)

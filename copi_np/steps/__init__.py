@@ -1,8 +1,8 @@
-"""How a layer moves its weights: the in-place twin of every rule of `rules`, and Adam for the baseline.
+"""How a layer updates its weights: the in-place twin of every rule of `rules`, and Adam for the baseline.
 
-Each rule stands twice and no more: as the equation, in `rules`, and here as the step that training takes, fused into as
-few passes over the (O, I) and (I, I) matrices as possible. Tests hold the two equal. A function of your own is taken as
-it is (`FunctionStep`); a rule with a memory is a small class derived from `Step`.
+Each rule is written twice, and only twice: as the equation, in `rules`, and here as the step that training takes, fused
+into as few passes over the (O, I) and (I, I) matrices as possible. Tests hold the two equal. Your own function is used
+as it is (`FunctionStep`); a rule with a memory is a small class derived from `Step`.
 """
 
 from copi_np.steps.adam import AdamStep

@@ -9,7 +9,7 @@ from copi_np.backend import Backend
 from copi_np.steps.base import States, Step
 
 BLOCK: Final = 2**15
-"""Weights that Adam moves at a time on the host."""
+"""How many weights Adam updates at a time on the host."""
 
 
 @final
@@ -18,8 +18,8 @@ class AdamStep(Step):
 
     Parameters
     ----------
-    beta1, beta2 : float    decay of the running mean of the update and of its square
-    epsilon : float         added to the root of the second, after the correction of its bias
+    beta1, beta2 : float    decay rates of the running means of the update and of its square
+    epsilon : float         added to the root of the second mean, after its bias is corrected
     """
 
     def __init__(self, beta1: float = 0.9, beta2: float = 0.99, epsilon: float = 1e-8) -> None:
@@ -36,14 +36,14 @@ class AdamStep(Step):
         self.mean, self.square, self.count = None, None, 0
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Update the running means, then move W; parameters as `Step.step`."""
+        """Update the running means, then W; parameters as `Step.step`."""
         x, delta, backend = states.x, states.delta, self.backend
         assert delta is not None
         if self.count == 0:
             self.mean, self.square = backend.xp.zeros_like(weights), backend.xp.zeros_like(weights)
         self.count += 1
         n_outputs, n_inputs = weights.shape
-        # on the host, block by block: intermediate results of a block stay in the processor's cache until they are used
+        # on the host, block by block, so that the intermediate results of a block stay in the processor's cache
         n_rows = max(1, BLOCK // n_inputs) if backend.is_host else n_outputs
         for rows in slices(n_outputs, n_rows):
             move = self._direction(delta[:, rows].T @ x / x.shape[0], self.mean[rows, :], self.square[rows, :])
@@ -52,14 +52,14 @@ class AdamStep(Step):
             block += move
 
     def _direction(self, dW: Array, mean: Array, square: Array) -> Array:
-        """Update some rows of the running means with these rows of the update; return these rows of the move."""
+        """Update some rows of the running means, and return the direction in which to move them; overwrites dW."""
         mean *= self.beta1
         mean += (1 - self.beta1) * dW
         square *= self.beta2
         dW *= dW
         dW *= 1 - self.beta2
         square += dW
-        # both bias corrections go into the two remaining numbers
+        # both bias corrections, folded into the two scalars below
         correction = (1 - self.beta2**self.count) ** 0.5
         size = self.backend.xp.sqrt(square)
         size += self.epsilon * correction

@@ -1,4 +1,4 @@
-"""What all steps share: a `Step` moves one matrix of a layer, W or R, from the `States` of one batch."""
+"""What all steps share: a `Step` updates one matrix of a layer, W or R, from the `States` of one batch."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
 
 @dataclass
 class States:
-    """What a layer knows about one batch when its weights move.
+    """What a layer knows about one batch when its weights are updated.
 
     Attributes
     ----------
-    layer : object                  has W (O, I) and R (I, I), as they are before they move
-    y : (B, I) array                its input, before it is decorrelated
+    layer : object                  has W (O, I) and R (I, I); in a network, W is updated in place before R
+    y : (B, I) array                its input, before decorrelation
     x : (B, I) array                decorrelated input, R y
     a : (B, O) array                pre-activation, W x
     y_out : (B, O) array            output, f(a)
@@ -79,26 +79,25 @@ class States:
 
 
 class Step(ABC):
-    """Moves one weight matrix of a layer, in place; give an instance where the names of rules are taken.
+    """Updates one weight matrix of a layer in place; pass an instance wherever the name of a rule is accepted.
 
-    Every layer gets a copy of its own, whose `start` is called with the layer's weights.
+    Every layer gets its own copy, whose `start` is called with the layer's weights.
     """
 
     takes_sample_weight: bool = False
-    """Whether `step` gets plain rows beside ``states.sample_weight``, not rows times the root of the weight."""
+    """Whether `step` reads ``states.sample_weight`` itself; if not, it gets rows times the root of the weight."""
     needs_decorrelated_inputs: bool = False
-    """Whether the rule may blow up where layers do not decorrelate their inputs as fast as they learn."""
-
+    """Whether the rule may blow up in layers that do not decorrelate their inputs as fast as they learn."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
     def start(self, weights: Array, backend: Backend) -> None:
-        """Prepare for a layer's weights (N, I), and forget what was learned from others."""
+        """Prepare for a layer's weights (N, I), and forget earlier ones."""
         self.backend = backend
 
     @abstractmethod
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Move the weights (N, I) in place, by eta times the update.
+        """Add eta times the update to the weights, in place.
 
         Parameters
         ----------
@@ -108,7 +107,7 @@ class Step(ABC):
         """
 
     def state(self) -> dict[str, Array | float]:
-        """Return what the next step depends on besides its arguments, as arrays and numbers by name."""
+        """Return what the next step depends on besides its arguments: arrays and numbers by name."""
         return {}
 
     def restore(self, state: dict[str, Array | float]) -> None:
@@ -123,11 +122,11 @@ class Step(ABC):
 
 @final
 class FunctionStep(Step):
-    """Adds eta times what a pure function returns: a rule of `copi_np.rules`, or of your own.
+    """Adds eta times what a pure function returns: a rule of `copi_np.rules`, or your own.
 
     Parameters
     ----------
-    function : callable     asks for its arguments by the names of its parameters; returns the update to be added
+    function : callable     its parameters are any of `known`; returns the update to be added
     kind : str              "rule" or "decorrelation", for messages
     known : names           what it may ask for
     """

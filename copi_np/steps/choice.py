@@ -1,4 +1,4 @@
-"""From what a user gives for a rule, a name, a function or a `Step`, to the step of one layer, and back to a name."""
+"""Turn what a user passes as a rule (a name, a function or a `Step`) into the step of one layer, and back."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def forward_step(rule: Any) -> Step:
 
     Parameters
     ----------
-    rule : str, function or Step    a name of `FORWARD_STEPS`; a function of any of `FORWARD_ARGUMENTS`; or a step
+    rule : str, function or Step    a name in `FORWARD_STEPS`, or a function with any of `FORWARD_ARGUMENTS`
 
     Raises
     ------
@@ -54,7 +54,7 @@ def _step(kind: str, given: Any, table: dict[str, Callable[[], Step]], known: Se
 
 
 def describe_step(step: Step | None) -> str | None:
-    """Return the name under which a step is recorded: built in, or as `describe` has it; None for None."""
+    """Return the name under which a step is recorded: its built-in name, or what `describe` returns; None for None."""
     if step is None:
         return None
     if isinstance(step, FunctionStep):
@@ -66,7 +66,7 @@ def describe_step(step: Step | None) -> str | None:
 
 
 def part_of(step: Step | None) -> Any:
-    """Return what a user would give for a step: a name, a function or the step itself."""
+    """Return what a user would pass to get this step: a name, a function or the step itself."""
     name = describe_step(step)
     if name is None or ":" not in name:
         return name

@@ -10,7 +10,7 @@ from copi_np.steps.base import States, Step
 
 @final
 class CopiStep(Step):
-    """``W += eta_W * rules.copi_update(W, x, a + delta)`` (Eq. 5)."""
+    """``W += eta_W * rules.copi_update(W, x, a + delta)`` (Eq. 3)."""
 
     needs_decorrelated_inputs = True
 

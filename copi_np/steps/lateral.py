@@ -12,7 +12,7 @@ from copi_np.steps.base import States, Step
 
 @final
 class MatrixStep(Step):
-    """``R += eta_R * rules.decorrelation_update(R, x)`` (Section 2.4, above Eq. 4)."""
+    """``R += eta_R * rules.decorrelation_update(R, x)`` (Eq. 4, first line)."""
 
     uses_x_R = True
 
@@ -24,7 +24,7 @@ class MatrixStep(Step):
         self.backend.matmul_add(weights, x.T, x_R, -eta / x.shape[0])
 
     def stable_eta(self, y: NDArray) -> float | None:
-        """Return a step size with which lateral weights are stable from the identity on.
+        """Return a step size that is stable for lateral weights that start from the identity.
 
         Once its inputs are nearly decorrelated, a layer is stable for eta_R < 2 / (sum of the two largest variances).
         On raw inputs the largest eigenvalue of their second moment takes the place of that sum, and is at least half of
@@ -48,7 +48,7 @@ class MatrixStep(Step):
 
 @final
 class LocalStep(Step):
-    """``R += eta_R * rules.local_decorrelation_update(R, x)`` (Eq. 6)."""
+    """``R += eta_R * rules.local_decorrelation_update(R, x)`` (Eq. 4, second line)."""
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Grow each column by its unit's power, then add the outer product; parameters as `Step.step`."""

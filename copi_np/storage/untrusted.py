@@ -127,6 +127,3 @@ def expand_home(path: str | Path) -> Path:
         return Path(path).expanduser()
     except RuntimeError as error:
         raise InputError(f"there is no home folder for {path}: write the path in full") from error
-
-
-is_taken = path_exists  # for the rooms that have not switched yet

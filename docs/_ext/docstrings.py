@@ -1,7 +1,7 @@
-"""Docstrings as they stand in this package, put into the form that numpydoc and reStructuredText expect.
+"""Convert this package's docstrings to the form that numpydoc and reStructuredText expect.
 
-Ours are to be read in the code: a parameter and its description share a line, equations are plain text and indented,
-and stars and bars mean what they mean in mathematics.
+Our docstrings are meant to be read in the code: a parameter and its description share a line, equations are indented
+plain text, and stars and bars have their mathematical meaning.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from sphinx.application import Sphinx
 
 
 def escaped(text: str) -> str:
-    """Text whose stars, bars and final underscores are no markup, outside of `..` and ``..``."""
+    """Escape stars, bars and final underscores, which are not markup, outside of `..` and ``..``."""
     parts = re.split(r"(``.*?``|`[^`]*`)", text)
     parts[::2] = [re.sub(r"([*|\\]|(?<=\w)_(?!\w))", r"\\\1", part) for part in parts[::2]]
     return "".join(parts)
 
 
 def prose(lines: list[str]) -> list[str]:
-    """Paragraphs; an indented block behind an empty line is set as it stands."""
+    """Convert paragraphs; an indented block after an empty line becomes a literal block."""
     out: list[str] = []
     literal = False
     for before, line in zip(["", *lines], lines, strict=False):
@@ -38,7 +38,7 @@ def prose(lines: list[str]) -> list[str]:
 
 
 def entries(lines: list[str]) -> list[str]:
-    """Parameters and the like: ``name : type``, and the description below it."""
+    """Convert parameters and the like: ``name : type``, with the description below it."""
     out = []
     for line in lines:
         if line.startswith(" ") or not line.strip():
@@ -52,7 +52,7 @@ def entries(lines: list[str]) -> list[str]:
 def normalise(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Rewrite a docstring in place, section by section."""
     if lines and lines[0].startswith("Alias for field number"):
-        lines.clear()  # what Python says of a NamedTuple's field that has no docstring
+        lines.clear()  # Python's default for a NamedTuple's field without a docstring
         return
     rules = [n for n, line in enumerate(lines) if re.fullmatch(r"-{3,}", line)]
     starts = [n - 1 for n in rules]
@@ -64,7 +64,7 @@ def normalise(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: 
 
 
 def drop_undocumented_fields(app: Sphinx, doctree: nodes.document) -> None:
-    """Fields of a NamedTuple without a docstring of their own: the class says what they are."""
+    """Drop fields of a NamedTuple without a docstring: the class explains them."""
     for node in list(doctree.findall(addnodes.desc)):
         content = node.next_node(addnodes.desc_content)
         if node["objtype"] == "attribute" and all(isinstance(child, nodes.comment) for child in content):

@@ -1,4 +1,4 @@
-"""Links to what is in the repository but no page of the site: a file's text or a folder's list, as a page."""
+"""Make pages for links to files and folders of the repository that are not pages of the site."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ LANGUAGES = {
     ".txt": "text", ".cfg": "ini", "": "text",
 }  # fmt: skip
 HOME = {"README.md": "docs/index"}
-"""Files that a page of another name stands for."""
+"""Files whose page has another name."""
 
 
 def page_of(app: Sphinx, path: Path) -> str | None:
-    """The page of a file or folder of the repository; None if it can have none."""
+    """Return the page of a file or folder of the repository, or None if it cannot have one."""
     name = path.relative_to(app.srcdir).as_posix()
     if name in HOME:
         return HOME[name]
@@ -30,7 +30,7 @@ def page_of(app: Sphinx, path: Path) -> str | None:
 
 
 def lead_to_pages(app: Sphinx, doctree: nodes.document) -> None:
-    """Turn links that Markdown found no page for into links to pages made below."""
+    """Turn links without a page in Markdown into links to the pages made below."""
     folder = Path(app.srcdir, app.env.docname).parent
     for node in list(doctree.findall(lambda n: isinstance(n, addnodes.download_reference | addnodes.pending_xref))):
         target = node["reftarget"].partition("#")[0]
@@ -48,12 +48,12 @@ def lead_to_pages(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def sources_of_docstrings(app: Sphinx) -> Iterator[Path]:
-    """The modules that the API pages link to."""
+    """Yield the modules that the API pages link to."""
     yield from sorted(Path(app.srcdir, "copi_np").rglob("*.py"))
 
 
 def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
-    """A page for every file and folder that is linked to, and for what is in those folders."""
+    """Yield a page for every file and folder that is linked to, and for the contents of those folders."""
     wanted = [*sources_of_docstrings(app), *app.env.source_pages]
     done = set()
     while wanted:
@@ -80,12 +80,12 @@ def pages(app: Sphinx) -> Iterator[tuple[str, dict[str, Any], str]]:
 
 
 def begin(app: Sphinx) -> None:
-    """Nothing is linked to yet."""
+    """Start without links."""
     app.env.source_pages = set()
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    """Links are replaced before Sphinx collects downloads."""
+    """Connect the functions above; links are replaced before Sphinx collects downloads."""
     app.connect("builder-inited", begin)
     app.connect("doctree-read", lead_to_pages, priority=100)
     app.connect("html-collect-pages", pages)

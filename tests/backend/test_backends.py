@@ -1,8 +1,8 @@
-"""The same code on every array library and device at hand: NumPy, array-api-strict beside its default device, CuPy.
+"""The same code on every array library and device available: NumPy, array-api-strict on a non-default device, CuPy.
 
-Each public function is run on each and compared with its result on NumPy in float64, which the other tests hold to
-independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart; the double of
-CuPy (`cupy_double`) offers only what CuPy does, under the package's own `CuPyBackend`. They find on any machine what
+Each public function is run on each of them and compared with its result on NumPy in float64, which other tests compare
+with independent oracles. array-api-strict offers only what the standard does, and keeps its devices apart; the mock of
+CuPy (`cupy_mock`) offers only what CuPy does, under the package's own `CuPyBackend`. On any machine, they reveal what
 would break, or fall back to the host, on a GPU.
 """
 
@@ -13,9 +13,10 @@ from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 
 import array_api_strict
-import cupy_double
+import cupy_mock
 import numpy as np
 import pytest
+from array_api_compat import array_namespace, device
 from oracles import assert_equal_to, oracle_of
 from strategies import RULE_AXES
 
@@ -34,7 +35,7 @@ from copi_np import (
     rules,
     whitening,
 )
-from copi_np.activations import ACTIVATIONS
+from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.analysis import (
     alignment_angles,
     compress,
@@ -46,15 +47,16 @@ from copi_np.analysis import (
 from copi_np.arrays import common_namespace, weigh
 from copi_np.backend import why_no_gpu
 from copi_np.diagnostics import diagnose
-from copi_np.error_signals import reconstruction_update
-from copi_np.losses import LOSSES, log_softmax
+from copi_np.error_signals import ErrorSignal, backpropagation, feedback_alignment, reconstruction_update
+from copi_np.losses import LOSSES, Loss, log_softmax
+from copi_np.steps import Step
 from copi_np.training import to_device, train_epoch
 
 HOST, DEVICE = array_api_strict.Device("CPU_DEVICE"), array_api_strict.Device("device1")
 
 
 class StrictBackend(Backend):
-    """array-api-strict on a device that is not the default one; values come to the host only when asked."""
+    """array-api-strict on a device that is not its default; values reach the host only on request."""
 
     def __init__(self) -> None:
         super().__init__("strict", array_api_strict, DEVICE)
@@ -63,15 +65,15 @@ class StrictBackend(Backend):
         return np.array(array_api_strict.asarray(array, device=HOST))
 
 
-DEVICES = ["strict", "cupy-double", pytest.param("cupy", marks=pytest.mark.gpu)]
+DEVICES = ["strict", "cupy-mock", pytest.param("cupy", marks=pytest.mark.gpu)]
 PRECISION = {"float32": 1e-5, "float64": 1e-12}
 
 
 @contextmanager
 def opened(name):
-    """The backend of that name, for as long as it is used."""
-    with cupy_double.installed() if name == "cupy-double" else nullcontext():
-        yield StrictBackend() if name == "strict" else get_backend(name.removesuffix("-double"))
+    """Open the backend of that name for the length of a test."""
+    with cupy_mock.installed() if name == "cupy-mock" else nullcontext():
+        yield StrictBackend() if name == "strict" else get_backend(name.removesuffix("-mock"))
 
 
 @pytest.fixture(params=["numpy", *DEVICES])
@@ -128,7 +130,7 @@ def test_every_public_rule_is_compared():
 @dtypes
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_functions_agree_on_every_backend(name, backend, dtype):
-    """Same numbers, same library, same device, same dtype; arguments stay as they are."""
+    """Same numbers, library, device and dtype; arguments stay unchanged."""
     function, words = FUNCTIONS[name]
     values = example_arrays(words)
     arguments = [backend.asarray(value, dtype) for value in values]
@@ -178,7 +180,7 @@ def test_paths_agree_on_every_backend(update, backend, dtype):
 
 # ---------------------------------------------------------------- what must not mix
 
-# weights of samples may be missing; the reconstruction meets B and the activity above before it meets the others
+# sample weights are optional; the reconstruction uses B and the activity above before the other arguments
 OTHERS = {"reconstruction_update", "weigh"} | {f"{name}.mean, weighted" for name in LOSSES}
 SEVERAL = {name: entry for name, entry in FUNCTIONS.items() if " " in entry[1] and name not in OTHERS}
 POSITIONS = [(name, k) for name, (_, words) in SEVERAL.items() for k in range(len(words.split()))]
@@ -227,7 +229,7 @@ def test_mixed_devices_are_refused(name, k):
         function(*arguments)
 
 
-def test_the_namespace_is_that_of_the_arguments(device_backend):
+def test_the_namespace_comes_from_the_arguments(device_backend):
     x = device_backend.asarray(np.ones((2, 3)))
     y = common_namespace("BI BI", x, x).ones_like(x)
     assert device_backend.owns(y)
@@ -260,10 +262,166 @@ def host_batch():
     return rng.normal(size=(6, 5)), np.eye(3)[rng.integers(0, 3, 6)]
 
 
+# ---------------------------------------------------------------- parts of one's own, written for any library
+
+
+def own_rule(W, R, x, y, a, z, delta, y_out):
+    xp = array_namespace(W)
+    shift = xp.mean(y @ R.T - x, axis=0) + xp.mean(z - a - delta, axis=0)[:, None]
+    return xp.sign(rules.copi_update(W, x, z)) + shift + rules.sgd_update(x, xp.tanh(y_out)) / W.shape[0]
+
+
+def own_decorrelation(R, x, y, eta_R):
+    xp = array_namespace(R)
+    C = x.T @ x / y.shape[0]
+    return -(C - xp.eye(C.shape[0], dtype=C.dtype, device=device(C))) @ R * (1 - eta_R)
+
+
+def weighted_rule(x, delta, sample_weight):
+    return rules.sgd_update(x, delta if sample_weight is None else sample_weight[:, None] * delta)
+
+
+def weighted_decorrelation(R, x, sample_weight):
+    return rules.decorrelation_update(R, weigh(x, sample_weight))
+
+
+def softplus(a):
+    xp = array_namespace(a)
+    return xp.log1p(xp.exp(a))
+
+
+def logistic(a):
+    return 1 / (1 + array_namespace(a).exp(-a))
+
+
+def absolute(y, targets):
+    xp = array_namespace(y, targets)
+    return xp.sum(xp.abs(y - targets), axis=1)
+
+
+def absolute_gradient(y, targets):
+    return array_namespace(y, targets).sign(y - targets)
+
+
+def noisy(layers, trace, delta_L, targets, loss, rng):
+    """Backpropagation, and noise that is drawn on the host and grows with the loss."""
+    xp = array_namespace(targets)
+    size = xp.mean(loss.values(trace.y[-1], targets)) / 100
+    deltas = backpropagation(layers, trace, (), delta_L)
+    return [d + size * xp.asarray(rng.normal(size=d.shape), dtype=d.dtype, device=device(d)) for d in deltas]
+
+
+def hebbian_feedback(trace, feedback, deltas, eta_W, sample_weight):
+    """Each matrix learns like the forward weights above it, but the other way round (Kolen and Pollack 1994)."""
+    return [
+        None if B is None else eta_W * rules.mean_outer(weigh(y, sample_weight), weigh(delta, sample_weight)) - 0.01 * B
+        for B, y, delta in zip(feedback, trace.y, [*deltas[1:], None], strict=True)
+    ]
+
+
+class Momentum(Step):
+    """Gradient descent with a running mean that lives where the weights do."""
+
+    def start(self, weights, backend):
+        super().start(weights, backend)
+        self.mean = backend.xp.zeros_like(weights)
+
+    def step(self, weights, states, eta):
+        self.mean *= 0.9
+        self.backend.matmul_add(self.mean, states.delta.T, states.x, 1 / states.x.shape[0])
+        weights += eta * self.mean
+
+
+class Centring(Step):
+    """The matrix form of decorrelation, with a product that comes with backpropagation."""
+
+    uses_x_R = True
+
+    def step(self, weights, states, eta):
+        x_R = states.x @ weights if states.x_R is None else states.x_R
+        weights += eta * (states.power[:, None] * weights - states.x.T @ x_R / states.x.shape[0])
+
+
+OWN = {
+    "rules": {"rule": own_rule, "decorrelation": own_decorrelation},
+    "rules of samples": {"rule": weighted_rule, "decorrelation": weighted_decorrelation},
+    "rules of the paper": {"rule": rules.copi_update, "decorrelation": rules.local_decorrelation_update},
+    "steps": {"rule": Momentum(), "decorrelation": Centring()},
+    "functions": {
+        "activation": Activation("softplus", softplus, logistic),
+        "loss": Loss("absolute", absolute, absolute_gradient),
+    },
+    "noise": {"error_signal": ErrorSignal("noisy", noisy)},
+    "feedback": {"error_signal": ErrorSignal("kp", feedback_alignment, "above", hebbian_feedback)},
+}
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@dtypes
+@pytest.mark.parametrize("options", OWN.values(), ids=OWN)
+def test_parts_of_ones_own_agree_on_every_backend(options, dtype, weighted, backend):
+    """Functions of the array API standard need no line for CuPy: same weights and feedback, all on the device."""
+    network, on_host = make_network(backend, dtype, **options), make_network("numpy", **options)
+    weights = np.array([1.0, 0.5, 0.0, 2.0, 1.5, 1.0]) if weighted else None
+    y0, targets = host_batch()
+    for _ in range(3):
+        moved = [None if values is None else backend.asarray(values, dtype) for values in (y0, targets, weights)]
+        loss = network.step(*moved[:2], eta_W=0.01, eta_R=0.02, sample_weight=moved[2])
+        expected = on_host.step(y0, targets, eta_W=0.01, eta_R=0.02, sample_weight=weights)
+        assert backend.scalar(loss) == pytest.approx(float(expected), rel=PRECISION[dtype])
+    for one, other in zip(network.layers, on_host.layers, strict=True):
+        for name in ("W", "R"):
+            assert backend.owns(getattr(one, name))
+            assert_equal_to(PRECISION[dtype], backend.to_host(getattr(one, name)), getattr(other, name))
+    for B, other in zip(network.feedback, on_host.feedback, strict=True):
+        if other is not None:
+            assert_equal_to(PRECISION[dtype], backend.to_host(B), other)
+    assert backend.owns(network.predict(moved[0]))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": lambda W: np.zeros(W.shape)}, r"rule .* returned numpy\.ndarray, where .*\.\w+ is needed"),
+        ({"decorrelation": lambda R: 0.0}, r"decorrelation .* returned builtins\.float, where"),
+        ({"rule": lambda W: array_namespace(W).astype(W, array_namespace(W).float32)}, r"dtype .*float32, where .*64"),
+        ({"rule": lambda W: W[0, :]}, r"an array of shape \(5,\), where \(4, 5\) is needed"),
+        ({"error_signal": ErrorSignal("host", lambda trace: [np.ones(a.shape) for a in trace.a])},
+         r"error signal host returned for layer 0 numpy\.ndarray, where"),
+    ],
+)  # fmt: skip
+def test_what_parts_of_ones_own_return_stays_on_the_device(options, message, device_backend):
+    network = make_network(device_backend, **options)
+    with pytest.raises(InputError, match=message):
+        network.step(*map(device_backend.asarray, host_batch()), eta_W=0.1)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"activation": Activation("f", lambda a: np.ones(a.shape), logistic)}, "f of activation f returned numpy"),
+        ({"loss": Loss("l", lambda y, targets: np.ones(2), absolute_gradient)}, "values of loss l returned numpy"),
+    ],
+)  # fmt: skip
+def test_functions_of_the_host_are_refused_before_the_first_step(options, message, device_backend):
+    with pytest.raises(InputError, match=message):
+        make_network(device_backend, **options)
+
+
+def test_what_a_rule_returns_on_another_device_is_refused():
+    def elsewhere(W):
+        return array_api_strict.zeros(W.shape, dtype=W.dtype, device=HOST)
+
+    backend = StrictBackend()
+    network = make_network(backend, rule=elsewhere)
+    with pytest.raises(InputError, match=r"returned an array of device .*CPU_DEVICE.*, where .*device1.* is needed"):
+        network.step(*map(backend.asarray, host_batch()), eta_W=0.1)
+
+
 @dtypes
 @pytest.mark.parametrize("options", OPTIONS, ids=name_of)
 def test_whole_steps_agree_with_algorithm_1_on_every_backend(options, backend, dtype):
-    """Five steps of learning: loss, W, R, feedback, and what the network then predicts, all on the device."""
+    """Five training steps: loss, W, R, feedback and the predictions afterwards, all on the device."""
     network = make_network(backend, dtype, **options)
     oracle = oracle_of(make_network("numpy", "float64", **options))
     y0, targets = host_batch()
@@ -301,7 +459,7 @@ def test_error_signals_agree_on_every_backend(kind, backend):
 
 @pytest.mark.parametrize("kind", ["bp", "fa", "dfa", "tp", "dtp"])
 def test_alignment_angles_agree_on_every_backend(kind, backend):
-    """As floats; 0 for backpropagation itself."""
+    """They are floats, and 0 for backpropagation itself."""
     angles = [
         alignment_angles(make_network(there, error_signal=kind), *map(there.asarray, host_batch()))
         for there in (backend, get_backend("numpy"))
@@ -313,7 +471,7 @@ def test_alignment_angles_agree_on_every_backend(kind, backend):
 
 @pytest.mark.parametrize("options", [{"error_signal": "fa"}, {"decorrelation": None}])
 def test_diagnostics_agree_on_every_backend(backend, options):
-    """As plain values; nothing stays on the device."""
+    """They are plain values; nothing stays on the device."""
     found, expected = (
         [layer.as_dict() for layer in diagnose(make_network(there, **options), *map(there.asarray, host_batch()))]
         for there in (backend, get_backend("numpy"))
@@ -327,7 +485,7 @@ def test_diagnostics_agree_on_every_backend(backend, options):
 
 @dtypes
 def test_fields_and_compression_agree_on_every_backend(backend, dtype):
-    """In three chunks, the last one smaller, and one input always zero."""
+    """In three chunks, the last one smaller, with one input that is always zero."""
     y0 = host_batch()[0] * (np.arange(5) != 2)
     host, network = make_network("numpy", sizes=(5, 4, 4, 3)), make_network(backend, dtype, sizes=(5, 4, 4, 3))
     moved = backend.asarray(y0, dtype)
@@ -345,7 +503,7 @@ def test_fields_and_compression_agree_on_every_backend(backend, dtype):
 
 
 @dtypes
-def test_read_only_batches_are_enough(dtype):
+def test_read_only_batches_work(dtype):
     """A memory-mapped data set cannot be written to, and need not be."""
     y0, targets = (values.astype(dtype) for values in host_batch())
     for options in OPTIONS:
@@ -445,7 +603,7 @@ def train_tiny(backend, schedule):
     return fit(network, tiny_data(), epochs=3, schedule=schedule, rng=np.random.default_rng(1), batch_size=4)
 
 
-def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
+def test_a_run_on_a_device_equals_a_run_on_the_host(device_backend):
     schedule = Schedule(0.1, 0.1, first_epochs=1, first_eta_W=0.0, first_eta_R=0.1)
     for here, there in zip(train_tiny("numpy", schedule), train_tiny(device_backend, schedule), strict=True):
         for name, value in replace(here, seconds=there.seconds).as_dict().items():
@@ -453,11 +611,11 @@ def test_a_run_on_a_device_is_a_run_on_the_host(device_backend):
 
 
 READS = ("__bool__", "__complex__", "__float__", "__index__", "__int__", "get", "item", "tolist")
-"""Methods of arrays that bring values to the host, and wait for the device; no library has them all."""
+"""Array methods that copy values to the host, and so wait for the device; no library has them all."""
 
 
-def asked_of(backend, monkeypatch):
-    """What brings values to the host from now on, of the backend or of its arrays themselves, in a list that grows."""
+def record_reads(backend, monkeypatch):
+    """Return a growing list of the calls, of the backend or of its arrays, that copy values to the host."""
     asked, arrays = [], type(backend.xp.empty(0))
     owners = [(backend, "to_host"), (backend, "scalar"), *((arrays, name) for name in READS if hasattr(arrays, name))]
     for owner, name in owners:
@@ -467,28 +625,30 @@ def asked_of(backend, monkeypatch):
 
 
 @pytest.mark.parametrize("ask", [float, bool, int, lambda array: [10, 20][array], lambda array: 1 if array < 1 else 2])
-def test_values_that_are_asked_for_are_counted(ask, device_backend, monkeypatch):
-    """Also where nobody names them: ``if loss < limit`` waits for the device as well as ``float(loss)``."""
+def test_values_read_by_the_host_are_counted(ask, device_backend, monkeypatch):
+    """Implicit reads too: ``if loss < limit`` waits for the device just like ``float(loss)``."""
     array = device_backend.asarray(np.ones((), int))
-    asked = asked_of(device_backend, monkeypatch)
-    with suppress(TypeError):  # CuPy's arrays are no indices
+    asked = record_reads(device_backend, monkeypatch)
+    with suppress(TypeError):  # CuPy's arrays cannot be indices
         ask(array)
         assert asked
 
 
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
-    "options", [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS)], ids=name_of
+    "options",
+    [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS), *OWN.values()],
+    ids=[*map(name_of, OPTIONS), "cross_entropy", *ACTIVATIONS, *OWN],
 )
-def test_a_device_is_asked_for_no_value_within_an_epoch(options, weighted, device_backend, monkeypatch):
-    """Host and device would wait for each other at every one.
+def test_no_value_is_read_from_a_device_within_an_epoch(options, weighted, device_backend, monkeypatch):
+    """Host and device would wait for each other at every read.
 
-    Before the first batch it asks whether weights are sound, if there are any, and afterwards whether it went well.
+    Sample weights are checked before the first batch, and divergence after the last one.
     """
     network = make_network(device_backend, **options)
     train = to_device(network, tiny_data().train, 3)
     weights = device_backend.asarray(np.linspace(0, 2, 14)) if weighted else None
-    asked, counts = asked_of(device_backend, monkeypatch), []
+    asked, counts = record_reads(device_backend, monkeypatch), []
 
     class Counting(Callback):
         def on_batch(self, batch, n_batches):
@@ -500,8 +660,8 @@ def test_a_device_is_asked_for_no_value_within_an_epoch(options, weighted, devic
     assert len(asked) > counts[-1]
 
 
-def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(device_backend, monkeypatch):
-    asked, counts = asked_of(device_backend, monkeypatch), []
+def test_the_number_of_values_read_does_not_depend_on_the_number_of_batches(device_backend, monkeypatch):
+    asked, counts = record_reads(device_backend, monkeypatch), []
     for batch_size in (2, 7):
         network = Network([5, 4, 3], rng=np.random.default_rng(0), backend=device_backend, dtype="float64")
         asked.clear()
@@ -511,16 +671,16 @@ def test_a_device_is_asked_for_as_many_values_however_many_batches_there_are(dev
     assert counts[0] == counts[1] > 0
 
 
-def test_each_layer_more_asks_for_four_values_an_epoch(monkeypatch):
-    """As lesson 09 says: two through the backend, to see whether W or R exploded, and two for the decorrelation."""
+def test_each_additional_layer_reads_four_values_per_epoch(monkeypatch):
+    """As lesson 09 says: two through the backend, to check whether W or R exploded, and two for the decorrelation."""
     backend, counts = StrictBackend(), []
-    asked = asked_of(backend, monkeypatch)
+    asked = record_reads(backend, monkeypatch)
     for sizes in ([5, 4, 3], [5, 4, 4, 3]):
         network = Network(sizes, rng=np.random.default_rng(0), backend=backend, dtype="float64")
         asked.clear()
         fit(network, tiny_data(), epochs=1, schedule=Schedule(0.1, 0.1), rng=np.random.default_rng(1))
         counts.append(Counter(asked))
-    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` asks the array for its float
+    assert counts[1] - counts[0] == {"scalar": 2, "__float__": 4}  # `scalar` calls float
 
 
 def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
@@ -532,7 +692,7 @@ def test_divergence_on_a_device_stops_the_run_after_the_epoch(device_backend):
 
 
 def test_moving_there_and_back(backend):
-    """Copies, both ways: no memory is shared, values and dtype stay."""
+    """Both ways copy: no memory is shared, values and dtype stay the same."""
     for dtype in PRECISION:
         values = np.arange(6, dtype=dtype).reshape(2, 3)
         moved = backend.asarray(values)
@@ -549,14 +709,14 @@ def test_moving_there_and_back(backend):
 
 
 @pytest.mark.parametrize("values", [["a"], [b"a"], [None], np.zeros(1, "M8[s]")])
-def test_values_that_are_no_numbers_are_refused(values, backend):
+def test_values_that_are_not_numbers_are_refused(values, backend):
     with pytest.raises(InputError, match=r"^an array cannot hold values of dtype .*: convert them to numbers first$"):
         backend.asarray(values)
 
 
 @dtypes
 def test_the_fused_product(backend, dtype):
-    """out += alpha A B, also for transposed operands; A and B stay."""
+    """out += alpha A B, also for transposed operands; A and B stay unchanged."""
     rng = np.random.default_rng(0)
     out, A, B = rng.normal(size=(4, 3)), rng.normal(size=(5, 4)), rng.normal(size=(5, 3))
     there = [backend.asarray(values, dtype) for values in (out, A, B)]

@@ -1,4 +1,4 @@
-"""The product that is added in place: as NumPy computes it, whatever lies how; and without it, all the same."""
+"""The product that is added in place equals NumPy's for every memory layout; without it, results are the same."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LAYOUTS = {
     "every other": lambda A: np.repeat(np.repeat(A, 2, axis=0), 2, axis=1)[::2, ::2],
 }
 
-needs_gemm = pytest.mark.skipif(gemm("float32") is None, reason="NumPy's BLAS here shows no product to call")
+needs_gemm = pytest.mark.skipif(gemm("float32") is None, reason="NumPy's BLAS here has no function to call")
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -43,7 +43,7 @@ def test_a_product_is_added_in_place(dtype, m, n, k, seed, left, right, alpha):
 
 
 @pytest.mark.parametrize("out", [np.zeros((4, 6))[:, ::2], np.asfortranarray(np.zeros((4, 3)))])
-def test_an_output_that_blas_cannot_write_is_added_to_all_the_same(out):
+def test_an_output_that_blas_cannot_write_is_still_added_to(out):
     get_backend("numpy").matmul_add(out, np.ones((4, 2)), np.ones((2, 3)), 1.5)
     np.testing.assert_array_equal(out, 3)
 
@@ -55,11 +55,11 @@ def test_mixed_dtypes_are_added_as_numpy_does():
 
 
 @needs_gemm
-def test_a_wrong_call_is_refused_before_memory_is_touched():
+def test_an_invalid_call_is_refused_before_memory_is_touched():
     product = gemm("float32")
     ones = np.ones((2, 2), "float32")
     for out, A in ((np.zeros((2, 4), "float32")[:, ::2], ones), (np.zeros((2, 2), "float32"), np.ones((2, 2)))):
-        with pytest.raises(ValueError, match="contiguous, and all three of one dtype"):
+        with pytest.raises(ValueError, match="contiguous, and all three arrays must have one dtype"):
             product(out, A, ones, 1.0)
 
 
@@ -80,7 +80,7 @@ def test_without_it_networks_learn_the_same(monkeypatch, how):
     elif how == "no such product":
         monkeypatch.setattr(blas, "NAMES", (("no_such_{}gemm", None),))
     else:
-        monkeypatch.setattr(blas, "_wrapped", lambda *_: lambda out, A, B, alpha: out.fill(7))
+        monkeypatch.setattr(blas, "_with_arrays", lambda *_: lambda out, A, B, alpha: out.fill(7))
     gemm.cache_clear()
     try:
         assert gemm("float32") is None
@@ -92,7 +92,7 @@ def test_without_it_networks_learn_the_same(monkeypatch, how):
 
 @needs_gemm
 def test_scipys_blas_is_never_used():
-    """Whichever is imported first: two libraries' threads would fight."""
+    """Whichever is imported first: the threads of two libraries would compete."""
     code = (
         "import scipy.linalg.blas; from copi_np.backend import blas; "
         "print([library._name for library in blas._libraries()])"

@@ -1,7 +1,7 @@
-"""CuPy without a GPU: what the package asks of it stands in the record of the real one, and its double is strict.
+"""CuPy without a GPU: the package uses only what the record of the real CuPy lists, and the mock is strict.
 
-That every public function, every step and whole runs work on the double is tested in `test_backends.py`, beside the
-other backends.
+`test_backends.py` tests that every public function, every step and whole runs work on the mock, along with the other
+backends.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import array_api_compat
-import cupy_double
+import cupy_mock
 import numpy as np
 import pytest
-from cupy_double import COMPAT, SURFACE, signature_of
+from cupy_mock import COMPAT, SURFACE, signature_of
 from test_backends import OPTIONS, host_batch, make_network, name_of, tiny_data
 
 import copi_np
@@ -29,14 +29,14 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.runner import train_into
 
-# ---------------------------------------------------------------- what the source asks for
+# ---------------------------------------------------------------- what the source uses
 
 GIVES_NAMESPACE = {"array_namespace", "common_namespace"}
 GIVES_INSTANCE = {"cupy.cuda.get_current_stream": "cupy.cuda.Stream", "cupy.cuda.Device": "cupy.cuda.Device"}
 
 
 class Use(NamedTuple):
-    """A name of CuPy's in the source; with its arguments, where it is called."""
+    """A name of CuPy in the source, with its arguments if it is called."""
 
     line: int
     path: str
@@ -44,16 +44,16 @@ class Use(NamedTuple):
 
 
 class Collector(ast.NodeVisitor):
-    """Finds all that a module asks of CuPy: by ``xp``, by ``cupy``, and by whatever else the module calls them."""
+    """Finds everything a module uses of CuPy: through ``xp``, ``cupy``, or any other name it gives them."""
 
     def __init__(self, source):
         self.names = {"xp": COMPAT}
-        for _ in range(2):  # names are learned in the first pass, in whatever order they come
+        for _ in range(2):  # the first pass learns the names, in whatever order they appear
             self.uses = []
             self.visit(ast.parse(source))
 
     def path_of(self, node):
-        """What an expression stands for, such as "cupy.cuda.Device", or None if it is none of CuPy's."""
+        """Return what an expression refers to, such as "cupy.cuda.Device", or None if it is not CuPy's."""
         match node:
             case ast.Name(name):
                 return self.names.get(name)
@@ -102,7 +102,7 @@ class Collector(ast.NodeVisitor):
 
 
 def recorded(path):
-    """What the record says of a name, or None; array-api-compat passes on all names of CuPy that it does not wrap."""
+    """Return the record of a name, or None; array-api-compat passes on all names of CuPy that it does not wrap."""
     if path in SURFACE:
         return "data"
     owner, _, name = path.rpartition(".")
@@ -111,7 +111,7 @@ def recorded(path):
 
 
 def misfits(source):
-    """What a module asks that CuPy does not offer, a line each."""
+    """Return what a module uses that CuPy does not offer, one line each."""
     found = []
     for line, path, call in Collector(source).uses:
         offered = recorded(path)
@@ -123,7 +123,7 @@ def misfits(source):
 
 
 def refusal(offered, call):
-    """Why a call does not fit the parameters on record: one reason or none."""
+    """Yield the reason why a call does not fit the recorded parameters, if it does not."""
     signature = signature_of(offered)
     positional = [argument for argument in call.args if not isinstance(argument, ast.Starred)]
     keywords = {keyword.arg: None for keyword in call.keywords if keyword.arg is not None}
@@ -138,12 +138,12 @@ MODULES = sorted(Path(copi_np.__file__).parent.rglob("*.py"))
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: "-".join(path.parts[-2:]))
-def test_the_package_asks_cupy_for_what_it_offers(path):
+def test_the_package_uses_only_what_cupy_offers(path):
     assert misfits(path.read_text()) == []
 
 
-def test_the_package_is_seen_to_use_cupy():
-    """The test above looks at something."""
+def test_the_package_uses_cupy():
+    """So the test above is not empty."""
     uses = [use for path in MODULES for use in Collector(path.read_text()).uses]
     names = {"mean", "where", "linalg.eigh", "linalg.solve", "isdtype", "take", "concat", "eye", "tanh", "finfo"}
     devices = {"cuda.Device", "cuda.runtime.getDeviceProperties", "cuda.Stream.synchronize", "cublas.gemm", "asnumpy"}
@@ -153,7 +153,7 @@ def test_the_package_is_seen_to_use_cupy():
 
 
 @pytest.mark.parametrize(
-    ("source", "complaint"),
+    ("source", "message"),
     [
         ("xp.einsum_path(a)", "there is no array_api_compat.cupy.einsum_path"),
         ("xp.linalg.eig2(a)", "there is no array_api_compat.cupy.linalg.eig2"),
@@ -178,27 +178,27 @@ def test_the_package_is_seen_to_use_cupy():
         ("import cupy\ncupy.cuda.get_current_stream().wait()", "there is no cupy.cuda.Stream.wait"),
     ],
 )
-def test_what_cupy_lacks_is_found(source, complaint):
+def test_what_cupy_lacks_is_found(source, message):
     (found,) = misfits(source)
-    assert complaint in found
+    assert message in found
 
 
 @pytest.mark.parametrize("call", ["xp.mean(*arrays, axis=0)", "xp.std(x, **options)", "numpy.foo()", "a.foo(where=1)"])
-def test_what_may_fit_or_is_not_cupy_is_let_through(call):
+def test_what_may_fit_or_is_not_cupy_passes(call):
     assert misfits(call) == []
 
 
-def test_the_record_is_of_the_versions_that_the_package_asks_for():
+def test_the_record_is_of_the_versions_that_the_package_requires():
     assert int(SURFACE["versions"]["cupy"].split(".")[0]) >= 14
     assert list(SURFACE) == sorted(SURFACE)
 
 
-# ---------------------------------------------------------------- the double
+# ---------------------------------------------------------------- the mock
 
 
 @pytest.fixture
 def cupy():
-    with cupy_double.installed() as module:
+    with cupy_mock.installed() as module:
         yield module
 
 
@@ -214,7 +214,7 @@ HOST = np.ones((2, 2))
     "convert",
     [np.asarray, np.array, np.mean, np.sqrt, np.isfinite, np.stack, lambda a: np.add(HOST, a), lambda a: HOST.dot(a)],
 )
-def test_no_array_comes_to_the_host_unasked(array, convert):
+def test_no_array_reaches_the_host_unasked(array, convert):
     with pytest.raises(TypeError):
         convert(array)
 
@@ -230,7 +230,7 @@ def test_operators_refuse_what_is_not_on_the_device(array, operation, foreign):
 
 
 @pytest.mark.parametrize("operation", OPERATORS)
-def test_operators_refuse_arrays_of_the_host_on_the_left_too(array, operation):
+def test_operators_refuse_host_arrays_on_the_left_too(array, operation):
     with pytest.raises(TypeError, match=r"Unsupported type|does not support ufuncs"):
         operation(HOST.copy(), array)
 
@@ -250,7 +250,7 @@ def test_operators_refuse_arrays_of_the_host_on_the_left_too(array, operation):
         lambda xp, a: operator.setitem(a, slice(None), HOST),
     ],
 )
-def test_functions_methods_and_indices_refuse_arrays_of_the_host(cupy, array, call):
+def test_functions_methods_and_indices_refuse_host_arrays(cupy, array, call):
     with pytest.raises(TypeError, match="Unsupported type"):
         call(cupy, array)
 
@@ -267,15 +267,15 @@ def test_attributes_that_cupy_lacks_or_that_leak_are_missing(array, name):
 
 
 def test_keywords_that_cupy_lacks_are_refused(cupy, array):
-    for call in (cupy.mean, cupy.sum, cupy.max, cupy_double.ndarray.sum):
+    for call in (cupy.mean, cupy.sum, cupy.max, cupy_mock.ndarray.sum):
         with pytest.raises(TypeError, match="unexpected keyword argument 'where'"):
             call(array, where=array > 0)
     with pytest.raises(TypeError, match="unexpected keyword argument 'device'"):
         cupy.eye(3, device=None)
 
 
-def test_the_double_has_no_name_of_its_own(cupy):
-    """What is written by hand stands in the record as well."""
+def test_the_mock_has_no_names_that_cupy_lacks(cupy):
+    """What is written by hand is in the record as well."""
     modules = {"linalg": cupy.linalg, "cuda": cupy.cuda, "cublas": cupy.cublas, "cuda.runtime": cupy.cuda.runtime}
     instances = {"cuda.Device": cupy.cuda.Device(), "cuda.Stream": cupy.cuda.get_current_stream()}
     parts = {f"cupy.{name}": part for name, part in (modules | instances | {"ndarray": cupy.ndarray}).items()}
@@ -285,7 +285,7 @@ def test_the_double_has_no_name_of_its_own(cupy):
         assert own <= set(SURFACE[path])
 
 
-def test_numbers_may_join_and_dtypes_stay(array):
+def test_arrays_combine_with_numbers_and_keep_their_dtype(array):
     single = array.astype(np.float32)
     for number in (2, 2.0, True, np.float32(2)):
         assert (number * single).dtype == (single + number).dtype == np.float32
@@ -293,13 +293,13 @@ def test_numbers_may_join_and_dtypes_stay(array):
     assert type(np.float64(2) * single) is type(array)
 
 
-def test_every_result_is_an_array_of_the_device(cupy, array):
+def test_every_result_is_a_device_array(cupy, array):
     results = [array.sum(), cupy.mean(array), array[0, 0], array.T, *array, *cupy.linalg.eigh(array), cupy.ones(2)]
     assert {type(result) for result in results} == {cupy.ndarray}
     assert array.sum().shape == ()
 
 
-def test_values_come_to_the_host_when_asked(cupy, array):
+def test_values_reach_the_host_on_request(cupy, array):
     assert float(array.sum()) == array.sum().item() == 10
     assert int(array[1, 1]) == 4
     assert bool(cupy.all(array > 0))
@@ -311,7 +311,7 @@ def test_values_come_to_the_host_when_asked(cupy, array):
         bool(array > 0)
 
 
-def test_data_of_the_host_are_copied(cupy):
+def test_host_data_are_copied(cupy):
     host = np.ones(3)
     there = cupy.asarray(host)
     host += 1
@@ -326,16 +326,16 @@ def test_in_place_is_in_place(cupy, array):
     np.testing.assert_array_equal(view.get(), [[4, 8], [6, 10]])
 
 
-def test_a_singular_matrix_gives_no_error(cupy):
+def test_a_singular_matrix_raises_no_error(cupy):
     assert bool(cupy.isnan(cupy.linalg.inv(cupy.zeros((2, 2)))).all())
 
 
-def test_the_double_leaves_no_trace():
+def test_the_mock_leaves_no_trace():
     def known():
         return [name for name in sys.modules if name.split(".")[0] == "cupy" or name.startswith(COMPAT)]
 
     before, reason, had = known(), why_no_gpu(), hasattr(array_api_compat, "cupy")
-    with cupy_double.installed() as cupy:
+    with cupy_mock.installed() as cupy:
         left_over = cupy.ones(2)
         assert array_api_compat.array_namespace(left_over).__name__ == COMPAT
         assert why_no_gpu() is None
@@ -351,7 +351,7 @@ def test_the_backend_and_the_report_are_the_real_ones(cupy):
     backend = get_backend("auto")
     assert type(backend) is CuPyBackend
     assert backend.xp.__name__ == COMPAT
-    assert "works: double of CuPy" in describe(examine())
+    assert "works: mock of CuPy" in describe(examine())
     with pytest.raises(InputError, match="need arrays of one library"):
         rules.mean_outer(backend.asarray(HOST), HOST)
 
@@ -360,18 +360,18 @@ def test_why_no_gpu_names_what_fails(cupy, monkeypatch):
     monkeypatch.setattr(cupy.cuda.runtime, "getDeviceCount", lambda: 0)
     assert "finds no CUDA device" in why_no_gpu()
     monkeypatch.undo()
-    monkeypatch.setattr(cupy_double.ndarray, "sum", lambda self: self.foo)
+    monkeypatch.setattr(cupy_mock.ndarray, "sum", lambda self: self.foo)
     assert "its GPU does not work (AttributeError" in why_no_gpu()
 
 
 @pytest.mark.parametrize("options", OPTIONS[:5], ids=name_of)
 def test_networks_are_saved_loaded_and_copied(cupy, options, tmp_path):
-    """From the device to a file, and back to the device or to the host."""
+    """From the device to a file, and back to the device or the host."""
     network = make_network("cupy", "float32", **options)
     y0, targets = (network.backend.asarray(values, "float32") for values in host_batch())
     network.step(y0, targets, eta_W=0.01, eta_R=0.02)
     save_network(tmp_path / "network.npz", network, {"epochs": 1})
-    expected = network.predict(y0).get()  # to the bit only now: what was put off of the step is multiplied in
+    expected = network.predict(y0).get()
     for name in ("cupy", "numpy"):
         loaded, metadata = load_network(tmp_path / "network.npz", backend=name)
         predicted = loaded.backend.to_host(loaded.predict(loaded.backend.asarray(host_batch()[0], "float32")))
@@ -384,7 +384,7 @@ def test_networks_are_saved_loaded_and_copied(cupy, options, tmp_path):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_runs_on_the_device_as_on_the_host(cupy, method, tmp_path):
-    """With its records: the histories are equal, up to rounding and seconds."""
+    """The recorded histories are equal, up to rounding and seconds."""
     config = RunConfig(
         method, "tiny", (5, 4, 3), 2, 0.05, 0.05, batch_size=4, seed=3, dtype="float64", val_fraction=0.3
     )
@@ -392,7 +392,7 @@ def test_every_method_runs_on_the_device_as_on_the_host(cupy, method, tmp_path):
     for there, here in zip(*histories, strict=True):
         for name, value in replace(here, seconds=there.seconds).as_dict().items():
             assert getattr(there, name) == pytest.approx(value, rel=1e-9)
-    assert "double of CuPy" in (tmp_path / "cupy" / "run.json").read_text()
+    assert "mock of CuPy" in (tmp_path / "cupy" / "run.json").read_text()
 
 
 def test_a_singular_moment_is_refused(cupy):

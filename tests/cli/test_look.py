@@ -345,7 +345,7 @@ def test_where_no_name_fits_files_are_completed(words):
 @posix
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_get_a_script_and_completions(place, shell):
-    """The variable and the names that the README gives."""
+    """By the variable and the names that docs/use.md gives (tests/documents/test_use_page.py)."""
     command = [sys.executable, "-c", PROGRAM]
     script = subprocess.run(
         command, env=os.environ | {"_COPI_NP_COMPLETE": f"{shell}_source"}, capture_output=True, text=True
@@ -356,12 +356,10 @@ def test_shells_get_a_script_and_completions(place, shell):
     found = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert "copi-fa" in found.stdout
     assert "copi-bp" not in found.stdout
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert f"_COPI_NP_COMPLETE={shell}_source copi-np" in readme
 
 
 @posix
-def test_bash_completes_by_the_line_of_the_readme(place):
+def test_bash_completes_by_the_line_of_the_page(place):
     program = place / "bin" / "copi-np"
     program.parent.mkdir()
     program.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{PROGRAM}" "$@"\n')

@@ -1,6 +1,6 @@
 """Every exercise accepts right answers, and rejects typical wrong ones with the hint that fits each.
 
-The answers stand in ``test_lesson_00.py`` and so on, as RIGHT and WRONG.
+The answers are the lists RIGHT and WRONG of ``test_lesson_00.py`` and so on.
 """
 
 from __future__ import annotations
@@ -31,6 +31,6 @@ def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
 
 @pytest.mark.parametrize("number", [f"{lesson:02d}.{n}" for lesson in range(11) for n in (1, 2, 3)])
 def test_every_exercise_is_tried(number):
-    """With a right answer, and with three wrong ones at least."""
+    """With a right answer and at least three wrong ones."""
     assert any(case[0] == number for case in RIGHT)
     assert sum(case[0] == number for case in WRONG) >= 3

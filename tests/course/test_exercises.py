@@ -1,4 +1,4 @@
-"""How exercises are judged: an answer, whatever it is, gets one clear message."""
+"""How exercises are judged: any answer gets one clear message."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ LESSONS = [f"{number:02d}" for number in range(11)]
 
 @pytest.fixture
 def lesson_98():
-    """A lesson of one exercise, which asks for a function that doubles."""
+    """A lesson with one exercise, which asks for a function that doubles its argument."""
 
     @exercise("98.1", "Think of a sum.")
     def judge(answer):
@@ -50,20 +50,20 @@ def in_place(x):
         (None, "98.1: not done yet. Think of a sum."),
         (lambda x: None, "98.1: not done yet. Think of a sum."),
         (lambda x: ..., "98.1: not done yet. Think of a sum."),
-        (4, "98.1: not yet. This exercise asks for a function, and got int."),
+        (4, "98.1: not yet. This exercise asks for a function, but your answer is of type int."),
         (lambda x: x + y, "98.1: not yet. Your function raised NameError: name 'y' is not defined"),  # noqa: F821
         (lambda: 1, "98.1: not yet. Your function raised TypeError"),
         (in_place, "98.1: not yet. Your function changes one of its arguments in place"),
         (lambda x: x**2, "98.1: not yet. You squared."),
         (lambda x: 3 * x, "98.1: not yet. Twice the argument is wanted."),
-        (lambda x: x[:2], "98.1: not yet. Expected shape (3,), and got (2,)."),
-        (lambda x: 2.0, "98.1: not yet. Expected shape (3,), and got ()."),
-        (lambda x: "two", "98.1: not yet. Expected an array of shape (3,), and got str."),
-        (lambda x: [[1], [1, 2]], "98.1: not yet. Expected an array of shape (3,), and got list."),
-        (lambda x: x * np.nan, "98.1: not yet. Your answer holds NaN or infinite values."),
+        (lambda x: x[:2], "98.1: not yet. Expected shape (3,), but got (2,)."),
+        (lambda x: 2.0, "98.1: not yet. Expected shape (3,), but got ()."),
+        (lambda x: "two", "98.1: not yet. Expected an array of shape (3,), but got str."),
+        (lambda x: [[1], [1, 2]], "98.1: not yet. Expected an array of shape (3,), but got list."),
+        (lambda x: x * np.nan, "98.1: not yet. Your answer contains NaN or infinite values."),
     ],
 )
-def test_what_is_no_answer_gets_a_hint(answer, message):
+def test_a_wrong_answer_gets_a_hint(answer, message):
     verdict = check("98.1", answer)
     assert not verdict.passed
     assert verdict.message.startswith(message)
@@ -141,7 +141,7 @@ def test_every_lesson_has_three_exercises(lesson):
     ids=["text", "number", "ragged", "empty", "dict", "object", "nan", "text function", "no arguments", "print"],
 )
 def test_nonsense_is_answered_with_a_hint(number, answer):
-    """No traceback, no pass."""
+    """It raises nothing and does not pass."""
     verdict = check(number, answer)
     assert not verdict.passed
     assert verdict.message.startswith((f"{number}: not yet. ", f"{number}: not done yet. "))
@@ -149,7 +149,7 @@ def test_nonsense_is_answered_with_a_hint(number, answer):
 
 
 @pytest.mark.parametrize("number", [f"{lesson}.{n}" for lesson in LESSONS for n in (1, 2, 3)])
-def test_who_has_not_begun_gets_a_first_hint(number):
+def test_a_student_who_has_not_started_gets_the_first_hint(number):
     verdict = check(number, ...)
     assert verdict.message == f"{number}: not done yet. {exercises(number[:2])[number].first_hint}"
     assert verdict.message[-1] in ".?)"

@@ -1,4 +1,4 @@
-"""The exercises of 00, the tour: right answers pass, typical wrong ones get the hint that fits."""
+"""Lesson 00, the tour: right answers pass, and typical mistakes get the hint that fits."""
 
 from itertools import pairwise
 
@@ -38,14 +38,14 @@ WRONG = [
     ("00.1", [R, (300, 100), X, A], "W is transposed"),
     ("00.1", [R, W, (300, 50), (100, 50)], "in the code it is a row"),
     ("00.1", [R, W, (1, 300), (1, 100)], "one row for each of the 50"),
-    ("00.1", [R, W, A, X], "behind R"),
+    ("00.1", [R, W, A, X], "input after R"),
     ("00.1", [R, (300, 100), (300, 50), (100, 50)], "Both W and the samples"),
     ("00.1", [(100, 100), (10, 100), (50, 100), (50, 10)], "the third layer"),
-    ("00.1", [R, W, X, (50, 10)], "Not all four fit"),
-    ("00.1", [R, W, (300,), (100,)], "two numbers to its shape"),
+    ("00.1", [R, W, X, (50, 10)], "Not all four are right"),
+    ("00.1", [R, W, (300,), (100,)], "its shape is two numbers"),
     ("00.1", [R, W, X], "Expected shape (4, 2)"),
     ("00.1", [("a", "b")] * 4, "Expected an array of shape (4, 2)"),
-    ("00.1", [(None, None)] * 4, "Your answer holds NaN"),
+    ("00.1", [(None, None)] * 4, "Your answer contains NaN"),
     ("00.1", "300 x 300", "Expected an array of shape (4, 2)"),
     ("00.2", lambda sizes: None, "not done yet"),
     ("00.2", lambda sizes: ..., "not done yet"),
@@ -64,8 +64,8 @@ WRONG = [
     ("00.2", lambda sizes: sizes.shape, "raised AttributeError"),
     ("00.2", (654656, 158800), "asks for a function"),
     ("00.3", ..., "not done yet"),
-    ("00.3", 0.001, "so does a larger one"),
-    ("00.3", 0.01, "so does a larger one"),
+    ("00.3", 0.001, "a larger one works too"),
+    ("00.3", 0.01, "a larger one works too"),
     ("00.3", 0.1, "diverges within the first batches"),
     ("00.3", 0.3, "diverges within the first batches"),
     ("00.3", 0.05, "one of the six step sizes"),
@@ -102,7 +102,7 @@ def trains(eta):
 
 
 def test_the_largest_step_that_trains_is_what_the_judge_says():
-    """Of another seed than the notebook's."""
+    """With another seed than the notebook's."""
     assert [eta for eta in RATES if eta >= 0.01 and trains(eta)] == [0.01, 0.03]
 
 

@@ -1,4 +1,4 @@
-"""Lesson 02: right answers pass, and wrong ones get the hint that fits."""
+"""Lesson 02: right answers pass, and typical mistakes get the hint that fits."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def by_loops(R, x):
 
 
 def searched(low, high=np.inf, n_seeds=100):
-    """A matrix that raises a variance by a share from low to high, found as the first hint says."""
+    """Find a matrix for which a variance rises by a share from low to high, as the first hint suggests."""
     for seed in range(n_seeds):
         A = np.random.default_rng(seed).normal(size=(3, 5))
         if low <= largest_rise(A @ A.T / 5, local=True) < high:
@@ -62,7 +62,7 @@ def test_the_search_of_the_first_hint_finds_a_matrix():
     assert check("02.3", 1e-6 * sigma).passed  # the unit of the inputs does not matter
 
 
-def test_a_matrix_that_nearly_does_it_is_told_by_how_much():
+def test_the_hint_says_how_far_a_variance_rises():
     verdict = check("02.3", searched(0.003, 0.01))
     assert not verdict.passed
     assert "No variance rises by more than 0." in verdict.message
@@ -78,19 +78,19 @@ WRONG = [
     ("02.1", lambda R, x: ..., "not done yet"),
     ("02.1", decorrelation_update, "leaves the diagonal of C alone"),
     ("02.1", lambda R, x: -in_one_line(R, x), "sign is reversed"),
-    ("02.1", lambda R, x: -x.T @ (x @ R) / len(x), "lacks the term of the identity"),
+    ("02.1", lambda R, x: -x.T @ (x @ R) / len(x), "The term from the identity is missing"),
     ("02.1", lambda R, x: R - x.T @ (x @ R), "divide by the number of rows"),
     ("02.1", lambda R, x: in_one_line(R.T, x).T, "R belongs on the right"),
     ("02.1", lambda R, x: R - x.T @ (x @ R.T) / len(x), "use x @ R, not x @ R.T"),
-    ("02.1", lambda R, x: np.eye(len(R)) - x.T @ (x @ R) / len(x), "multiplied by R as well"),
-    ("02.1", lambda R, x: np.eye(len(R)) - x.T @ x / len(x), "What is missing is R"),
-    ("02.1", lambda R, x: R + in_one_line(R, x), "Only the change"),
+    ("02.1", lambda R, x: np.eye(len(R)) - x.T @ (x @ R) / len(x), "R multiplies the term from the identity too"),
+    ("02.1", lambda R, x: np.eye(len(R)) - x.T @ x / len(x), "You still have to multiply it by R"),
+    ("02.1", lambda R, x: R + in_one_line(R, x), "Return only the change"),
     ("02.1", lambda R, x: R - np.cov(x.T) @ R, "divides by B - 1"),
     ("02.1", lambda R, x: R - np.cov(x.T, bias=True) @ R, "C is not centred"),
     ("02.1", lambda R, x: x @ x.T / len(x), "compares samples"),
-    ("02.1", lambda R, x: R - x.T @ (x @ R) / x.shape[1], "numbers are not those"),
-    ("02.1", lambda R, x: R - x.T @ (x @ R) / 7, "numbers are not those"),
-    ("02.1", lambda R, x: local_decorrelation_update(R, x), "numbers are not those"),
+    ("02.1", lambda R, x: R - x.T @ (x @ R) / x.shape[1], "This is not -(C - I) R"),
+    ("02.1", lambda R, x: R - x.T @ (x @ R) / 7, "This is not -(C - I) R"),
+    ("02.1", lambda R, x: local_decorrelation_update(R, x), "This is not -(C - I) R"),
     ("02.1", lambda R, x: in_one_line(R, x)[0], "Expected shape"),
     ("02.1", lambda R, x: "R", "Expected an array"),
     ("02.1", lambda R, x: R * np.nan, "NaN"),
@@ -120,7 +120,7 @@ WRONG = [
 
 
 def test_what_the_praise_of_the_first_exercise_says():
-    """Whitening keeps R symmetric and ends in ZCA, which decorrelation does not."""
+    """Whitening keeps R symmetric and converges to ZCA, unlike decorrelation."""
     y = np.sqrt(3) * np.linalg.cholesky(WHOLE).T
     *_, R = decorrelation_path(y, 0.05, 2000, in_one_line)
     np.testing.assert_allclose(R, zca(WHOLE), rtol=0, atol=1e-9)
@@ -128,7 +128,7 @@ def test_what_the_praise_of_the_first_exercise_says():
 
 
 def test_what_the_praise_of_the_second_exercise_says():
-    """Equal inputs fade, and R grows where there are none."""
+    """Equal inputs decay to zero, and R grows where there are no data."""
     path = list(decorrelation_path(np.ones((1, 2)), 0.05, 5000))
     x = np.array([R @ np.ones(2) for R in path])
     np.testing.assert_allclose(x[:, 0], x[:, 1], rtol=1e-12)
@@ -139,7 +139,7 @@ def test_what_the_praise_of_the_second_exercise_says():
 
 
 def test_what_the_hint_of_the_third_exercise_says():
-    """About one random matrix in twenty; and with the matrix form none."""
+    """About one random matrix in twenty works; with the matrix form, none does."""
     draws = [np.random.default_rng(seed).normal(size=(3, 5)) for seed in range(40)]
     rises = [largest_rise(A @ A.T / 5, local=True) for A in draws]
     assert 0.01 < np.mean(np.array(rises) >= 0.01) < 0.15

@@ -1,4 +1,4 @@
-"""The judges of notebook 03 accept right answers in any style, and give wrong ones the hint that fits."""
+"""Lesson 03: right answers pass in any style, and typical mistakes get the hint that fits."""
 
 from __future__ import annotations
 
@@ -63,17 +63,17 @@ WRONG = [
     ("03.1", lambda y, targets: softmax(y) - targets, "sign is reversed"),
     ("03.1", lambda y, targets: (targets - softmax(y)) / len(y), "do not divide by B"),
     ("03.1", lambda y, targets: 2 * (targets - softmax(y)), "factor 2"),
-    ("03.1", lambda y, targets: targets - y, "logits themselves"),
+    ("03.1", lambda y, targets: targets - y, "targets with the logits"),
     ("03.1", lambda y, targets: 2 * (targets - y), "quadratic loss"),
     ("03.1", lambda y, targets: targets - np.exp(y), "not yet a probability"),
     ("03.1", lambda y, targets: targets - softmax(y, axis=0), "not over samples"),
-    ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(), "not over everything"),
-    ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(axis=1), "to divide rows: keepdims=True"),
-    ("03.1", lambda y, targets: targets * (1 - softmax(y)), "in the right class only"),
+    ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(), "not over all"),
+    ("03.1", lambda y, targets: targets - np.exp(y) / np.exp(y).sum(axis=1), "divide the rows: keepdims=True"),
+    ("03.1", lambda y, targets: targets * (1 - softmax(y)), "only through y_i"),
     ("03.1", lambda y, targets: targets / softmax(y), "-dl/dp"),
-    ("03.1", lambda y, targets: -targets / softmax(y), "mind the sign"),
+    ("03.1", lambda y, targets: -targets / softmax(y), "check the sign"),
     ("03.1", lambda y, targets: softmax(y), "how far it is from the target"),
-    ("03.1", lambda y, targets: (targets - softmax(y)) * softmax(y) * (1 - softmax(y)), "one too many"),
+    ("03.1", lambda y, targets: (targets - softmax(y)) * softmax(y) * (1 - softmax(y)), "does not belong here"),
     ("03.1", lambda y, targets: np.sum(targets - softmax(y), axis=0), "Expected shape"),
     ("03.1", lambda y, targets: "targets - p", "Expected an array"),
     ("03.1", lambda y, targets: np.full_like(y, np.nan), "NaN"),
@@ -86,7 +86,7 @@ WRONG = [
     ("03.2", lambda a, B, d: direct(a, B, d)[:-1], "output layer too"),
     ("03.2", lambda a, B, d: direct(a, B, d)[:1], "your list has 1 items"),
     ("03.2", lambda a, B, d: direct(a, B, d)[::-1], "reverse order"),
-    ("03.2", lambda a, B, d: [*direct(a, B, d)[:-1], df(a[-1]) * d], "its f' is in it already"),
+    ("03.2", lambda a, B, d: [*direct(a, B, d)[:-1], df(a[-1]) * d], "already includes the f'"),
     ("03.2", lambda a, B, d: np.stack(direct(a, B, d)), "Return a list"),
     ("03.2", lambda a, B, d: [*(d @ B_k.T for B_k in B), d], "f' is missing"),
     ("03.2", lambda a, B, d: [*(np.maximum(a[k], 0.1 * a[k]) * (d @ B[k].T) for k in range(len(B))), d], "slope f'(a)"),
@@ -97,14 +97,14 @@ WRONG = [
     ("03.2", lambda a, B, d: [*(-s for s in direct(a, B, d)[:-1]), d], "is wrong: it should be df"),
     ("03.2", in_place, "in place"),
     ("03.2", lambda a, B, d: [*("x" for _ in B), d], "Expected an array"),
-    ("03.3", ..., "not done yet. Begin with line_up"),
+    ("03.3", ..., "not done yet. Start with line_up"),
     ("03.3", "C", "each of them once"),
     ("03.3", "AABC", "each of them once"),
     ("03.3", 3, "each of them once"),
-    ("03.3", "DCBA", "2 of 4 are in their place. Who is right?"),
-    ("03.3", "CBDA", "2 of 4 are in their place. Who forgets R?"),
-    ("03.3", "CDAB", "2 of 4 are in their place. Who leaves out f'?"),
-    ("03.3", "CABD", "2 of 4 are in their place. Who forgets R?"),
+    ("03.3", "DCBA", "2 of 4 are right. Which one is right?"),
+    ("03.3", "CBDA", "2 of 4 are right. Which one forgets R?"),
+    ("03.3", "CDAB", "2 of 4 are right. Which one leaves out f'?"),
+    ("03.3", "CABD", "2 of 4 are right. Which one forgets R?"),
 ]
 
 
@@ -122,7 +122,7 @@ def symmetric_middle(network):
     ],
 )
 def test_each_experiment_finds_its_suspect(innocent, options, prepare):
-    """Those are right, in every layer, whose fault makes no difference; the others are wrong by far."""
+    """The suspects whose bug makes no difference are right in every layer; the others are far off."""
     rng = np.random.default_rng(0)
     y0, targets = rng.normal(size=(8, 5)) @ rng.normal(size=(5, 5)), np.eye(3)[rng.integers(0, 3, 8)]
     network = Network([5, 4, 4, 3], rng=rng, dtype="float64", **options)

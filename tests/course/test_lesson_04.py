@@ -1,9 +1,17 @@
-"""Notebook 04: right answers pass; typical wrong ones get the hint that fits."""
+"""Lesson 04: right answers pass, and typical mistakes get the hint that fits."""
 
 from __future__ import annotations
 
-import numpy as np
+import inspect
+import re
+from pathlib import Path
 
+import nbformat
+import numpy as np
+import pytest
+
+from copi_np import algorithm
+from copi_np.error_signals import backpropagation
 from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update, sgd_update
 
 
@@ -153,12 +161,12 @@ WRONG = [
     ("04.1", output_without_R, "lateral weights are missing"),
     ("04.1", output_with_R_transposed, "transposed"),
     ("04.1", output_with_slope(1), "activation function is missing"),
-    ("04.1", output_with_slope(0), "plain rectifier"),
+    ("04.1", output_with_slope(0), "plain ReLU"),
     ("04.1", output_with_slope(0.01), "not 0.01"),
     ("04.1", output_linear_at_the_top, "output layer has an activation"),
     ("04.1", output_of_three_layers, "Expected shape (6, 2)"),
     ("04.1", output_in_place, "in place"),
-    ("04.1", lambda W, R, y0: (output(W, R, y0), y0), "output of the last layer alone"),
+    ("04.1", lambda W, R, y0: (output(W, R, y0), y0), "only the output of the last layer"),
     ("04.1", lambda W, R, y0: "yes", "Expected an array"),
     ("04.1", lambda W, R, y0: np.nan * output(W, R, y0), "NaN"),
     ("04.1", lambda W, R, y0: 2 * output(W, R, y0), "Print x, a and y"),
@@ -192,7 +200,19 @@ WRONG = [
     ("04.3", (0.02, 1), "Choose the first step"),
     ("04.3", (np.nan, 1), "Choose the first step"),
     ("04.3", (0.1, 1), "above 2 / 38"),
-    ("04.3", (0.01, 1), "not the largest"),
+    ("04.3", (0.01, 1), "a larger one of the four does too"),
     ("04.3", (0.03, 3), "does not survive"),
-    ("04.3", (0.03, 0.1), "is it the largest"),
+    ("04.3", (0.03, 0.1), "a larger one may too"),
 ]
+
+
+NOTEBOOK = Path(__file__).parents[2] / "tutorials" / "04_deep_network.ipynb"
+
+
+@pytest.mark.parametrize("function", [algorithm.forward, backpropagation, algorithm.train_batch])
+def test_the_notebook_quotes_the_code_as_it_is(function):
+    """Otherwise run: python tools/notebooks.py build 04."""
+    code = re.sub(r' *""".*?"""\n', "", inspect.getsource(function), count=1, flags=re.DOTALL)
+    cells = nbformat.read(NOTEBOOK, as_version=4).cells
+    printed = [output.get("text", "") for cell in cells for output in cell.get("outputs", [])]
+    assert any(text.strip() == code.strip() for text in printed)

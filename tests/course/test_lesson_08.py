@@ -88,7 +88,7 @@ WRONG = [
     ("08.2", 0.1 * LARGEST, "what a step adds"),
     ("08.2", 10 * LARGEST, "per cent"),
     ("08.2", 1, "decorrelated inputs; these are correlated"),
-    ("08.2", 1 + LARGEST, "eta = 0.1"),
+    ("08.2", 1 + LARGEST, "here eta = 0.1"),
     ("08.2", np.exp(0.1 * LARGEST), "continuous time"),
     ("08.2", (1 + 0.1 * LARGEST) ** 10, "ten steps"),
     ("08.2", 1.06, "largest correlation only"),
@@ -138,6 +138,6 @@ WRONG = [
     ("08.3", lambda W, x, eta: unit_rows(W - eta * hebbian(W, x)), "reversed"),
     ("08.3", lambda W, x, eta: unit_rows(hebbian(W, x)), "step itself"),
     ("08.3", lambda W, x, eta: by_matrices(W, x, eta) - W, "return the new weights"),
-    ("08.3", lambda W, x, eta: unit_rows(W), "step of Hebb is missing"),
+    ("08.3", lambda W, x, eta: unit_rows(W), "The Hebbian step is missing"),
     ("08.3", lambda W, x, eta: W + 1, "two lines"),
 ]

@@ -1,4 +1,4 @@
-"""Pictures with settings: what they show, that the settings matter, and the thin shell of sliders."""
+"""Figures with settings: what they show, that the settings matter, and the sliders around them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from copi_np.course.sliders import (
 SLIDERS = {decorrelation_slider: decorrelation_figure, learning_rate_slider: learning_rate_figure}
 
 
-def test_the_batch_has_the_second_moments_that_were_asked_for():
+def test_the_batch_has_the_requested_second_moments():
     sigma = np.array([[2.0, 0.5, 0.1], [0.5, 1.0, -0.3], [0.1, -0.3, 0.7]])
     x = batch_with(sigma, 20)
     assert x.shape == (20, 3)
@@ -42,7 +42,7 @@ def moments(figure):
 
 
 @pytest.mark.parametrize("correlation", [-0.8, 0.0, 0.6])
-def test_the_curves_begin_with_the_correlation_that_was_asked_for(correlation):
+def test_the_curves_begin_with_the_requested_correlation(correlation):
     curves = moments(decorrelation_figure(correlation=correlation))
     assert curves["$C_{12}$"][0] == pytest.approx(correlation * np.sqrt(1.5 * 0.75))
     assert (curves["$C_{11}$"][0], curves["$C_{22}$"][0]) == pytest.approx((1.5, 0.75))
@@ -61,7 +61,7 @@ def test_before_and_after_are_shown():
 
 
 def test_for_two_inputs_the_form_makes_no_difference():
-    """Theorem 3; notebook 02 says so beside the slider."""
+    """Theorem 3; notebook 02 says so next to the slider."""
     matrix, local = (moments(decorrelation_figure(form=form)) for form in ("matrix", "local"))
     for name, curve in matrix.items():
         np.testing.assert_allclose(local[name], curve, rtol=0, atol=1e-12)
@@ -70,12 +70,12 @@ def test_for_two_inputs_the_form_makes_no_difference():
 
 
 def test_above_the_bound_a_variance_rises():
-    """As notebook 02 lets the reader see: a step of 1.5 at a correlation of 0.95."""
+    """As readers of notebook 02 see: a step of 1.5 at a correlation of 0.95."""
     curves = moments(decorrelation_figure(correlation=0.95, eta_R=1.5))
     assert max(curves["$C_{22}$"]) > 0.75 + 0.1
 
 
-def test_a_step_that_is_far_too_large_is_drawn_as_far_as_it_goes():
+def test_a_step_that_is_far_too_large_is_drawn_until_it_blows_up():
     figure = decorrelation_figure(correlation=0.95, eta_R=2.0)
     steps = len(moments(figure)["$C_{11}$"])
     assert steps < 20
@@ -97,7 +97,7 @@ def test_the_grid_has_a_panel_for_each_pair_of_settings():
 # ------------------------------------------------------------------------------ the learning rates of one layer
 
 
-def test_a_layer_learns_where_its_inputs_are_decorrelated():
+def test_a_layer_learns_if_its_inputs_are_decorrelated():
     run = learn(0.1, 0.1, 0.8, "copi", 150)
     assert run.error == ""
     assert len(run.losses) == len(run.correlations) == 151
@@ -106,12 +106,12 @@ def test_a_layer_learns_where_its_inputs_are_decorrelated():
     assert run.losses[-1] < 1e-3 < run.losses[0]
 
 
-def test_with_R_at_rest_copi_stops_at_the_wrong_weights():
+def test_with_fixed_R_copi_converges_to_the_wrong_weights():
     run = learn(0.1, 0.0, 0.8, "copi", 500)
     assert run.correlations == pytest.approx([0.8] * 501)
     assert run.losses[-1] == pytest.approx(run.losses[-2])
     assert run.losses[-1] > 1
-    assert learn(0.1, 0.0, 0.8, "sgd", 500).losses[-1] < 1e-2  # which SGD does not
+    assert learn(0.1, 0.0, 0.8, "sgd", 500).losses[-1] < 1e-2  # SGD does not
 
 
 def test_a_layer_that_diverges_says_so():
@@ -191,7 +191,7 @@ shown.children[1].value = shown.children[1].options[-1]"""
 
 @pytest.mark.parametrize("make", SLIDERS)
 def test_in_a_kernel_a_cell_leaves_the_sliders_and_nothing_else(make):
-    """And its front end gets the picture that a moved slider asks for."""
+    """The front end gets a new picture when a slider moves."""
     pytest.importorskip("ipywidgets")
     cells = [nbformat.v4.new_code_cell(code) for code in (IN_A_KERNEL.format(name=make.__name__), MOVE)]
     client = NotebookClient(nbformat.v4.new_notebook(cells=cells), timeout=120, kernel_name="python3")
@@ -205,7 +205,7 @@ def test_in_a_kernel_a_cell_leaves_the_sliders_and_nothing_else(make):
 
 
 def picture_of(client):
-    """The bytes of the widget's picture, as the front end has them."""
+    """The bytes of the widget's picture, as the front end gets them."""
     (data,) = [
         buffers[("value",)]["data"]
         for model, buffers in client.widget_buffers.items()

@@ -1,4 +1,4 @@
-"""The pages keep their word: links lead somewhere, numbers are those on record, and the tests they name exist."""
+"""The pages keep their word: links work, numbers are those on record, named tests exist, and the English is English."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ THEOREMS = sorted((ROOT / "tests" / "mathematics" / "theorems").glob("test_*.py"
 
 
 def heading_anchors(text):
-    """The anchors that a page's headings get."""
+    """Return the anchors of a page's headings."""
     titles = re.findall(r"^#+ (.*)$", text, re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
 
@@ -50,7 +50,7 @@ def test_links_lead_somewhere(page):
 
 
 @pytest.mark.parametrize("path", THEOREMS, ids=lambda path: path.stem)
-def test_every_theorem_stands_in_its_file_and_on_the_page(path):
+def test_every_theorem_is_in_its_file_and_on_the_page(path):
     """Its number, its statement and its proof in the docstring; a section with the test's path."""
     number = int(path.stem.split("_")[1])
     text = path.read_text()
@@ -90,8 +90,8 @@ def on_record(*keys):
         ("({} pixels", on_record("06-zca", "pixels"), "d"),
         ("is {} in the median", on_record("06-zca", "COPI", "median"), ".3f"),
         ("and {} at\nleast", on_record("06-zca", "COPI", "min"), ".3f"),
-        ("come to {} in the median", on_record("06-zca", "raw", "median"), ".2f"),
-        ("whitening to {}", on_record("06-zca", "Cholesky", "median"), ".2f"),
+        ("Raw pixels reach {} in the median", on_record("06-zca", "raw", "median"), ".2f"),
+        ("whitening {}", on_record("06-zca", "Cholesky", "median"), ".2f"),
         ("rest {} % of", 100 * on_record("08-fixed-point", "correlated", "relative error of the fixed point"), ".0f"),
         ("fall to {}° and", on_record("11-alignment", "fa", "after 10 epochs", 0), ".0f"),
         ("and {}° for FA", on_record("11-alignment", "fa", "after 10 epochs", 1), ".0f"),
@@ -109,7 +109,7 @@ def test_numbers_of_the_theory_are_those_on_record(written, value, digits):
 
 
 def test_the_record_can_be_made_again():
-    """The quick figures, drawn anew, measure what is on record."""
+    """The quick figures, drawn again, measure what is on record."""
     spec = importlib.util.spec_from_file_location("theory_figures", ROOT / "docs" / "theory_figures.py")
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
@@ -128,6 +128,31 @@ def test_numbers_of_the_claims_are_those_on_record():
     assert "drift of the layer's map {:.3f} % against {:.0f} %".format(*drifts) in CLAIMS
     assert "{:.3f} (median), {:.3f} (least)".format(*zca) in CLAIMS
     assert "{median:.3f} (median), {max:.2f} (max) of {trials} random".format(**RECORD["03-symmetry"]) in CLAIMS
+
+
+TURNS = re.compile(
+    r"\b(comes? to the same|came out|came of it|goe?s? on from|that are none|stands? in|put off|shall|[Ww]hoever"
+    r"|told of|in hand|a row an?|lets? us know|one hears|hands out|is gone|gives? the command|for ever|anew|beside"
+    r"|an? \w+ an? (?:layer|seed|method|epoch|line|row)|behind R)\b"
+)
+"""Turns of phrase that are not English, or mean something else in it."""
+
+
+PROSE = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "results/README.md", "data/README.md")),
+    *sorted(ROOT.glob("docs/*.md")),
+]
+
+
+@pytest.mark.parametrize("page", PROSE, ids=lambda page: str(page.relative_to(ROOT)))
+def test_no_turn_of_phrase_is_one_that_nobody_would_say(page):
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    assert [match[0] for match in TURNS.finditer(text)] == []
+
+
+def test_such_a_turn_would_be_found():
+    assert TURNS.search("one error signal a layer stands in a list, a row an epoch")
+    assert not TURNS.search("the paper in one hand, one row per epoch")
 
 
 CLAIM_ROWS = [
@@ -176,14 +201,14 @@ def test_tables_of_results_are_the_records():
 
 
 def test_accuracies_of_claims_are_in_the_results():
-    """Every pair of train / test accuracies stands in a table of results."""
+    """Every pair of train / test accuracies is in a table of results."""
     pairs = re.findall(r"\d\d\.\d\d / \d\d\.\d\d", CLAIMS)
     assert len(pairs) > 8
     assert [pair for pair in pairs if pair not in RESULTS] == []
 
 
 def test_the_table_of_mutants_is_the_record():
-    """A row a module, and their sum."""
+    """One row per module, and their sum."""
     summary = json.loads((ROOT / "results" / "quality" / "mutants" / "summary.json").read_text())
     rows = re.findall(r"^\| ([\w-]+) \| (\d+) \| (\d+)(?: \([\d.]+ %\))? \| (\d+) \|$", RESULTS, re.MULTILINE)
     table = {name: tuple(map(int, numbers)) for name, *numbers in rows}
@@ -216,10 +241,10 @@ def test_the_table_of_fuzzed_inputs_is_the_record():
     assert [version for version in versions if version not in RELIABILITY] == []
 
 
-def test_the_caps_on_the_page_are_those_of_the_code():
+def test_the_limits_on_the_page_are_those_of_the_code():
     assert f"{archives.MAX_RATIO} times the file, or {archives.SMALL // MIB} MiB" in RELIABILITY
     assert f"its six batches and {cifar.OTHER_BYTES // MIB} MiB" in RELIABILITY
-    assert f"| records in JSON | {reading.MAX_TEXT // MIB} MiB a file |" in RELIABILITY
+    assert f"| records in JSON | {reading.MAX_TEXT // MIB} MiB per file |" in RELIABILITY
     assert f"| preset in TOML | {config.MAX_PRESET // MIB} MiB |" in RELIABILITY
     assert checks.MAX_COUNT == 2**128 - 1
-    assert f"in its time at {fetch.SLOWEST // 1000} kB/s and {fetch.TIMEOUT:.0f} s" in RELIABILITY
+    assert f"the time that it takes at {fetch.SLOWEST // 1000} kB/s plus {fetch.TIMEOUT:.0f} s" in RELIABILITY

@@ -23,7 +23,7 @@ SCRIPTS = [path for folder in ("tutorials/sources", "tools", "benchmarks") for p
 
 
 def loaded_by(statement):
-    """Names of the modules that a fresh interpreter has loaded after `statement`."""
+    """Return the names of the modules that a fresh interpreter has loaded after `statement`."""
     code = f"import sys; {statement}; print('\\n'.join(sys.modules))"
     return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
 
@@ -51,7 +51,7 @@ def test_one_except_catches_every_error_of_the_package():
 
 
 def taken_from_the_package(code):
-    """Pairs of a module of the package and a name that a program imports from it, or looks up in it."""
+    """Yield pairs of a module of the package and a name that a program imports from it, or looks up in it."""
     tree = ast.parse(code)
     modules = {}
     for node in ast.walk(tree):

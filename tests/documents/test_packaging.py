@@ -1,4 +1,4 @@
-"""What is said of versions in several files agrees, and the oldest versions that users may have are those tested."""
+"""Files agree about versions, and the oldest versions that users may have are those tested."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_oldest_version_is_tested():
 
 
 def test_every_extra_that_is_named_is_there():
-    """In advice such as ``pip install 'copi-np[sklearn]'``, wherever it stands."""
+    """In advice such as ``pip install 'copi-np[sklearn]'``, anywhere."""
     named = {}
     for path in [ROOT / "Makefile", *ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*.[pm][yd]"))]:
         for extras in re.findall(r"(?:copi-np|'\.)\[([a-z0-9,]+)\]", path.read_text(encoding="utf-8")):

@@ -1,4 +1,4 @@
-"""Measured results: tables are what the records say, pages show those tables, and nothing large is kept."""
+"""Measured results: tables match the records, pages show those tables, and nothing large is kept."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_tables_are_what_the_records_say(folder, tmp_path):
 
 
 def test_the_commands_on_the_page_lead_to_these_tables():
-    """Titles, and the largest number of seeds, of every folder."""
+    """Their titles and the largest number of seeds, for every folder."""
     page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("\\\n", "")
     written = {}
@@ -94,20 +94,20 @@ def summary(folder, label):
 
 
 def likenesses(name, unit, form):
-    """A measure of Figure 3 by layer, the mean of all seeds on MNIST."""
+    """Return a measure of Figure 3 by layer, the mean of all seeds on MNIST."""
     paths = sorted((ROOT / "results" / "paper" / "mnist" / "runs").glob("copi-bp_*/figure3.json"))
     records = [json.loads(path.read_text())[name] for path in paths]
     return [format(unit * sum(values) / len(values), form) for values in zip(*records, strict=True)]
 
 
 def compressed(folder, replaced):
-    """Test accuracy with so many layers replaced by the formula, the mean of all seeds."""
+    """Return the test accuracy with this many layers replaced by the formula, the mean of all seeds."""
     records = [json.loads(path.read_text()) for path in (ROOT / "results" / folder / "runs").glob("*/figure3.json")]
     return [f"{100 * sum(record['formula']['test_accuracy'][replaced] for record in records) / len(records):.2f}"]
 
 
 def last_layers(method):
-    """Diagnostics of the last epoch on mnist-5k, a list of layers for each seed."""
+    """Return the diagnostics of the last epoch on mnist-5k, a list of layers for each seed."""
     folders = sorted((ROOT / "results" / "paper" / "mnist-5k" / "runs").glob(f"{method}_*"))
     return [read_diagnostics(folder)[-1].layers for folder in folders]
 
@@ -123,7 +123,7 @@ def extremes_of_R(method):
 
 
 def lateral():
-    """All layers with lateral weights."""
+    """Return all layers with lateral weights."""
     return [layer for layers in last_layers("*") for layer in layers if layer.spectrum is not None]
 
 
@@ -168,7 +168,7 @@ def on_record(folder, label, quantity, digits=2):
         ("docs/reproduction.md", "99.89 and 96.3 ({} and {})", [on_record("paper/mnist", DECOR, q) for q in BEST]),
         (
             "docs/reproduction.md",
-            "With feedback alignment COPI comes to {} %",
+            "With feedback alignment COPI reaches {} % on the test set",
             [on_record("paper/mnist", FA, "test_accuracy")],
         ),
         ("docs/reproduction.md", "still classify {} %", compressed("paper/mnist-deep", 6)),
@@ -192,7 +192,7 @@ def on_record(folder, label, quantity, digits=2):
         ("docs/reproduction.md", "it moves by {} at most", [f"{max(abs(x.log_volume) for x in lateral()):.5f}"]),
         (
             "docs/reproduction.md",
-            "not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
+            "but not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
             [f"{100 * max(x.asymmetry for x in lateral()):.1f}"],
         ),
         ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
@@ -206,7 +206,7 @@ def test_other_numbers_are_on_record(page, written, numbers):
 
 
 def test_every_bug_that_is_planted_has_its_place(monkeypatch):
-    """`make mutants` takes a quarter of an hour; that its texts are still there is seen at once."""
+    """The text that it replaces is in its file, exactly once: a quick check, where `make mutants` takes long."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     bugs = importlib.import_module("plant_bugs").BUGS
     assert len(bugs) > 100

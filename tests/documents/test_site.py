@@ -1,7 +1,7 @@
-"""The web site (``make site``): it builds without a warning, leads nowhere wrong, and needs no network.
+"""The web site (``make site``): it builds without a warning, has no broken link, and needs no network.
 
-What a browser must say (equations, search, errors, width) is asked of Debian's or Ubuntu's Chromium, or any other that
-the variable CHROMIUM names; where there is none, those tests are skipped, visibly.
+Tests of equations, search, errors and width need a browser: Chromium of Debian or Ubuntu, or the one that the variable
+CHROMIUM names. Without one, those tests are skipped, visibly.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
 
+import copi_np
+
 ROOT = Path(__file__).parents[2]
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 
@@ -30,16 +32,20 @@ PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 
 
 def test_every_module_has_a_page():
-    """But those with an underscore, the command line, and the folder of files, which serve the others."""
+    """Except those with an underscore, the command line and storage. In the reading order that the package names."""
     named = re.findall(r"automodule:: copi_np\.(\w+)", "".join(p.read_text() for p in ROOT.glob("docs/api/*.md")))
     modules = {path.stem for path in ROOT.glob("copi_np/*.py")} | {
         path.parent.name for path in ROOT.glob("copi_np/*/*.py")
     }
     assert set(named) == {name for name in modules if not name.startswith("_")} - {"cli", "storage"}
+    index = (ROOT / "docs" / "api" / "index.md").read_text()
+    order = re.findall(r"`(\w+)`", copi_np.__doc__)
+    assert order[:2] == ["rules", "algorithm"]
+    assert re.findall(r"^   copi_np\.(\w+)$", index, re.MULTILINE)[: len(order)] == order
 
 
 def test_performance_shows_what_is_on_record():
-    """Both tables, and the figure in the text."""
+    """Both tables, and the number in the text."""
     page = (ROOT / "docs" / "performance.md").read_text()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in page.splitlines() if line.startswith("|")]
 
@@ -54,14 +60,14 @@ def test_performance_shows_what_is_on_record():
     for run in json.loads((ROOT / "results" / "paper" / "demo" / "demo.json").read_text())["runs"]:
         seconds = [epoch["seconds"] for epoch in run["history"]]
         assert [run["config"]["method"], f"{sum(seconds):.1f}", f"{median(seconds):.2f}"] in rows
-    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in page
+    assert f"took {first_epoch('one-idle'):.1f} seconds on one" in " ".join(page.split())
 
 
 # --------------------------------------------------------------------------------------------- the built pages
 
 
 class Page(HTMLParser):
-    """What a page links to, what it loads, and the anchors it has."""
+    """The links of a page, the files that it loads, and its anchors."""
 
     LOADS = {  # noqa: RUF012 - a table
         "audio": ("src",), "embed": ("src",), "iframe": ("src",), "image": ("href",), "img": ("src", "srcset"),
@@ -117,7 +123,7 @@ def is_remote(url: str) -> bool:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The site, built anew, with every warning an error."""
+    """The site, freshly built, with every warning an error."""
     for module in ("sphinx", "myst_nb", "pydata_sphinx_theme"):
         pytest.importorskip(module, reason="the site needs pip install '.[site]'", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("site")
@@ -166,14 +172,14 @@ def test_nothing_is_loaded_from_the_network(site, pages):
         found = loaded_by_css(path.read_text(encoding="utf-8"))
         loaded |= {f"{path.relative_to(site)}: {url}" for url in found if is_remote(url)}
     for path, page in pages.items():
-        # a script in a page may load others by their address
+        # a script in a page may load others by address
         found = re.findall(r"""["'](?:https?:)?//[^"'\s]+\.(?:m?js|css|woff2?|json)\b""", "".join(page.scripts))
         loaded |= {f"{path.relative_to(site)}: {url}" for url in found}
     assert loaded == set()
 
 
 def test_docstrings_become_definitions(site):
-    """Equation, name, shape and description each in its place; the link beside them leads to the line of the code."""
+    """Equation, name, shape and description each in its place; the link next to them leads to the line of the code."""
     page = (site / "docs" / "api" / "rules.html").read_text(encoding="utf-8")
     start = page.index('id="copi_np.rules.copi_update"')
     entry = page[start : page.index('<dl class="py function">', start)]
@@ -198,7 +204,7 @@ def address(site):
 
     class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, request, client_address):
-            pass  # a browser that leaves a page early; what it misses, it says itself
+            pass  # a browser left a page early; it reports itself what it misses
 
     with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -208,7 +214,7 @@ def address(site):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium; skipped where there is none."""
+    """Headless Chromium; skipped if there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
     names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
     found = [path for name in names if name and (path := shutil.which(name))]
@@ -222,7 +228,7 @@ def browser():
 
 
 def watched(browser, viewport, complaints):
-    """A tab that notes errors on the console, failed requests, and requests to other machines."""
+    """Return a tab that notes errors on the console, failed requests, and requests to other machines."""
     tab = browser.new_page(viewport=viewport)
 
     def note(text):
@@ -230,7 +236,7 @@ def watched(browser, viewport, complaints):
 
     tab.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
     tab.on("pageerror", lambda error: note(error))
-    # the browser itself gives up what it no longer needs when it leaves a page
+    # when it leaves a page, the browser itself aborts requests
     tab.on(
         "requestfailed",
         lambda request: note(f"failed: {request.url}") if request.failure != "net::ERR_ABORTED" else None,
@@ -259,9 +265,8 @@ LOOK = """async () => {
 }"""
 
 
-# The theme lets the text as a whole scroll inside the page, so the page itself is never too wide; and what a box hides
-# because it does not fit, nobody can scroll to. (The grid of the home page hides margins; a box of 1 px is for readers
-# who do not see.)
+# The theme scrolls the whole text inside the page, so the page itself is never too wide; but nobody can scroll to what
+# a box hides because it does not fit. (The grid of the home page hides margins; boxes of 1 px are for screen readers.)
 OVERFLOW = """() => {
   const text = document.querySelector("article") || document.querySelector("main");
   const excess = box => box.scrollWidth - box.clientWidth;
@@ -283,7 +288,7 @@ def test_every_page_loads_and_fits(site, pages, address, browser):
     for path in pages:
         name = path.relative_to(site).as_posix()
         if name == "index.html":
-            continue  # it only leads on, see below
+            continue  # it only redirects, see below
         tab.set_viewport_size(DESKTOP)
         tab.goto(address + name, wait_until="load")
         seen = tab.evaluate(LOOK)

@@ -1,5 +1,5 @@
-"""A program of a user's. `.ci/run` type-checks it against the installed wheel, strictly, and runs it: what a call
-returns has a type of its own, but for arrays, which are `Any` since the array API standard has no type for them yet.
+"""A user's program. `.ci/run` type-checks it strictly against the installed wheel, and runs it. Every call returns a
+specific type, except arrays, which are `Any` since the array API standard has no type for them yet.
 """
 
 from typing import Any, assert_type

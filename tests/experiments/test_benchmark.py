@@ -15,9 +15,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from copi_np import Dataset, InputError, Network, Schedule, Split, fit, get_backend
+from copi_np import Dataset, InputError, Network, Schedule, Split, algorithm, fit, get_backend
 from copi_np.cli import main
-from copi_np.experiments.benchmark import NETWORKS, bench, candidates, products_of_step, straight_step
+from copi_np.experiments.benchmark import NETWORKS, bench, candidates, products_of_step
 from copi_np.experiments.methods import METHODS
 
 ROOT = Path(__file__).parents[2]
@@ -88,19 +88,21 @@ def test_a_network_that_is_none_is_refused(network):
         bench(network)
 
 
-def test_the_straight_step_is_the_step():
-    backend = get_backend("numpy")
-    network = Network([7, 6, 3], rng=np.random.default_rng(0), dtype="float64")
-    Ws, Rs = ([getattr(layer, name).copy() for layer in network.layers] for name in "WR")
-    y0, targets = np.random.default_rng(1).normal(size=(5, 7)), np.eye(3)[np.arange(5) % 3]
+def test_the_equations_that_are_timed_are_algorithm_1(monkeypatch):
+    """Once per call, from where the last call ended; tests of `algorithm` hold it equal to the step."""
+    calls = []
+
+    def train_batch(layers, *args, **options):
+        calls.append(layers[0].W)
+        return algorithm.train_batch(layers, *args, **options)
+
+    monkeypatch.setattr("copi_np.experiments.benchmark.train_batch", train_batch)
+    timed = candidates((7, 6, 3), 5, METHODS["copi-bp"], get_backend("numpy"), "float64")
     for _ in range(3):
-        network.step(y0, targets, eta_W=1e-6)
-        Ws, Rs = straight_step(network, Ws, Rs, y0, targets)
-    assert backend.owns(Ws[0])
-    for layer, W, R in zip(network.layers, Ws, Rs, strict=True):
-        np.testing.assert_allclose(layer.W, W, rtol=1e-13, atol=1e-15)
-        np.testing.assert_allclose(layer.R, R, rtol=1e-13, atol=1e-15)
-        assert np.abs(R - np.eye(len(R))).max() > 1e-8
+        timed["equations"]()
+    assert len(calls) == 3
+    assert np.abs(calls[2] - calls[1]).max() > 1e-9
+    assert "equations" not in candidates((7, 6, 3), 5, METHODS["bp"], get_backend("numpy"), "float64")
 
 
 def test_evaluation_is_compared_with_the_same_outputs():

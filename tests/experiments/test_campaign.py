@@ -63,13 +63,17 @@ def test_a_name_says_method_and_seed_and_hashes_the_rest(config, data):
     assert re.fullmatch(r"copi-bp_seed3_[0-9a-f]{10}", run_name(config, data))
 
 
+def decaying(epoch):
+    return {"eta_W": 0.1 / epoch}
+
+
 @pytest.mark.parametrize(
     "field", [field.name for field in fields(RunConfig) if field.name not in ("epochs", "patience", "dataset")]
 )
 def test_every_hyper_parameter_changes_the_name(config, data, field):
     other = {
         "method": "copi-fa", "layers": (6, 4, 3), "decorrelation": "local", "dtype": "float64", "batch_size": 5,
-        "seed": 4, "first_epochs": 1,
+        "seed": 4, "first_epochs": 1, "rule": "sgd", "error_signal": "fa", "own_schedule": decaying, "code_sha256": "a",
     }.get(field, 0.25)  # fmt: skip
     assert run_name(replace(config, **{field: other}), data) != run_name(config, data)
 

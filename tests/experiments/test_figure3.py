@@ -6,7 +6,7 @@ import json
 import shutil
 from dataclasses import replace
 
-import cupy_double
+import cupy_mock
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -244,7 +244,7 @@ def test_what_is_shown_is_drawn_by_the_seed(recorded_once, runs, data):
 
 
 def test_a_device_records_what_the_host_does(recorded_once, runs, data):
-    with cupy_double.installed():
+    with cupy_mock.installed():
         record_figure3(runs[0], data, "cupy", pictures=True)
     there, here = measures_of(runs[0]), measures_of(recorded_once / "seed0")
     assert there["correlations"] == pytest.approx(here["correlations"])
@@ -407,7 +407,7 @@ def test_one_seed_has_no_deviation(recorded):
 
 
 def test_figures_are_drawn_from_records_alone(recorded, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "load_network", None)
+    monkeypatch.setattr(room, "load_with", None)
     for folder in recorded:
         assert not (folder / "checkpoint.npz").exists()
     files = draw_figure3(tmp_path, map(str, recorded))

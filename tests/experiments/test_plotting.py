@@ -1,4 +1,4 @@
-"""The figures: what is drawn how, and that drawing leaves nothing behind."""
+"""The figures: what they draw and how, and that drawing leaves no state behind."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def drawn(axes):
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
-        (lambda: learning_curves({}), "need the history of one method or more, got none"),
-        (lambda: field_blocks({}, (2, 2)), "need one layer or more, each with the field of one unit or more"),
-        (lambda: field_blocks({"a": np.zeros((0, 4))}, (2, 2)), "need one layer or more, each with the field of"),
+        (lambda: learning_curves({}), "need the history of at least one method, got none"),
+        (lambda: field_blocks({}, (2, 2)), "need at least one layer, and at least one unit in each"),
+        (lambda: field_blocks({"a": np.zeros((0, 4))}, (2, 2)), "need at least one layer, and at least one unit in"),
         (lambda: save_figure(Figure(), Path("x.foo")), "^unknown figure format 'foo': known: .*png"),
         (lambda: save_figure(Figure(), Path("png")), "^unknown figure format ''"),
     ],
@@ -96,7 +96,7 @@ def test_axes_are_labelled():
     assert loss.get_yscale() == "log"
 
 
-def test_looks_are_different():
+def test_looks_differ():
     assert len(set(COLOURS)) == len(COLOURS) == len(set(MARKERS)) == len(MARKERS) >= 8
     many = {str(i): history(0.01 * i) for i in range(8)}
     lines = learning_curves(many).axes[0].get_lines()[:16]
@@ -138,7 +138,7 @@ def lab(rgb):
 
 @pytest.mark.parametrize("vision", VISIONS)
 def test_colours_differ_to_the_colour_blind(vision):
-    """From each other and from the white that they are on."""
+    """From each other and from the white background."""
     seen = [lab(np.clip(np.array(VISIONS[vision]) @ linear(colour), 0, 1)) for colour in (*COLOURS, "white")]
     assert min(np.linalg.norm(one - other) for one, other in combinations(seen, 2)) > 15
 
@@ -148,7 +148,7 @@ def luminance(colour):
 
 
 def test_curves_stand_out_from_white():
-    """Of the contrast that WCAG asks of graphics, 3, the two palest have 2."""
+    """All but the two palest have the contrast that WCAG asks of graphics, 3; those two have 2."""
     contrasts = sorted(1.05 / (luminance(colour) + 0.05) for colour in COLOURS)
     assert contrasts[0] > 2
     assert contrasts[3] > 3
@@ -166,14 +166,14 @@ LONG = {f"COPI (BP), eta_W=0.00{k}, batch_size=20, decorrelation=local": history
 
 
 def is_a_white_card(picture):
-    """Whether a picture is opaque, and has an even white margin of a tenth of an inch."""
+    """Return whether a picture is opaque, with a white margin of a tenth of an inch on all sides."""
     margin = int(0.1 * DPI)
     edges = (picture[:margin], picture[-margin:], picture[:, :margin], picture[:, -margin:])
     return np.all(picture[..., 3:] == 1) and all(np.all(edge == 1) for edge in edges)
 
 
 @pytest.mark.parametrize("folder", ["docs/figures", "results"])
-def test_figures_of_the_pages_are_of_this_style(folder):
+def test_figures_of_the_pages_have_this_style(folder):
     files = sorted((Path(__file__).parents[2] / folder).rglob("*.png"))
     assert len(files) >= 8
     assert [file.name for file in files if not is_a_white_card(imread(file))] == []
@@ -181,7 +181,7 @@ def test_figures_of_the_pages_are_of_this_style(folder):
 
 @pytest.mark.parametrize("name", FIGURES)
 def test_figures_are_legible_on_paper_and_on_a_dark_page(name, tmp_path):
-    """Opaque, with a white margin and nothing cut off; letters of 7 points where the text is 6.3 inches wide."""
+    """Opaque, with a white margin and nothing cut off; type is at least 7-point in a 6.3-inch text column."""
     figure = FIGURES[name]()
     picture = imread(save_figure(figure, tmp_path / "figure.png"))
     assert is_a_white_card(picture)
@@ -240,13 +240,13 @@ def test_figures_are_figures_and_leave_no_state():
 
 @pytest.mark.parametrize(("n_epochs", "lowest"), [(1, 10.0), (2, 10.0), (3, 10.0), (4, 80.0)])
 def test_the_first_epoch_is_cut_off_where_there_are_many(n_epochs, lowest):
-    """It is at chance where only the lateral weights learn."""
+    """It is at chance if only the lateral weights learn."""
     accuracies = [0.1, 0.8, 0.9, 0.95][:n_epochs]
     records = [EpochRecord(k, a, a, 0.1, 0.1, [0.1], 1.0) for k, a in enumerate(accuracies, start=1)]
     assert learning_curves({"COPI (BP)": records}).axes[0].get_ylim() == pytest.approx((lowest - 2, 100.5))
 
 
-def test_several_seeds_are_a_mean_with_an_envelope():
+def test_several_seeds_are_drawn_as_a_mean_with_an_envelope():
     """The standard deviation, n - 1 in the denominator, over the epochs that all seeds have."""
     seeds = [history(0.0), history(0.1), history(0.05, n=2)]
     accuracy, loss = learning_curves({"COPI (BP)": seeds, "one": history(0.0)}).axes
@@ -262,7 +262,7 @@ def test_several_seeds_are_a_mean_with_an_envelope():
         assert high == pytest.approx((values.mean(axis=0) + deviation).max())
 
 
-def test_a_title_stands_above_both_panels():
+def test_a_title_is_above_both_panels():
     assert learning_curves(HISTORIES, "MNIST").get_suptitle() == "MNIST"
     assert learning_curves(HISTORIES).get_suptitle() == ""
 
@@ -275,14 +275,14 @@ def test_a_single_epoch_can_be_drawn():
 
 
 def points(container):
-    """Number of layers replaced, and mean; and the ends of the error bars, if there are any."""
+    """Return the numbers of layers replaced, the means, and the ends of the error bars, if there are any."""
     line, _, bars = container
     ends = [segment[:, 1] for segment in bars[0].get_segments()] if container.has_yerr else None
     return line.get_xdata().tolist(), line.get_ydata(), ends
 
 
-def test_compression_is_shown_from_no_layer_replaced_on():
-    """In per cent; the mean of several seeds, with their standard deviation as bars, or one network without bars."""
+def test_compression_starts_with_no_layer_replaced():
+    """In percent: the mean of several seeds with standard deviations as bars, or one network without bars."""
     several = np.array([[0.9, 0.8, 0.4], [0.7, 0.8, 0.6]])
     figure = compression_curves({"one": [0.99, 0.9, 0.8], "two": several})
     (axes,) = figure.axes
@@ -300,7 +300,7 @@ def test_compression_is_shown_from_no_layer_replaced_on():
 
 
 def test_compression_of_the_training_set_is_dashed_and_losses_have_a_panel():
-    """One colour a label, in all places."""
+    """One colour per label, in both panels."""
     labels = ["a", "b"]
     test, train, loss = ({label: [high, high / 2] for label in labels} for high in (0.8, 1.0, 4.0))
     figure = compression_curves(test, train, loss)
@@ -322,13 +322,13 @@ def test_compression_of_the_training_set_is_dashed_and_losses_have_a_panel():
 
 
 def shown(axes):
-    """The picture on axes, as values from 0, black, to 1, white."""
+    """Return the picture on axes, as values from 0 (black) to 1 (white)."""
     (picture,) = axes.get_images()
     assert picture.get_clim() == (0, 1)
     return np.asarray(picture.get_array())
 
 
-def test_images_stand_in_labelled_rows():
+def test_images_are_in_labelled_rows():
     rows = {"raw": np.arange(18.0).reshape(3, 6) / 17, "ZCA": -np.arange(18.0).reshape(3, 6)}
     figure = image_rows(rows, (2, 3))
     assert len(figure.axes) == 6
@@ -338,7 +338,7 @@ def test_images_stand_in_labelled_rows():
 
 
 def test_zero_is_mid_grey_where_values_have_both_signs():
-    """And black where they have one; each row is on a scale of its own."""
+    """And black if they have one sign; each row has its own scale."""
     figure = image_rows({"raw": np.array([[0.0, 1.0]]), "ZCA": np.array([[-4.0, 0.0]])}, (1, 2))
     assert [shown(axes)[0].round(2).tolist() for axes in figure.axes] == [[0, 1], [0, 0.5]]
 
@@ -354,7 +354,7 @@ def test_rows_of_zeros_can_be_drawn():
 
 
 def test_three_planes_are_three_colours():
-    """Whether planes come first or last; a single plane is grey; and what is no image is one row."""
+    """Whether planes come first or last; a single plane is grey; anything that is not an image becomes one row."""
     rgb = np.arange(12.0).reshape(2, 2, 3)
     assert np.array_equal(as_picture(rgb.ravel(), (2, 2, 3)), rgb)
     assert np.array_equal(as_picture(np.moveaxis(rgb, -1, 0).ravel(), (3, 2, 2)), rgb)
@@ -367,7 +367,7 @@ def test_three_planes_are_three_colours():
 
 
 def tiles(block, n_rows, n_columns, height, width):
-    """The pictures of a block, which stand two pixels of white apart."""
+    """Return the pictures of a block, which are two white pixels apart."""
     assert block.shape[:2] == (n_rows * (height + 2) - 2, n_columns * (width + 2) - 2)
     found, ground = [], block.copy()
     for row, column in np.ndindex(n_rows, n_columns):
@@ -381,8 +381,8 @@ def tiles(block, n_rows, n_columns, height, width):
 @pytest.mark.parametrize(
     ("n_units", "n_rows", "n_columns"), [(100, 10, 10), (10, 5, 2), (3, 3, 1), (11, 6, 2), (95, 10, 10)]
 )
-def test_fields_stand_in_a_block(n_units, n_rows, n_columns):
-    """Row by row, each on a scale of its own with zero in the middle, and nothing in places that are left."""
+def test_fields_form_a_block(n_units, n_rows, n_columns):
+    """Row by row, each on its own scale with zero in the middle; places left over stay white."""
     fields = np.random.default_rng(0).normal(size=(n_units, 6)) * np.logspace(-3, 3, n_units)[:, None]
     (axes,) = field_blocks({"layer 1": fields}, (2, 3)).axes
     assert axes.get_title() == "layer 1"
@@ -392,7 +392,7 @@ def test_fields_stand_in_a_block(n_units, n_rows, n_columns):
     assert all(np.all(picture == 1) for picture in pictures[n_units:])
 
 
-def test_blocks_of_layers_stand_side_by_side():
+def test_blocks_of_layers_are_side_by_side():
     figure = field_blocks({"layer 1": np.eye(20), "output layer": np.eye(3, 20)}, (4, 5))
     left, right = figure.axes
     assert [left.get_title(), right.get_title()] == ["layer 1", "output layer"]
@@ -402,7 +402,7 @@ def test_blocks_of_layers_stand_side_by_side():
     assert np.allclose([one.y0, one.y1], [other.y0, other.y1], atol=0.05)
 
 
-def test_fields_of_what_is_no_image_make_no_endless_figure():
+def test_fields_that_are_not_images_do_not_make_a_huge_figure():
     assert saved_size(field_blocks({"layer 1": np.eye(100, 700)}, (1, 700)))[1] < 5000
 
 
@@ -425,6 +425,6 @@ def test_a_figure_is_saved_or_the_place_named(tmp_path):
 
 @pytest.mark.parametrize("image_shape", [(2, 2), (4,), (3, 5), (3, 2, 1)])
 def test_an_image_shape_that_does_not_fit_is_refused(image_shape):
-    with pytest.raises(InputError, match="images of 5 pixels") as error:
+    with pytest.raises(InputError, match=r"images of 5 pixels do not fit .*: give their \(height, width\)") as error:
         image_rows({"raw": np.zeros((2, 5))}, image_shape)
     assert str(image_shape) in str(error.value)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from copy import deepcopy
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from oracles import F, assert_near, decorrelation_local, decorrelation_matrix, l
 from strategies import SEEDS, arrays, batches, tasks
 
 from copi_np import InputError, Network, load_network, save_network
+from copi_np.activations import Activation
 from copi_np.analysis import (
     alignment_angle,
     alignment_angles,
@@ -19,6 +22,8 @@ from copi_np.analysis import (
     receptive_fields,
     stack_map,
 )
+from copi_np.error_signals import ErrorSignal
+from copi_np.losses import Loss
 from copi_np.rules import decorrelation_update, linear_map, local_decorrelation_update
 
 # ---------------------------------------------------------------- paths
@@ -30,7 +35,7 @@ from copi_np.rules import decorrelation_update, linear_map, local_decorrelation_
 )
 @given(y=batches(), eta=st.floats(0, 0.01))
 def test_the_path_follows_the_rule(update, oracle, y, eta):
-    """From the identity, R += eta dR at x = R y, in the dtype of the batch; earlier matrices stay as they were."""
+    """Starting from the identity, R += eta dR at x = R y, in the dtype of the batch; earlier matrices do not change."""
     path = list(decorrelation_path(y, eta, 3, update))
     R = np.eye(y.shape[1])
     assert len(path) == 4
@@ -53,33 +58,65 @@ def test_bad_paths_are_refused(y, eta_R, n_steps, message):
         list(decorrelation_path(y, eta_R, n_steps))
 
 
+def cubic_rule(R, y, eta_R, x, strength=2.0):
+    """A lateral rule of your own: names in any order, one setting, and more than the second moments of a batch."""
+    return strength * ((x**3).T @ y / len(y)) / (1 + eta_R) - R
+
+
+def test_a_path_follows_a_rule_of_your_own():
+    y = 0.5 * np.random.default_rng(0).normal(size=(7, 3))
+    R = np.eye(3)
+    for actual in decorrelation_path(y, 0.1, 3, cubic_rule):
+        assert_near(actual, R, size=10)
+        R = R + 0.1 * (2 * sum(np.outer((R @ sample) ** 3, sample) for sample in y) / 7 / 1.1 - R)
+
+
+@pytest.mark.parametrize(
+    ("update", "message"),
+    [
+        (lambda W, x: W, "^update .*<lambda> asks for 'W': name its parameters, any of R, x, y, eta_R, sample_weight$"),
+        (int, "^update must be an instance, not the class int"),
+        ("matrix", "^update must be a function of any of R, x, y, eta_R, sample_weight: got 'matrix'$"),
+    ],
+)
+def test_a_rule_that_cannot_be_called_is_refused_at_the_call(update, message):
+    with pytest.raises(InputError, match=message):
+        decorrelation_path(np.ones((2, 3)), 0.1, 2, update)
+
+
+def test_a_rule_that_returns_something_else_is_named():
+    path = decorrelation_path(np.ones((2, 3)), 0.1, 2, lambda R: R[0])
+    with pytest.raises(InputError, match=r"^update .*<lambda> returned an array of shape \(3,\), where \(3, 3\) is"):
+        list(path)
+
+
 # ---------------------------------------------------------------- angles
 
 
 @given(SEEDS, st.floats(0, 180), st.floats(0.1, 10))
 def test_the_angle_between_two_signals(seed, degrees, size):
-    """cos u + sin v with orthonormal u, v is at that angle to u, whatever its size."""
+    """cos u + sin v, with orthonormal u and v, is at that angle to u, whatever its size."""
     u, v = np.linalg.qr(np.random.default_rng(seed).normal(size=(12, 2)))[0].T.reshape(2, 4, 3)
     turned = np.cos(np.radians(degrees)) * u + np.sin(np.radians(degrees)) * v
-    # the arc cosine loses half of the digits next to 0 and 180
+    # the arc cosine loses half of the digits near 0 and 180
     assert alignment_angle(size * turned, u) == pytest.approx(degrees, abs=1e-5)
 
 
 @given(arrays((2, 3), elements=st.floats(0.1, 3)), st.floats(0.01, 100))
 def test_parallel_signals_are_at_0_and_180_degrees(delta, c):
-    """Never NaN, though rounding may take the cosine beyond 1."""
+    """Never NaN, though rounding may push the cosine beyond 1."""
     assert alignment_angle(c * delta, delta) == pytest.approx(0, abs=1e-5)
     assert alignment_angle(-c * delta, delta) == pytest.approx(180, abs=1e-5)
 
 
 @pytest.mark.parametrize("arguments", [(None, 0.1, 2), (np.ones((2, 3)), -1, 2), (np.ones((2, 3)), 0.1, "x")])
-def test_a_path_that_cannot_be_gone_is_refused_at_the_call(arguments):
-    """Not only where it is iterated, which may be far away."""
+def test_an_invalid_path_is_refused_at_the_call(arguments):
+    """Not only when it is iterated, which may be much later."""
     with pytest.raises(InputError):
         decorrelation_path(*arguments)
 
 
-def test_a_signal_of_nothing_has_no_angle():
+def test_a_zero_or_infinite_signal_has_no_angle():
     for size in (0, np.nan, np.inf):
         for pair in ((np.full((2, 3), float(size)), np.ones((2, 3))), (np.ones((2, 3)), np.full((2, 3), float(size)))):
             with pytest.raises(InputError, match="zero everywhere, or not finite, has no direction"):
@@ -89,7 +126,7 @@ def test_a_signal_of_nothing_has_no_angle():
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("power", [-30, -20, 20, 30])
 def test_signals_of_any_size_have_an_angle(dtype, power):
-    """Float32 holds the signals, but neither their squares nor the product of their norms."""
+    """Float32 can hold the signals, but neither their squares nor the product of their norms."""
     u, v = np.array([[1, 0], [0, 0]], dtype), np.array([[1, 0], [0, 1]], dtype)
     size = np.asarray(10.0**power, dtype)
     for pair in ((size * u, size * v), (u, size * v), (size * u, v)):
@@ -98,7 +135,7 @@ def test_signals_of_any_size_have_an_angle(dtype, power):
 
 @given(tasks(n_layers=st.integers(2, 4), error_signal="fa", activations=("leaky_relu", "linear")))
 def test_angles_of_a_network(task):
-    """One for each hidden layer; all 0 with the true feedback, all 180 in the first layer where one sign is turned."""
+    """One per hidden layer: 0 with the true feedback, and 180 in the first layer once its feedback changes sign."""
     network, y0, targets = task
     for k, above in enumerate(network.layers[1:]):
         network.feedback[k] = (above.W @ above.R).T
@@ -114,11 +151,48 @@ def test_angles_need_a_batch_that_fits():
         alignment_angles(network, np.ones((5, 3)), np.ones((5, 2)))
 
 
+def skewed(trace, delta_L, layers, rng):
+    """Error signals of your own: noise in hidden layers, and a rotated signal in the output layer."""
+    noise = [rng.normal(size=a.shape).astype(a.dtype) for a in trace.a[:-1]]
+    return [*noise, np.roll(delta_L, 1, axis=1)]
+
+
+def bent(a):
+    return np.sqrt(1 + a**2) - 1
+
+
+def bent_slope(a):
+    return a / np.sqrt(1 + a**2)
+
+
+BENT = Activation("bent", bent, bent_slope)
+SKEWED = ErrorSignal("skewed", skewed)
+
+
+def test_angles_of_own_signals_are_to_true_backpropagation_and_leave_the_noise_as_it_was():
+    """Also where a signal changes that of the output layer; the next training step draws the same noise."""
+    network, y0 = network_of((4, 5, 3), error_signal=SKEWED, activation=BENT)
+    targets = np.random.default_rng(0).normal(size=(11, 3))
+    twin = deepcopy(network)
+    (angle,) = alignment_angles(network, y0, targets)
+    assert alignment_angles(network, y0, targets) == [angle]
+    first, last = network.layers
+    trace = network.forward(y0)
+    delta_L = -bent_slope(trace.a[-1]) * 2 * (trace.y[-1] - targets)
+    exact = bent_slope(trace.a[0]) * (delta_L @ last.W @ last.R)
+    own = deepcopy(network.noise_rng).normal(size=exact.shape)
+    cosine = np.sum(own * exact) / np.sqrt(np.sum(own**2) * np.sum(exact**2))
+    assert angle == pytest.approx(np.degrees(np.arccos(cosine)))
+    for each in (network, twin):
+        each.step(y0, targets, eta_W=0.1)
+    assert np.array_equal(first.W, twin.layers[0].W)
+
+
 # ---------------------------------------------------------------- receptive fields and compression
 
 
 def trace_of(network, y0):
-    """x and y of every layer, (B, I_k) and (B, O_k), sample by sample from the oracle."""
+    """Return x and y of every layer, (B, I_k) and (B, O_k), sample by sample from the oracle."""
     passes = [oracle_of(network).forward(sample) for sample in y0]
     depth = range(len(network.layers))
     return [np.array([xs[k] for xs, _, _ in passes]) for k in depth], [
@@ -127,7 +201,7 @@ def trace_of(network, y0):
 
 
 def map_between(x, y):
-    """Appendix B, unit by unit: the sum of y_i x_j over samples, over that of x_j^2; 0 where x_j is always 0."""
+    """Appendix B, unit by unit: the sum of y_i x_j over the sum of x_j^2, or 0 if x_j is always 0."""
     W = np.zeros((y.shape[1], x.shape[1]))
     for i, j in np.ndindex(*W.shape):
         power = sum(x_j**2 for x_j in x[:, j])
@@ -136,12 +210,12 @@ def map_between(x, y):
 
 
 def network_of(sizes=(6, 5, 4, 3, 2), n_samples=11, **options):
-    """A network with lateral weights that are not symmetric, and a batch of which input 2 is always zero."""
+    """Make a network with lateral weights that are not symmetric, and a batch whose input 2 is always zero."""
     rng = np.random.default_rng(5)
     network = Network(list(sizes), rng=rng, dtype="float64", **options)
     for layer in network.layers:
         layer.R = np.eye(layer.n_inputs) + 0.3 * rng.normal(size=(layer.n_inputs, layer.n_inputs))
-    # R mixes inputs: x_2 is zero only if nothing else comes into it
+    # R mixes inputs: x_2 stays zero only if no other input is mixed into it
     R = np.array(network.layers[0].R)
     R[2] = np.eye(sizes[0])[2]
     network.layers[0].R = R
@@ -149,7 +223,7 @@ def network_of(sizes=(6, 5, 4, 3, 2), n_samples=11, **options):
 
 
 STACKS = [(0, 0), (0, 3), (1, 1), (1, 2), (1, 3), (2, 3), (3, 3)]
-# all widths different, which finds swapped axes; or all the same, where a transposed matrix would fit
+# all widths different, which reveals swapped axes; or all equal, where a transposed matrix would fit
 SIZES = [(6, 5, 4, 3, 2), (4, 4, 4, 4, 4)]
 
 
@@ -157,7 +231,7 @@ SIZES = [(6, 5, 4, 3, 2), (4, 4, 4, 4, 4)]
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize(("first", "last"), STACKS)
 def test_the_map_of_a_stack(first, last, sizes, batch_size):
-    """From x of the first layer to y of the last, all samples alike, wherever chunks end."""
+    """From x of the first layer to y of the last, over all samples, wherever chunks end."""
     network, y0 = network_of(sizes)
     x, y = trace_of(network, y0)
     W = stack_map(network, y0, first, last, batch_size)
@@ -169,7 +243,7 @@ def test_the_map_of_a_stack(first, last, sizes, batch_size):
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize(("first", "last"), STACKS)
 def test_the_least_squares_map_of_a_stack(first, last, sizes, batch_size):
-    """That of `numpy.linalg.lstsq` on the alive inputs of all samples together; inputs that are dead get no weight."""
+    """It equals `numpy.linalg.lstsq` on the live inputs of all samples; dead inputs get no weight."""
     network, y0 = network_of(sizes, n_samples=16)
     x, y = trace_of(network, y0)
     alive = np.any(x[first] != 0, axis=0)
@@ -183,7 +257,7 @@ def test_the_least_squares_map_of_a_stack(first, last, sizes, batch_size):
 
 
 def test_inputs_that_hardly_vary_count_in_least_squares():
-    """Sizes of inputs over nine decades, whose squares no float64 holds side by side: all weights are found."""
+    """Input sizes over nine decades, whose squares exceed the precision of float64: all weights are found."""
     rng = np.random.default_rng(0)
     network = Network([4, 2], rng=rng, activation="linear", decorrelation=None, dtype="float64")
     y0 = rng.normal(size=(50, 4)) @ (np.eye(4) + 0.5 * rng.normal(size=(4, 4))) * [1e4, 1, 1e-2, 1e-5]
@@ -191,8 +265,8 @@ def test_inputs_that_hardly_vary_count_in_least_squares():
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_inputs_that_follow_from_others_add_nothing_to_least_squares(dtype):
-    """They differ from what follows by a few roundings alone, to which nothing is fitted."""
+def test_inputs_that_depend_on_others_add_nothing_to_least_squares(dtype):
+    """They differ from a linear combination of the others by rounding errors only, which are not fitted."""
     rng = np.random.default_rng(0)
     network = Network([5, 2], rng=rng, activation="tanh", decorrelation=None, dtype=dtype)
     free = rng.normal(size=(40, 3))
@@ -207,7 +281,7 @@ def test_inputs_that_follow_from_others_add_nothing_to_least_squares(dtype):
 
 @pytest.mark.parametrize("k", range(4))
 def test_a_receptive_field_is_the_map_from_the_first_inputs(k):
-    """In the coordinates of x_0; in those of pixels, after R. Standardised, for inputs of mean square 1."""
+    """In the coordinates of x_0, or of pixels after multiplying by R; standardised, for inputs of mean square 1."""
     network, y0 = network_of()
     x, y = trace_of(network, y0)
     fields = receptive_fields(network, y0, k, batch_size=4)
@@ -223,13 +297,13 @@ def test_a_receptive_field_is_the_map_from_the_first_inputs(k):
     assert np.array_equal(receptive_fields(network, y0, k - 4, batch_size=4), fields)
 
 
-def test_fields_are_those_of_the_output_layer_if_no_layer_is_named():
+def test_fields_are_those_of_the_output_layer_by_default():
     network, y0 = network_of()
     assert np.array_equal(receptive_fields(network, y0), receptive_fields(network, y0, 3))
 
 
-def test_units_that_are_linear_are_their_own_field():
-    """For decorrelated inputs to a linear layer, the fields are its weights, whatever they are."""
+def test_the_fields_of_linear_units_are_their_weights():
+    """For decorrelated inputs to a linear layer, with any weights."""
     network = Network([3, 2], rng=np.random.default_rng(0), activation="linear", dtype="float64")
     y0 = np.array([[2.0, 1, 0], [-2, 1, 0], [2, -1, 3], [-2, -1, 3]]) * [1, 1, 0]
     assert_near(receptive_fields(network, y0, 0), network.layers[0].W * [1, 1, 0])
@@ -237,8 +311,8 @@ def test_units_that_are_linear_are_their_own_field():
 
 @pytest.mark.parametrize("sizes", SIZES)
 @pytest.mark.parametrize(("first", "last"), STACKS)
-def test_a_compressed_network_passes_the_map_on(first, last, sizes):
-    """Layers before and behind compute what they did; in place of the stack, R and one linear map."""
+def test_a_compressed_network_contains_the_map(first, last, sizes):
+    """Layers before and after compute what they did; R and one linear map replace the stack."""
     network, y0 = network_of(sizes, activation="tanh", output_activation="relu")
     small = compress(network, y0, 4 - (last - first), first=first, batch_size=4)
     x, y = trace_of(network, y0)
@@ -265,8 +339,8 @@ def test_the_first_layer_is_kept_unless_asked():
     assert_near(small.layers[1].W, stack_map(network, y0, 1, 3))
 
 
-def test_any_linear_map_can_stand_for_the_layers():
-    """It is asked for once: for the network, all samples, the layers that go, and chunks of the size that was given."""
+def test_any_linear_map_can_replace_the_layers():
+    """It is called once: with the network, all samples, the layers to replace, and the given chunk size."""
     network, y0 = network_of()
     asked = []
 
@@ -296,7 +370,7 @@ def test_any_linear_map_can_stand_for_the_layers():
     ],
 )
 def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
-    """With the settings of the network, but for its error signal; weights are its own."""
+    """It has the settings of the network, except for the error signal, and shares no memory with it."""
     network, y0 = network_of(**options)
     before = network.predict(y0)
     small = compress(network, y0, 3)
@@ -316,6 +390,52 @@ def test_a_compressed_network_can_be_saved_and_trained(options, tmp_path):
     small.step(y0, np.ones((len(y0), 2)), eta_W=0.01)
     assert not np.array_equal(loaded.predict(y0), small.predict(y0))
     assert np.array_equal(network.predict(y0), before)
+
+
+def half_hebb(W, x, z):
+    return 0.5 * (z.T @ x / len(x) - W * np.mean(x**2, axis=0))
+
+
+def absolute(y, targets):
+    return np.sum(np.abs(y - targets), axis=1)
+
+
+def absolute_gradient(y, targets):
+    return np.sign(y - targets)
+
+
+def test_a_compressed_network_keeps_its_own_parts(tmp_path):
+    """Those of the layers that stay, also where layers differ, and where they were assigned later."""
+    network, y0 = network_of(
+        rule=["sgd", half_hebb, "copi", "adam"],
+        decorrelation=[cubic_rule, "matrix", "local", cubic_rule],
+        error_signal=SKEWED,
+        loss=Loss("absolute", absolute, absolute_gradient),
+    )
+    network.layers[0].activation = network.layers[3].activation = BENT
+    small = compress(network, y0, 3, batch_size=4)  # layers 1 and 2 become one
+    module = __name__
+    assert small.config["rule"] == ["sgd", f"{module}:half_hebb", "adam"]
+    assert small.config["decorrelation"] == [f"{module}:cubic_rule", "matrix", f"{module}:cubic_rule"]
+    assert small.config["activation"] == [f"{module}:bent", "linear", f"{module}:bent"]
+    assert small.config["loss"] == f"{module}:absolute"
+    x = network.forward(y0).x[1] @ stack_map(network, y0, 1, 2).T
+    assert_near(small.predict(y0), bent(x @ network.layers[3].folded().T), size=100)
+    save_network(tmp_path / "small.npz", small)
+    own = {"rule": half_hebb, "decorrelation": cubic_rule, "activation": BENT, "loss": network.loss}
+    loaded, _ = load_network(tmp_path / "small.npz", **own)
+    for each in (small, loaded):
+        each.step(y0, np.ones((len(y0), 2)), eta_W=0.01)
+    assert np.array_equal(loaded.predict(y0), small.predict(y0))
+
+
+def test_the_fields_of_own_activations():
+    network, y0 = network_of(activation=["tanh", BENT, BENT, "linear"], decorrelation=cubic_rule)
+    x, y = y0, None
+    for k, f in enumerate((np.tanh, bent)):
+        layer = network.layers[k]
+        y = f((x if y is None else y) @ layer.R.T @ layer.W.T)
+    assert_near(receptive_fields(network, y0, 1), map_between(y0 @ network.layers[0].R.T, y), size=100)
 
 
 def test_layers_without_lateral_weights_are_compressed_without():
@@ -354,7 +474,7 @@ def assert_refused(message, use, arguments):
         *BAD_SAMPLES,
     ],
 )
-def test_stacks_that_are_none_are_refused(use, arguments, message):
+def test_invalid_stacks_are_refused(use, arguments, message):
     assert_refused(message, use, {"first": 1, "last": 2} | arguments)
 
 
@@ -365,22 +485,22 @@ def test_stacks_that_are_none_are_refused(use, arguments, message):
         ({"keep": 1}, "keep must be at least 2, got 1"),
         ({"keep": 3, "first": 4}, "first layer must be at most 3 in this network, got 4"),
         ({"keep": 2, "first": 2}, "keep must be at least 3, got 2"),
-        ({"keep": 5}, "keep must be at most 4, the layers of this network, got 5"),
+        ({"keep": 5}, "keep must be at most 4, the number of layers, got 5"),
         ({"keep": 2.0}, "keep must be an integer, got 2.0"),
         ({"first": -1}, "first layer must be at least 0, got -1"),
         ({"first": "1"}, "first layer must be an integer, got '1'"),
         *BAD_SAMPLES,
     ],
 )
-def test_compressions_that_are_none_are_refused(linear_map, arguments, message):
+def test_invalid_compressions_are_refused(linear_map, arguments, message):
     assert_refused(message, compress, {"keep": 3, "linear_map": linear_map} | arguments)
 
 
 @pytest.mark.parametrize("layer", [-5, 4, 1.5, None])
-def test_fields_of_layers_that_are_not_there_are_refused(layer):
+def test_fields_of_missing_layers_are_refused(layer):
     assert_refused(r"layer must be .*, got", receptive_fields, {"layer": layer})
 
 
 @pytest.mark.parametrize(("arguments", "message"), BAD_SAMPLES)
-def test_fields_of_no_samples_are_refused(arguments, message):
+def test_fields_of_bad_samples_are_refused(arguments, message):
     assert_refused(message, receptive_fields, arguments)

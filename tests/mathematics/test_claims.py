@@ -1,4 +1,4 @@
-"""Claims of the paper that no theorem covers, measured on the bundled digits; docs/claims.md gives the verdicts."""
+"""Claims of the paper that no theorem covers, measured on the bundled digits; verdicts are in docs/claims.md."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def five_layers():
 
 @pytest.fixture(scope="module")
 def decorrelated(data):
-    """That network after three epochs in which R learns alone, and the trace of a thousand digits through it."""
+    """That network after three epochs in which only R learns, and its trace of a thousand digits."""
     network = five_layers()
     fit(network, data, epochs=3, schedule=Schedule(eta_W=0.0, eta_R=1e-2), rng=np.random.default_rng(0))
     return network, network.forward(as_float(data.train.inputs[:1000], "float32"))
@@ -42,14 +42,14 @@ def decorrelated(data):
 
 @given(decorrelated_batches(), SEEDS)
 def test_copi_scales_the_columns_of_the_inferred_update(x, seed):
-    """Eq. 3 is Eq. 2 times diag<x^2> from the right: a step size for each input, where the paper says rows."""
+    """Eq. 3 is Eq. 2 times diag<x^2> from the right: a step size for each input, not for each row as the paper says."""
     rng = np.random.default_rng(seed)
     z, W = rng.normal(size=(len(x), 3)), rng.normal(size=(3, x.shape[1]))
     assert_near(copi_update(W, x, z), inference_update(W, x, z) * mean_square(x), size=1000)
 
 
 def test_a_single_mixed_state_is_enough():
-    """Eq. 3 sees z alone, not how it came about: whatever a and delta add up to it, the update is the same."""
+    """Eq. 3 depends only on z: the update is the same for any a and delta with the same sum."""
     rng = np.random.default_rng(0)
     W, x, z, delta = (rng.normal(size=shape) for shape in ((3, 4), (5, 4), (5, 3), (5, 3)))
     one, other = (copi_update(W, x, target_state(a, d)) for a, d in ((z, 0 * delta), (z - delta, delta)))
@@ -75,7 +75,7 @@ def error_after_learning(rule, R_moves, seed):
 
 @pytest.mark.parametrize("seed", range(3))
 def test_copi_is_ahead_of_sgd_only_while_R_moves(seed):
-    """Its extra term makes up for the motion of R (Theorem 2); with R at rest that term is noise of the batches."""
+    """Its extra term compensates for the motion of R (Theorem 2); with R at rest that term is batch noise."""
     errors = {
         (rule, R_moves): error_after_learning(rule, R_moves, seed)
         for rule in ("copi", "sgd")
@@ -94,7 +94,7 @@ def test_target_propagation_as_printed_sends_a_signal_without_an_error():
 
 @pytest.mark.parametrize(("eta_R", "survives"), [(0.03, True), (0.1, False)])
 def test_the_first_step_is_bounded_by_the_largest_eigenvalue(data, eta_R, survives):
-    """Of raw digits 2 / l is 0.05, though the local bound of Theorem 5 would allow a step of 2."""
+    """For raw digits 2 / lambda is 0.05, though the local bound of Theorem 5 would allow a step of 2."""
     y = as_float(data.train.inputs, "float64")
     sigma = second_moment(y)
     assert 2 / np.linalg.eigvalsh(sigma)[-1] == pytest.approx(0.052, abs=1e-3)
@@ -107,13 +107,13 @@ def test_the_first_step_is_bounded_by_the_largest_eigenvalue(data, eta_R, surviv
 
 
 def test_a_large_step_from_the_start_blows_up(data):
-    """0.1 in the first epoch, which the paper keeps for later ones: gone within three batches."""
+    """With 0.1 in the first epoch, which the paper uses only later, training diverges within three batches."""
     with pytest.raises(DivergenceError, match=r"epoch 1, batch [1-3]: "):
         fit(five_layers(), data, epochs=1, schedule=Schedule(0.1, 0.1), rng=np.random.default_rng(0))
 
 
 def test_decorrelation_reduces_activity(decorrelated):
-    """The root mean square of the inputs of the first layer falls from 0.33 to 0.15, that of the others by a tenth."""
+    """The root mean square of the first layer's inputs falls from 0.33 to 0.15, that of the others by a tenth."""
     _, trace = decorrelated
     before, after = (np.array([np.sqrt(np.mean(v**2)) for v in inputs]) for inputs in (trace.y_in, trace.x))
     assert (before[0], after[0]) == pytest.approx((0.33, 0.15), abs=5e-3)
@@ -121,9 +121,9 @@ def test_decorrelation_reduces_activity(decorrelated):
 
 
 def test_decorrelation_takes_most_of_the_mean(decorrelated):
-    """Of a live pixel's mean square, 20 % are its mean squared, on average; 1 % once (nearly) decorrelated.
+    """The squared mean is 20 % of a live pixel's mean square, on average; 1 % once (nearly) decorrelated.
 
-    Their sum, which Theorem 12 bounds by 1 for inputs without any correlation, falls from 120 to 7.
+    The sum of these shares, which Theorem 12 bounds by 1 for uncorrelated inputs, falls from 120 to 7.
     """
     _, trace = decorrelated
     shares = []
@@ -135,7 +135,7 @@ def test_decorrelation_takes_most_of_the_mean(decorrelated):
 
 
 def test_lateral_weights_inhibit_and_excite(decorrelated):
-    """Half of them are negative in the first layer, 73 to 92 % behind it."""
+    """Half of them are negative in the first layer, 73 to 92 % in later ones."""
     network, _ = decorrelated
     lateral = [layer.R[~np.eye(layer.n_inputs, dtype=bool)] for layer in network.layers]
     negative = [np.mean(weights[np.abs(weights) > 1e-6] < 0) for weights in lateral]
@@ -143,7 +143,7 @@ def test_lateral_weights_inhibit_and_excite(decorrelated):
 
 
 def test_the_asymmetry_of_R_on_digits(decorrelated):
-    """Small, not zero: between 0.1 and 2 per cent in every layer."""
+    """It is small, but not zero: between 0.1 and 2 per cent in every layer."""
     network, _ = decorrelated
     values = [asymmetry(layer.R) for layer in network.layers]
     assert all(1e-3 < value < 2e-2 for value in values)

@@ -1,4 +1,4 @@
-"""Whitening transforms against what defines them, and measures of correlation against sums over pairs."""
+"""Whitening transforms against their definitions, and measures of correlation against sums over pairs."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_pca_rotates_to_the_principal_axes(sigma):
 
 @given(spd_matrices())
 def test_cholesky_is_the_inverse_of_a_lower_factor(sigma):
-    """M^-1 is lower triangular, its diagonal is positive, and it is a root of sigma."""
+    """M^-1 is lower triangular with a positive diagonal, and M^-1 M^-T = sigma."""
     M = cholesky(sigma)
     L = np.linalg.inv(M)
     assert_near(np.triu(M, 1), np.zeros_like(M))
@@ -105,7 +105,7 @@ def test_epsilon_is_added_to_every_eigenvalue(transform, sigma, epsilon):
 @each_transform
 @pytest.mark.parametrize("sigma", [np.zeros((2, 2)), np.diag([1.0, 0.0]), np.diag([1.0, -1.0]), np.ones((2, 2))])
 def test_singular_matrices_are_refused(transform, sigma):
-    """... unless epsilon helps."""
+    """Unless epsilon makes them regular."""
     why = r"the smallest eigenvalue is \S+, the largest \S+"
     advice = r"raise epsilon \(1e-2 suits digits\), or drop inputs that are always zero or equal"
     with pytest.raises(InputError, match=f"^cannot whiten: {why}: {advice}$"):
@@ -122,19 +122,19 @@ def test_only_finite_floats_are_whitened(transform, sigma):
 
 @each_transform
 @pytest.mark.parametrize("epsilon", ["a", None, -0.1, np.nan])
-def test_an_epsilon_that_is_no_number_is_named(transform, epsilon):
+def test_an_invalid_epsilon_is_named(transform, epsilon):
     with pytest.raises(InputError, match=r"^epsilon must be a finite number, at least 0, got"):
         transform(np.eye(2), epsilon)
 
 
 @each_transform
-def test_an_epsilon_of_numpy_leaves_the_dtype(transform):
+def test_a_numpy_epsilon_does_not_change_the_dtype(transform):
     assert transform(np.eye(2, dtype=np.float32), np.float64(0.1)).dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @each_transform
-def test_transforms_keep_the_dtype_and_their_argument(transform, dtype):
+def test_transforms_keep_the_dtype_and_do_not_change_their_argument(transform, dtype):
     sigma = np.array([[2.0, 1.0], [1.0, 3.0]], dtype)
     sigma.flags.writeable = False
     assert transform(sigma).dtype == dtype
@@ -195,7 +195,7 @@ def test_a_feature_correlates_with_its_multiples():
 
 @given(spd_matrices(), SEEDS)
 def test_hadamard_defect(sigma, seed):
-    """sum log C_ii - log det C: at least 0, and independent of the scale of any input."""
+    """sum log C_ii - log det C is at least 0, and independent of the scale of any input."""
     expected = np.log(np.prod(np.diag(sigma))) - np.sum(np.log(np.linalg.eigvalsh(sigma)))
     assert hadamard_defect(sigma) == pytest.approx(expected, abs=1e-10)
     assert hadamard_defect(sigma) >= -1e-12
@@ -225,7 +225,7 @@ def test_the_hadamard_defect_needs_a_positive_determinant(C):
 
 @given(arrays((3, 3)), st.floats(0.1, 3))
 def test_asymmetry(M, c):
-    """||R - R^T|| / ||R||: 0 if symmetric, 2 if antisymmetric, whatever the scale."""
+    """||R - R^T|| / ||R|| is 0 for a symmetric and 2 for an antisymmetric matrix, at any scale."""
     R = M + c * np.eye(3)
     total = sum((R[i, j] - R[j, i]) ** 2 for i in range(3) for j in range(3)) / sum(r**2 for r in R.ravel())
     assert asymmetry(R) == pytest.approx(np.sqrt(total))
@@ -237,5 +237,5 @@ def test_asymmetry_of_an_antisymmetric_matrix():
 
 
 def test_an_infinite_moment_is_an_infinite_loss():
-    """Not NaN, which would hide where training blew up."""
+    """Not NaN, which would hide that training blew up."""
     assert decorrelation_loss(np.array([[1.0, np.inf], [np.inf, 1.0]])) == np.inf

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import stat
@@ -477,11 +478,23 @@ class Payload:
         return Path.touch, (self.trap,)
 
 
-@pytest.mark.parametrize("name", ["W_0", "header", "unexpected"])
+@pytest.mark.parametrize("name", ["W_0", "header", "sha256"])
 def test_a_checkpoint_never_runs_code(tmp_path, name):
     path = changed(tmp_path, **{name: np.array([Payload(tmp_path / "trap")], dtype=object)})
     with pytest.raises(DataError, match="damaged or holds Python objects"):
         load_network(path)
+    assert not (tmp_path / "trap").exists()
+
+
+def test_what_a_checkpoint_does_not_name_is_not_looked_at(tmp_path):
+    """Python objects beside its arrays, or what a Mac puts into archives, do no harm."""
+    path = changed(tmp_path)
+    with zipfile.ZipFile(path, "a") as archive:
+        content = io.BytesIO()
+        np.save(content, np.array([Payload(tmp_path / "trap")], dtype=object), allow_pickle=True)
+        archive.writestr("notes.npy", content.getvalue())
+        archive.writestr("__MACOSX/._W_0.npy", b"no array")
+    load_network(path)
     assert not (tmp_path / "trap").exists()
 
 

@@ -23,6 +23,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from fuzz import targets
 from fuzz.targets import TARGETS, outcome
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ from copi_np._checks import check_count, check_rate
 from copi_np.callbacks import BestCheckpoint, CSVLog
 from copi_np.cli import main
 from copi_np.datasets import cifar, find_dataset, idx
-from copi_np.errors import LONGEST, shown
+from copi_np.errors import LONGEST, explain_os_errors, shown
 from copi_np.experiments.config import MAX_PRESET, RunConfig, load_preset
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
@@ -54,7 +55,6 @@ from copi_np.storage import npz as archives
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.npz import SMALL, read_npz
 from copi_np.storage.untrusted import MAX_TEXT, parse_json, read_text
-from fuzz import targets
 
 PACKAGE = Path(__file__).parents[2] / "copi_np"
 ADVICE = "use another"
@@ -302,6 +302,26 @@ def test_messages_show_at_most_one_line_of_a_value():
     assert check_rate("eta_W", np.float32(0.5)) == 0.5
     with pytest.raises(InputError, match="finite"):
         check_rate("eta_W", np.float32(np.inf))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        (
+            ("write", "a.b"),
+            OSError(28, "No space"),
+            "cannot write a.b (No space): check the folder, and the space left on it",
+        ),
+        (("read", "a.b"), OSError(13, "Denied"), "cannot read a.b (Denied): check the path and its permissions"),
+        (("write to", "a", "choose another"), TimeoutError(), "cannot write to a (TimeoutError): choose another"),
+    ],
+)
+def test_an_error_of_the_system_becomes_one_line(arguments, error, message):
+    with pytest.raises(DataError) as caught, explain_os_errors(*arguments):
+        raise error
+    assert str(caught.value) == message
+    with pytest.raises(KeyError), explain_os_errors(*arguments):
+        raise KeyError
 
 
 def test_json_is_read_by_the_standard():

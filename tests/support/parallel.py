@@ -1,4 +1,4 @@
-"""A network that learns for a moment, in a file that processes of their own can import without the tests."""
+"""A network that trains briefly, in a module that subprocesses can import without the tests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ N_NETWORKS = 4
 
 
 def learn(seed):
-    """Weights and history, times aside, of a network of its own; every one another method."""
+    """Return weights and history, without times, of a network trained here; each seed uses another error signal."""
     rng = np.random.default_rng(seed)
     labels = np.arange(60) % 3
     split = Split(np.eye(3, 40)[labels] + rng.normal(0, 0.3, (60, 40)), labels)

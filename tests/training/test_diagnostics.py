@@ -1,9 +1,10 @@
-"""Diagnostics: against plain NumPy; once an epoch, also where a run is interrupted; without any effect on it."""
+"""Diagnostics: they equal plain NumPy, are recorded once per epoch even if a run is interrupted, and change nothing."""
 
 from __future__ import annotations
 
 import json
 from contextlib import nullcontext
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -12,20 +13,23 @@ from matplotlib.figure import Figure
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, Network, load_network
+from copi_np.activations import Activation
 from copi_np.callbacks import Callback
 from copi_np.datasets import load_dataset
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
+from copi_np.error_signals import ErrorSignal
 from copi_np.errors import CopiWarning, StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
 from copi_np.experiments.records import CHECKPOINT_FILE
 from copi_np.experiments.runner import train_into
+from copi_np.losses import Loss
 from copi_np.plotting import diagnostic_curves
 
 
 def make_network(**options):
-    """Trained a little, so that no R is symmetric, on inputs of which the third is always zero."""
+    """Train a little, so that no R is symmetric, on inputs of which the third is always zero."""
     rng = np.random.default_rng(0)
     network = Network([6, 5, 4, 3], rng=rng, dtype="float64", **options)
     y0, targets = rng.normal(size=(40, 6)) * (np.arange(6) != 2), np.eye(3)[np.arange(40) % 3]
@@ -50,7 +54,7 @@ def loss(x):
 
 
 @pytest.mark.parametrize("error_signal", ["bp", "fa", "dfa"])
-def test_every_number_is_what_plain_numpy_gives(error_signal):
+def test_every_number_equals_plain_numpy(error_signal):
     network, y0, targets = make_network(error_signal=error_signal)
     found = diagnose(network, y0, targets)
     trace = network.forward(y0)
@@ -81,8 +85,8 @@ def test_every_number_is_what_plain_numpy_gives(error_signal):
     assert json.loads(json.dumps(found[1].as_dict())) == found[1].as_dict()
 
 
-def test_ranks_are_those_of_the_whole_spectrum_and_close_at_its_ends():
-    """Of singular values 1 to 201, which are their own ranks, whatever their order in R."""
+def test_ranks_cover_the_whole_spectrum_and_are_denser_at_its_ends():
+    """For singular values 1 to 201, which are their own ranks, in any order in R."""
     network = Network([201, 2], rng=np.random.default_rng(0), dtype="float64")
     network.layers[0].R = np.diag(np.random.default_rng(0).permutation(201) + 1.0)
     spectrum = np.array(diagnose(network, np.eye(2, 201), np.eye(2))[0].spectrum)
@@ -92,7 +96,58 @@ def test_ranks_are_those_of_the_whole_spectrum_and_close_at_its_ends():
     assert max(steps[0], steps[-1]) < 3 < 15 < min(steps[9], steps[10])
 
 
-def test_without_lateral_weights_there_is_nothing_to_say_of_them():
+def stretch(R, x):
+    """A lateral rule of your own, which grows R without decorrelating."""
+    return np.diag(np.arange(1.0, len(R) + 1)) @ R
+
+
+def blurred(trace, delta_L, rng):
+    """Error signals of your own, random in hidden layers."""
+    return [rng.normal(size=a.shape) for a in trace.a[:-1]] + [delta_L]
+
+
+def hinge(y, targets):
+    return np.sum(np.maximum(0, 1 - (2 * targets - 1) * y), axis=1)
+
+
+def hinge_gradient(y, targets):
+    signs = 2 * targets - 1
+    return np.where(signs * y < 1, -signs, 0.0)
+
+
+OWN = {
+    "rule": lambda W, x, delta: delta.T @ x / len(x) - 0.01 * W,
+    "decorrelation": stretch,
+    "error_signal": ErrorSignal("blurred", blurred),
+    "activation": Activation("sine", np.sin, np.cos),
+    "loss": Loss("hinge", hinge, hinge_gradient),
+}
+
+
+def test_networks_of_own_parts_are_measured():
+    """And nothing is changed by it, not even the noise that the next step draws."""
+    network, y0, targets = make_network(**OWN)
+    twin = deepcopy(network)
+    found = diagnose(network, y0, targets)
+    trace = network.forward(y0)
+    exact = -np.cos(trace.a[2]) * hinge_gradient(trace.y[2], targets)
+    noise = deepcopy(network.noise_rng)
+    own = [noise.normal(size=a.shape) for a in trace.a[:-1]]
+    for k in (1, 0):
+        above = network.layers[k + 1]
+        exact = np.cos(trace.a[k]) * (exact @ above.W @ above.R)
+        cosine = np.sum(own[k] * exact) / np.sqrt(np.sum(own[k] ** 2) * np.sum(exact**2))
+        assert found[k].angle == pytest.approx(np.degrees(np.arccos(cosine)))
+    for k, numbers in enumerate(found):
+        growth = [(1 + 0.05 * i) ** 30 for i in range(1, network.layers[k].n_inputs + 1)]
+        assert (numbers.spectrum[0], numbers.spectrum[-1]) == pytest.approx((growth[-1], growth[0]))
+        assert numbers.log_volume == pytest.approx(np.mean(np.log(growth)))
+    for each in (network, twin):
+        each.step(y0, targets, eta_W=0.02)
+    assert np.array_equal(network.layers[0].W, twin.layers[0].W)
+
+
+def test_without_lateral_weights_their_measures_are_none():
     network, y0, targets = make_network(decorrelation=None)
     for numbers in diagnose(network, y0, targets):
         assert (numbers.spectrum, numbers.log_volume, numbers.asymmetry) == (None, None, None)
@@ -153,16 +208,16 @@ def test_measuring_changes_nothing(tmp_path, config, data):
     assert read_diagnostics(tmp_path / "without") == []
 
 
-def test_every_epoch_is_measured_the_untrained_network_too(tmp_path, config, data):
+def test_every_epoch_is_measured_and_the_untrained_network_too(tmp_path, config, data):
     train_into(tmp_path / "run", config, data, "numpy", diagnostics=True)
     found = read_diagnostics(tmp_path / "run")
-    assert [moment.epoch for moment in found] == [0, 1, 2, 3, 4]
+    assert [snapshot.epoch for snapshot in found] == [0, 1, 2, 3, 4]
     assert found[0].layers[0].spectrum == [1.0] * len(RANKS)
     assert found[1].layers[0].spectrum[0] > 1
-    # measured on the training set, as the history's own number
+    # measured on the training set, as the history's number is
     history = without_seconds(tmp_path / "run")
-    for moment, line in zip(found[1:], history, strict=True):
-        losses = [layer.decorrelation_loss for layer in moment.layers]
+    for snapshot, line in zip(found[1:], history, strict=True):
+        losses = [layer.decorrelation_loss for layer in snapshot.layers]
         assert losses == pytest.approx(line["decorrelation_loss"])
 
 
@@ -174,7 +229,7 @@ def test_the_first_training_samples_are_measured(tmp_path, config, data, monkeyp
 
 
 class Kill(Callback):
-    """Stops in the middle of an epoch, counted from where the run goes on."""
+    """Stops in the middle of an epoch, counted from where the run resumes."""
 
     def __init__(self, epoch):
         self.left = epoch
@@ -195,7 +250,7 @@ def test_an_interrupted_run_leaves_the_same_diagnostics(tmp_path, config, data):
 
 
 @pytest.mark.parametrize("damage", ["one line more", "one line less", "half a line"])
-def test_lines_that_do_not_belong_to_the_checkpoint_are_mended(tmp_path, config, data, damage):
+def test_lines_that_do_not_match_the_checkpoint_are_repaired(tmp_path, config, data, damage):
     """A process may be killed between any two of its writes."""
     whole = perform(tmp_path / "whole", config, data, "numpy", diagnostics=True).folder
     parts = perform(tmp_path / "parts", replace(config, epochs=2), data, "numpy", diagnostics=True).folder
@@ -211,10 +266,10 @@ def test_lines_that_do_not_belong_to_the_checkpoint_are_mended(tmp_path, config,
     assert (parts / DIAGNOSTICS_FILE).read_bytes() == (whole / DIAGNOSTICS_FILE).read_bytes()
 
 
-def test_a_run_may_be_watched_from_where_it_goes_on(tmp_path, config, data):
+def test_diagnostics_may_start_when_a_run_resumes(tmp_path, config, data):
     perform(tmp_path, replace(config, epochs=2), data, "numpy")
     folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
-    assert [moment.epoch for moment in read_diagnostics(folder)] == [2, 3, 4]
+    assert [snapshot.epoch for snapshot in read_diagnostics(folder)] == [2, 3, 4]
 
 
 DAMAGED = ['{"epoch": 1}', '{"epoch": 1, "layers": [{"angle": 3}]}', '{"epoch": "x", "layers": []}', "[]", "{"]
@@ -222,7 +277,7 @@ DAMAGED = ['{"epoch": 1}', '{"epoch": 1, "layers": [{"angle": 3}]}', '{"epoch": 
 
 @pytest.mark.parametrize("line", DAMAGED)
 def test_damaged_diagnostics_are_an_error(tmp_path, config, data, line):
-    """When they are read, and when a run would go on from them, which says so in one line and is not lost."""
+    """When they are read, and when a run would resume from them: it fails with one line, and nothing is lost."""
     folder = perform(tmp_path, replace(config, epochs=1), data, "numpy", diagnostics=True).folder
     whole = (folder / DIAGNOSTICS_FILE).read_text()
     (folder / DIAGNOSTICS_FILE).write_text(f"{line}\n")
@@ -246,8 +301,8 @@ def test_half_a_last_line_is_not_read(tmp_path, config, data):
 # -------------------------------------------------------------------------------------------------------- drawn
 
 
-def moments(*angles, n_epochs=3, spectrum=None):
-    """Made-up diagnostics of a layer for each list of angles, one an epoch; all quantities change a lot."""
+def snapshots(*angles, n_epochs=3, spectrum=None):
+    """Make up diagnostics: one layer per list of angles, which has one per epoch; all quantities change a lot."""
     spectrum = list(np.linspace(2, 0.5, len(RANKS))) if spectrum is None else spectrum
     made = []
     for e in range(n_epochs):
@@ -263,7 +318,7 @@ def moments(*angles, n_epochs=3, spectrum=None):
 
 
 def lines(axes, style="-"):
-    """What curves show; not the thin edges of bands, nor entries of the legend."""
+    """Return the data of the curves, without the thin edges of bands and entries of the legend."""
     curves = [line for line in axes.get_lines() if line.get_linestyle() == style and len(line.get_xdata())]
     return [line.get_ydata() for line in curves if line.get_linewidth() > 1]
 
@@ -296,9 +351,9 @@ def test_every_quantity_is_drawn_for_every_layer(tmp_path, config, data, method)
     figure.savefig(tmp_path / "figure.png")
 
 
-def test_what_is_drawn_can_be_seen():
-    """All curves lie inside their panels, on scales that suit them; titles and labels inside the figure."""
-    figure = diagnostic_curves(range(3), moments([90, 60, 30], [89, 80, 70]))
+def test_everything_drawn_is_visible():
+    """Curves lie inside their panels and fill them; titles and labels lie inside the figure."""
+    figure = diagnostic_curves(range(3), snapshots([90, 60, 30], [89, 80, 70]))
     figure.draw_without_rendering()
     assert [axes.get_yscale() for axes in figure.axes] == ["linear", "linear", "log", "log", "linear", "log"]
     for axes in figure.axes:
@@ -316,19 +371,19 @@ def test_what_is_drawn_can_be_seen():
 
 
 def test_angles_have_gaps_and_a_line_at_a_right_angle():
-    """A signal may point away from that of backpropagation: nothing is cut off."""
-    (axes, *_) = diagnostic_curves(range(3), moments([120, None, 60], None)).axes
+    """A signal may point away from backpropagation's, and is not cut off."""
+    (axes, *_) = diagnostic_curves(range(3), snapshots([120, None, 60], None)).axes
     (angle,) = lines(axes)
     assert np.array_equal(angle, [120, np.nan, 60], equal_nan=True)
     (right,) = (line for line in axes.get_lines() if line.get_linestyle() == "--")
     assert set(right.get_ydata()) == {90}
     assert axes.get_ylim()[1] > 120
-    small = diagnostic_curves(range(3), moments([10, 9, 8])).axes[0]
+    small = diagnostic_curves(range(3), snapshots([10, 9, 8])).axes[0]
     assert small.get_ylim()[0] < 0 < 90 < small.get_ylim()[1] < 100
 
 
 def test_mean_squares_are_a_median_with_a_band():
-    axes = diagnostic_curves(range(3), moments([90, 60, 30])).axes[3]
+    axes = diagnostic_curves(range(3), snapshots([90, 60, 30])).axes[3]
     (band,) = axes.collections
     vertices = band.get_paths()[0].vertices
     low, high = (10 ** SHARES.index(share) for share in (0.25, 0.75))
@@ -340,9 +395,9 @@ def test_mean_squares_are_a_median_with_a_band():
 @pytest.mark.parametrize(
     "found",
     [
-        moments(None, n_epochs=1, spectrum=[1.0] * len(RANKS)),
-        moments([None] * 3, None, spectrum=[1.0] * (len(RANKS) - 1) + [0.0]),
-        moments(*[[90, 80, 70]] * 12),
+        snapshots(None, n_epochs=1, spectrum=[1.0] * len(RANKS)),
+        snapshots([None] * 3, None, spectrum=[1.0] * (len(RANKS) - 1) + [0.0]),
+        snapshots(*[[90, 80, 70]] * 12),
     ],
     ids=["an untrained layer", "a singular R and no angle", "more layers than colours"],
 )

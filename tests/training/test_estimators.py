@@ -1,8 +1,9 @@
-"""The estimators: what scikit-learn asks of its own, the package's training beneath, and decorrelation that is true."""
+"""The estimators: they pass scikit-learn's checks, train as the package does, and really decorrelate."""
 
 from __future__ import annotations
 
 import copy
+import functools
 import pickle
 import subprocess
 import sys
@@ -24,11 +25,16 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from strategies import correlated_batches, spd_matrices, whitened_batches
 
 from copi_np import DivergenceError, InputError, Network, Schedule, fit
+from copi_np._parts import describe
+from copi_np.activations import Activation
 from copi_np.datasets import Dataset, Split
+from copi_np.error_signals import ErrorSignal
 from copi_np.estimators import COPIClassifier, COPIRegressor, Decorrelator, base
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.runner import train
+from copi_np.losses import LOSSES, Loss
 from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np.steps import Step
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
 
 SEVERAL = st.integers(2, 5)
@@ -36,8 +42,8 @@ COPI_METHODS = ("copi", "copi-local")
 WHITENINGS = {"zca": zca, "pca": pca, "cholesky": cholesky}
 X, NUMBERS = load_iris(return_X_y=True)
 Y = load_iris().target_names[NUMBERS]
-FEW = {"max_iter": 3, "tol": 0}  # what a test trains that is not about how well something is learned
-PLAIN = {"standardize": False, "fit_intercept": False}  # the network sees X as it is
+FEW = {"max_iter": 3, "tol": 0}  # short training, for tests that do not ask how well something is learned
+PLAIN = {"standardize": False, "fit_intercept": False}  # the network sees X unchanged
 
 few_epochs = pytest.mark.filterwarnings("ignore:still learning:sklearn.exceptions.ConvergenceWarning")
 
@@ -73,14 +79,14 @@ def test_pipeline_search_and_cross_validation():
 
 
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor, Decorrelator])
-def test_only_the_first_parameter_may_go_without_its_name(kind):
+def test_only_the_first_parameter_may_be_positional(kind):
     first, *others = signature(kind).parameters.values()
     assert first.kind == first.POSITIONAL_OR_KEYWORD
     assert all(parameter.kind == parameter.KEYWORD_ONLY for parameter in others)
 
 
 @few_epochs
-def test_frames_give_names_and_take_them_in_their_order():
+def test_frames_name_the_features_and_must_keep_their_order():
     frame = pandas.DataFrame(X, columns=list("abcd"))
     model = COPIClassifier(**FEW).fit(frame, pandas.Series(Y))
     assert model.feature_names_in_.tolist() == list("abcd")
@@ -93,8 +99,8 @@ def test_frames_give_names_and_take_them_in_their_order():
 @few_epochs
 @pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
 @pytest.mark.parametrize("options", [{}, {"rule": "adam", "decorrelation": None}, {"error_signal": "dtp"}])
-def test_a_copy_predicts_and_learns_on_the_same(copied, options):
-    """Weights, feedback, running means of Adam and the generator that shuffles."""
+def test_a_copy_predicts_and_keeps_learning_the_same(copied, options):
+    """It has the same weights, feedback, running means of Adam and shuffling generator."""
     model = COPIClassifier(random_state=1, **FEW, **options).fit(X, Y)
     twin = copied(model)
     for _ in range(2):
@@ -104,7 +110,7 @@ def test_a_copy_predicts_and_learns_on_the_same(copied, options):
 
 
 @few_epochs
-def test_a_clone_has_the_parameters_and_nothing_learned():
+def test_a_clone_has_the_parameters_but_nothing_learned():
     twin = clone(COPIClassifier(hidden_layer_sizes=[3], **FEW).fit(X, Y))
     assert twin.hidden_layer_sizes == [3]
     with pytest.raises(NotFittedError):
@@ -113,8 +119,8 @@ def test_a_clone_has_the_parameters_and_nothing_learned():
 
 @few_epochs
 @pytest.mark.parametrize("model", [COPIClassifier(**FEW), COPIRegressor(**FEW), Decorrelator()], ids=repr)
-def test_skops_stores_it_without_running_code(model):
-    """All that skops has to be told to trust is the class itself."""
+def test_skops_loads_it_without_running_code(model):
+    """The only type that skops must be told to trust is the class itself."""
     model = clone(model).fit(X, NUMBERS)
     data = sio.dumps(model)
     kind = type(model)
@@ -127,9 +133,9 @@ def test_skops_stores_it_without_running_code(model):
     )
 
 
-def test_with_array_api_dispatch_numpy_works_and_others_are_refused():
-    """In a process of its own: SciPy reads the variable when it is imported."""
-    pytest.importorskip("scipy", "1.14")  # from which on scikit-learn dispatches
+def test_with_array_api_dispatch_numpy_works_and_other_libraries_are_refused():
+    """In its own process: SciPy reads the variable when it is imported."""
+    pytest.importorskip("scipy", "1.14")  # the first version with which scikit-learn dispatches
     code = """
 import array_api_strict, numpy as np, sklearn
 from copi_np import InputError
@@ -157,7 +163,7 @@ def test_without_scikit_learn_one_line_says_what_to_install():
     assert lines[-1] == "ModuleNotFoundError: copi_np.estimators needs scikit-learn: pip install 'copi-np[sklearn]'"
 
 
-# ---------------------------------------------------------------- the package's own training beneath
+# ---------------------------------------------------------------- training is the package's own
 
 
 def weights(network):
@@ -172,8 +178,8 @@ def same(one, other):
 @pytest.mark.parametrize("standardize", [True, False])
 @pytest.mark.parametrize("fit_intercept", [True, False])
 @pytest.mark.parametrize("loss", ["cross_entropy", "quadratic"])
-def test_the_classifier_is_a_network_and_fit(standardize, fit_intercept, loss):
-    """To the last bit, given the inputs that it says it makes."""
+def test_the_classifier_is_a_network_trained_by_fit(standardize, fit_intercept, loss):
+    """To the last bit, given the inputs that the documentation promises."""
     options = {"rule": "sgd", "error_signal": "fa", "decorrelation": "local", "activation": "tanh", "loss": loss}
     schedule = {
         "eta_W": 2e-3,
@@ -204,8 +210,8 @@ def test_the_classifier_is_a_network_and_fit(standardize, fit_intercept, loss):
 
 
 @few_epochs
-def test_the_classifier_is_what_the_command_trains():
-    """With an integer as its random state, and the paper's loss."""
+def test_the_classifier_equals_what_the_command_trains():
+    """With an integer random state and the paper's loss."""
     split = Split(X, NUMBERS)
     config = RunConfig("copi-fa", "iris", (4, 6, 3), epochs=3, eta_W=1e-3, eta_R=1e-3, seed=7, dtype="float64")
     network, _ = train(config, Dataset("iris", split, split, 3), "numpy")
@@ -228,7 +234,7 @@ def test_partial_fit_is_one_epoch_of_fit(kind):
 
 @few_epochs
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
-def test_a_warm_start_goes_on_and_a_cold_one_does_not(kind):
+def test_a_warm_start_continues_and_a_cold_one_starts_over(kind):
     whole = kind(random_state=2, max_iter=6, tol=0).fit(X, NUMBERS)
     warm = kind(random_state=2, warm_start=True, **FEW).fit(X, NUMBERS).fit(X, NUMBERS)
     assert same(warm.network_, whole.network_)
@@ -250,7 +256,7 @@ def test_the_network_computes_in_the_dtype_of_the_samples(dtype):
 
 @few_epochs
 def test_the_loss_curve_is_the_loss_before_each_update():
-    """With one batch an epoch: that of the network the epoch before left."""
+    """With one batch per epoch: the loss of the network as the previous epoch left it."""
     model = COPIClassifier(random_state=0, batch_size=150, first_epochs=0, **FEW).fit(X, Y)
     shorter = COPIClassifier(random_state=0, batch_size=150, first_epochs=0, max_iter=2, tol=0).fit(X, Y)
     probabilities = shorter.predict_proba(X)[np.arange(150), NUMBERS]
@@ -263,8 +269,8 @@ def test_the_loss_curve_is_the_loss_before_each_update():
 @few_epochs
 @pytest.mark.parametrize("early_stopping", [False, True])
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
-def test_a_sample_without_weight_is_as_good_as_absent(kind, early_stopping):
-    """And the unit of the weights is of no importance, be it as large as it may."""
+def test_a_sample_of_weight_zero_has_no_effect(kind, early_stopping):
+    """And the scale of the weights does not matter, even if it is huge."""
     options = {"random_state": 2, "early_stopping": early_stopping, **FEW}
     weights = np.arange(150) % 3
     whole = kind(**options).fit(X, NUMBERS, sample_weight=5e307 * weights)
@@ -299,10 +305,10 @@ def test_weights_count_in_standardisation_loss_and_validation(kind):
 
 
 @few_epochs
-def test_a_class_of_more_weight_is_predicted_more_often():
+def test_a_class_with_more_weight_is_predicted_more_often():
     def share(weight):
         model = COPIClassifier(random_state=0, hidden_layer_sizes=(), max_iter=30, tol=0, batch_size=150)
-        chance = np.random.default_rng(0).permutation(NUMBERS)  # nothing to learn but how frequent classes are
+        chance = np.random.default_rng(0).permutation(NUMBERS)  # nothing to learn but the class frequencies
         return np.mean(model.fit(X, chance, sample_weight=np.where(chance == 1, weight, 1)).predict(X) == 1)
 
     assert share(0.2) < share(1) < share(5)
@@ -310,8 +316,8 @@ def test_a_class_of_more_weight_is_predicted_more_often():
 
 @few_epochs
 @pytest.mark.parametrize("seed", range(3))
-def test_weights_that_are_learned_from_have_a_mean_of_one(monkeypatch, seed):
-    """Also where a heavy sample is held out: or else steps would be smaller, by chance."""
+def test_training_weights_have_a_mean_of_one(monkeypatch, seed):
+    """Even if a heavy sample is held out: otherwise steps would be smaller, by chance."""
     seen = []
     real = base.train_epoch
     monkeypatch.setattr(base, "train_epoch", lambda *a, **o: seen.append(o["sample_weight"]) or real(*a, **o))
@@ -323,7 +329,7 @@ def test_weights_that_are_learned_from_have_a_mean_of_one(monkeypatch, seed):
 
 
 @few_epochs
-def test_what_is_refused_leaves_nothing_half_fitted():
+def test_refused_data_leave_nothing_half_fitted():
     model = COPIClassifier(**FEW).fit(X, NUMBERS)
     with pytest.raises(ValueError, match=r"[sS]ample.weight"):
         model.fit(np.column_stack([X, X]), NUMBERS, sample_weight=np.zeros(150))
@@ -332,16 +338,16 @@ def test_what_is_refused_leaves_nothing_half_fitted():
 
 
 @few_epochs
-def test_an_epoch_by_hand_takes_weights_too():
+def test_partial_fit_takes_weights_too():
     weights = 1.0 + np.arange(150) % 4
     for kind, first in ((COPIClassifier, {"classes": [0, 1, 2]}), (COPIRegressor, {})):
         fitted = kind(random_state=2, max_iter=1).fit(X, NUMBERS, sample_weight=weights)
-        by_hand = kind(random_state=2).partial_fit(X, NUMBERS, sample_weight=weights, **first)
-        assert same(fitted.network_, by_hand.network_)
+        partly = kind(random_state=2).partial_fit(X, NUMBERS, sample_weight=weights, **first)
+        assert same(fitted.network_, partly.network_)
 
 
 @pytest.mark.parametrize("weights", [np.zeros(150), -np.ones(150), np.ones(149), np.full(150, np.nan)])
-def test_weights_that_make_no_sense_are_refused(weights):
+def test_invalid_weights_are_refused(weights):
     with pytest.raises(ValueError, match=r"[sS]ample.weight"):
         COPIClassifier(**FEW).fit(X, Y, sample_weight=weights)
 
@@ -350,7 +356,7 @@ def test_weights_that_make_no_sense_are_refused(weights):
 
 
 @pytest.mark.parametrize("early_stopping", [False, True])
-def test_training_ends_once_nothing_gets_better(early_stopping):
+def test_training_ends_once_nothing_improves(early_stopping):
     model = COPIClassifier(random_state=0, n_iter_no_change=4, tol=0.02, first_epochs=3, max_iter=100)
     model.set_params(early_stopping=early_stopping).fit(X, Y)
     scores = model.validation_scores_ if early_stopping else [-loss for loss in model.loss_curve_]
@@ -362,19 +368,19 @@ def test_training_ends_once_nothing_gets_better(early_stopping):
 
 
 @few_epochs
-def test_the_first_epochs_do_not_count_as_no_better():
-    """In them only the lateral weights learn, and the loss stays about where it is."""
+def test_the_first_epochs_do_not_count_as_stale():
+    """Only the lateral weights learn in them, and the loss hardly changes."""
     assert COPIClassifier(random_state=0, first_epochs=12, n_iter_no_change=3, tol=0.1).fit(X, Y).n_iter_ > 15
 
 
 @few_epochs
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
 def test_early_stopping_keeps_the_network_of_the_best_epoch(kind):
-    """With targets of chance, where later epochs learn by heart."""
+    """With random targets, which later epochs memorise."""
     chance = np.random.default_rng(0).permutation(NUMBERS)
     options = {"random_state": 3, "early_stopping": True, "validation_fraction": 0.3, "n_iter_no_change": 50}
     model = kind(max_iter=20, **options).fit(X, chance)
-    best = int(np.argmax(model.validation_scores_[1:])) + 2  # the first epoch decorrelates alone
+    best = int(np.argmax(model.validation_scores_[1:])) + 2  # the first epoch only decorrelates
     assert best < model.n_iter_ == 20
     shorter = kind(max_iter=best, **options).fit(X, chance)
     assert same(model.network_, shorter.network_)
@@ -382,8 +388,8 @@ def test_early_stopping_keeps_the_network_of_the_best_epoch(kind):
 
 @few_epochs
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
-def test_early_stopping_scores_on_samples_that_were_set_aside(kind):
-    """The classifier's in the proportions of their classes; the score is what `score` gives, in any unit of y."""
+def test_early_stopping_scores_on_held_out_samples(kind):
+    """The classifier's split keeps class proportions; the score is that of `score`, in any units of y."""
     y = Y if kind is COPIClassifier else 100 * NUMBERS
     options = {"random_state": 4, "early_stopping": True, "validation_fraction": 0.2, **FEW}
     model = kind(**options).fit(X, y)
@@ -394,13 +400,13 @@ def test_early_stopping_scores_on_samples_that_were_set_aside(kind):
     assert len(model.validation_scores_) == 3
 
 
-def test_an_end_before_that_warns():
+def test_stopping_at_max_iter_warns():
     with pytest.warns(ConvergenceWarning, match="still learning after max_iter=2 epochs: raise max_iter") as found:
         COPIClassifier(max_iter=2).fit(X, Y)
     assert found[0].filename == __file__
 
 
-# ---------------------------------------------------------------- what is predicted
+# ---------------------------------------------------------------- predictions
 
 
 @few_epochs
@@ -414,8 +420,8 @@ def test_probabilities_are_the_softmax_in_the_order_of_the_classes():
 
 @few_epochs
 @pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
-def test_mean_and_scale_are_those_of_the_first_samples(kind):
-    """Not of later batches, nor of the samples to predict."""
+def test_mean_and_scale_come_from_the_first_samples(kind):
+    """Not from later batches, nor from the samples to predict."""
     model = kind(random_state=0, **FEW).fit(X, NUMBERS)
     assert np.array_equal(model.predict(X[:5]).round(9), model.predict(X)[:5].round(9))
     model.partial_fit(X[:9] + 50, NUMBERS[:9])
@@ -432,7 +438,7 @@ def test_the_quadratic_loss_has_no_probabilities():
     assert "loss='cross_entropy'" in f"{found.value} {found.value.__cause__}"
 
 
-def test_regression_of_several_outputs_in_their_own_units():
+def test_regression_of_several_outputs_in_different_units():
     rng = np.random.default_rng(0)
     y = X @ rng.normal(size=(4, 2)) * [1e-3, 1e3] + [5, -1e4]
     model = COPIRegressor(random_state=0, max_iter=500, tol=1e-5).fit(X, y)
@@ -443,7 +449,7 @@ def test_regression_of_several_outputs_in_their_own_units():
 
 
 def test_the_constant_input_lets_outputs_shift():
-    """Without it, a network of leaky rectifiers gives zero for zero, whatever it has learned."""
+    """Without it, a leaky-ReLU network maps zero to zero, whatever it has learned."""
     inputs, y = np.linspace(-1, 1, 40)[:, None], np.full(40, 3.0)
     with_it = COPIRegressor(random_state=0, standardize=False, max_iter=1000).fit(inputs, y)
     assert with_it.predict([[0.0]])[0] == pytest.approx(3, abs=0.1)
@@ -451,14 +457,14 @@ def test_the_constant_input_lets_outputs_shift():
     assert without.predict([[0.0]])[0] == 0
 
 
-def test_classes_that_a_batch_lacks_do_not_take_the_place_of_others():
+def test_a_class_missing_from_a_batch_does_not_shift_the_others():
     model = COPIClassifier(random_state=0)
     for _ in range(60):
         model.partial_fit(X[50:], Y[50:], classes=np.unique(Y))
     assert model.score(X[50:], Y[50:]) > 0.9
 
 
-# ---------------------------------------------------------------- what is refused
+# ---------------------------------------------------------------- errors
 
 
 @few_epochs
@@ -490,18 +496,18 @@ def test_a_wrong_parameter_is_named(options, message):
 
 @few_epochs
 @pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.array(7), np.int64(7), ()], ids=repr)
-def test_hidden_layers_are_a_number_or_several(sizes):
+def test_hidden_layers_are_one_number_or_several(sizes):
     model = COPIClassifier(sizes, **FEW).fit(X, Y)
     assert model.network_.config["sizes"] == [5, *([7] if np.size(sizes) else []), 3]
 
 
-def test_a_target_that_is_too_large_is_called_one():
+def test_a_target_too_large_for_the_dtype_is_named():
     with pytest.raises(InputError, match="targets y hold values that float32 cannot: scale them down"):
         COPIRegressor(standardize=False).fit(np.eye(4, dtype=np.float32), [0, 1, 2, 1e300])
 
 
 @few_epochs
-def test_of_many_labels_a_few_are_shown():
+def test_messages_show_only_a_few_of_many_labels():
     many = np.repeat(np.arange(1000), 2)
     model = COPIClassifier(3, max_iter=1).fit(np.ones((2000, 1)), many)
     for arguments in ((np.ones((2000, 1)), many + 1000), (np.ones((2, 1)), [0, 1], many + 1)):
@@ -512,37 +518,37 @@ def test_of_many_labels_a_few_are_shown():
 
 
 @few_epochs
-def test_labels_that_were_not_announced_are_refused():
+def test_unannounced_labels_are_refused():
     with pytest.raises(InputError, match="the first partial_fit needs classes"):
         COPIClassifier().partial_fit(X, Y)
     model = COPIClassifier(**FEW).partial_fit(X[:50], Y[:50], classes=np.unique(Y))
     assert set(model.classes_) == set(Y)
     with pytest.raises(InputError, match="they cannot change"):
         model.partial_fit(X, Y, classes=["setosa"])
-    with pytest.raises(InputError, match=r"y has classes \['rose'\] that were not there at first"):
+    with pytest.raises(InputError, match=r"y has new classes \['rose'\]: list all classes in the first partial_fit"):
         model.partial_fit(X[:2], ["rose", "setosa"])
-    with pytest.raises(InputError, match=r"y has classes \['rose'\]"):
+    with pytest.raises(InputError, match=r"y has new classes \['rose'\]"):
         COPIClassifier(warm_start=True, **FEW).fit(X, Y).fit(X[:2], ["rose", "setosa"])
 
 
 @few_epochs
 @pytest.mark.parametrize("more", ["fit", "partial_fit"])
 @pytest.mark.parametrize("options", [{}, {"early_stopping": True}, {"rule": "adam", "decorrelation": None}], ids=str)
-def test_a_model_that_fails_to_learn_more_is_what_it_was(more, options):
+def test_a_failed_further_training_leaves_the_model_as_it_was(more, options):
     model = COPIClassifier(random_state=0, warm_start=True, **FEW, **options).fit(X, Y)
     twin = copy.deepcopy(model)
     model.set_params(eta_W=1e7)
     with pytest.raises(DivergenceError, match=r"^epoch 4, batch \d: .*lower eta_W"):
         getattr(model, more)(X, Y)
     model.set_params(eta_W=twin.eta_W)
-    for learn in (lambda each: each, lambda each: each.partial_fit(X, Y)):  # it also goes on as it would have done
+    for learn in (lambda each: each, lambda each: each.partial_fit(X, Y)):  # further training is unaffected as well
         assert same(learn(model).network_, learn(twin).network_)
         assert (model.loss_curve_, model.validation_scores_) == (twin.loss_curve_, twin.validation_scores_)
         assert np.array_equal(model.predict_proba(X), twin.predict_proba(X))
 
 
 @few_epochs
-def test_what_diverged_is_not_fitted():
+def test_a_diverged_model_is_not_fitted():
     wild = COPIClassifier(eta_W=100, first_epochs=0, **FEW)
     for model in (wild, clone(wild).set_params(warm_start=True)):
         for learn in (lambda each: each.fit(X, Y), lambda each: each.partial_fit(X, Y, np.unique(Y))):
@@ -557,6 +563,307 @@ def test_what_diverged_is_not_fitted():
         model.predict(X)
 
 
+# ---------------------------------------------------------------- parts of your own
+
+
+def leaky_hebb(W, z, x, leak=0.1):
+    """Half of COPI's step, with a decay of every weight."""
+    return 0.5 * (z.T @ x / len(x) - W * np.mean(x**2, axis=0)) - leak * W
+
+
+def by_signs(R, y, x):
+    """Lateral weights that see only the signs of the inputs, and so more than their second moments."""
+    C = np.sign(x).T @ x / len(y)
+    return -(C - np.diag(np.diag(C))).T @ R
+
+
+def swish(a):
+    return a / (1 + np.exp(-a))
+
+
+def swish_slope(a):
+    s = 1 / (1 + np.exp(-a))
+    return s + a * s * (1 - s)
+
+
+def upside_down(trace, delta_L, layers):
+    """Signals of hidden layers by the transposed forward weights alone, their signs only."""
+    deltas = [delta_L]
+    for k in reversed(range(len(layers) - 1)):
+        deltas.insert(0, np.sign(deltas[0] @ layers[k + 1].W) * layers[k].activation.df(trace.a[k]))
+    return deltas
+
+
+def jittered(trace, delta_L, rng):
+    return [0.1 * rng.normal(size=a.shape).astype(a.dtype) for a in trace.a[:-1]] + [delta_L]
+
+
+def fourth_power(y, targets):
+    return np.sum((y - targets) ** 4, axis=1)
+
+
+def fourth_power_gradient(y, targets):
+    return 4 * (y - targets) ** 3
+
+
+class Nesterov(Step):
+    """A rule with a memory."""
+
+    def __init__(self, momentum=0.8):
+        self.momentum = momentum
+
+    def start(self, weights, backend):
+        super().start(weights, backend)
+        self.velocity = np.zeros_like(weights)
+
+    def step(self, weights, states, eta):
+        gradient = states.delta.T @ states.x / len(states.x)
+        self.velocity = self.momentum * self.velocity + gradient
+        weights += eta * (gradient + self.momentum * self.velocity)
+
+    def state(self):
+        return {"velocity": self.velocity}
+
+    def restore(self, state):
+        self.velocity = state["velocity"]
+
+
+SWISH = Activation("swish", swish, swish_slope)
+FOURTH = Loss("fourth power", fourth_power, fourth_power_gradient)
+OWN = {
+    "rule": leaky_hebb,
+    "partial": functools.partial(leaky_hebb, leak=0.02),
+    "memory": Nesterov(0.5),
+    "decorrelation": by_signs,
+    "activation": SWISH,
+    "list": ["tanh", SWISH],
+    "error_signal": ErrorSignal("upside down", upside_down),
+    "noise": ErrorSignal("jittered", jittered),
+    "loss": FOURTH,
+}
+SAME = {"partial": "rule", "memory": "rule", "list": "activation", "noise": "error_signal"}
+EACH = {name: {SAME.get(name, name): part} for name, part in OWN.items()}
+TOGETHER = EACH["memory"] | EACH["decorrelation"] | EACH["activation"] | EACH["error_signal"] | EACH["loss"]
+each_part = pytest.mark.parametrize("own", [*EACH.values(), TOGETHER], ids=[*EACH, "together"])
+SMALL = {
+    "hidden_layer_sizes": 6,
+    "random_state": 5,
+    "eta_W": 1e-3,
+    "eta_R": 2e-3,
+    "first_eta_R": 2e-3,
+    "delta_scale": 1,
+}
+SMALL |= FEW
+
+
+def trained_by_hand(own, epochs=3):
+    """The network that `COPIClassifier(**SMALL, **own, **PLAIN).fit(X, NUMBERS)` should hold."""
+    weights_rng, shuffling_rng = np.random.default_rng(5).spawn(2)
+    options = {"dtype": "float64", "loss": "cross_entropy"} | own
+    network = Network([4, 6, 3], rng=weights_rng, **options)
+    split = Split(X, NUMBERS)
+    schedule = Schedule(1e-3, 2e-3, 1, 0.0, 2e-3, 1)
+    data = Dataset("iris", split, split, 3)
+    fit(network, data, epochs=epochs, schedule=schedule, rng=shuffling_rng, batch_size=50)
+    return network
+
+
+@few_epochs
+@each_part
+def test_own_parts_train_as_in_a_network(own):
+    model = COPIClassifier(**SMALL, **PLAIN, **own).fit(X, NUMBERS)
+    expected = trained_by_hand(own)
+    assert same(model.network_, expected)
+    assert model.network_.config == expected.config
+    assert not same(model.network_, trained_by_hand({}))
+    partly = COPIClassifier(**SMALL, **PLAIN, **own)
+    for _ in range(3):
+        partly.partial_fit(X, NUMBERS, [0, 1, 2])
+    assert same(partly.network_, expected)
+    warm = COPIClassifier(**SMALL | {"max_iter": 2}, **PLAIN, **own, warm_start=True).fit(X, NUMBERS)
+    assert same(warm.set_params(max_iter=1).fit(X, NUMBERS).network_, expected)
+
+
+def described(part):
+    return [each if isinstance(each, str) else describe(each) for each in (part if isinstance(part, list) else [part])]
+
+
+@each_part
+def test_own_parts_are_parameters_like_any_other(own):
+    model = COPIClassifier().set_params(**own)
+    assert {name: model.get_params()[name] for name in own} == own
+    twin = clone(model)
+    for name, part in own.items():
+        assert name in repr(model)
+        assert described(getattr(twin, name)) == described(part)
+
+
+def test_fitting_leaves_a_rule_with_a_memory_as_it_was_given():
+    rule = Nesterov(0.5)
+    COPIRegressor(rule=rule, tol=1, eta_W=1e-3).fit(X, NUMBERS)
+    assert vars(rule) == {"momentum": 0.5}
+
+
+@few_epochs
+@each_part
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))])
+def test_a_copy_with_own_parts_keeps_learning_the_same(own, copied):
+    """From its own parts, its memory and its noise."""
+    model = COPIClassifier(**SMALL, **own).fit(X, Y)
+    twin = copied(model)
+    assert repr(twin.network_) == repr(model.network_)
+    for _ in range(2):
+        assert np.array_equal(twin.predict(X), model.predict(X))
+        assert twin.partial_fit(X, Y).loss_curve_ == model.partial_fit(X, Y).loss_curve_
+        assert same(twin.network_, model.network_)
+    unfitted = copied(COPIClassifier(**own))
+    assert all(
+        repr(getattr(unfitted, name)).split(" at ")[0] == repr(part).split(" at ")[0] for name, part in own.items()
+    )
+
+
+@few_epochs
+@each_part
+def test_skops_asks_to_trust_own_parts_by_name(own):
+    """And loads nothing without that trust."""
+    model = COPIClassifier(**SMALL, **own).fit(X, Y)
+    data = sio.dumps(model)
+    asked = sio.get_untrusted_types(data=data)
+    assert any(name.startswith(f"{__name__}.") for name in asked)
+    with pytest.raises(TypeError, match=r"[uU]ntrusted"):
+        sio.loads(data)
+    twin = sio.loads(data, trusted=asked)
+    assert twin.partial_fit(X, Y).loss_curve_ == model.partial_fit(X, Y).loss_curve_
+
+
+@few_epochs
+@pytest.mark.parametrize("change", ["of the network", "of the parameters"])
+def test_pickle_keeps_what_the_network_holds(change):
+    """Not what the parameters say, which may have changed since."""
+    model = COPIClassifier(**SMALL, rule=leaky_hebb).fit(X, Y)
+    if change == "of the network":
+        model.network_.layers[0].activation = SWISH
+        model.network_.loss = FOURTH
+    else:
+        model.set_params(rule="sgd", loss="quadratic")
+    twin = pickle.loads(pickle.dumps(model))
+    assert twin.network_.config == model.network_.config
+    assert np.array_equal(twin.predict(X), model.predict(X))
+
+
+LAMBDAS = {
+    "rule": lambda W, x, delta: delta.T @ x / len(x) - 0.1 * W,
+    "decorrelation": lambda R, x: 0 * R,
+    "activation": Activation("cube", lambda a: a**3 + a, lambda a: 3 * a**2 + 1),
+    "error_signal": ErrorSignal("straight", lambda layers, trace, delta_L: upside_down(trace, delta_L, layers)),
+    "loss": Loss("shifted", lambda y, t: np.sum((y - t + 1) ** 2, axis=1), lambda y, t: 2 * (y - t + 1)),
+}
+
+
+@few_epochs
+@pytest.mark.parametrize("name", LAMBDAS)
+def test_lambdas_can_be_copied_but_not_pickled(name):
+    """Also by what copies inside: clone, early stopping, and further training that may fail."""
+    own = {name: LAMBDAS[name]}
+    unfitted = COPIClassifier(**SMALL, **own, early_stopping=True, warm_start=True)
+    model = clone(unfitted).fit(X, Y).fit(X, Y)
+    twin = copy.deepcopy(model)
+    assert same(twin.partial_fit(X, Y).network_, model.partial_fit(X, Y).network_)
+    assert twin.network_.layers[0].W is not model.network_.layers[0].W
+    held = copy.deepcopy(model).set_params(**{name: clone(COPIClassifier()).get_params()[name]})  # only in its network
+    for each in (unfitted, model, held):
+        for dumps in (pickle.dumps, sio.dumps):
+            with pytest.raises(
+                InputError, match=rf"^{name} .* cannot be pickled.*: define it with def, at the top level"
+            ):
+                dumps(each)
+
+
+@few_epochs
+def test_own_rules_are_searched_beside_built_in_ones():
+    grid = {"decorrelation": ["matrix", by_signs, None], "rule": ["copi", leaky_hebb, Nesterov(0.3)]}
+    search = GridSearchCV(COPIClassifier(**SMALL), grid, cv=3, error_score="raise").fit(X, Y)
+    results = search.cv_results_
+    assert len(results["params"]) == 9
+    assert list(results["param_decorrelation"]).count(by_signs) == 3
+    chosen = clone(search.best_estimator_).fit(X, Y)
+    assert same(chosen.network_, search.best_estimator_.network_)
+    only = GridSearchCV(COPIRegressor(**SMALL), {"decorrelation": [by_signs]}, cv=2, error_score="raise").fit(
+        X, NUMBERS
+    )
+    assert only.best_estimator_.network_.layers[0].lateral_step.function is by_signs
+
+
+@few_epochs
+@each_part
+@pytest.mark.parametrize("early_stopping", [False, True])
+def test_a_sample_of_weight_zero_has_no_effect_on_own_parts(own, early_stopping):
+    options = SMALL | own | {"early_stopping": early_stopping}
+    weights = np.arange(150) % 3
+    counts = weights > 0
+    whole = COPIClassifier(**options).fit(X, NUMBERS, sample_weight=7.0 * weights)
+    rest = COPIClassifier(**options).fit(X[counts], NUMBERS[counts], sample_weight=weights[counts])
+    for a, b in zip(whole.network_.layers, rest.network_.layers, strict=True):
+        np.testing.assert_allclose(a.W, b.W, rtol=1e-7)
+        np.testing.assert_allclose(a.R, b.R, rtol=1e-7, atol=1e-12)
+
+
+@few_epochs
+def test_a_rule_may_weigh_samples_itself():
+    def weighing(x, delta, sample_weight):
+        return (sample_weight[:, None] * delta).T @ x / len(x)
+
+    weights = 1.0 + np.arange(150) % 4
+    named = COPIClassifier(**SMALL, rule=weighing).fit(X, NUMBERS, sample_weight=weights)
+    built_in = COPIClassifier(**SMALL, rule="sgd").fit(X, NUMBERS, sample_weight=weights)
+    for a, b in zip(named.network_.layers, built_in.network_.layers, strict=True):
+        np.testing.assert_allclose(a.W, b.W, rtol=1e-9)
+
+
+@few_epochs
+def test_a_failed_further_training_leaves_own_parts_as_they_were():
+    model = COPIClassifier(**SMALL, **EACH["memory"], **EACH["activation"], warm_start=True).fit(X, Y)
+    twin = copy.deepcopy(model)
+    model.set_params(eta_W=1e9)
+    with pytest.raises(DivergenceError, match="lower eta_W"):
+        model.fit(X, Y)
+    model.set_params(eta_W=twin.eta_W)
+    assert same(model.fit(X, Y).network_, twin.fit(X, Y).network_)
+
+
+@few_epochs
+def test_the_cross_entropy_given_as_an_object_has_probabilities():
+    model = COPIClassifier(**SMALL, loss=LOSSES["cross_entropy"]).fit(X, Y)
+    assert np.array_equal(model.predict_proba(X), COPIClassifier(**SMALL).fit(X, Y).predict_proba(X))
+    assert not hasattr(COPIClassifier(loss=Loss("cross_entropy", *FOURTH[1:])), "predict_proba")
+    assert not hasattr(COPIClassifier(loss=FOURTH), "predict_proba")
+
+
+@few_epochs
+@pytest.mark.parametrize("kind", [COPIClassifier, COPIRegressor])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"rule": Nesterov}, r"^rule must be an instance, not the class Nesterov: pass Nesterov\(\.\.\)"),
+        ({"decorrelation": Nesterov}, "^decorrelation must be an instance, not the class Nesterov"),
+        ({"rule": lambda w: w}, "^rule .*<lambda> asks for 'w': name its parameters, any of W, R, x, "),
+        ({"decorrelation": leaky_hebb}, "^decorrelation leaky_hebb asks for 'W': name its parameters, any of R, x, y"),
+        ({"rule": lambda W: W.T}, r"rule .*<lambda> returned an array of shape \(5, 6\), where \(6, 5\) is needed"),
+        ({"decorrelation": lambda R: R.astype("float32")}, "returned an array of dtype float32, where float64"),
+        ({"activation": swish}, "^activation must be one of .*, or Activation"),
+        ({"activation": ["tanh"]}, "^activation must be one for all layers, or a list of 2, one per layer"),
+        ({"error_signal": upside_down}, r"^error_signal must be one of .*, or ErrorSignal\(name, deltas\)"),
+    ],
+)
+def test_a_wrong_part_is_named_by_fit(kind, options, message):
+    model = kind(**SMALL | {"first_epochs": 0} | options)
+    with pytest.raises(InputError, match=message) as found:
+        model.fit(X, NUMBERS)
+    assert "\n" not in str(found.value)
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+
+
 # ---------------------------------------------------------------- decorrelation
 
 
@@ -566,14 +873,14 @@ def off_diagonals(C):
 
 @st.composite
 def mild_batches(draw):
-    """Correlated batches (B, I) whose features differ in variance by sixteen at most, and so decorrelate soon."""
+    """Correlated batches (B, I) whose feature variances differ at most 16-fold, so that they decorrelate quickly."""
     x = draw(whitened_batches(SEVERAL))
     return x @ draw(spd_matrices(st.just(x.shape[1]), spectrum=(0.5, 2)))
 
 
 @given(mild_batches(), st.sampled_from(COPI_METHODS), st.sampled_from([0.3, 1.0]), st.sampled_from([1e-3, 1, 1e3]))
-def test_copi_decorrelates_whatever_the_unit(y, method, eta_R, unit):
-    """And at either end of the step sizes that are said to be safe."""
+def test_copi_decorrelates_whatever_the_units(y, method, eta_R, unit):
+    """And at both ends of the range of safe step sizes."""
     decorrelator = Decorrelator(method=method, eta_R=eta_R, tol=1e-3).fit(unit * y)
     C = second_moment(decorrelator.transform(unit * y))
     assert mean_absolute_correlation(C) <= 1.001e-3
@@ -582,7 +889,7 @@ def test_copi_decorrelates_whatever_the_unit(y, method, eta_R, unit):
 
 
 @given(correlated_batches(SEVERAL), st.sampled_from(list(WHITENINGS)), st.sampled_from([0.0, 0.5]))
-def test_the_other_methods_are_those_of_the_package(y, method, epsilon):
+def test_whitening_methods_are_those_of_the_package(y, method, epsilon):
     decorrelator = Decorrelator(method=method, epsilon=epsilon).fit(y)
     assert np.array_equal(decorrelator.components_, WHITENINGS[method](second_moment(y), epsilon))
     if epsilon == 0:
@@ -590,7 +897,7 @@ def test_the_other_methods_are_those_of_the_package(y, method, epsilon):
 
 
 @given(mild_batches(), st.sampled_from([*COPI_METHODS, *WHITENINGS]))
-def test_the_inverse_gives_the_samples_back(y, method):
+def test_the_inverse_returns_the_samples(y, method):
     decorrelator = Decorrelator(method=method).fit(y)
     assert np.allclose(decorrelator.inverse_transform(decorrelator.transform(y)), y, atol=1e-6 * np.abs(y).max())
 
@@ -599,7 +906,7 @@ def test_the_inverse_gives_the_samples_back(y, method):
     ("method", "update"), [("copi", decorrelation_update), ("copi-local", local_decorrelation_update)]
 )
 def test_copi_takes_the_steps_of_its_rule(method, update):
-    """By hand, on all samples; then one more on a batch of others, at the power of all."""
+    """Three steps on all samples; then one on a new batch, with the step size for all samples so far."""
     with pytest.warns(ConvergenceWarning, match="after max_iter=3 steps"):
         decorrelator = Decorrelator(method=method, eta_R=0.7, max_iter=3).fit(X)
     R, step = np.eye(4), 0.7 / (X**2).sum(axis=1).mean()
@@ -614,7 +921,7 @@ def test_copi_takes_the_steps_of_its_rule(method, update):
 
 
 @pytest.mark.parametrize("method", WHITENINGS)
-def test_whitening_by_parts_is_whitening_of_the_whole(method):
+def test_whitening_batch_by_batch_equals_whitening_at_once(method):
     parts = Decorrelator(method=method)
     for rows in (slice(0, 20), slice(20, 90), slice(90, 150)):
         parts.partial_fit(X[rows])
@@ -625,7 +932,7 @@ def test_whitening_by_parts_is_whitening_of_the_whole(method):
 
 
 @pytest.mark.parametrize("method", COPI_METHODS)
-def test_copi_on_line_decorrelates(method):
+def test_copi_decorrelates_online(method):
     y = np.random.default_rng(0).normal(size=(4000, 3)) @ [[1, 0.8, 0], [0, 1, 0.5], [0, 0, 1]]
     decorrelator = Decorrelator(method=method, eta_R=0.1)
     for start in range(0, 4000, 20):
@@ -634,7 +941,7 @@ def test_copi_on_line_decorrelates(method):
     assert after < 0.15 * before
 
 
-def test_features_that_are_always_zero_stay_so():
+def test_features_that_are_always_zero_stay_zero():
     y = np.column_stack([X[:, 0], np.zeros(150), X[:, 2]])
     assert not Decorrelator().fit(y).transform(y)[:, 1].any()
     zeros = Decorrelator().fit(np.zeros((5, 2)))
@@ -661,8 +968,8 @@ def test_a_wrong_parameter_of_the_decorrelator_is_named(options, message):
 
 @pytest.mark.parametrize("method", ["copi", "copi-local", "zca"])
 @pytest.mark.parametrize("size", [2e19, 1e20, 1e30])
-def test_features_whose_squares_the_dtype_does_not_hold_are_named(method, size):
-    """Another step size would be of no use."""
+def test_features_whose_squares_overflow_are_named(method, size):
+    """No step size would help."""
     large = (size * np.eye(4)).astype(np.float32)
     for name in ("fit", "partial_fit"):
         with pytest.raises(InputError, match=r"^the squares of X are too large for float32: scale the features down$"):
@@ -670,7 +977,7 @@ def test_features_whose_squares_the_dtype_does_not_hold_are_named(method, size):
     Decorrelator(method=method).fit(large.astype(np.float64))
 
 
-def test_a_step_that_is_too_large_is_named_and_nothing_is_fitted():
+def test_a_step_size_that_is_too_large_is_named_and_nothing_is_fitted():
     decorrelator = Decorrelator(method="copi-local", eta_R=50)
     with pytest.raises(DivergenceError, match=r"lower eta_R \(now 50\), 1 or less is safe"):
         decorrelator.fit(X)
@@ -682,5 +989,70 @@ def test_a_step_that_is_too_large_is_named_and_nothing_is_fitted():
 
 
 def test_the_inverse_refuses_another_number_of_features():
-    with pytest.raises(InputError, match="X has 3 features, but there are 4 decorrelated ones"):
+    with pytest.raises(InputError, match="X must have 4 decorrelated features, got 3"):
         Decorrelator(method="zca").fit(X).inverse_transform(X[:, :3])
+
+
+def rank_rule(R, x, y, eta_R, strength=0.5):
+    """A rule of three arguments, one setting of its own, and its step size, which it divides out again."""
+    C = np.tanh(x).T @ x / len(y)
+    return -strength * eta_R * (C - np.diag(np.diag(C))) @ R / eta_R
+
+
+def test_the_decorrelator_takes_a_rule_of_your_own():
+    """Three steps on all samples, not only on their second moments; then one on a new batch."""
+    with pytest.warns(ConvergenceWarning, match="after max_iter=3 steps"):
+        decorrelator = Decorrelator(method=rank_rule, eta_R=0.7, max_iter=3).fit(X)
+    R, step = np.eye(4), 0.7 / (X**2).sum(axis=1).mean()
+    for _ in range(3):
+        R = R + step * rank_rule(R, X @ R.T, X, step)
+    assert np.allclose(decorrelator.components_, R, rtol=1e-10)
+    batch = X[:30] + 1
+    step = 0.7 / (np.vstack([X, batch]) ** 2).sum(axis=1).mean()
+    R = R + step * rank_rule(R, batch @ R.T, batch, step)
+    assert np.allclose(decorrelator.partial_fit(batch).components_, R, rtol=1e-10)
+
+
+@given(mild_batches())
+def test_a_function_given_to_the_decorrelator_does_what_its_name_does(y):
+    for name, update in (("copi", decorrelation_update), ("copi-local", local_decorrelation_update)):
+        named, given_as_function = Decorrelator(method=name).fit(y), Decorrelator(method=update).fit(y)
+        assert np.allclose(named.components_, given_as_function.components_, rtol=1e-6, atol=1e-9)
+
+
+def test_a_decorrelator_of_your_own_is_copied_stored_and_searched():
+    decorrelator = Decorrelator(method=functools.partial(rank_rule, strength=1.0), tol=0.2).fit(X)
+    expected = decorrelator.transform(X)
+    data = sio.dumps(decorrelator)
+    for twin in (
+        copy.deepcopy(decorrelator),
+        pickle.loads(pickle.dumps(decorrelator)),
+        sio.loads(data, trusted=sio.get_untrusted_types(data=data)),
+    ):
+        assert np.array_equal(twin.transform(X), expected)
+        assert np.array_equal(clone(twin).fit(X).components_, decorrelator.components_)
+    secret = Decorrelator(method=lambda R: 0 * R, tol=1)
+    assert np.array_equal(copy.deepcopy(secret).fit(X).components_, np.eye(4))
+    with pytest.raises(InputError, match=r"^method .*<lambda> cannot be pickled"):
+        pickle.dumps(secret)
+    pipeline = make_pipeline(Decorrelator(tol=0.2), COPIClassifier(random_state=0, max_iter=30, tol=0.05))
+    search = GridSearchCV(pipeline, {"decorrelator__method": ["copi", rank_rule]}, cv=2, error_score="raise")
+    assert search.fit(X, Y).best_score_ > 0.5
+
+
+@pytest.mark.parametrize(
+    ("method", "message"),
+    [
+        (3, "^method must be one of copi, copi-local, zca, pca, cholesky, or a function of any of R, x, y, .*: got 3$"),
+        (Nesterov(), "^method must be one of copi, .* got <"),
+        (Nesterov, "^update must be an instance, not the class Nesterov"),
+        (leaky_hebb, "^update leaky_hebb asks for 'W': name its parameters, any of R, x, y, eta_R, sample_weight$"),
+        (lambda R: R[:2], r"^update <lambda> returned an array of shape \(2, 4\), where \(4, 4\) is needed$"),
+    ],
+)
+def test_a_method_that_is_not_a_rule_is_named(method, message):
+    for name in ("fit", "partial_fit"):
+        decorrelator = Decorrelator(method=method)
+        with pytest.raises(InputError, match=message):
+            getattr(decorrelator, name)(X)
+        assert not hasattr(decorrelator, "components_")

@@ -24,6 +24,7 @@ from copi_np import (
     save_network,
 )
 from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.analysis import alignment_angles
 from copi_np.callbacks import BestCheckpoint
 from copi_np.datasets import hold_out
 from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, backpropagation
@@ -270,6 +271,40 @@ def test_noise_comes_from_the_third_child_of_the_network_s_generator():
     delta = network.error_signals(trace, batch()[1])[0]
     expected = np.random.default_rng(0).spawn(3)[2].normal(size=delta.shape)
     np.testing.assert_array_equal(delta, expected)
+    np.testing.assert_array_equal(network.error_signals(trace, batch()[1])[0], expected)  # looking draws nothing
+
+
+def test_looking_at_noisy_signals_changes_no_training():
+    looked_at, left_alone = make_network(error_signal=NOISY), make_network(error_signal=NOISY)
+    for _ in range(3):
+        alignment_angles(looked_at, *batch())
+        trained(looked_at, 1)
+        trained(left_alone, 1)
+    assert_same_weights(looked_at, left_alone)
+
+
+@pytest.mark.parametrize(
+    ("updates", "message"),
+    [
+        (lambda layers: [], "must return a list of 3, one per layer: got 0"),
+        (lambda: None, "must return a list of 3, one per layer: got None"),
+        (lambda feedback: [feedback[0].T, None, None], r"of error signal kp returned for layer 0 an array of shape"),
+    ],
+)
+def test_updates_of_feedback_that_do_not_fit_are_named(updates, message):
+    network = make_network(error_signal=ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", updates))
+    with pytest.raises(InputError, match=message):
+        trained(network, 1)
+
+
+def test_updates_of_feedback_that_need_signals_rest_while_W_rests():
+    updates = [lambda deltas, feedback: [0 * feedback[0] + deltas[0].sum(), None, None]]
+    network = make_network(error_signal=ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", updates[0]))
+    before = network.feedback[0].copy()
+    network.step(*batch(), eta_W=0, eta_R=0.1)
+    np.testing.assert_array_equal(network.feedback[0], before)
+    network.step(*batch(), eta_W=0.1)
+    assert not np.array_equal(network.feedback[0], before)
 
 
 def test_feedback_may_learn_by_a_rule_of_ones_own():
@@ -352,7 +387,7 @@ def test_nothing_else_is_ever_imported(tmp_path):
         function.__module__, function.__qualname__ = module, name
         network = make_network(rule=function)
         save_network(tmp_path / "net.npz", network)
-        with pytest.raises(InputError, match="saved with parts of your own"):
+        with pytest.raises(InputError, match="saved with your own"):
             load_network(tmp_path / "net.npz")
 
 
@@ -380,7 +415,7 @@ def test_what_is_assigned_later_is_saved_too(tmp_path, change):
     else:
         setattr(network, change, OWN[change])
     save_network(tmp_path / "net.npz", network)
-    with pytest.raises(InputError, match="saved with parts of your own"):
+    with pytest.raises(InputError, match="saved with your own"):
         load_network(tmp_path / "net.npz")
     loaded, _ = load_network(tmp_path / "net.npz", **own)
     assert loaded.config == network.config != make_network().config
@@ -432,7 +467,7 @@ def test_training_resumes_to_the_bit(tmp_path, own):
     straight = train(4, tmp_path / "a.npz")
     train(2, tmp_path / "b.npz")
     assert_same_weights(train(4, tmp_path / "b.npz", resume=True), straight)
-    with pytest.raises(InputError, match=r"of another training: .*(was |saved with )"):
+    with pytest.raises(InputError, match=r"belongs to another training: .*(was |saved with )"):
         fit(make_network(), data_of(), epochs=4, schedule=schedule, rng=np.random.default_rng(5), batch_size=7,
             checkpoint=tmp_path / "b.npz", resume=True)  # fmt: skip
 
@@ -459,7 +494,7 @@ def test_copies_and_pickles_hold_the_same_parts():
 def test_a_lambda_can_be_copied_but_not_pickled():
     network = make_network(rule=lambda W: -W)
     assert_same_weights(trained(copy.deepcopy(network)), trained(network))
-    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled .*: define it with def"):
+    with pytest.raises(InputError, match=r"rule .*<lambda> cannot be pickled, .*: define it with def"):
         pickle.dumps(network)
     activation = Activation("mine", lambda a: a, np.ones_like)
     with pytest.raises(InputError, match="activation mine cannot be pickled"):
@@ -489,7 +524,7 @@ def test_divergence_is_blamed_on_own_rules_too():
         ({"rule": lambda *args: 0}, r"rule .*<lambda> takes \*args: name its parameters"),
         ({"rule": lambda W, **others: 0}, r"rule .*<lambda> takes \*\*others: name its parameters"),
         ({"rule": lambda W, /: 0}, r"rule .*<lambda> takes 'W' by position only"),
-        ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: give Momentum\(\.\.\)"),
+        ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: pass Momentum\(\.\.\)"),
         ({"rule": Callable}, r"rule must be an instance, not the class Callable"),
         ({"rule": np.add}, r"(cannot read the parameters of rule add|rule add takes|rule add asks)"),
         ({"rule": 3}, "rule must be one of copi, sgd, adam, a function of any of W, .*: got 3"),
@@ -522,8 +557,8 @@ def test_what_cannot_be_used_is_refused_at_once(options, message):
         ({"rule": lambda W: W.tolist()}, "returned builtins.list, where numpy.ndarray is needed"),
         ({"rule": lambda W: None}, "returned builtins.NoneType, where numpy.ndarray is needed"),
         ({"decorrelation": lambda R: R[:-1]}, r"^decorrelation .*<lambda> returned an array of shape \(5, 6\)"),
-        ({"error_signal": ErrorSignal("few", lambda delta_L: [delta_L])}, "signal few must return a list of 3 .*got 1"),
-        ({"error_signal": ErrorSignal("no", lambda delta_L: None)}, "signal no must return a list of 3 .*got None"),
+        ({"error_signal": ErrorSignal("few", lambda delta_L: [delta_L])}, "few must return a list of 3, .*: got 1"),
+        ({"error_signal": ErrorSignal("no", lambda delta_L: None)}, "signal no must return a list of 3, .*: got None"),
         (
             {"error_signal": ErrorSignal("wide", lambda trace: [a.T for a in trace.a])},
             r"error signal wide returned for layer 0 an array of shape \(5, 8\), where \(8, 5\) is needed",
@@ -538,3 +573,46 @@ def test_what_does_not_fit_is_named(options, message):
 
 def test_this_module_can_be_imported_by_pickle():
     assert sys.modules[__name__].sign_rule is sign_rule
+
+
+# ---------------------------------------------------------------------------------------------- a schedule by epoch
+
+
+def test_a_schedule_may_be_a_function_of_the_epoch(tmp_path):
+    """The same weights as a Schedule that says the same; it is part of what must stay the same."""
+
+    def decaying(epoch):
+        return {"eta_W": 0.01 if epoch == 1 else 0.1, "eta_R": 0.02, "delta_scale": 2.0}
+
+    same = Schedule(eta_W=0.1, eta_R=0.02, first_epochs=1, first_eta_W=0.01, first_eta_R=0.02, delta_scale=2.0)
+    networks = [make_network(), make_network()]
+    for network, schedule, path in zip(networks, (decaying, same), ("a.npz", "b.npz"), strict=True):
+        rng = np.random.default_rng(5)
+        fit(network, data_of(), epochs=3, schedule=schedule, rng=rng, checkpoint=tmp_path / path)
+    assert_same_weights(*networks)
+    options = {"rng": np.random.default_rng(5), "checkpoint": tmp_path / "b.npz", "resume": True}
+    with pytest.raises(InputError, match="belongs to another training: schedule was None, now"):
+        fit(make_network(), data_of(), epochs=4, schedule=decaying, **options)
+
+
+def test_eta_R_of_a_schedule_is_eta_W_unless_it_says_otherwise():
+    one, other = make_network(), make_network()
+    fit(one, data_of(), epochs=1, schedule=lambda epoch: {"eta_W": 0.05 * epoch}, rng=np.random.default_rng(5))
+    fit(other, data_of(), epochs=1, schedule=Schedule(eta_W=0.05, eta_R=0.05), rng=np.random.default_rng(5))
+    assert_same_weights(one, other)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "message"),
+    [
+        (lambda epoch: 0.1, r"schedule .*<lambda> must return a dict with eta_W, .*: got 0\.1"),
+        (lambda epoch: {"eta_R": 0.1}, "must return a dict with eta_W"),
+        (lambda epoch: {"eta_W": 0.1, "eta": 0.1}, "must return a dict with eta_W"),
+        (lambda epoch: {"eta_W": -1}, "eta_W must be a finite number, at least 0, got -1"),
+        (Schedule, "schedule must be a Schedule, e.g. .*, or a function of the epoch, got <class"),
+        (0.1, r"or a function of the epoch, got 0\.1"),
+    ],
+)
+def test_a_schedule_that_cannot_be_used_is_refused_before_training(schedule, message):
+    with pytest.raises(InputError, match=message):
+        fit(make_network(), data_of(), epochs=1, schedule=schedule, rng=np.random.default_rng(0))

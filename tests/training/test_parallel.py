@@ -1,6 +1,6 @@
-"""Threads and processes: a network learns the same alone and beside others, and touches nothing that is shared."""
+"""Threads and processes: a network learns the same alone and in parallel, and touches no shared state."""
 
-# ruff: noqa: NPY002 (the legacy generators are what is looked at)
+# ruff: noqa: NPY002 (these tests are about the legacy generators)
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def alone():
     return [learn(seed) for seed in range(N_NETWORKS)]
 
 
-def test_networks_differ_so_that_the_comparison_tells_something(alone):
+def test_networks_differ_so_that_the_comparison_is_meaningful(alone):
     assert len({weights for weights, _ in alone}) == N_NETWORKS
 
 
@@ -37,7 +37,7 @@ def test_networks_in_threads_learn_as_they_do_alone(alone):
 
 
 def stepped():
-    """A network right after a step, and inputs: what is put off of the step is not multiplied in yet."""
+    """Return a network right after a step, and inputs."""
     rng = np.random.default_rng(0)
     network = Network([300, 300, 10], rng=rng, dtype="float64")
     y0 = rng.normal(size=(50, 300))
@@ -46,8 +46,8 @@ def stepped():
 
 
 @pytest.mark.parametrize("read", [Network.predict, lambda network, y0: network.forward(y0).y[-1]])
-def test_threads_that_read_one_network_right_after_a_step_read_the_same(read):
-    """And leave it as it was; one that looks at the weights does not disturb the others."""
+def test_threads_that_read_one_network_right_after_a_step_agree(read):
+    """And leave it unchanged; a thread that reads the weights does not disturb the others."""
     for _ in range(20):
         network, y0 = stepped()
         expected, barrier = read(deepcopy(network), y0), threading.Barrier(N_NETWORKS)
@@ -85,8 +85,8 @@ def test_networks_in_processes_learn_as_they_do_alone(alone, kind, monkeypatch):
         assert list(pool.map(learn, range(N_NETWORKS))) == alone
 
 
-def test_global_random_states_are_neither_used_nor_touched():
-    """Another seed for NumPy's and Python's own generators changes nothing, and they stay where they were."""
+def test_global_random_states_are_neither_used_nor_changed():
+    """Seeding NumPy's and Python's global generators changes no result, and training does not advance them."""
     config = RunConfig("copi-fa", "mnist-5k", (784, 20, 10), 1, 0.01, 0.01)
     data = load_dataset("mnist-5k")
     results = []

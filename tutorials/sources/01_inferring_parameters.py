@@ -4,16 +4,16 @@
 # **What you will be able to do**
 #
 # - derive the update of gradient descent for one linear layer, as a loop and as a matrix product;
-# - derive the paper's other idea, inferring the desired weights (Eqs. 1 and 2), and explain
-#   what the inverse in it is for;
+# - derive the paper's alternative, inferring the desired weights (Eqs. 1 and 2), and explain what its matrix inverse
+#   is for;
 # - implement the COPI rule (Eq. 3) and say what one synapse needs to know for it;
-# - prove that COPI is gradient descent plus a term of correlation;
-# - break the rule in two ways, and predict by how much it fails.
+# - prove that COPI is gradient descent plus a correlation term;
+# - break the rule in two ways, and predict how badly it fails.
 #
 # **Time** 35 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** Gradient descent, matrix products, inverses and eigenvectors, as in a first course.
-# Nothing about neural networks.
+# **Before this** Gradient descent, and matrix products, inverses and eigenvectors at the level of a first course. You
+# need to know nothing about neural networks.
 #
 # **In the paper** Sections 2.2, 2.3 and 2.5 to 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
 
@@ -41,11 +41,11 @@ plt.rcParams.update(STYLE)
 #
 # $$a_i = \sum_j w_{ij}\, x_j, \qquad a = W x .$$
 #
-# We have $B$ samples at once, a *batch*. The paper writes a sample as a column. In code a sample is a **row**, so
+# We process $B$ samples at once, a *batch*. The paper writes a sample as a column. In code a sample is a **row**, so
 # `x` has shape $(B, I)$, `a` has shape $(B, O)$, and the product $Wx$ reads `x @ W.T`.
 #
-# Here are 200 samples of four inputs. All four are driven by one common cause, so they go up and down
-# together: they are *correlated*. The outputs that we wish for, $z$, come from weights $D$ that the layer shall find.
+# Here are 200 samples of four inputs. All four are driven by one common cause, so they go up and down together: they
+# are *correlated*. The desired outputs $z$ are computed with weights $D$, which the layer has to find.
 
 # %%
 B, n_inputs, n_outputs = 200, 4, 3  # B samples in a batch
@@ -53,13 +53,13 @@ rng = np.random.default_rng(14)
 cause = rng.normal(size=(B, 1))
 x = asarray((cause + rng.normal(size=(B, n_inputs))) * [0.6, 0.8, 1.0, 1.2])
 D = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the desired weights
-W = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the weights that we have
+W = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the weights we have
 z = x @ D.T  # the desired outputs
 
 # %% [markdown]
-# The sum above as a loop, and the same as one product. The last line calls the package: `rules.transform` is that
-# product with a name and a check of the shapes. (Loops run on NumPy arrays: `host` brings them from the GPU, if
-# you use one.)
+# Here is the sum above, first as a loop, then as a single product. The package's version, `rules.transform`, is that
+# product with a name and a check of the shapes. (Loops run on NumPy arrays: `host` copies them from the GPU, if you
+# use one.)
 
 
 # %%
@@ -80,23 +80,23 @@ print("x", x.shape, " W", W.shape, " a", a.shape)
 # %% [markdown]
 # ## 2. Gradient descent, the way you know it
 #
-# How far is the layer from what we wish? Take half the squared distance as the loss of a sample,
+# How far is the layer's output from the one we want? Take half the squared distance as the loss of a sample:
 #
 # $$\ell = \tfrac12 \sum_i (z_i - a_i)^2 .$$
 #
-# A weight $w_{ij}$ acts on the loss through its own output only, and $\partial a_i / \partial w_{ij} = x_j$. The chain
-# rule gives
+# A weight $w_{ij}$ affects the loss only through its own output, and $\partial a_i / \partial w_{ij} = x_j$. The
+# chain rule gives
 #
 # $$-\frac{\partial \ell}{\partial w_{ij}} = (z_i - a_i)\, x_j = \delta_i\, x_j,
 # \qquad \delta = -\frac{\partial \ell}{\partial a} = z - a .$$
 #
-# $\delta$ is the **error signal**: how the output would have to move. Gradient descent moves each weight by the mean
-# of $\delta_i x_j$ over the samples, written $\langle \delta_i x_j \rangle$, times a step size $\eta$.
+# $\delta$ is the **error signal**: it says how the output should change. Gradient descent moves each weight by the
+# mean of $\delta_i x_j$ over the samples, written $\langle \delta_i x_j \rangle$, times a step size $\eta$.
 
 
 # %%
 def mean_outer_loop(u, v):
-    """The mean over samples of u_i v_j, for every pair i, j."""
+    """Return the mean over samples of u_i v_j, for every pair i, j."""
     mean = np.zeros((u.shape[1], v.shape[1]))
     for b in range(len(u)):
         for i in range(u.shape[1]):
@@ -109,7 +109,7 @@ delta = z - a
 dW_loop = mean_outer_loop(host(delta), host(x))
 
 # %% [markdown]
-# A derivative is worth a check. Move one weight up and down a little, and look at the mean loss.
+# It is worth checking a derivative numerically. Nudge one weight up and down, and look at the mean loss.
 
 
 # %%
@@ -124,8 +124,8 @@ print(f"slope of the loss {slope:.6f}, minus the update {-dW_loop[2, 1]:.6f}")
 assert np.isclose(slope, -dW_loop[2, 1])
 
 # %% [markdown]
-# All weights at once are a matrix, $\langle \delta x^\top \rangle$: entry $ij$ of the product $\delta x^\top$ is
-# $\delta_i x_j$. So
+# The updates of all weights form a matrix, $\langle \delta x^\top \rangle$: entry $ij$ of the product $\delta x^\top$
+# is $\delta_i x_j$. So
 #
 # $$\Delta W_{\mathrm{sgd}} = \langle \delta x^\top \rangle, \qquad W \leftarrow W + \eta\, \Delta W .$$
 #
@@ -138,17 +138,16 @@ assert np.allclose(dW_loop, dW_matrix)
 assert np.allclose(dW_loop, host(dW))
 
 # %% [markdown]
-# So much for gradient descent. It asks at each step: *in which direction is downhill?* It does not ask where the goal
-# is.
+# That is gradient descent. At each step it asks: *which way is downhill?* It does not ask where the goal is.
 #
 # ## 3. The other idea: infer the weights
 #
-# The paper starts from the goal. Suppose somebody told us the desired weights $D$. Then no gradient is needed; the
-# weights may simply decay towards them (Eq. 1):
+# The paper starts from the goal. Suppose we knew the desired weights $D$. Then we would need no gradient: the weights
+# could simply decay towards them (Eq. 1):
 #
 # $$\Delta W = D - W .$$
 #
-# Each step with $\eta$ leaves a share $1 - \eta$ of the distance, whatever the inputs are.
+# With step size $\eta$, each step leaves a fraction $1 - \eta$ of the distance, whatever the inputs are.
 
 # %%
 V, eta = W, 0.1
@@ -159,18 +158,18 @@ print(f"left after 20 steps: {left:.4f};  0.9 to the power of 20: {0.9**20:.4f}"
 assert np.isclose(left, 0.9**20)
 
 # %% [markdown]
-# Nobody tells us $D$. But we see inputs $x$ and desired outputs $z = D x$, and those carry the trace of $D$. What can
-# we read from them? A first guess: if input $j$ and output $i$ go together, the weight between them should be large.
-# That is what $\langle z_i x_j \rangle$ measures.
+# In reality we do not know $D$. But we see inputs $x$ and desired outputs $z = D x$, and these tell us something
+# about $D$. How much can we recover? A first guess: if input $j$ and output $i$ vary together, the weight between
+# them should be large. That is what $\langle z_i x_j \rangle$ measures.
 #
-# **Question.** Try the guess on the smallest example. One output that copies the first input and ignores the
-# second: $D = (1, 0)$. The two inputs have mean square 1, and $\langle x_1 x_2 \rangle = 0.8$. What is
+# **Question.** Try this guess on the smallest possible example: one output, which copies the first input and ignores
+# the second, $D = (1, 0)$. The two inputs have mean square 1, and $\langle x_1 x_2 \rangle = 0.8$. What is
 # $\langle z\, x_2 \rangle$?
 
 
 # %%
 def batch_with(C, n_samples=100):
-    """A batch whose second moments, the means of x_j x_k, are exactly C."""
+    """Return a batch whose second moments, the means of x_j x_k, are exactly C."""
     noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
     white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
     return asarray(white @ np.linalg.cholesky(C).T)
@@ -182,21 +181,22 @@ print("<z x_1>, <z x_2> =", host(rules.mean_outer(z_two, x_two)).round(3))
 assert np.allclose(host(rules.mean_outer(z_two, x_two)), [[1, 0.8]])
 
 # %% [markdown]
-# **Answer.** 0.8, although the second input does nothing at all. It gets the credit of the first, because it goes
-# along with it. (`rules.mean_outer` is the mean $\langle z x^\top\rangle$ of section 2; you check that in the next
-# cell.)
+# **Answer.** 0.8, although the second input has no effect at all. It gets credit for what the first one does, because
+# the two vary together. (`rules.mean_outer` is the mean $\langle z x^\top\rangle$ from section 2; the next cell
+# checks this.)
 #
-# How do we take that credit away? Multiply $z = D x$ by $x^\top$ from the right, and take the mean over samples:
+# How do we remove the undeserved credit? Multiply $z = D x$ by $x^\top$ from the right, and take the mean over
+# samples:
 #
 # $$\langle z x^\top \rangle = \langle D x\, x^\top \rangle = D\, \langle x x^\top \rangle .$$
 #
-# Read entry $ij$ of it: $\langle z_i x_j \rangle = \sum_k d_{ik} \langle x_k x_j \rangle$. What output $i$ and input
-# $j$ share is the sum of what *every* input $k$ passes on, as far as it goes along with $j$. The matrix
+# Look at entry $ij$: $\langle z_i x_j \rangle = \sum_k d_{ik} \langle x_k x_j \rangle$. What output $i$ and input $j$
+# have in common is a sum over *every* input $k$, weighted by how strongly $k$ varies with $j$. The matrix
 #
 # $$C = \langle x x^\top \rangle$$
 #
-# of the second moments does the mixing. (The paper calls it the correlation matrix. No mean is subtracted, here or
-# anywhere in this course.) If it can be inverted, the mixing can be undone:
+# of second moments does this mixing. (The paper calls it the correlation matrix. No mean is subtracted, here or
+# anywhere else in this course.) If $C$ is invertible, we can undo the mixing:
 #
 # $$D = \langle z x^\top \rangle\, \langle x x^\top \rangle^{-1} .$$
 #
@@ -211,7 +211,7 @@ print(f"largest error of a weight: {np.abs(D_inferred - host(D)).max():.0e}")
 assert np.allclose(D_inferred, host(D))
 
 # %% [markdown]
-# The desired weights, found without being told. Put them in place of $D$ in Eq. 1, and you have Eq. 2:
+# We have found the desired weights from data alone. Substitute this for $D$ in Eq. 1, and you get Eq. 2:
 #
 # $$\Delta W = \langle z x^\top \rangle\, \langle x x^\top \rangle^{-1} - W .$$
 
@@ -222,8 +222,8 @@ assert np.allclose(dW_matrix, host(dW))
 assert np.allclose(host(dW), host(rules.decay_towards(W, D)))
 
 # %% [markdown]
-# **Question.** Real targets are never exactly $D x$. Add noise to $z$. Which weights does Eq. 2 find now: anything
-# you know a name for?
+# **Question.** Real targets are never exactly $D x$. Add noise to $z$. Which weights does Eq. 2 find now? Do they
+# have a name?
 
 # %%
 z_noisy = z + asarray(np.random.default_rng(2).normal(size=(B, n_outputs)))
@@ -234,22 +234,23 @@ print(f"distance to the least-squares fit {np.linalg.norm(found - fit):.0e}")
 assert np.allclose(found, fit)
 
 # %% [markdown]
-# **Answer.** Linear regression: the *least-squares* map, which makes $\langle \lvert z - W x \rvert^2 \rangle$ as small
-# as it can be. ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that its gradient is zero.) This is
+# **Answer.** It is linear regression: the *least-squares* solution, which makes
+# $\langle \lvert z - W x \rvert^2 \rangle$ as small as possible.
+# ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that its gradient is zero.) This is
 # [claim C3](../docs/claims.md).
 #
 # ## 4. Getting rid of the inverse
 #
-# A matrix inverse is a strange thing to ask of a synapse: every entry of $C^{-1}$ depends on *all* inputs. The paper's
-# move is to change the inputs instead, until the inverse is trivial.
+# A synapse can hardly compute a matrix inverse: every entry of $C^{-1}$ depends on *all* inputs. The paper's idea is
+# to change the inputs instead, until the inverse becomes trivial.
 #
-# **Whitened inputs.** If $\langle x x^\top\rangle$ is the identity, Eq. 2 is
+# **Whitened inputs.** If $\langle x x^\top\rangle$ is the identity, Eq. 2 becomes
 #
 # $$\Delta W = \langle z x^\top \rangle - W .$$
 #
-# To see it we need whitened inputs. Along its own axes, the eigenvectors of $C$, a cloud of data has no correlation;
-# divide by the root of the variance along each, and the second moments are the identity. (How a *network* gets rid of
-# correlations is the matter of notebook 02.)
+# To try this, we need whitened inputs. Along its own axes, the eigenvectors of $C$, a cloud of data has no
+# correlations. Divide by the square root of the variance along each axis, and the second moments become the identity.
+# (Notebook 02 shows how a *network* can get rid of correlations.)
 
 # %%
 variances, directions = np.linalg.eigh(C)
@@ -267,18 +268,19 @@ assert np.allclose(dW_matrix, host(dW))
 assert np.allclose(host(dW), host(rules.inference_update(W, x_white, z)))
 
 # %% [markdown]
-# **Decorrelated inputs.** Whitening asks for more than we need. Let the inputs be *decorrelated*: no correlation
-# between different inputs, any mean square of each. Then $C$ is diagonal, with the mean squares
-# $\langle x_j^2 \rangle$ on the diagonal. The inverse of a diagonal matrix is one division for each input, so Eq. 2
-# reads, synapse by synapse,
+# **Decorrelated inputs.** Whitening is more than we need. It is enough if the inputs are *decorrelated*: no
+# correlation between different inputs, while each may have any mean square. Then $C$ is diagonal, with the mean
+# squares $\langle x_j^2 \rangle$ on the diagonal. Inverting a diagonal matrix takes one division per input, so for a
+# single synapse Eq. 2 reads
 #
 # $$\Delta w_{ij} = \frac{\langle z_i x_j \rangle}{\langle x_j^2 \rangle} - w_{ij} .$$
 #
-# The division can go as well. Multiply by $\langle x_j^2 \rangle$, which is only a step size of input $j$'s own:
+# We can drop the division as well. Multiply by $\langle x_j^2 \rangle$, which only changes the step size for input
+# $j$:
 #
 # $$\Delta w_{ij} = \langle z_i x_j \rangle - w_{ij} \langle x_j^2 \rangle . $$
 #
-# This is the COPI rule. Here it is as a loop that visits one synapse at a time.
+# This is the COPI rule. Here it is as a loop over single synapses.
 
 
 # %%
@@ -300,7 +302,7 @@ dW_loop = copi_loop(host(W), host(x_dec), host(z))
 # $$\Delta W_{\mathrm{copi}} = \langle z x^\top \rangle - W\,\mathrm{diag}\langle x^2 \rangle ,$$
 #
 # where $\mathrm{diag}\langle x^2\rangle$ is the diagonal matrix of the mean squares. In code, `W * mean_square(x)`
-# multiplies column $j$ of `W` by number $j$.
+# multiplies column $j$ of `W` by entry $j$ of `mean_square(x)`.
 
 # %%
 dW_matrix = host(z.T @ x_dec / B - W * rules.mean_square(x_dec))
@@ -309,9 +311,9 @@ assert np.allclose(dW_loop, dW_matrix)
 assert np.allclose(dW_loop, host(dW))
 
 # %% [markdown]
-# **Question.** The paper writes just above Eq. 3 that this is a rescaling of the *rows* of $\Delta W$. We multiplied by
-# $\langle x_j^2\rangle$, from the right. Divide one update by the other, entry by entry: along which direction will
-# the ratio be constant?
+# **Question.** Just above Eq. 3, the paper says that this rescales the *rows* of $\Delta W$. We multiplied by
+# $\langle x_j^2\rangle$, from the right. Divide one update by the other, entry by entry: is the ratio constant along
+# rows or along columns?
 
 # %%
 ratio = host(dW) / host(rules.inference_update(W, x_dec, z))
@@ -321,12 +323,12 @@ with np.printoptions(precision=3):
 assert np.allclose(ratio, power)
 
 # %% [markdown]
-# **Answer.** Down each *column*. A row of $W$ belongs to an output, a column to an input, and it is the inputs whose
-# mean squares differ. The paper's "rows" should read "columns"; its equation is right
-# ([claim C6](../docs/claims.md)). The price of leaving out the division: weak inputs learn slowly.
+# **Answer.** Along each *column*. A row of $W$ belongs to an output and a column to an input, and it is the inputs
+# that have different mean squares. The paper's "rows" should read "columns"; its equation is correct
+# ([claim C6](../docs/claims.md)). The price of dropping the division is that the weights of weak inputs learn slowly.
 #
-# There is a gain too. The division failed for an input that is always zero, and so did the inverse. Eq. 3 does not
-# mind:
+# There is a benefit too. For an input that is always zero, the division fails, and so does the inverse. Eq. 3 still
+# works:
 
 # %%
 dead = asarray(np.array([1.0, 1, 0, 1]))  # the third input is silent
@@ -341,19 +343,19 @@ assert np.all(dW[:, 2] == 0)
 # %% [markdown]
 # ## 5. Why this is called local
 #
-# Look at the two terms again, now for one sample (Eq. 5):
+# Look at the two terms again, this time for a single sample (Eq. 5):
 #
 # $$\Delta w_{ij} = \underbrace{z_i\, x_j}_{\text{Hebbian}} - \underbrace{w_{ij}\, x_j^2}_{\text{decay}} .$$
 #
-# The first is the rule of Hebb: a synapse grows when the units at its two ends are active together. The second
-# lets the weight decay, the faster the more active the unit in front of it, the *pre-synaptic* unit, is. All it takes
-# is $x_j$ at one end, $z_i$ at the other, and the synapse's own $w_{ij}$.
+# The first is Hebb's rule: a synapse grows when the units at its two ends are active together. The second makes the
+# weight decay, faster when its input, the *presynaptic* unit, is more active. All this requires is $x_j$ at one end,
+# $z_i$ at the other, and the synapse's own weight $w_{ij}$.
 #
-# Eq. 2 needs more. We can measure that: disturb one input, leave everything else as it was, and see which synapses
-# change their minds.
+# Eq. 2 needs more. We can measure how much: disturb one input, leave everything else unchanged, and see which updates
+# change.
 #
-# **Question.** Noise is added to input 0, in every sample, and the targets $z$ stay. Which entries of $\Delta W$ change
-# under Eq. 3, which under Eq. 2?
+# **Question.** We add noise to input 0 in every sample and keep the targets $z$. Which entries of $\Delta W$ change
+# under Eq. 3, and which under Eq. 2?
 
 # %%
 noise = np.zeros((B, n_inputs))
@@ -377,35 +379,36 @@ assert np.all(changes["Eq. 3, COPI"][:, 1:] == 0)
 assert np.all(changes["Eq. 2"] > 1e-12)
 
 # %% [markdown]
-# **Answer.** Under COPI, the synapses of input 0 alone. Under Eq. 2 all of them: no synapse could compute that update
-# from what reaches it.
+# **Answer.** Under COPI, only those of input 0. Under Eq. 2, all of them: a synapse could not compute that update
+# from the signals that reach it.
 #
 # ## 6. Where do targets come from?
 #
-# So far somebody gave us the desired output $z$. In a network nobody does, least of all in its inner layers. What
-# there is, in one way or another, is an error signal $\delta$ that says how the output should move. The paper
-# takes as target (Section 2.5)
+# So far we were given the desired output $z$. In a network we are not, least of all in the hidden layers. What we do
+# have, from one source or another, is an error signal $\delta$ that says how the output should change. The paper
+# defines the target as (Section 2.5)
 #
 # $$z = a + \delta :$$
 #
-# what the unit does, shifted a little in the right direction. Note that the synapse sees the sum only. It never has
-# to tell $a$ and $\delta$ apart.
+# what the unit does now, shifted a little in the right direction. Note that the synapse only sees the sum. It never
+# has to tell $a$ and $\delta$ apart.
 #
-# For our loss, $\delta = -\partial\ell/\partial a = t - a$ with the desired output $t$, so $z = a + \delta$ is $t$
-# itself. (For the paper's loss, $\lvert t - a\rvert^2$ without the half, $z = 2t - a$: as far beyond $t$ as $a$ falls
-# short of it. On decorrelated inputs COPI comes to rest at the same weights.)
+# For our loss, $\delta = -\partial\ell/\partial a = y^* - a$ with the desired output $y^*$, so $z = a + \delta$ is
+# $y^*$ itself. (For the paper's loss, $\lvert y^* - a\rvert^2$ without the half, $z = 2y^* - a$: as far beyond $y^*$
+# as $a$ falls short of it. On decorrelated inputs COPI ends at the same weights.)
 #
-# Now COPI and gradient descent speak of the same things, and we can compare them. Put $z = Wx + \delta$ into Eq. 3:
+# Now COPI and gradient descent use the same quantities, and we can compare them. Substitute $z = Wx + \delta$ into
+# Eq. 3:
 #
 # $$\Delta W_{\mathrm{copi}} = \langle (W x + \delta)\, x^\top \rangle - W\,\mathrm{diag}\langle x^2\rangle =
 # \underbrace{\langle\delta x^\top\rangle}_{\Delta W_{\mathrm{sgd}}} +
 # W\,\bigl(\underbrace{C - \mathrm{diag}(C)}_{\mathrm{off}(C)}\bigr) .$$
 #
-# The mean squares are the diagonal of $C$; what is left is $\mathrm{off}(C)$, the correlations between *different*
-# inputs. This holds on any batch: [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation).
+# The mean squares are the diagonal of $C$. What remains is $\mathrm{off}(C)$, the correlations between *different*
+# inputs. This holds for any batch: [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation).
 #
-# We look at the same layer along the old axes and along the new ones: since $x_{\mathrm{dec}}$ is $x$ turned by the
-# matrix of directions, the same outputs come from $W$ turned by the same matrix.
+# We look at the same layer in the old coordinates and in the new ones: $x_{\mathrm{dec}}$ is $x$ rotated by the
+# matrix of eigenvectors, so rotating $W$ by the same matrix gives the same outputs.
 
 # %%
 W_dec = W @ asarray(directions)
@@ -420,11 +423,11 @@ for name, (V, inputs) in layers.items():
     print(f"{name:12s}  size of the SGD update {size:.2f}, of W off(C) {more:.2f}")
 
 # %% [markdown]
-# On decorrelated inputs the two rules are one. The paper says "approximately equivalent" (Section 2.7); on inputs that
-# are exactly decorrelated they are exactly so. On the correlated inputs the additional term is nearly as large as the
-# update of gradient descent.
+# On decorrelated inputs the two rules are identical. The paper says "approximately equivalent" (Section 2.7); when
+# the inputs are exactly decorrelated, the equivalence is exact. On the correlated inputs the additional term is
+# nearly as large as the update of gradient descent.
 #
-# **Question.** Let there be no error at all, $\delta = 0$. Gradient descent rests. Does COPI?
+# **Question.** Suppose there is no error at all, $\delta = 0$. Gradient descent stops. Does COPI?
 
 # %%
 for name, (V, inputs) in layers.items():
@@ -434,13 +437,13 @@ for name, (V, inputs) in layers.items():
     assert (size < 1e-12) == (name == "decorrelated")
 
 # %% [markdown]
-# **Answer.** Only where inputs are decorrelated. Elsewhere the term $W\,\mathrm{off}(C)$ keeps pushing, although there
+# **Answer.** Only on decorrelated inputs. On the others the term $W\,\mathrm{off}(C)$ keeps pushing, although there
 # is nothing to correct. What does that do to learning?
 #
 # ## 7. Break it: correlated inputs
 #
-# Three rules, two kinds of inputs, the same targets. (Along the new axes they ask for $D$ turned by the
-# matrix of directions.) We start from zero weights and follow the distance from the desired weights.
+# Three rules, two kinds of inputs, the same targets. (In the new coordinates the desired weights are $D$ rotated by
+# the matrix of eigenvectors.) We start from zero weights and plot the distance from the desired weights.
 
 
 # %%
@@ -452,7 +455,7 @@ RULES = {"SGD": sgd, "Eq. 2": rules.inference_update, "COPI, Eq. 3": rules.copi_
 
 
 def learn(rule, x, z, eta, n_steps):
-    """All weights on the way, (n_steps + 1, O, I), starting from zero."""
+    """Return the weights after every step, (n_steps + 1, O, I), starting from zero."""
     path = [asarray(np.zeros((z.shape[1], x.shape[1])))]
     for _ in range(n_steps):
         path.append(path[-1] + eta * rule(path[-1], x, z))
@@ -460,12 +463,12 @@ def learn(rule, x, z, eta, n_steps):
 
 
 # %% [markdown]
-# **Question.** Which of the six curves will not go down to zero? Which two will be the same?
+# **Question.** Which of the six curves will not go down to zero? Which two will be identical?
 
 
 # %%
 def distance(path, D):
-    """Distance from the desired weights, relative to their size."""
+    """Return the distance from the desired weights, relative to their size."""
     return np.linalg.norm(path - D, axis=(1, 2)) / np.linalg.norm(D)
 
 
@@ -495,13 +498,13 @@ assert curves["correlated", "COPI, Eq. 3"][-1] > 0.5
 assert curves["correlated", "SGD"][-1] < 0.01
 
 # %% [markdown]
-# **Answer.** COPI on correlated inputs comes nearer at first, then turns away, and stops almost as far from the goal
-# as it started. On decorrelated inputs COPI and SGD are one curve. (SGD does the same on both kinds of inputs, because
-# turning the axes changes neither its loss nor its steps. Eq. 2 is fast on both: every step leaves the same share of
-# the distance.)
+# **Answer.** On correlated inputs COPI gets closer at first, then turns away, and ends almost as far from the goal as
+# it started. On decorrelated inputs COPI and SGD give the same curve. (SGD behaves the same on both kinds of inputs,
+# because rotating the axes changes neither its loss nor its steps. Eq. 2 is fast on both: every step leaves the same
+# fraction of the distance.)
 #
-# **The diagnosis.** Is the step too small, is it oscillating, or is it at rest? Measure the update at the end of the
-# path, and compare the place with the one where Eq. 3 is zero,
+# **The diagnosis.** Is the step too small, is the rule oscillating, or has it converged? Measure the update at the
+# end of the path, and compare the final weights with those for which Eq. 3 is zero,
 #
 # $$W^* = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1} ,$$
 #
@@ -512,34 +515,33 @@ W_end = learn(rules.copi_update, x, z, 0.05, N_STEPS)[-1]
 update = np.linalg.norm(host(rules.copi_update(asarray(W_end), x, z)))
 print(f"size of the last update: {update:.0e}")
 W_rest = host(rules.linear_map(x, z))
-print(f"distance from the place predicted: {np.linalg.norm(W_end - W_rest):.0e}")
+print(f"distance from the predicted weights: {np.linalg.norm(W_end - W_rest):.0e}")
 assert np.allclose(W_end, W_rest, atol=1e-4)
 
 # %% [markdown]
-# It is at rest, at $w^*_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. You may know this formula from
+# It has converged, to $w^*_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. You may know this formula from
 # statistics: it is the regression (through the origin) of output $i$ on input $j$ *alone*, as if there were no other
-# input. Every input
-# takes the credit of those it goes along with; it is the first guess of section 3 all over again. With
-# $\langle z x^\top \rangle = D\,C$ we can say by how much it misses:
+# input. Every input takes credit for the effects of the inputs it is correlated with, just as in our first guess in
+# section 3. With $\langle z x^\top \rangle = D\,C$ we can work out how large the error is:
 #
 # $$W^* = D\,C\,\mathrm{diag}\langle x^2\rangle^{-1} =
 # D\,\bigl(I + \mathrm{off}(C)\,\mathrm{diag}\langle x^2\rangle^{-1}\bigr) .$$
 #
-# This is [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares). The miss is proportional to the
+# This is [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares). The error is proportional to the
 # correlations.
 
 # %%
 C = host(second_moment(x))
-miss = host(D) @ host(off_diagonal(second_moment(x))) / np.diag(C)
-assert np.allclose(W_rest, host(D) + miss)
-relative = np.linalg.norm(miss) / np.linalg.norm(host(D))
+error = host(D) @ host(off_diagonal(second_moment(x))) / np.diag(C)
+assert np.allclose(W_rest, host(D) + error)
+relative = np.linalg.norm(error) / np.linalg.norm(host(D))
 measured = curves["correlated", "COPI, Eq. 3"][-1]
-print(f"miss: predicted {100 * relative:.1f} %, measured {100 * measured:.1f} %")
+print(f"error: predicted {100 * relative:.1f} %, measured {100 * measured:.1f} %")
 assert np.isclose(relative, measured, atol=1e-4)
 
 # %% [markdown]
-# In two dimensions we can see it. One output, two inputs, so $W$ is a point in the plane; the grey lines are
-# contours of the loss, with the desired weights $D = (1.5, -0.5)$ at the bottom.
+# In two dimensions we can draw it. With one output and two inputs, $W$ is a point in the plane. The grey lines are
+# contours of the loss; its minimum is at the desired weights, $D = (1.5, -0.5)$.
 
 # %%
 D_plane = np.array([[1.5, -0.5]])
@@ -573,24 +575,25 @@ axes[1].legend()
 plt.show()
 
 # %% [markdown]
-# Left: COPI comes to rest at about $(1.1, 0.7)$. The second input *lowers* the output, and COPI gives it a positive
-# weight, because it goes along with the first, which raises it. The place is nothing special in the landscape of the
-# loss; COPI does not descend that landscape. Right: without correlations it does, on the path of gradient descent.
+# Left: COPI converges to about $(1.1, 0.7)$. The second input *lowers* the output, yet COPI gives it a positive
+# weight, because it is correlated with the first input, which raises the output. This point has no special meaning
+# for the loss: here COPI does not descend the loss at all. Right: without correlations it does, along the same path
+# as gradient descent.
 #
-# **The repair** is in the name of the method: the inputs have to be *constrained* to be decorrelated. A network can
-# do this by itself, with a second set of weights. That is notebook 02, which ends by repairing this very failure.
+# **The fix** is in the method's name: the inputs have to be *constrained* to be decorrelated. A network can do this
+# by itself, with a second set of weights. Notebook 02 shows how, and ends by fixing exactly this failure.
 #
 # ## 8. Break it: a step too large
 #
-# The fixed point is right on decorrelated inputs. Does COPI always get there? Subtract $W^*$ on both sides of
+# On decorrelated inputs the fixed point is the right one. Does COPI always reach it? Subtract $W^*$ on both sides of
 # $W \leftarrow W + \eta\,\Delta W$. Since $\langle z_i x_j \rangle = w^*_{ij} \langle x_j^2\rangle$,
 #
 # $$w_{ij} - w^*_{ij} \;\leftarrow\; \bigl(1 - \eta\,\langle x_j^2\rangle\bigr)\,(w_{ij} - w^*_{ij}) .$$
 #
-# Every column has a factor of its own. It shrinks as long as the factor is between $-1$ and $1$, so
+# Every column has its own factor. The error in a column shrinks as long as its factor is between $-1$ and $1$, so
 # $0 < \eta < 2 / \max_j \langle x_j^2 \rangle$.
 #
-# **Question.** We take $\eta$ five per cent above the bound. What do the columns of the *weaker* inputs do?
+# **Question.** Set $\eta$ five per cent above this bound. What happens to the columns of the *weaker* inputs?
 
 # %%
 bound = 2 / power.max()
@@ -611,28 +614,29 @@ axes[0].legend(title=r"$\langle x_j^2\rangle$")
 plt.show()
 
 # %% [markdown]
-# **Answer.** They converge as if nothing were wrong. Only the column of the strongest input grows, without end.
-# The diagnosis is to measure the factors:
+# **Answer.** They converge as if nothing were wrong. Only the column of the strongest input grows, without limit. To
+# diagnose this, measure the factors:
 
 # %%
 left = path - goal
-measured = left[6] / left[5]  # one factor for every synapse
+measured = left[6] / left[5]  # one factor per synapse
 print("measured factors ", measured.mean(axis=0).round(3))
 print("1 - eta <x_j^2>  ", (1 - 1.05 * bound * power).round(3))
 assert np.allclose(measured, 1 - 1.05 * bound * power)
 assert np.abs(left[-1, :, -1]).max() > np.abs(left[0, :, -1]).max()
 
 # %% [markdown]
-# The last one is below $-1$: the weights of that input jump across the goal, each time a little further. **The
-# repair:** a smaller $\eta$, or weaker inputs. That is why networks like inputs of about unit size, and one reason why
-# the paper can raise its step size once decorrelation has made the units less active.
+# The last one is below $-1$: the weights of that input jump past the goal, a little further each time. **The fix:** a
+# smaller $\eta$, or weaker inputs. This is why inputs of roughly unit size work well in neural networks, and one
+# reason why the paper can raise its step size once decorrelation has made the units less active.
 #
 # ## Exercises
 #
 # ### Exercise 01.1 · Undo the rescaling
 #
 # Eq. 3 is Eq. 2 with each column multiplied by $\langle x_j^2\rangle$. Undo that: write a rule that equals Eq. 2 on
-# decorrelated inputs, but inverts no matrix. `W` is $(O, I)$, `x` is $(B, I)$, `z` is $(B, O)$; no input is silent.
+# decorrelated inputs without inverting a matrix. `W` is $(O, I)$, `x` is $(B, I)$, `z` is $(B, O)$; no input is
+# silent.
 
 
 # %%
@@ -645,9 +649,9 @@ check("01.1", my_rule)
 # %% [markdown]
 # ### Exercise 01.2 · One sample at a time
 #
-# Section 2.6 of the paper replaces the means by single samples. Write a function that goes once through the samples,
-# in their order, and updates the weights after *each* of them by $\eta$ times Eq. 5,
-# $\Delta W = z\,x^\top - W\,\mathrm{diag}(x^2)$. It returns the new weights.
+# Section 2.6 of the paper replaces the means by single samples. Write a function that goes through the samples once,
+# in order, and updates the weights after *each* of them by $\eta$ times Eq. 5,
+# $\Delta W = z\,x^\top - W\,\mathrm{diag}(x^2)$. Return the new weights.
 
 
 # %%
@@ -660,29 +664,31 @@ check("01.2", my_epoch)
 # %% [markdown]
 # ### Exercise 01.3 · How decorrelated is enough?
 #
-# Three inputs of mean square 1, every two of them with the same correlation $t$, and the desired weights
-# $D = (1, 2, 3)$. Up to which $t \ge 0$ does COPI come to rest within 10 % of $D$ (relative distance, as above)?
-# First guess, then find out by experiment, to 5 % of the right number. The cell helps you to begin.
+# Take three inputs of mean square 1, any two of which have the same correlation $\rho$, and the desired weights
+# $D = (1, 2, 3)$. What is the largest $\rho \ge 0$ for which COPI converges to within 10 % of $D$ (relative distance,
+# as above)? Guess first, then find out by experiment. An answer within 5 % of the correct one passes. The cell below
+# gets you started.
 
 # %%
-t = 0.5
-x_shared = batch_with((1 - t) * np.eye(3) + t * np.ones((3, 3)))
-largest_t = ...  # your answer
+rho = 0.5
+x_shared = batch_with((1 - rho) * np.eye(3) + rho * np.ones((3, 3)))
+largest_rho = ...  # your answer
 
-check("01.3", largest_t)
+check("01.3", largest_rho)
 
 # %% [markdown]
 # Solutions: [solutions/01_inferring_parameters.ipynb](solutions/01_inferring_parameters.ipynb).
 #
 # ## What you have seen
 #
-# - Gradient descent asks for the way down, COPI infers where to go: $D = \langle z x^\top\rangle\,C^{-1}$. On
-#   decorrelated inputs the inverse is one number for each input, and the rule becomes local (Eq. 3).
-# - COPI is SGD plus $W\,\mathrm{off}(C)$: the same on decorrelated inputs
-#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation), held by
-#   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`), and at rest in the wrong place on correlated ones
-#   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), held by
+# - Gradient descent asks which way is down; COPI infers where to go: $D = \langle z x^\top\rangle\,C^{-1}$. On
+#   decorrelated inputs the inverse is one number per input, and the rule becomes local (Eq. 3).
+# - COPI is SGD plus $W\,\mathrm{off}(C)$. On decorrelated inputs the two are identical
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation), tested in
+#   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`). On correlated inputs COPI converges to the wrong weights
+#   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), tested in
 #   `tests/mathematics/theorems/test_08_fixed_point.py`).
-# - What of the paper's Sections 2.1 to 2.4 holds, line by line: [claims C1 to C11](../docs/claims.md).
+# - Which statements in Sections 2.1 to 2.4 of the paper hold is listed one by one in
+#   [claims C1 to C11](../docs/claims.md).
 #
-# Next: [02_decorrelation.ipynb](02_decorrelation.ipynb), how a layer decorrelates its own inputs.
+# Next: [02_decorrelation.ipynb](02_decorrelation.ipynb), on how a layer decorrelates its own inputs.

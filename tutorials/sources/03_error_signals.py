@@ -1,17 +1,19 @@
 # %% [markdown]
 # # 03 · Error signals
 #
-# COPI moves the weights of a layer towards a target state $z = a + \delta$. This
-# notebook is about the second term: who tells a hidden unit which way to move?
+# COPI changes the weights of a layer so that its state moves towards a target
+# $z = a + \delta$. This notebook is about the second term, $\delta$: how does a hidden
+# unit know which way to move?
 #
 # **What you will be able to do**
 #
-# - derive the error signal of backpropagation, through $W$ *and* $R$, and check it by
+# - derive the error signal of backpropagation, through $W$ *and* $R$, and check it with
 #   finite differences;
 # - explain what feedback alignment, direct feedback alignment and target propagation
 #   send instead, and implement them;
-# - say why states moved along any signal within 90° of backpropagation's lower the
-#   loss, and why the angle of a feedback that never changes falls during training;
+# - say why moving the states along any signal within 90° of backpropagation's lowers
+#   the loss, and why this angle falls during training even if the feedback never
+#   changes;
 # - find a bug in a backward pass that the accuracy does not show.
 #
 # **Time.** 50 minutes to read and run (the cells compute for less than a
@@ -38,20 +40,20 @@ backend = get_backend(BACKEND)
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
-# ## 1. The output layer knows what it should have done
+# ## 1. The output layer has a target
 #
 # The rule of notebook 01, $\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle
 # x^2\rangle$, needs a target state $z = a + \delta$ for *every* layer. The data give a
-# target $y^*$ for the last layer only. To find $\delta$ for the others is called
+# target $y^*$ for the last layer only. Finding $\delta$ for the other layers is called
 # **credit assignment**. The paper's gold standard (Section 2.5) is the direction in
 # which the loss of the sample falls fastest:
 #
 # $$\delta_l = -\frac{d\ell}{d a_l}.$$
 #
-# We take a network small enough to loop over by hand: three layers of leaky ReLU
-# units, a batch of eight correlated samples, in float64. Its lateral weights $R$
-# decorrelate for 200 steps first, so that they are not the identity. The paper counts
-# layers from 1, the code from 0: `W[0]` belongs to the first layer.
+# We use a network small enough for explicit loops: three layers of leaky ReLU units, a
+# batch of eight correlated samples, in float64. First, its lateral weights $R$ learn
+# for 200 steps, so that they are not the identity. The paper counts layers from 1, the
+# code from 0: `W[0]` belongs to the first layer.
 
 # %%
 rng = np.random.default_rng(0)
@@ -69,16 +71,18 @@ a = [backend.to_host(a_k) for a_k in trace.a]
 y = [backend.to_host(y_k) for y_k in trace.y]
 
 # %% [markdown]
-# `trace` holds the state of every layer for the batch: pre-activations $a$, outputs
-# $y = f(a)$. We keep copies of states and weights on the host, for loops in NumPy.
+# `trace` holds the states of every layer for the batch: pre-activations $a$ and outputs
+# $y = f(a)$. We copy states and weights to the host, so that we can loop over them in
+# NumPy.
 #
-# The loss of a sample is $\ell = \lVert y_L - y^*\rVert^2$, and $y_L = f(a_L)$ unit by
-# unit. The chain rule has two factors:
+# The loss of a sample is $\ell = \lVert y_L - y^*\rVert^2$, and $y_L = f(a_L)$ holds
+# for each unit separately. The chain rule gives two factors:
 #
 # $$\delta_L = -f'(a_L) \circ \frac{\partial \ell}{\partial y_L}, \qquad
 # \frac{\partial \ell}{\partial y_L} = 2\,(y_L - y^*).$$
 #
-# **Question.** A unit's output is larger than its target. Which sign has $\delta_L$?
+# **Question.** A unit's output is larger than its target. What is the sign of
+# $\delta_L$?
 
 
 # %%
@@ -97,7 +101,7 @@ for sample in range(8):
         delta_L[sample, unit] = -df(a[2][sample, unit]) * dloss_dy
 
 # %% [markdown]
-# In matrix form this is one line, since every unit looks at itself only. The library
+# In matrix form this is one line, since every unit depends only on itself. The library
 # calls it `output_signal`.
 
 # %%
@@ -114,27 +118,27 @@ print("delta_L", delta_L[1].round(2))
 
 # %% [markdown]
 # **Answer.** Negative: the signal points from the output to the target, in every unit
-# of every sample. Where $a < 0$ it is ten times smaller, since moving the unit
-# moves its output by a tenth only.
+# of every sample. Where $a < 0$ it is ten times smaller, since a change in $a$ then
+# changes the output only a tenth as much.
 #
-# Note what is *not* there: no $1/B$. The signal belongs to one sample; the mean over
+# Note that there is *no* $1/B$. The signal belongs to a single sample. The mean over
 # the batch is taken later, in $\langle z x^\top\rangle$.
 
 # %% [markdown]
 # ## 2. A check that needs no derivation
 #
 # A derivative is a limit of differences. So nudge one pre-activation by $\pm 10^{-6}$,
-# pass the rest of the network forward again, and see how the loss changes:
+# run the rest of the forward pass again, and see how the loss changes:
 #
 # $$\delta \approx -\frac{\ell(a + \epsilon) - \ell(a - \epsilon)}{2\epsilon}.$$
 #
-# It is slow, with two forward passes for every unit. But it uses nothing that we have
-# derived, so it can judge what we derive.
+# This is slow: it takes two forward passes per unit. But it uses nothing that we have
+# derived, so it is an independent check.
 
 
 # %%
 def loss_from(k, a_k):
-    """Loss of each sample, were a_k the pre-activations of layer k."""
+    """Return the loss of each sample if layer k had the pre-activations a_k."""
     y_k = f(a_k)
     for R_above, W_above in zip(R[k + 1 :], W[k + 1 :], strict=True):
         y_k = f(y_k @ R_above.T @ W_above.T)
@@ -143,7 +147,7 @@ def loss_from(k, a_k):
 
 # %%
 def by_finite_differences(k, step=1e-6):
-    """Minus the slope of the loss in every pre-activation of layer k."""
+    """Return minus the slope of the loss in every pre-activation of layer k."""
     delta = np.zeros_like(a[k])
     for unit in range(a[k].shape[1]):
         nudge = np.zeros_like(a[k])
@@ -157,27 +161,27 @@ assert np.allclose(by_finite_differences(2), delta_L, atol=1e-6)
 print(f"largest difference: {np.abs(by_finite_differences(2) - delta_L).max():.1e}")
 
 # %% [markdown]
-# The output signal is right. Now for the layers that no target reaches.
+# The output signal is correct. Now for the layers without a target.
 
 # %% [markdown]
-# ## 3. Backpropagation, through $R$ as well
+# ## 3. Backpropagation, through $R$ too
 #
-# Between $a_l$ and $a_{l+1}$ stand three maps, one after the other:
+# There are three maps between $a_l$ and $a_{l+1}$:
 #
 # $$a_l \;\xrightarrow{\;f\;}\; y_l \;\xrightarrow{\;R_{l+1}\;}\; x_{l+1}
 # \;\xrightarrow{\;W_{l+1}\;}\; a_{l+1}, \qquad
 # a_{l+1,i} = \sum_j W_{ij} \sum_m R_{jm}\, f(a_{l,m}).$$
 #
-# Unit $m$ of layer $l$ reaches unit $i$ above on every path $m \to j \to i$. The chain
-# rule multiplies along a path and adds over the paths:
+# Unit $m$ of layer $l$ reaches unit $i$ of the layer above along every path
+# $m \to j \to i$. The chain rule multiplies along each path and sums over the paths:
 #
 # $$\delta_{l,m} = f'(a_{l,m}) \sum_j R_{jm} \sum_i W_{ij}\,\delta_{l+1,i}.$$
 #
-# **Question.** Forward, $W$ sums over its second index. Over which index does it sum on
-# the way back? What does that make of the matrix?
+# **Question.** In the forward pass, we sum over the second index of $W$. Over which
+# index do we sum on the way back? What does that do to the matrix?
 
 # %%
-delta_1 = np.zeros((8, 4))  # of layer 1, from the output layer, number 2, above it
+delta_1 = np.zeros((8, 4))  # signal of layer 1, from layer 2, the output layer
 for sample in range(8):
     for m in range(4):
         for j in range(4):
@@ -187,20 +191,20 @@ for sample in range(8):
         delta_1[sample, m] *= df(a[1][sample, m])
 
 # %% [markdown]
-# **Answer.** Over the first index, the rows: on the way back both matrices appear
+# **Answer.** Over the first index, the rows. So on the way back, both matrices are
 # transposed. The paper writes
 #
 # $$\delta_l^{\mathrm{bp}} = \mathrm{diag}(f'(a_l))\, R_{l+1}^\top W_{l+1}^\top\,
 # \delta_{l+1}^{\mathrm{bp}} = f'(a_l) \circ (W_{l+1} R_{l+1})^\top \delta_{l+1}.$$
 #
-# Our samples are rows. A product $M^\top \delta$ of the paper reads `delta @ M` here,
-# and the transposes disappear from the code (only from the code!).
+# Our samples are rows. So the paper's product $M^\top \delta$ becomes `delta @ M`, and
+# the transposes disappear from the code (but only from the code!).
 
 # %%
 in_matrix_form = df(a[1]) * (delta_L @ W[2] @ R[2])
-delta_0 = df(a[0]) * (in_matrix_form @ W[1] @ R[1])  # and once more, a layer down
+delta_0 = df(a[0]) * (in_matrix_form @ W[1] @ R[1])  # and again, one layer down
 
-no_feedback = [None, None, None]  # backpropagation needs no matrices of its own
+no_feedback = [None, None, None]  # backpropagation needs no feedback matrices
 exact = signals.backpropagation(net.layers, trace, no_feedback, delta_out)
 exact = [backend.to_host(delta) for delta in exact]
 for found, right in zip([delta_0, delta_1, delta_L], exact, strict=True):
@@ -210,11 +214,12 @@ for k in range(3):
 print("loops, matrix form, library and finite differences agree in all layers")
 
 # %% [markdown]
-# This holds for any weights, symmetric or not:
+# This is true for any weights, symmetric or not:
 # [Theorem 7](../docs/theory.md#7-backpropagation-is-the-negative-gradient).
 #
-# All functions of `copi_np.error_signals` take the same four arguments, (layers, trace,
-# feedback, `delta_L`), and return one signal for each layer. So they can be swapped.
+# All the functions in `copi_np.error_signals` take the same four arguments (`layers`,
+# `trace`, `feedback`, `delta_L`) and return one signal per layer. So you can swap one
+# for another.
 
 # %% [markdown]
 # ## 4. Almost right is good enough
@@ -226,14 +231,14 @@ print("loops, matrix form, library and finite differences agree in all layers")
 # \epsilon\, s \cdot \frac{d\ell}{da} = -\epsilon\, s \cdot \delta^{\mathrm{bp}}
 # = -\epsilon\, \lVert s\rVert\,\lVert\delta^{\mathrm{bp}}\rVert \cos\theta,$$
 #
-# where $\theta$ is the angle between $s$ and backpropagation's signal.
+# where $\theta$ is the angle between $s$ and the signal of backpropagation.
 #
 # **Question.** For which angles does the loss fall? How much slower does it fall at 60°
 # than at 0°?
 #
-# We build signals of a given angle in layer 0: a part along $\delta^{\mathrm{bp}}$, and
-# a part across it. The angle is that of the whole batch taken as one long vector;
-# `alignment_angle` measures it.
+# We construct signals at a given angle in layer 0: one component along
+# $\delta^{\mathrm{bp}}$, and one perpendicular to it. For the angle, the whole batch
+# counts as one long vector; `alignment_angle` measures it.
 
 # %%
 along = exact[0] / np.linalg.norm(exact[0])
@@ -255,28 +260,28 @@ for angle, colour in zip([0, 60, 90, 120], COLOURS, strict=False):
 _ = figure.legend(title="angle", loc="outside right")
 
 # %% [markdown]
-# **Answer.** Below 90°, where the cosine is positive. At 60° the slope at zero is half
-# of that at 0°, since $\cos 60° = 1/2$. At 90° it is zero. At 120° the loss rises at
-# once.
+# **Answer.** Below 90°, where the cosine is positive. At 60° the initial slope is half
+# of that at 0°, since $\cos 60° = 1/2$. At 90° it is zero. At 120° the loss rises
+# immediately.
 #
-# So a signal that is 60° off is not useless: the loss falls half as fast. This is part of
-# [Theorem 11](../docs/theory.md#11-the-other-error-signals). One caution stands there:
-# we moved *states*. A step of the *weights* moves all samples together, and need not
-# lower the loss even where each sample's signal would.
+# So a signal that is 60° off is still useful: the loss falls half as fast. This is part
+# of [Theorem 11](../docs/theory.md#11-the-other-error-signals). The theorem comes with
+# a caution: we moved the *states*. A step of the *weights* affects all samples at once,
+# and it need not lower the loss even if each sample's signal would.
 
 # %% [markdown]
-# ## 5. Four ways down
+# ## 5. Four ways to send errors down
 #
-# Backpropagation asks much of a nervous system: the signal travels down through the
-# transposes of the very weights that carried the activity up. A synapse conducts one
-# way, and knows nothing of the weight of another one. This is the *weight transport
-# problem*. Each alternative in Section 2.5 replaces the way down. Grey arrows carry
-# activity up; the coloured ones bring something down.
+# Backpropagation asks a lot of a nervous system: the signal has to travel down through
+# the transposes of the same weights that carried the activity up. A synapse conducts in
+# one direction, and does not know the weight of any other synapse. This is the *weight
+# transport problem*. Each alternative in Section 2.5 replaces the way down. The grey
+# arrows carry activity up; the coloured ones carry something down.
 
 
 # %%
 def draw(axes, title, colour, arrows):
-    """Layers as boxes, and arrows (from height, to height, x) with their labels."""
+    """Draw layers as boxes, and labelled arrows (from height, to height, x)."""
     for height, name in enumerate(["layer 1", "layer 2", "output"]):
         box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "gray"}
         axes.text(0, height, name, ha="center", va="center", bbox=box, zorder=3)
@@ -303,21 +308,21 @@ for axes, colour, title in zip(row, COLOURS, panels, strict=False):
 
 # %% [markdown]
 # - **Backpropagation** sends the error through the transposed forward weights.
-# - **Feedback alignment** (FA) puts a matrix $B$ in their place, drawn at random once
+# - **Feedback alignment** (FA) uses a matrix $B$ instead, which is drawn at random once
 #   and never changed.
-# - **Direct feedback alignment** (DFA) sends the error of the output straight to every
-#   layer, through a random matrix each.
-# - **Target propagation** (TP) sends no error but a *state*: what the layer should have
-#   been. Its $B$ is learned.
+# - **Direct feedback alignment** (DFA) sends the output error straight to every layer,
+#   each through its own random matrix.
+# - **Target propagation** (TP) sends not an error but a *state*: the output that the
+#   layer should have had. Its $B$ is learned.
 
 # %% [markdown]
 # ### Feedback alignment
 #
 # $$\delta_l^{\mathrm{fa}} = f'(a_l) \circ B_{l+1}\,\delta_{l+1}^{\mathrm{fa}}$$
 #
-# $B_{l+1}$ has the shape of $(W_{l+1} R_{l+1})^\top$: one row for each unit of layer
-# $l$, one column for each unit of the layer above. In the code `feedback[k]` is the
-# matrix that leads *into* layer `k`.
+# $B_{l+1}$ has the shape of $(W_{l+1} R_{l+1})^\top$: one row per unit of layer $l$,
+# one column per unit of the layer above. In the code `feedback[k]` is the matrix that
+# leads *into* layer `k`.
 
 # %%
 B = [rng.normal(size=(4, 4)), rng.normal(size=(4, 3)), None]
@@ -346,7 +351,7 @@ print("with B = (W R)^T, feedback alignment is backpropagation")
 #
 # $$\delta_l^{\mathrm{dfa}} = f'(a_l) \circ B_{l+1}\,\delta_L$$
 #
-# Now every matrix has as many columns as the network has outputs, and no layer waits
+# Now every matrix has one column per output of the network, and no layer has to wait
 # for the one above. You will write this one yourself, in Exercise 03.2.
 #
 # **Question.** Before training, what angle do you expect between the signals of FA or
@@ -375,19 +380,19 @@ for kind in ("bp", "fa", "dfa"):
 # %% [markdown]
 # **Answer.** About 90°: two random directions in a space of many dimensions are almost
 # always nearly perpendicular. By Section 4, such a signal neither lowers nor raises the
-# loss, to first order. It looks hopeless. We shall train with it all the same.
+# loss, to first order. It looks hopeless. Let us train with it anyway.
 
 # %% [markdown]
-# ### Target propagation, and its trouble
+# ### Target propagation, and its problem
 #
-# Suppose that every layer has an approximate inverse, $f(B_{l+1}\, y_{l+1}) \approx
-# y_l$: given the state above, it guesses the state below. The paper prints, for the
-# signal,
+# Suppose that every layer has an approximate inverse,
+# $f(B_{l+1}\, y_{l+1}) \approx y_l$: given the state above, it guesses the state below.
+# The paper gives the signal as
 #
 # $$\delta_l^{\mathrm{tp}} = f(B_{l+1}\,\delta_{l+1}^{\mathrm{tp}}) - a_l .$$
 #
-# **Question.** The network's output is exactly right, so that $\delta_L = 0$. What does
-# this formula send to the layer below the output?
+# **Question.** Suppose the network's output is exactly right, so that $\delta_L = 0$.
+# What does this formula send to the layer below the output?
 
 # %%
 no_error = np.zeros((8, 3))
@@ -397,29 +402,29 @@ print("a    ", a[1][0].round(2))
 print("delta", as_printed[0].round(2))
 
 # %% [markdown]
-# **Answer.** It sends $-a_l$, and the target state $z = a + \delta$ is zero: every unit
-# is driven towards silence, although nothing was wrong
-# ([claim C14](../docs/claims.md)). The reason: $B$ is a model of *states*, and is fed a
-# *perturbation*. A state of zero above is a statement about the layer below; an error
-# of zero should be none.
+# **Answer.** It sends $-a_l$, so the target state $z = a + \delta$ is zero: every unit
+# is driven towards zero, although nothing was wrong ([claim C14](../docs/claims.md)).
+# The reason is that $B$ is a model of *states*, but is given a *perturbation*. If the
+# state above is zero, that tells you something about the layer below. If the error
+# above is zero, it should not change anything.
 #
-# The library's `target_propagation` mends the half that can be mended without changing
-# the method: it sends the target of the layer above through the inverse model.
+# The library's `target_propagation` fixes as much as it can without changing the
+# method: it sends the target of the layer above through the inverse model.
 #
 # $$t_L = y_L + \delta_L, \qquad t_l = f(B_{l+1}\,t_{l+1}), \qquad
 # \delta_l = t_l - a_l .$$
 #
-# Two troubles are left. If the inverse is poor, its error is sent along with the
-# signal. And $t_l$ is an output, while $a_l$ is a pre-activation. **Difference target
-# propagation** (DTP) mends both: it runs the inverse twice, from the target and from
-# the actual output, and keeps the difference.
+# Two problems remain. If the inverse is poor, its error becomes part of the signal. And
+# $t_l$ is an output, while $a_l$ is a pre-activation. **Difference target propagation**
+# (DTP) fixes both: it applies the inverse twice, to the target and to the actual
+# output, and keeps the difference.
 #
 # $$t_l = y_l + f(B_{l+1}\,t_{l+1}) - f(B_{l+1}\,y_{l+1}), \qquad
 # \delta_l = f'(a_l) \circ \frac{t_l - y_l}{\epsilon}, \qquad
 # t_L = y_L + \epsilon\,\delta_L .$$
 #
-# The small $\epsilon$ (0.1 in the library) keeps the targets near the states, where the
-# inverse model was learned.
+# The small $\epsilon$ (0.1 in the library) keeps the targets near the states for which
+# the inverse model was learned.
 
 # %%
 eps = signals.TARGET_STEP
@@ -441,14 +446,14 @@ no_error = backend.asarray(no_error)
 for send in (signals.target_propagation, signals.difference_target_propagation):
     delta = backend.to_host(send(net.layers, trace, feedback, no_error)[0])
     print(f"{send.__name__}: largest signal without an error {np.abs(delta).max():.2f}")
-assert np.all(delta == 0)  # of the second, for any feedback
+assert np.all(delta == 0)  # for DTP, with any feedback
 
 # %% [markdown]
-# Without an error DTP is silent, however wrong its inverse is. Plain TP is not.
+# Without an error DTP sends nothing, however wrong its inverse is. Plain TP does.
 #
-# Who teaches $B$? In the paper it is simply given. The library learns it at every
-# step, by gradient descent on the error of the reconstruction, divided by the size of
-# the activity above (`reconstruction_update`):
+# How is $B$ learned? In the paper it is simply given. The library updates it at every
+# step, by gradient descent on the reconstruction error, divided by the size of the
+# activity above (`reconstruction_update`):
 #
 # $$\Delta B = \frac{\langle f'(b) \circ (y_l - f(b))\, y_{l+1}^\top\rangle}
 # {\langle \lVert y_{l+1}\rVert^2 \rangle}, \qquad b = B\,y_{l+1}.$$
@@ -464,19 +469,20 @@ for step in range(2001):
     learned = learned + 0.1 * update
 
 # %% [markdown]
-# The inverse improves, and remains approximate: layer 1 need not keep all that layer 0
-# knows.
+# The inverse improves but remains approximate: layer 1 need not keep all the
+# information in layer 0.
 
 # %% [markdown]
-# ## 6. Train them, and watch the angle
+# ## 6. Train them and watch the angle
 #
-# A network 784-100-100-10 on mnist-5k. In the first epoch $R$ learns alone; from then
-# on all learn. After every epoch we measure the angle between the network's signals
-# and those that backpropagation *would* send through the same weights, on the test
-# set. `fit` is the training loop; it tells a `Callback` when an epoch is over.
+# We train 784-100-100-10 networks on mnist-5k. In the first epoch only $R$ learns;
+# after that, all the weights learn. After every epoch we measure, on the test set, the
+# angle between the network's signals and those that backpropagation *would* send
+# through the same weights. `fit` is the training loop; it calls a `Callback` after
+# every epoch.
 #
-# **Question.** FA and DFA start at 90°, and their feedback never changes. Will the
-# angle change?
+# **Question.** FA and DFA start at 90°, and their feedback never changes. Can the angle
+# change?
 
 # %%
 EPOCHS = 10  # fast: 3
@@ -492,7 +498,7 @@ schedule = Schedule(
 
 # %%
 class Angles(Callback):
-    """The angle to backpropagation in each hidden layer, before and by epoch."""
+    """The angle to backpropagation in each hidden layer, at first and by epoch."""
 
     def __init__(self, network):
         self.rows = [alignment_angles(network, *test)]
@@ -503,7 +509,7 @@ class Angles(Callback):
 
 # %%
 def train(network):
-    """Accuracy on the test set in per cent, and angles, by epoch."""
+    """Train; return test accuracy in per cent and angles, by epoch."""
     angles, rng = Angles(network), np.random.default_rng(1)
     options = {"epochs": EPOCHS, "schedule": schedule, "rng": rng}
     history = fit(network, data, **options, callbacks=[angles])
@@ -536,16 +542,16 @@ now = networks["fa"].feedback
 assert all(one is other for one, other in zip(now, fixed, strict=True))
 
 # %% [markdown]
-# **Answer.** It does. From about 90°, FA falls to about 59° in the first hidden layer
-# and 68° in the second, in ten epochs; DFA likewise. The last `assert` says that the
-# feedback is the very same array as before.
+# **Answer.** It does. In ten epochs, FA goes from about 90° to about 59° in the first
+# hidden layer and 68° in the second, and DFA behaves similarly. The last `assert`
+# checks that the feedback matrices are the same arrays as before.
 #
-# DTP, whose feedback learns, does not do better. It falls fast, in the second layer to
-# about 70° within two epochs, and then *rises* again, to about 82°. We report it as it
-# is. An inverse is not a transpose: even a perfect one would send $(W R)^{-1}\delta$
-# in a linear network, not $(W R)^\top\delta$.
+# DTP, whose feedback learns, does no better. Its angle falls quickly, to about 70° in
+# the second layer within two epochs, and then *rises* again, to about 82°. This is what
+# we found, and one reason is clear. An inverse is not a transpose: in a linear network
+# even a perfect inverse would send $(W R)^{-1}\delta$, not $(W R)^\top\delta$.
 #
-# What is it worth?
+# What does this mean for the accuracy?
 
 # %%
 figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
@@ -564,51 +570,51 @@ assert final["tp"] < min(final["fa"], final["dfa"], final["dtp"])
 assert max(final["fa"], final["dfa"], final["dtp"]) < final["bp"]
 
 # %% [markdown]
-# Backpropagation is ahead, most of all at first: after one epoch of learning $W$
-# (epoch 2) it is at about 86 %, FA, DFA and DTP at 76 to 78 %. By the tenth, these three
-# are within two points of it. Plain TP stays behind, at about 84 %, although its angle
-# in hidden layer 2 is as good as FA's: an angle does not say what a signal does where
-# nothing is wrong.
+# Backpropagation is ahead, especially early on: after the first epoch in which $W$
+# learns (epoch 2) it reaches about 86 %, while FA, DFA and DTP reach 76 to 78 %. By
+# epoch 10 these three are within two points of it. Plain TP lags behind, at about 84 %,
+# although its angle in hidden layer 2 is as good as FA's: the angle does not tell you
+# what a signal does when there is no error.
 #
-# This is one seed on a small network. What longer runs on the whole of MNIST came to
-# stands in [results](../results/README.md).
+# This is one seed and a small network. For longer runs on all of MNIST, see the
+# [results](../results/README.md).
 
 # %% [markdown]
 # ## 7. Why does the angle fall?
 #
-# The feedback does not move, so something else must: the forward weights come to agree
-# with it. Look at two linear layers without $R$ and a fixed random $B$, and begin with
-# small weights. Write $e$ for $\delta_2$.
+# The feedback does not change, so something else must: the forward weights align with
+# it. Consider two linear layers without $R$, with a fixed random $B$ and small initial
+# weights.
 #
-# 1. Layer 1 learns by $\Delta W_1 \propto \langle B e\, x^\top\rangle =
-#    B\,\langle e x^\top\rangle$. So $W_1$ fills with $B A$, where $A$ is made of the
-#    correlations of errors with inputs.
-# 2. Layer 2 learns by $\Delta W_2 \propto \langle e\, y_1^\top\rangle = \langle e
-#    x^\top\rangle W_1^\top$, and with the $W_1$ of step 1 this is $\langle e
-#    x^\top\rangle A^\top B^\top$.
+# 1. Layer 1 learns by $\Delta W_1 \propto \langle B \delta_2\, x^\top\rangle =
+#    B\,\langle \delta_2 x^\top\rangle$. So $W_1$ becomes roughly proportional to $B G$,
+#    where $G$ is the sum of $\langle \delta_2 x^\top\rangle$ over the steps so far.
+# 2. Layer 2 learns by $\Delta W_2 \propto \langle \delta_2\, y_1^\top\rangle = \langle
+#    \delta_2 x^\top\rangle W_1^\top$, and with the $W_1$ of step 1 this is
+#    $\langle \delta_2 x^\top\rangle G^\top B^\top$.
 #
-# As long as errors keep pointing in similar directions, $\langle e x^\top\rangle
-# A^\top$ is roughly a square times its own transpose, and $W_2$ grows along $B^\top$.
-# Backpropagation would send $W_2^\top e$. That comes to resemble $B e$.
+# As long as errors keep pointing in similar directions,
+# $\langle \delta_2 x^\top\rangle$ is roughly proportional to $G$. Then
+# $\langle \delta_2 x^\top\rangle G^\top$ is roughly a matrix times its own transpose,
+# and $W_2$ grows along $B^\top$. Backpropagation would send $W_2^\top \delta_2$, which
+# becomes more and more like $B \delta_2$.
 #
 # This is an argument, not a proof. It makes two predictions: the weights above should
-# turn towards $B$; and *if they cannot move, the angle must stay where it was*.
+# align with $B$; and *if they cannot change, the angle must stay where it was*.
 #
-# **Question.** How would you test the second one?
+# **Question.** How would you test the second prediction?
 
 
 # %%
-class Still:
-    """A forward step that leaves the weights as they are."""
-
-    def step(self, backend, W, x, a, delta, power, eta_W):
-        pass
+def frozen_weights(W):
+    """Return an update of zero, which leaves the weights as they are."""
+    return 0 * W
 
 
 def first_layer_alone(kind):
     network = digits_network(kind)
     for layer in network.layers[1:]:
-        layer.forward_step = Still()
+        layer.forward_step = frozen_weights
     return train(network)
 
 
@@ -622,20 +628,20 @@ assert frozen["fa"][0][-1] < 40
 assert frozen["bp"][0][-1] > 80
 
 # %% [markdown]
-# **Answer.** Freeze the forward weights above and train those of the first layer alone.
-# The angle stays at about 90°, and the network hardly learns: about 25 %, where the
-# same feedback came to 90 % before. It is not that one layer could not do more:
-# backpropagation through the same frozen weights comes to 90 %. So it is the movement
-# of the forward weights that makes a random feedback useful. The feedback does not
+# **Answer.** Freeze the forward weights of the layers above, and train only those of
+# the first layer. The angle stays at about 90°, and the network hardly learns: it
+# reaches about 25 %, where the same feedback reached 90 % before. One layer could do
+# better, since backpropagation through the same frozen weights reaches 90 %. So random
+# feedback becomes useful only because the forward weights change. The feedback does not
 # learn to teach; the network learns to be taught.
 #
-# And the first prediction: how near are $(W_{l+1} R_{l+1})^\top$ and $B_{l+1}$,
+# Now for the first prediction: how close are $(W_{l+1} R_{l+1})^\top$ and $B_{l+1}$,
 # compared as matrices?
 
 
 # %%
 def from_B(network, k):
-    """Angle between (W R)^T and the matrix B that stands for it in hidden layer k."""
+    """Return the angle between (W R)^T and the B that replaces it in layer k."""
     return alignment_angle(network.feedback[k], network.layers[k + 1].folded().T)
 
 
@@ -645,11 +651,12 @@ for k in range(2):
     assert end < start - 1
 
 # %% [markdown]
-# They turn towards $B$, in the first hidden layer only to about 85°, although the
-# *signals* of that layer agree to 59°. Do only some directions matter? Ten outputs have
-# errors of ten dimensions. They enter hidden layer 2 along the ten columns of its $B$,
-# and what comes out of there (bent by $f'$) enters hidden layer 1. So we compare the
-# two matrices on the span of these ten columns, and on the 90 other dimensions.
+# They do align with $B$, but in the first hidden layer only to about 85°, although the
+# angle between the *signals* in that layer is 59°. Do only some directions matter? With
+# ten outputs, the errors have ten dimensions. They enter hidden layer 2 along the ten
+# columns of its $B$. What comes out of there, multiplied by $f'$, enters the first
+# hidden layer. So we compare the two matrices on the span of these ten columns, and on
+# the 90 other dimensions.
 
 # %%
 B_low, B_high = (backend.to_host(networks["fa"].feedback[k]) for k in range(2))
@@ -661,15 +668,16 @@ print(f"on the ten directions of the errors {inside:.0f}°, elsewhere {outside:.
 assert inside < outside - 8
 
 # %% [markdown]
-# About 63° against 88°: the matrices agree where errors pass. Elsewhere nothing ever
-# asks them to.
+# It is about 63° versus 88°: the matrices agree on the directions that errors use. In
+# the other directions, nothing makes them agree.
 
 # %% [markdown]
 # ## 8. Break it: the wrong sign
 #
-# A minus sign is easily lost. Here all signals point *up* the loss. To try a backward
-# pass of our own we give the network an `ErrorSignal`: a name, a function with the four
-# arguments, and where its feedback comes from (here nowhere).
+# It is easy to lose a minus sign. Here all the signals point *up* the loss. To try our
+# own backward pass, we give the network an `ErrorSignal`: a name and a function. The
+# function is called by the names of its parameters, such as the four above. (A third
+# field, `feedback_from`, says where feedback matrices come from. We need none.)
 
 
 # %%
@@ -680,10 +688,8 @@ def climbing(layers, trace, feedback, delta_L):
 
 # %%
 def network_with(send):
-    """A network that sends its signals by a function of ours."""
-    network = digits_network("bp")
-    network.error_signal = signals.ErrorSignal(send.__name__, send, feedback_from=None)
-    return network
+    """Return a network whose error signals come from a function of our own."""
+    return digits_network(signals.ErrorSignal(send.__name__, send))
 
 
 try:
@@ -693,9 +699,9 @@ except DivergenceError as error:
 
 # %% [markdown]
 # Training blows up within a few batches of epoch 2, the first in which $W$ learns. The
-# message sees activity explode, and advises a smaller step. It cannot know of the sign.
-# So try the advice before you believe it: with a step so small that nothing can blow
-# up, does the loss fall?
+# message reports that activity exploded, and suggests a smaller step. It cannot know
+# about the sign. So test this advice before you believe it: with a step so small that
+# nothing can blow up, does the loss fall?
 
 # %%
 few = test[0][:500, :], test[1][:500, :]
@@ -706,19 +712,20 @@ for send in (climbing, signals.backpropagation):
     assert (losses[-1] > losses[0]) == (send is climbing)
 
 # %% [markdown]
-# It climbs, on the same 500 digits at every step, with signals 100 times smaller
-# (`delta_scale` is 1 here), where the right sign makes it fall. A loss that *rises with
-# a tiny step as well* is no matter of the step size. Diagnosis: the sign. This is the
-# friendly kind of bug. It is loud.
+# It rises. We used the same 500 digits at every step, and signals 100 times smaller
+# (`delta_scale` is 1 here). With the right sign the loss falls. If the loss *rises even
+# with a tiny step*, the step size is not the problem. Diagnosis: the sign. This is the
+# friendly kind of bug, because it is loud.
 
 # %% [markdown]
 # ## 9. Break it: two bugs that the accuracy does not show
 #
-# First bug: somebody writes $W R$ where $(W R)^\top$ belongs. Between layers of
-# different widths NumPy would complain. Our two hidden layers are equally wide, so the
-# shapes fit. Second bug: somebody forgets $R$.
+# First bug: someone writes $W R$ instead of $(W R)^\top$. Between layers of different
+# widths NumPy would complain. Our two hidden layers have the same width, so the shapes
+# fit. Second bug: someone forgets $R$.
 #
-# **Question.** What will each do to the accuracy after ten epochs? And to the angle?
+# **Question.** What will each bug do to the accuracy after ten epochs? And to the
+# angle?
 
 
 # %%
@@ -768,22 +775,22 @@ print("angles at the end: transposed", wrong_way[-1].round())
 print("                   without R ", forgotten[-1].round())
 
 # %% [markdown]
-# **Answer.** After ten epochs, next to nothing: all three networks are at about 91 to
-# 92 %. Who looks at the accuracy alone would publish both bugs. The angles tell them
-# apart.
+# **Answer.** To the accuracy, almost nothing: after ten epochs all three networks are
+# at about 91 to 92 %. If you looked only at the accuracy, you would publish both bugs.
+# The angles reveal them.
 #
-# - *Transposed*: 0° in the second hidden layer, 89° in the first at the start. So the
-#   fault is between these two, where the widths are equal. It learns all the same,
-#   more slowly at first, since a wrong matrix is just another feedback matrix: this is
-#   feedback alignment by accident, and the angle falls as it did there.
-# - *R forgotten*: 0° in both layers as long as $R$ is the identity, then more with
-#   every epoch in which $R$ moves away from it, to about 11° in the first hidden
-#   layer. It is a small error here. It is one that grows the better the network
-#   decorrelates.
+# - *Transposed*: at the start, the angle is 0° in the second hidden layer and 89° in
+#   the first. So the bug is between these two, where the widths are equal. The network
+#   learns anyway, though more slowly at first, since a wrong matrix is just another
+#   feedback matrix: this is feedback alignment by accident, and the angle falls just as
+#   it did there.
+# - *R forgotten*: the angle is 0° in both layers while $R$ is the identity, and grows
+#   as $R$ moves away from it, to about 11° in the first hidden layer. Here this is a
+#   small error. But the better the network decorrelates, the larger it gets.
 #
-# In practice nobody has the right signal at hand to measure an angle against. Finite
-# differences need no right signal. Back to the small network, whose hidden layers are
-# equally wide as well:
+# In practice you do not have the right signal to compare with. With finite differences
+# you do not need it. Back to the small network, whose hidden layers also have equal
+# widths:
 
 # %%
 for send in (signals.backpropagation, transposed, without_R):
@@ -794,14 +801,14 @@ for send in (signals.backpropagation, transposed, without_R):
     assert (max(errors) < 1e-6) == (send is signals.backpropagation)
 
 # %% [markdown]
-# Read each row from the right, from the output down. The first large number stands in
-# the layer *into* which the wrong step leads: for the transposed matrix the first
-# layer, for the forgotten $R$ the second one (and all below). Three rules to take
-# home:
+# Read each row from right to left, from the output down. The first large number is in
+# the layer *into* which the wrong step leads: the first layer for the transposed
+# matrix, the second (and all below it) for the forgotten $R$. Three rules to remember:
 #
-# 1. check a backward pass by finite differences, in float64, before training;
-# 2. check it with $R$ away from the identity, or the forgotten $R$ goes unseen;
-# 3. give the layers *different* widths too: there a forgotten transpose raises an error.
+# 1. check a backward pass with finite differences, in float64, before training;
+# 2. check it with an $R$ that is not the identity, or a forgotten $R$ goes unnoticed;
+# 3. check it with layers of *different* widths too: there, a forgotten transpose raises
+#    an error.
 
 # %% [markdown]
 # ## Exercises
@@ -813,8 +820,9 @@ for send in (signals.backpropagation, transposed, without_R):
 #
 # $$\ell = -\sum_i y^*_i \log p_i, \qquad p_i = \frac{e^{y_i}}{\sum_j e^{y_j}} .$$
 #
-# Derive $\delta_L = -\partial\ell/\partial a_L$ on paper, for targets that sum to 1 (the
-# result is short), and write it as a function of a batch: `y` and `targets` are (B, K).
+# Derive $\delta_L = -\partial\ell/\partial a_L$ on paper, for targets that sum to 1
+# (the result is short). Write it as a function of a batch: `y` and `targets` have shape
+# (number of samples, K).
 
 
 # %%
@@ -828,11 +836,12 @@ check("03.1", output_signal)
 # %% [markdown]
 # ### Exercise 03.2 · Direct feedback alignment
 #
-# Write the backward pass of DFA for any number of layers. `a` is the list of the
-# pre-activations, one (B, O_k) array for each layer; `B` has a matrix for each *hidden*
-# layer, (O_k, K); `delta_L` is the signal of the output layer, (B, K). Return the list
-# of all signals, the first layer's first, the output's last. Units are leaky ReLU: use
-# `df` from Section 1.
+# Write the backward pass of DFA for any number of layers. `a` is the list of
+# pre-activations, one array per layer; `B` is the list of feedback matrices, one per
+# *hidden* layer, with a row for each of its units and a column for each of the $K$
+# outputs; `delta_L` is the signal of the output layer. In `a` and `delta_L`, samples
+# are rows. Return the list of all signals, from the first layer to the output layer.
+# All units are leaky ReLUs: use `df` from Section 1.
 
 
 # %%
@@ -847,10 +856,11 @@ check("03.2", direct_feedback)
 # ### Exercise 03.3 · Four suspects
 #
 # `suspects` holds four backward passes, "A" to "D". One is right; one forgets $R$; one
-# leaves out $f'$; one has $W R$ instead of its transpose wherever that fits. Which is
-# which? Do not read their code: build networks in which one fault makes *no
-# difference*, and see who becomes right. The function below says how far off each
-# suspect is; `options` go to `Network`, and `prepare` may change its weights.
+# leaves out $f'$; one uses $W R$ instead of its transpose wherever the shapes fit.
+# Which is which? Do not read their code. Instead, build networks in which one of the
+# bugs makes *no difference*, and see which suspect becomes right. The function below
+# prints how far off each suspect is; `options` are passed to `Network`, and `prepare`
+# may change its weights.
 
 # %%
 from copi_np.course.lesson_03 import suspects
@@ -873,8 +883,8 @@ def line_up(prepare=lambda net: None, **options):
 line_up()
 
 # %% [markdown]
-# Give the four letters as one string, in this order: the right one, the one without
-# $R$, the one without $f'$, the one that does not transpose.
+# Answer with one string of four letters, in this order: the right one, the one without
+# $R$, the one without $f'$, and the one that does not transpose.
 
 # %%
 answer = ...  # such as "DCBA"
@@ -885,16 +895,16 @@ check("03.3", answer)
 #
 # ## What you have seen
 #
-# - The error signal of backpropagation is the negative gradient of a sample's loss in
-#   the pre-activations, carried down by $(W R)^\top$: through $R$ as well
+# - The error signal of backpropagation is the negative gradient of a sample's loss with
+#   respect to the pre-activations, carried down by $(W R)^\top$: through $R$ too
 #   ([Theorem 7](../docs/theory.md#7-backpropagation-is-the-negative-gradient)).
-# - A small step of the states along any signal within 90° of it lowers the loss. A
-#   fixed random feedback begins at 90°, and the *forward* weights turn towards it
-#   ([Theorem 11](../docs/theory.md#11-the-other-error-signals), held by
-#   `tests/mathematics/theorems/test_11_error_signals.py`).
-# - Target propagation as printed sends a signal without an error
-#   ([claims C14 and C15](../docs/claims.md)); differences mend it.
-# - The accuracy does not show a wrong backward pass. Finite differences do.
+# - A small step of the states along any signal within 90° of it lowers the loss. With
+#   fixed random feedback the angle starts at 90°, and then the *forward* weights align
+#   with the feedback ([Theorem 11](../docs/theory.md#11-the-other-error-signals),
+#   tested in `tests/mathematics/theorems/test_11_error_signals.py`).
+# - Target propagation as printed in the paper sends a signal even if there is no error
+#   ([claims C14 and C15](../docs/claims.md)). Taking differences fixes this.
+# - Accuracy does not reveal a wrong backward pass. Finite differences do.
 #
-# Next: [04, a deep network](04_deep_network.ipynb), where these signals meet the two
-# update rules in one step of Algorithm 1.
+# Next: [04, a deep network](04_deep_network.ipynb), where these signals and the two
+# update rules together make one step of Algorithm 1.

@@ -3,12 +3,12 @@
 #
 # **What you will be able to do**
 #
-# - implement Algorithm 1 of the paper for any number of layers, and show that
-#   `Network.step` computes the same, to twelve digits;
-# - explain why all error signals must come before all updates;
-# - choose a schedule: when the lateral weights should learn alone, and what
+# - explain every line of Algorithm 1 of the paper, and show that `Network.step` gives
+#   the same weights as the algorithm on one page, to twelve digits;
+# - explain why all error signals must be computed before any update;
+# - choose a schedule: when to let the lateral weights learn alone, and what
 #   `delta_scale` does;
-# - break a network in three ways, and find out by measuring what went wrong.
+# - break a network in three ways, and find out what went wrong by measuring.
 #
 # **Time** 45 minutes to read and run, 30 for the exercises.
 #
@@ -19,13 +19,18 @@
 # 2A.
 
 # %%
+import inspect
+import re
+
 import matplotlib.pyplot as plt
 import numpy as np
 
-from copi_np import DivergenceError, Network, Schedule, fit, get_backend, load_dataset
+from copi_np import DivergenceError, Network, Schedule, algorithm, fit, get_backend
 from copi_np.course import check
-from copi_np.datasets import as_float, one_hot
+from copi_np.datasets import as_float, load_dataset, one_hot
+from copi_np.error_signals import backpropagation
 from copi_np.plotting import COLOURS, STYLE
+from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
 
 BACKEND = "numpy"  # or "cupy" on a machine with a GPU
 backend = get_backend(BACKEND)
@@ -35,11 +40,11 @@ plt.rcParams.update(STYLE)
 # ## 1. The algorithm
 #
 # You know all the parts. A layer decorrelates its input with $R$ and transforms it with
-# $W$; an error signal $\delta$ perturbs what comes out; both matrices learn. Algorithm
-# 1 in the paper's Appendix A puts the parts together. Here it is for one batch, with
-# its own line numbers:
+# $W$; an error signal $\delta$ perturbs the result; both matrices learn. Algorithm 1 in
+# the paper's Appendix A puts these parts together. Here it is for one batch, with the
+# paper's line numbers:
 #
-# | lines | what happens, for each layer $l$ | from |
+# | lines | what happens, for each layer $l$ | in the order |
 # |---|---|---|
 # | 4-8 | $x_l = R_l\, y_{l-1}$, then $a_l = W_l\, x_l$, then $y_l = f(a_l)$ | $1$ to $L$ |
 # | 9 | the loss, $\ell = \lVert y_L - y^*\rVert^2$ | |
@@ -52,21 +57,23 @@ plt.rcParams.update(STYLE)
 # $$R_l \leftarrow R_l - \eta_R \bigl((R_l x_l)\,x_l^\top -
 # R_l\,\mathrm{diag}(x_l^2)\bigr) \qquad \text{(line 15)}$$
 #
-# The network that it trains has
+# The network has
 #
-# - leaky rectifiers in every layer, the output layer too: $f(a) = a$ for $a > 0$, else
-#   $a / 10$ (the paper names no slope; 0.1 is our choice);
+# - leaky ReLUs in every layer, including the output layer: $f(a) = a$ for $a > 0$,
+#   otherwise $a / 10$ (the paper does not give the slope; 0.1 is our choice);
 # - no biases;
-# - forward weights that start as random numbers of variance $2 / (\text{inputs} +
-#   \text{outputs})$ (Glorot; the paper says no more than "randomly initialized"), and
-#   lateral weights that start as the identity.
+# - forward weights that start as random numbers of variance
+#   $2 / (\text{inputs} + \text{outputs})$ (Glorot; the paper only says "randomly
+#   initialized"), and lateral weights that start as the identity.
 #
-# We build it by hand for a network so small that one could print all of it: 6 inputs,
-# hidden layers of 5 and 4 units, 3 outputs. The library makes the weights, in `float64`
-# because we are going to compare digits. Its lateral weights learn alone for a few
-# steps, so that they are no longer the identity: a bug that forgets them must show.
+# We go through it with a network that is small enough to print: 6 inputs, hidden layers
+# of 5 and 4 units, 3 outputs. The library initializes the weights, in `float64` because
+# we want to compare digits. First, only the lateral weights learn for a few steps, so
+# that they are no longer the identity: otherwise we would not notice a bug that forgets
+# them.
 #
-# The paper counts layers from 1 and Python from 0: what is $W_1$ there is `W[0]` here.
+# The paper counts layers from 1 and Python from 0: the paper's $W_1$ is `layers[0].W`
+# here.
 
 # %%
 rng = np.random.default_rng(0)
@@ -79,18 +86,24 @@ net = Network([6, 5, 4, 3], rng=rng, **settings)
 for _ in range(20):
     net.step(*batch, eta_W=0.0, eta_R=0.05)
 
+
 # %%
-W = [backend.to_host(layer.W) for layer in net.layers]
-R = [backend.to_host(layer.R) for layer in net.layers]
-for k in range(3):
-    row = R[k][0].round(2)
-    print(f"layer {k + 1}: R {R[k].shape}, W {W[k].shape}; first row of R: {row}")
+def weights_of(net):
+    """Return copies of W and R of every layer, as NumPy arrays."""
+    copies = [(layer.W, layer.R) for layer in net.layers]
+    return [algorithm.LayerWeights(*map(backend.to_host, pair)) for pair in copies]
+
+
+layers = weights_of(net)
+for k, layer in enumerate(layers):
+    row = layer.R[0].round(2)
+    print(f"layer {k + 1}: R {layer.R.shape}, W {layer.W.shape}; first row of R: {row}")
 
 # %% [markdown]
 # ## 2. Lines 4 to 8: forward
 #
-# The algorithm speaks of one sample, a column vector. So does the naive version. What a
-# layer computes is kept: the updates will need it.
+# The algorithm is written for one sample, a column vector. So is the naive version. We
+# keep everything that a layer computes, because the updates will need it.
 
 
 # %%
@@ -98,103 +111,119 @@ def f(a):
     return np.where(a > 0, a, 0.1 * a)
 
 
-def forward_one_sample(W, R, y):
+def forward_one_sample(layers, y):
     x, a = [], []
-    for k in range(len(W)):  # line 4
-        x.append(R[k] @ y)  # line 5
-        a.append(W[k] @ x[k])  # line 6
-        y = f(a[k])  # line 7
+    for layer in layers:  # line 4
+        x.append(layer.R @ y)  # line 5
+        a.append(layer.W @ x[-1])  # line 6
+        y = f(a[-1])  # line 7
     return x, a, y
 
 
 # %% [markdown]
-# A batch holds one sample in each row. Transposing $x = R\,y$ gives $x^\top = y^\top
-# R^\top$, so rows are multiplied from the right, by the transposed matrix: `y @ R.T`.
+# In a batch, every row is a sample. Transposing $x = R\,y$ gives
+# $x^\top = y^\top R^\top$, so we multiply rows from the right, by the transposed
+# matrix: `y @ R.T`.
+#
+# The module `copi_np.algorithm` has all of Algorithm 1 on one page, for batches. Here
+# is its forward pass. `decorrelate(R, y)` is `y @ R.T`, and `transform(W, x)` is
+# `x @ W.T`; the numbers in the comments are line numbers. It returns a *trace*: lists
+# `x`, `a` and `y` with one item per layer.
 
 
 # %%
-def forward(W, R, y):
-    x, a = [], []
-    for k in range(len(W)):  # line 4
-        x.append(y @ R[k].T)  # line 5
-        a.append(x[k] @ W[k].T)  # line 6
-        y = f(a[k])  # line 7
-    return x, a, y
+def show(function):
+    """Print the code of a function without its docstring."""
+    source = inspect.getsource(function)
+    print(re.sub(r' *""".*?"""\n', "", source, count=1, flags=re.DOTALL))
 
 
-x, a, y = forward(W, R, y0)
-assert np.allclose(y, [forward_one_sample(W, R, sample)[2] for sample in y0])
+show(algorithm.forward)
+
+# %%
+trace = algorithm.forward(layers, y0)
+for sample in range(8):
+    x, a, y = forward_one_sample(layers, y0[sample])
+    assert np.allclose(y, trace.y[-1][sample])
 
 # %% [markdown]
-# The library does this in `Network.forward`, and calls what it keeps a *trace*: lists
-# `x`, `a` and `y`, one item a layer.
+# It agrees with the naive version. `Network.forward` returns the same trace:
 
 # %%
-trace = net.forward(batch[0])
+library = net.forward(batch[0])
 for k in range(3):
-    assert np.allclose(backend.to_host(trace.x[k]), x[k])
-    assert np.allclose(backend.to_host(trace.a[k]), a[k])
-print("outputs of the first sample:", y[0].round(3))
+    assert np.allclose(backend.to_host(library.x[k]), trace.x[k])
+    assert np.allclose(backend.to_host(library.a[k]), trace.a[k])
+print("outputs of the first sample:", trace.y[-1][0].round(3))
 
 # %% [markdown]
 # ## 3. Lines 9 to 12: loss and error signals
 #
-# Squares are summed over the outputs of a sample, and averaged over the batch. So the
-# gradient of one sample's loss in $y_L$ is $2\,(y_L - y^*)$, and $\delta_L = -f'(a_L)
-# \circ 2\,(y_L - y^*)$. Keep the factor 2 in mind: it comes back when we compare step
-# sizes with those of the paper.
+# Squared errors are summed over the outputs of a sample, and averaged over the batch.
+# So the gradient of one sample's loss with respect to $y_L$ is $2\,(y_L - y^*)$, and
+# $\delta_L = -f'(a_L) \circ 2\,(y_L - y^*)$. Remember the factor 2: it matters when we
+# compare step sizes with those in the paper.
 #
 # Line 11 sends the signal down through $\mathrm{d}a_{l+1} / \mathrm{d}a_l$. On its way
 # up, $a_l$ goes through $f$, then $R_{l+1}$, then $W_{l+1}$.
 #
-# **Question.** On its way down the signal meets the same three. In which order, which
-# of them transposed, and how does the product read in code, where samples are rows?
+# **Question.** On its way down the signal passes through the same three. In which
+# order? Which of them are transposed? And how do you write the product in code, where
+# samples are rows?
 
 # %% [markdown]
 # <details><summary>Show the answer</summary>
 #
-# **Answer** (notebook 03 derives it). $\delta_l = f'(a_l) \circ R_{l+1}^\top
-# W_{l+1}^\top\, \delta_{l+1}$: first through $W_{l+1}^\top$, then through
-# $R_{l+1}^\top$. With samples in rows the transposes go away:
-# `delta @ W[k + 1] @ R[k + 1]`.
+# **Answer** (notebook 03 derives it).
+# $\delta_l = f'(a_l) \circ R_{l+1}^\top W_{l+1}^\top\, \delta_{l+1}$: first through
+# $W_{l+1}^\top$, then through $R_{l+1}^\top$. With samples in rows the transposes
+# disappear: `delta @ W @ R`, with the matrices of layer $l + 1$.
 #
 # </details>
 
+
 # %%
-loss = np.mean(np.sum((y - targets) ** 2, axis=1))  # line 9
-print(f"loss: {loss:.4f}")
-
-
 def df(a):
     return np.where(a > 0, 1.0, 0.1).astype(a.dtype)  # float32 stays float32
 
 
-def error_signals(W, R, a, y, targets):
-    delta = [-df(a[-1]) * 2 * (y - targets)]  # line 11, l = L
-    for k in reversed(range(len(W) - 1)):  # line 10
-        carried = delta[0] @ W[k + 1] @ R[k + 1]
-        delta.insert(0, df(a[k]) * carried)  # line 11, l < L
-    return delta
+a, y = trace.a, trace.y
+loss = np.mean(np.sum((y[2] - targets) ** 2, axis=1))  # line 9
+print(f"loss: {loss:.4f}")
 
+delta_3 = -df(a[2]) * 2 * (y[2] - targets)  # line 11, l = L
+delta_2 = df(a[1]) * (delta_3 @ layers[2].W @ layers[2].R)  # line 11, l < L
+delta_1 = df(a[0]) * (delta_2 @ layers[1].W @ layers[1].R)
+
+# %% [markdown]
+# For any number of layers, this is a loop. `algorithm.error_signals` computes
+# `delta_L`, the signal of the output layer, and then calls `backpropagation`. (You can
+# ignore `carry`: it is for callers that have a faster way to compute the product.)
 
 # %%
-delta = error_signals(W, R, a, y, targets)
-for mine, theirs in zip(delta, net.error_signals(trace, batch[1]), strict=True):
-    assert np.allclose(mine, backend.to_host(theirs))
+show(backpropagation)
+
+# %%
+delta = algorithm.error_signals(layers, trace, targets)
+of_network = net.error_signals(library, batch[1])
+by_hand = [delta_1, delta_2, delta_3]
+for one, other, mine in zip(delta, of_network, by_hand, strict=True):
+    assert np.allclose(one, mine)
+    assert np.allclose(one, backend.to_host(other))
 print("shapes, first layer first:", [signal.shape for signal in delta])
 
 # %% [markdown]
-# These are signals of single samples: nothing is divided by the batch size yet.
+# These are the signals of single samples: nothing is divided by the batch size yet.
 #
 # ## 4. Lines 13 to 16: updates
 #
-# Algorithm 1 prints the update of one sample; for a mini-batch, "stochastic updates ...
-# are averaged" (Section 3.1). The naive version is just that, an average over samples:
+# Algorithm 1 gives the update for one sample; for a mini-batch, "stochastic updates ...
+# are averaged" (Section 3.1). The naive version does exactly that:
 
 
 # %%
 def averaged_updates(W, R, x, z):
-    """dW and dR of one layer; x and z hold one sample a row."""
+    """Return dW and dR of one layer; samples are the rows of x and z."""
     dW, dR = np.zeros_like(W), np.zeros_like(R)
     for x_n, z_n in zip(x, z, strict=True):
         dW += np.outer(z_n, x_n) - W @ np.diag(x_n**2)  # line 14
@@ -203,7 +232,8 @@ def averaged_updates(W, R, x, z):
 
 
 # %% [markdown]
-# With brackets for the mean over the batch, and $z = a + \delta$, $q = R\,x$:
+# Write brackets for the mean over the batch. With $z = a + \delta$ and $q = R\,x$ this
+# is
 #
 # $$\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle, \qquad
 # \Delta R = -\bigl(\langle q x^\top\rangle -
@@ -222,84 +252,82 @@ def updates(W, R, x, z):
 
 
 # %%
-from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update
-
-for k in range(3):
-    z = a[k] + delta[k]
-    library = copi_update(W[k], x[k], z), local_decorrelation_update(R[k], x[k])
-    for mine in (averaged_updates(W[k], R[k], x[k], z), updates(W[k], R[k], x[k], z)):
+for k, (W, R, _) in enumerate(layers):
+    x, z = trace.x[k], a[k] + delta[k]
+    library = copi_update(W, x, z), local_decorrelation_update(R, x)
+    for mine in (averaged_updates(W, R, x, z), updates(W, R, x, z)):
         assert np.allclose(mine[0], library[0])
         assert np.allclose(mine[1], library[1])
 
 # %% [markdown]
-# ## 5. One step, by hand and by the library
+# ## 5. One step, in two ways
 #
-# Three stages: forward, error signals, updates. The rule for $R$ is an argument, for a
-# reason that comes right after.
+# Now we put the three stages together: forward, error signals, updates. Here is the
+# whole step from `copi_np.algorithm`. The rules for $W$ and $R$ are arguments.
+# `_update` wraps each one, so that it is called with the states that its parameters
+# name, such as `W`, `x` and `z`.
+
+# %%
+show(algorithm.train_batch)
 
 
 # %%
-def step_by_hand(W, R, y0, targets, eta, lateral_update):
-    x, a, y = forward(W, R, y0)  # lines 4 to 8
-    delta = error_signals(W, R, a, y, targets)  # lines 9 to 12
-    for k in reversed(range(len(W))):  # line 13
-        W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta[k])  # line 14
-        R[k] = R[k] + eta * lateral_update(R[k], x[k])  # line 15
-
-
-def difference(W, R, net):
-    pairs = [*zip(W, [layer.W for layer in net.layers], strict=True)]
-    pairs += [*zip(R, [layer.R for layer in net.layers], strict=True)]
-    return max(np.max(np.abs(mine - backend.to_host(theirs))) for mine, theirs in pairs)
+def difference(layers, others):
+    """Return the largest difference between weights of two networks."""
+    pairs = [*zip(layers, others, strict=True)]
+    of_W = max(np.max(np.abs(one.W - other.W)) for one, other in pairs)
+    of_R = max(np.max(np.abs(one.R - other.R)) for one, other in pairs)
+    return max(of_W, of_R)
 
 
 # %%
-before = [matrix.copy() for matrix in W]
-step_by_hand(W, R, y0, targets, 0.1, local_decorrelation_update)
+local = local_decorrelation_update
+options = {"eta_W": 0.1, "eta_R": 0.1, "decorrelation": local}
+after = algorithm.train_batch(layers, y0, targets, **options)
 net.step(*batch, eta_W=0.1)  # eta_R is the same unless given
-moved = max(np.max(np.abs(new - old)) for new, old in zip(W, before, strict=True))
-print(f"largest change of a weight: {moved:.2f}")
-print(f"largest difference between the two ways: {difference(W, R, net):.0e}")
-assert difference(W, R, net) < 1e-12 < moved
+print(f"largest change of a weight: {difference(after, layers):.2f}")
+print(f"largest difference between the two: {difference(after, weights_of(net)):.0e}")
+assert difference(after, weights_of(net)) < 1e-12 < difference(after, layers)
 
 # %% [markdown]
-# The same, but for rounding. So `Network.step` *is* Algorithm 1, line for line, with
-# one remark. Line 15 is the *local* form of decorrelation. The paper derives another,
-# the *matrix* form above its Eq. 4, and takes the two to be equal; notebook 02 showed
-# that they are not. The library has both, and its default is the matrix form, since the
-# theorems hold for it. From here on we take the default.
+# The two agree up to rounding. So `Network.step` *is* Algorithm 1, with one remark.
+# Line 15 is the *local* form of decorrelation. The paper also derives the *matrix*
+# form, above Eq. 4, and treats the two as equal; notebook 02 showed that they are not.
+# The library has both. Its default is the matrix form, since the theorems hold for it.
+# From here on we use the default.
 #
-# Now a whole epoch, on digits, with a fresh network: 10 batches of 50, in `float64`.
+# Now try a whole epoch on digits, with a new network: 10 batches of 50, in `float64`.
 
 # %%
 data = load_dataset("mnist-5k")
 digits = as_float(data.train.inputs[:500], "float64")
 labels = one_hot(data.train.labels[:500], 10, "float64")
+batches = [*zip(np.split(digits, 10), np.split(labels, 10), strict=True)]
 net = Network([784, 30, 20, 10], rng=rng, dtype="float64", backend=BACKEND)
-W = [backend.to_host(layer.W) for layer in net.layers]
-R = [backend.to_host(layer.R) for layer in net.layers]
 
 # %%
-for rows in np.split(np.arange(500), 10):
-    step_by_hand(W, R, digits[rows], labels[rows], 0.01, decorrelation_update)
-    net.step(backend.asarray(digits[rows]), backend.asarray(labels[rows]), eta_W=0.01)
-print(f"after an epoch, the two ways differ by {difference(W, R, net):.0e}")
-assert difference(W, R, net) < 1e-12
+layers = algorithm.train_epoch(weights_of(net), batches, eta_W=0.01, eta_R=0.01)
+for images, answers in batches:
+    net.step(backend.asarray(images), backend.asarray(answers), eta_W=0.01)
+largest = difference(layers, weights_of(net))
+print(f"after an epoch, the two differ by at most {largest:.0e}")
+assert largest < 1e-12
 
 # %% [markdown]
 # ## 6. Break it: one loop instead of two
 #
-# Lines 10-12 and 13-16 both go from the top layer to the bottom. It is tempting to make
-# one loop of the two: update a layer, send the signal on, go to the next. It would save
-# the list of signals.
+# Lines 10-12 and 13-16 both go from the top layer to the bottom. It is tempting to
+# merge them into one loop: update a layer, pass the signal down, go to the next layer.
+# Then we would not need the list of signals.
 #
 # **Question.** (a) Line 13 runs from $L$ to $1$. What would change if it ran from $1$
-# to $L$? (b) What does the single loop below change? Try to spot it before you read on.
+# to $L$? (b) What does the single loop below change? Try to spot the mistake before you
+# read on.
 
 
 # %%
 def one_loop(W, R, x, a, delta, eta):
-    """Update every layer from the signal of the output layer: with a mistake."""
+    """Update all layers from the signal of the output layer (with a mistake)."""
     for k in reversed(range(len(W))):
         W[k] = W[k] + eta * copi_update(W[k], x[k], a[k] + delta)
         R[k] = R[k] + eta * decorrelation_update(R[k], x[k])
@@ -310,44 +338,44 @@ def one_loop(W, R, x, a, delta, eta):
 # %% [markdown]
 # **Answer.** (a) Nothing. Every update uses its own layer's $x_l$, $a_l$ and
 # $\delta_l$, and all of these were computed before any weight moved. (b) The signal
-# passes through weights that have already learned from it. It is no longer the
-# gradient. How much it is off depends on the step size:
+# passes through weights that have already learned from it. So it is no longer the
+# gradient. How far it is off depends on the step size:
 
 # %%
-x, a, y = forward(W, R, digits[:50])
-delta = error_signals(W, R, a, y, labels[:50])
+trace = algorithm.forward(layers, digits[:50])
+delta = algorithm.error_signals(layers, trace, labels[:50])
+W, R, _ = layers[2]
+x, z = trace.x[2], trace.a[2] + delta[2]
 errors = []
 for eta in (0.001, 0.01, 0.1):
-    W_new = W[2] + eta * copi_update(W[2], x[2], a[2] + delta[2])
-    R_new = R[2] + eta * decorrelation_update(R[2], x[2])
-    stale = df(a[1]) * (delta[2] @ W_new @ R_new)
+    W_new = W + eta * copi_update(W, x, z)
+    R_new = R + eta * decorrelation_update(R, x)
+    stale = df(trace.a[1]) * (delta[2] @ W_new @ R_new)
     errors.append(np.linalg.norm(stale - delta[1]) / np.linalg.norm(delta[1]))
     print(f"eta = {eta}: the signal of layer 2 is off by {errors[-1]:.2%}")
 assert np.isclose(errors[1] / errors[0], 10, rtol=0.1)
 
 # %% [markdown]
-# An error in proportion to $\eta$: ten times the step, ten times the error.
+# The error is proportional to $\eta$: ten times the step, ten times the error.
 #
-# **Question.** Would you notice it in the accuracy? We train a network (784-100-100-10)
-# both ways, after an epoch in which $R$ learned alone, with error signals multiplied by
-# $s = 100$ and by $s = 500$. The next section says why one would multiply them.
+# **Question.** Would you notice it in the accuracy? We train a 784-100-100-10 network
+# both ways, after an epoch in which only $R$ learned, with error signals multiplied by
+# $s = 100$ and by $s = 500$. The next section explains why you would multiply them.
 
 # %%
 EPOCHS_BY_HAND = 2  # fast: 1
 train_x, test_x = (as_float(part.inputs, "float32") for part in (data.train, data.test))
 train_y = one_hot(data.train.labels, 10, "float32")
+rates = {"eta_W": 1e-3, "eta_R": 1e-3}
 
 
-def epoch_by_hand(W, R, order, s, correct):
-    for rows in np.split(order, 80):
-        x, a, y = forward(W, R, train_x[rows])
-        delta = [s * signal for signal in error_signals(W, R, a, y, train_y[rows])]
-        if not correct:
-            one_loop(W, R, x, a, delta[-1], 1e-3)
-            continue
-        for k in range(3):
-            W[k] = W[k] + 1e-3 * copi_update(W[k], x[k], a[k] + delta[k])
-            R[k] = R[k] + 1e-3 * decorrelation_update(R[k], x[k])
+# %%
+def train_batch_in_one_loop(layers, y0, targets, s):
+    trace = algorithm.forward(layers, y0)
+    delta = s * algorithm.error_signals(layers, trace, targets)[-1]
+    W, R = [layer.W for layer in layers], [layer.R for layer in layers]
+    one_loop(W, R, trace.x, trace.a, delta, 1e-3)
+    return [algorithm.LayerWeights(*pair) for pair in zip(W, R, strict=True)]
 
 
 # %%
@@ -356,14 +384,18 @@ R_alone = Schedule(eta_W=0, eta_R=1e-3)
 fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
 
 
+# %%
 def accuracy_by_hand(s, correct):
-    W = [backend.to_host(layer.W) for layer in start.layers]
-    R = [backend.to_host(layer.R) for layer in start.layers]
-    rng = np.random.default_rng(2)
-    with np.errstate(all="ignore"):  # what overflows shows in the accuracy
+    layers, rng = weights_of(start), np.random.default_rng(2)
+    with np.errstate(all="ignore"):  # an overflow will show in the accuracy
         for _ in range(EPOCHS_BY_HAND):
-            epoch_by_hand(W, R, rng.permutation(4000), s, correct)
-        guesses = forward(W, R, test_x)[2].argmax(axis=1)
+            for rows in np.split(rng.permutation(4000), 80):
+                batch = train_x[rows], train_y[rows]
+                if correct:
+                    layers = algorithm.train_batch(layers, *batch, **rates, delta_scale=s)
+                else:
+                    layers = train_batch_in_one_loop(layers, *batch, s)
+        guesses = algorithm.forward(layers, test_x).y[-1].argmax(axis=1)
     return np.mean(guesses == data.test.labels)
 
 
@@ -375,32 +407,32 @@ for s in (100, 500):
     assert abs(right - wrong) < 0.02 if s == 100 else wrong < 0.2
 
 # %% [markdown]
-# **Answer.** With $s = 100$ you would not: the two differ by a digit or so of the
-# thousand. With $s = 500$ the correct algorithm learns, and the wrong one blows up.
-# You would lower a step size and never know why. **Accuracy does not tell whether an
-# algorithm is right.** What tells is a comparison, to twelve digits, with something
-# known to be right; so the steps of these notebooks end in an `assert`. In exercise
-# 04.2 you repair the single loop.
+# **Answer.** With $s = 100$ you would not: the two differ by about one test digit in a
+# thousand. With $s = 500$ the correct algorithm learns, and the wrong one blows up. You
+# would lower the step size and never know what was wrong. **Accuracy does not tell you
+# whether an algorithm is right.** A comparison to twelve digits with something known to
+# be right does. That is why the steps in these notebooks end with an `assert`. In
+# Exercise 04.2 you fix the single loop.
 #
 # ## 7. Training
 #
-# Now the library, and all of mnist-5k: 4,000 digits to learn from, 1,000 to test on,
-# 200 units in each hidden layer. Three choices make the schedule.
+# Now we use the library, and all of mnist-5k: 4,000 digits to train on, 1,000 to test
+# on, and 200 units in each hidden layer. For the schedule we make three choices.
 #
-# - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what is
-#   lost when they differ.
+# - **The step sizes.** $\eta_W = \eta_R$, as in the paper. Notebook 05 shows what you
+#   lose if they differ.
 # - **`delta_scale`** multiplies all error signals. The COPI update is
-#   $\Delta W = s\,G + W\,\mathrm{off}(C)$ ([Theorem
-#   1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$ is
-#   `delta_scale`, $G = \langle\delta x^\top\rangle$ is the gradient's part, and
+#   $\Delta W = s\,G + W\,\mathrm{off}(C)$
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$
+#   is `delta_scale`, $G = \langle\delta x^\top\rangle$ is the negative gradient, and
 #   $\mathrm{off}(C)$ holds the covariances of the inputs. So $s$ sets how fast a layer
-#   learns *from errors*, and leaves the balance between $W$ and $R$ alone. We take
+#   learns *from errors*, without changing the balance between $W$ and $R$. We use
 #   $\eta = 0.001$ and $s = 500$, as the published journal version of the paper does (a
 #   factor of 1000 there, on signals without the factor 2 of line 9).
-# - **A first epoch in which $R$ learns alone**, `first_eta_W=0`.
+# - **A first epoch in which only $R$ learns**, `first_eta_W=0`.
 #
-# **Question.** Why should $R$ learn alone at first? What do you expect of a network
-# that learns everything at once, with the same numbers?
+# **Question.** Why should only $R$ learn at first? What do you expect if everything
+# learns at once, with the same step sizes?
 
 # %%
 EPOCHS = 6  # fast: 3
@@ -430,12 +462,12 @@ for epoch in history:
 assert history[0].test_accuracy < 0.2 < 0.88 < history[-1].test_accuracy
 
 # %% [markdown]
-# **Answer.** At once, the network is gone within the first dozen batches. With $R$
-# first, an epoch at chance and one of learning bring it to about 90 % of digits that it
-# has not seen.
+# **Answer.** If everything learns at once, the network diverges within the first dozen
+# batches. With $R$ first, it spends one epoch at chance, and after one epoch of
+# learning it classifies about 90 % of unseen digits correctly.
 #
-# Is it that the COPI rule takes decorrelated inputs for granted? Ask SGD, which does
-# not. And look at what an epoch of $R$ alone changes:
+# Does it diverge because the COPI rule assumes decorrelated inputs? Try SGD, which does
+# not. And look at what changes in an epoch in which only $R$ learns:
 
 # %%
 from copi_np.whitening import decorrelation_loss, off_diagonal, second_moment
@@ -456,11 +488,12 @@ for name, network in (("new", new), ("after R alone", alone)):
     assert largest[0] > 30 if network is new else largest[0] < 10
 
 # %% [markdown]
-# SGD is gone as fast. So it is a matter of the step size: $W$ moves by $s\,\eta\,G$,
-# with $s\,\eta = 0.5$, and along an eigenvector of $C$ with eigenvalue $\lambda$ this
-# changes the layer's response in proportion to $s\,\eta\,\lambda$. Raw digits have one
-# very large eigenvalue, 38. Decorrelation takes it to about 5, and those of the layers
-# above to about a quarter. With smaller error signals one can do without:
+# SGD diverges just as fast. So the step size is the problem: $W$ changes by
+# $s\,\eta\,G$, with $s\,\eta = 0.5$, and along an eigenvector of $C$ with eigenvalue
+# $\lambda$ this changes the layer's response in proportion to $s\,\eta\,\lambda$. Raw
+# digits have one very large eigenvalue, 38. Decorrelation reduces it to about 5, and
+# those of the layers above to about a quarter. With smaller error signals you do not
+# need this first epoch:
 
 # %%
 GENTLE = {**RATES, "delta_scale": 100}
@@ -480,11 +513,12 @@ _ = figure.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=9
 assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 
 # %% [markdown]
-# (The first epoch of the networks in which $R$ goes first, at chance, is below the
-# panel.) With $s = 100$ one can do without: the network that learns all at once is even
-# ahead, by the epoch that the other spent on $R$. What this epoch buys is the larger
-# signal, which comes further in the same time. Train and test part soon in all three:
-# 4,000 digits are few for a network with 200,000 forward weights.
+# (For the networks in which $R$ goes first, the first epoch, at chance, is off the
+# bottom of the plot.) With $s = 100$ you can leave out this epoch: the network in which
+# everything learns at once is even ahead, by the epoch that the other one spent on $R$.
+# What this epoch makes possible is the larger signal, which gets further in the same
+# time. Training and test accuracy soon separate in all three: 4,000 digits are few for
+# a network with 200,000 forward weights.
 #
 # ## 8. What the layers see
 #
@@ -492,8 +526,8 @@ assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 # measures of notebook 02: the mean absolute correlation between two units, and the
 # decorrelation loss, the mean square of the covariances.
 #
-# **Question.** In which layer will $R$ have achieved most? Think of what keeps changing
-# below a layer.
+# **Question.** In which layer will $R$ have achieved the most? Think of what keeps
+# changing below a layer.
 
 # %%
 from copi_np.training import to_device
@@ -508,7 +542,7 @@ covariance = [[decorrelation_loss(C) for C in pair] for pair in moments]
 
 # %%
 figure, panels = plt.subplots(1, 2, figsize=(8, 3), layout="constrained")
-names = ["before R, $y_{l-1}$", "behind R, $x_l$"]
+names = ["before R, $y_{l-1}$", "after R, $x_l$"]
 for axes, values in zip(panels, (correlation, covariance), strict=True):
     for i in range(2):
         heights = [pair[i] for pair in values]
@@ -520,36 +554,36 @@ _ = figure.legend(names, loc="outside upper center", ncols=2, frameon=False)
 
 # %%
 for k in range(3):
-    (loss_before, loss_behind), (before, behind) = covariance[k], correlation[k]
-    print(f"layer {k + 1}: correlation {before:.2f} -> {behind:.2f}, ", end="")
-    print(f"decorrelation loss {loss_before:.1e} -> {loss_behind:.1e}")
-    assert behind < before
-    assert loss_behind < loss_before / (50 if k == 0 else 1)
+    (loss_before, loss_after), (before, after) = covariance[k], correlation[k]
+    print(f"layer {k + 1}: correlation {before:.2f} -> {after:.2f}, ", end="")
+    print(f"decorrelation loss {loss_before:.1e} -> {loss_after:.1e}")
+    assert after < before
+    assert loss_after < loss_before / (50 if k == 0 else 1)
 
 # %% [markdown]
 # **Answer.** In the first: its decorrelation loss falls by a factor of more than a
-# hundred, that of the two others by two to four. Their inputs keep changing while the
-# layers below learn, and $R$ has to follow. Correlations fall by less than covariances,
-# since decorrelation shrinks the variances as well, and a correlation is a covariance
-# divided by them.
+# hundred, those of the other two by a factor of two to four. Their inputs keep changing
+# while the layers below learn, and $R$ has to keep up. Correlations fall less than
+# covariances, since decorrelation also shrinks the variances, and a correlation is a
+# covariance relative to the variances.
 #
 # ## 9. Break it: R frozen
 #
-# What if we keep the COPI rule and leave the lateral weights out, $x_l = y_{l-1}$?
-# Gradient descent does without decorrelated inputs; most networks are trained that way.
-# We take a smaller step and $s = 100$, so that nothing explodes at once, and three
-# networks: COPI and SGD without lateral weights, and COPI with them.
+# What if we keep the COPI rule but drop the lateral weights, so that $x_l = y_{l-1}$?
+# Gradient descent does not need decorrelated inputs; most networks are trained without
+# them. We use a smaller step and $s = 100$, so that nothing explodes right away, and
+# train three networks: COPI and SGD without lateral weights, and COPI with them.
 #
 # **Question.** The COPI rule decays each weight by $\langle x_j^2\rangle$ alone, as if
-# the other inputs had nothing to do with input $j$. If they do, will the network learn
-# more slowly, learn nothing, or something else?
+# the other inputs had nothing to do with input $j$. If they are correlated with it,
+# will the network learn more slowly, learn nothing, or do something else?
 
 # %%
 from copi_np import Callback
 
 
 class Watch(Callback):
-    """The accuracy after every epoch, and what the first layer computes, W R."""
+    """Record the accuracy and the first layer's map W R after every epoch."""
 
     def __init__(self):
         self.accuracy, self.maps = [], []
@@ -587,11 +621,11 @@ assert min(sgd.accuracy[-1], learning.accuracy[-1]) > 85
 assert len(frozen.accuracy) < 5 or frozen.accuracy[-1] < 60
 
 # %% [markdown]
-# **Answer.** Something else. The network begins to learn, and then forgets all of it.
+# **Answer.** Something else. The network starts to learn, and then forgets everything.
 # The two others learn.
 #
 # **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. Only the
-# first term is the gradient's. How large is the other, before learning?
+# first term comes from the gradient. How large is the other one before learning?
 
 # %%
 fresh = Network(SIZES, rng=np.random.default_rng(0), decorrelation=None, backend=BACKEND)
@@ -600,18 +634,19 @@ signals = fresh.error_signals(fresh.forward(images), answers, delta_scale=100)
 G = backend.to_host(signals[0].T @ images) / 4000
 extra = backend.to_host(fresh.layers[0].W) @ off_C
 share = np.linalg.norm(extra) / np.linalg.norm(G)
-print(f"W off(C) of the first layer has {share:.0%} of the size of s G")
+print(f"in the first layer, W off(C) is {share:.0%} of the size of s G")
 assert share < 0.5
 
 # %% [markdown]
-# Small. But the gradient falls as the errors do, and turns with them; the other term
-# pushes the same way in every step. Without any error, $s = 0$, it alone is left, and
-# each step multiplies $W$ by $I + \eta\,\mathrm{off}(C)$. Now $\mathrm{off}(C)$ is
-# symmetric and its trace is 0. So its largest eigenvalue $\lambda$ is positive, unless
-# it is zero altogether. Along that eigenvector $v$, the direction in which all pixels are
-# bright together, $W$ grows by $1 + \eta\lambda$ in each step: by
-# $e^{80\,\eta\lambda}$ in an epoch of 80 batches. That is a prediction. We switch the
-# error signal off and measure.
+# It is small. But the gradient shrinks as the errors do, and its direction changes with
+# them, while the other term pushes in the same direction at every step. With no error
+# at all, $s = 0$, only this term is left, and each step multiplies $W$ by
+# $I + \eta\,\mathrm{off}(C)$. Now $\mathrm{off}(C)$ is symmetric and its trace is 0. So
+# its largest eigenvalue $\lambda$ is positive, unless the whole matrix is zero. Along
+# the corresponding eigenvector $v$, the direction in which all pixels are bright
+# together, $W$ grows by a factor of $1 + \eta\lambda$ at each step: by
+# $e^{80\,\eta\lambda}$ in an epoch of 80 batches. This is a prediction. To test it, we
+# switch the error signal off and measure.
 
 # %%
 eigenvalues, eigenvectors = np.linalg.eigh(off_C)
@@ -620,7 +655,7 @@ predicted = np.exp(80 * 3e-4 * growth)
 
 
 def sizes(watched):
-    """||W R v|| at the start and after every epoch, in units of the start."""
+    """Return ||W R v|| at the start and after every epoch, relative to the start."""
     lengths = np.array([np.linalg.norm(M @ v) for M in watched.maps])
     return lengths / lengths[0]
 
@@ -648,26 +683,26 @@ exponent = np.arange(5)
 panels[1].semilogy(predicted**exponent, ":", color="gray", label="predicted, no errors")
 panels[0].set(xlabel="epoch", ylabel="test accuracy (%)", ylim=(0, 100))
 panels[0].set_xticks(range(6))
-panels[1].set(xlabel="epoch", ylabel=r"$\|W R v\|$ of layer 1, from 1", xticks=range(6))
+panels[1].set(xlabel="epoch", ylabel=r"relative $\|W R v\|$ of layer 1", xticks=range(6))
 _ = [axes.legend(frameon=False) for axes in panels]
 
 # %% [markdown]
-# The prediction fits: with $R$ frozen and no errors, $W$ grows along $v$ by about 2.5
-# in an epoch. With error signals (right, COPI with $R$ frozen) it is not much slower,
-# epoch after epoch, until the network is ruined: the gradient cannot hold against it.
-# With $R$ at work the layer's response to $v$ stays near where it was. SGD, which has
-# no such term, is safe.
+# The prediction is right: with $R$ frozen and no errors, $W$ grows along $v$ by a
+# factor of about 2.5 in an epoch. With error signals (right, COPI with $R$ frozen) the
+# growth is not much slower, epoch after epoch, until the network is ruined: the
+# gradient cannot stop it. If $R$ learns, the layer's response to $v$ stays close to
+# where it was. SGD, which has no such term, is safe.
 #
-# So smaller steps would not repair this: they slow the growth and the learning down
-# together. The assumption is what fails. A weight is told to infer what its *own* input
-# contributes, as if the others were unrelated to it. Where they are related, each of
-# them claims what they explain together, and the layer counts it many times over. The
-# repair is the other half of COPI: let $R$ learn, as fast as $W$.
+# So smaller steps would not fix this: they slow down both growth and learning. What
+# fails is the assumption. Each weight infers what its *own* input contributes, as if
+# the others were unrelated to it. If they are related, each of them claims what they
+# explain together, and the layer counts it many times over. The fix is the other half
+# of COPI: let $R$ learn, as fast as $W$.
 #
 # ## 10. Break it: a step too large
 #
-# The paper trains MNIST with steps of 0.01 in the first epoch and 0.1 later. What if we
-# are impatient?
+# The paper trains on MNIST with steps of 0.01 in the first epoch and 0.1 afterwards.
+# What if we are impatient?
 
 # %%
 try:
@@ -677,10 +712,10 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# The library stops as soon as the loss is a million times that of a silent network. The
-# message says *when* (epoch and batch), *where* (layer 0 is the first one: the library
-# counts from 0) and *what to lower*. It names the weights behind which activity grows
-# the most.
+# The library stops as soon as the loss is a million times that of a network whose
+# outputs are all zero. The message says *when* (epoch and batch), *where* (layer 0 is
+# the first one: the library counts from 0) and *what to lower*. It names the weights
+# after which activity grows the most.
 #
 # **Question.** It blames $W$ of the first layer. Would it help to set $\eta_W = 0$?
 
@@ -692,16 +727,17 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# **Answer.** No: then it is $R$ of the same layer. The message is a lead, not a
-# verdict; change one thing at a time.
+# **Answer.** No: then it blames $R$ of the same layer. The message is a clue, not a
+# verdict. Change one thing at a time.
 #
 # **Diagnosis.** You measured it in notebook 02, section 5. Raw digits have a direction
-# with $\lambda = 38$, in which a step of $R$ multiplies $x$ by about $1 - \eta\lambda$.
-# With $\eta = 0.1$ that is $-2.8$: the step overshoots, $\lambda$ becomes eight times
-# larger, and the next step overshoots by more. It takes $\eta < 2 / \lambda = 0.05$
+# with $\lambda = 38$, along which a step of $R$ multiplies $x$ by about
+# $1 - \eta\lambda$. With $\eta = 0.1$ that is $-2.8$: the step overshoots, $\lambda$
+# becomes eight times larger, and the next step overshoots by even more. To be stable,
+# $R$ needs $\eta < 2 / \lambda = 0.05$
 # ([Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation)).
 #
-# **Repair.** Small steps first, large ones later, as the paper does it:
+# **Fix.** Small steps first, larger ones later, as in the paper:
 
 # %%
 small_first = {"first_epochs": 1, "first_eta_W": 0.01, "first_eta_R": 0.01}
@@ -715,10 +751,10 @@ assert records[-1].test_accuracy > 0.8
 #
 # ### Exercise 04.1 · The whole network
 #
-# Without looking at section 2: write the forward pass of a network of any depth, lines
-# 4 to 8 in a loop. `W` and `R` are lists of matrices, the first layer first; `y0` holds
-# one sample a row. Return the output $y_L$ alone. Leaky rectifiers of slope 0.1 in
-# every layer.
+# Without looking at section 2, write the forward pass of a network of any depth: a loop
+# over lines 4 to 8. `W` and `R` are lists of matrices, the first layer first; each row
+# of `y0` is a sample. Return only the output $y_L$. All units are leaky ReLUs with
+# slope 0.1.
 
 
 # %%
@@ -728,11 +764,11 @@ def my_output(W, R, y0): ...  # your code
 check("04.1", my_output)
 
 # %% [markdown]
-# ### Exercise 04.2 · Repair the single loop
+# ### Exercise 04.2 · Fix the single loop
 #
-# Section 6 showed a loop that updates and sends the signal down in one go, and gets it
-# wrong. Write it so that it is exact, and still holds one error signal at a time, not a
-# list of them. `W`, `R`, `x` and `a` are lists, the first layer first; `delta` is the
+# The loop in section 6 updates the weights and sends the signal down in one pass, and
+# gets it wrong. Make it exact, while still keeping only one error signal at a time, not
+# a list of them. `W`, `R`, `x` and `a` are lists, the first layer first; `delta` is the
 # signal of the output layer. Use `copi_update`, `decorrelation_update` and `df`, and
 # return both lists of new weights.
 
@@ -748,13 +784,13 @@ check("04.2", my_one_loop)
 # %% [markdown]
 # ### Exercise 04.3 · How large a step?
 #
-# `survives(0.01)` tells whether $R$ can learn alone for an epoch with that step, in a
-# fresh network; `survives(0.01, 0.1)` whether it can for one epoch with the first step,
-# and another with the second. First predict, then measure:
+# `survives(0.01)` tells you whether $R$ of a new network can learn alone for one epoch
+# with this step. `survives(0.01, 0.1)` tells you whether it can learn for one epoch
+# with the first step and then for another with the second. First predict, then measure:
 #
-# - which is the largest *first* step of 0.01, 0.03, 0.1 and 0.3 that survives?
-# - after an epoch with that one, which is the largest *second* step of 0.1, 0.3, 1 and
-#   3?
+# - Which of 0.01, 0.03, 0.1 and 0.3 is the largest *first* step that survives?
+# - After an epoch with that one, which of 0.1, 0.3, 1 and 3 is the largest *second*
+#   step that survives?
 
 
 # %%
@@ -769,24 +805,24 @@ def survives(*steps):
     return True
 
 
-answer = ...  # (first, second), such as (0.3, 3)
+answer = ...  # (first, second), for example (0.3, 3)
 check("04.3", answer)
 
 # %% [markdown]
 # ## What you have seen
 #
 # - `Network.step` is Algorithm 1: forward, error signals, then all updates from the
-#   same trace. Written by hand it gives the same weights, to twelve digits.
-# - Signals that pass through weights already updated are no longer the gradient. An
-#   accuracy may not show it.
+#   same trace. It gives the same weights as `copi_np.algorithm`, to twelve digits.
+# - If signals pass through weights that have already been updated, they are no longer
+#   the gradient. The accuracy may not show it.
 # - COPI without decorrelation is unstable: $W\,\mathrm{off}(C)$ makes $W$ grow
-#   exponentially, at a rate that one can predict. With $R$ at work it does not.
-# - The first steps are limited by the largest eigenvalue of the raw inputs. Once these
-#   are decorrelated, steps can be larger.
+#   exponentially, at a rate that you can predict. If $R$ learns, it does not.
+# - The largest eigenvalue of the raw inputs limits the first steps. Once the inputs are
+#   decorrelated, steps can be larger.
 #
-# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is the term good for? That
-# is notebook 05. The paper's need for a small first step is claim C28 of
-# [claims.md](../docs/claims.md); `test_a_large_step_from_the_start_blows_up` and
-# `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in `tests/mathematics/test_claims.py`
-# hold it, and `tests/mathematics/test_network.py` compares `Network.step` with the algorithm
-# written out.
+# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is this term good for? See
+# notebook 05. That the paper needs a small first step is claim C28 in
+# [claims.md](../docs/claims.md), tested by `test_a_large_step_from_the_start_blows_up`
+# and `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in
+# `tests/mathematics/test_claims.py`. The tests in `tests/mathematics/test_algorithm.py`
+# compare `Network` with `copi_np.algorithm`.

@@ -1,23 +1,24 @@
 # %% [markdown]
 # # 05 · COPI and backpropagation, one term apart
 #
-# The COPI rule and gradient descent differ by a single term. The paper says why the
-# term helps; the measurements of this notebook say something else.
+# The COPI rule and gradient descent differ by a single term. The paper explains why
+# this term helps. The measurements in this notebook point to another reason.
 #
 # **What you will be able to do**
 #
-# - derive the exact difference between the two rules, and what it does while $R$ moves;
-# - explain why a network learns like preconditioned gradient descent once $R$ is at
-#   work, and how that differs from Newton's method;
+# - derive the exact difference between the two rules, and what it does while $R$
+#   changes;
+# - explain why $R$ turns learning into preconditioned gradient descent, and how that
+#   differs from Newton's method;
 # - design an experiment that tells two explanations apart;
-# - diagnose an implementation by the *order* of its error.
+# - find a bug in an implementation from the *order* of its error.
 #
 # **Time** 45 minutes to read and run, 40 for the exercises.
 #
 # **Before this** Notebook 04; eigenvalues of a symmetric matrix.
 #
-# **In the paper** Sections 2.7 and 3.1, Figure 2. The theorems are not in the paper:
-# [theory.md](../docs/theory.md), numbers 1 and 2.
+# **In the paper** Sections 2.7 and 3.1, Figure 2. The theorems are not in the paper;
+# they are Theorems 1 and 2 of [theory.md](../docs/theory.md).
 
 # %%
 import matplotlib.pyplot as plt
@@ -43,8 +44,8 @@ plt.rcParams.update(STYLE)
 # \Delta W_{\mathrm{copi}} = \langle z x^\top\rangle -
 # W\,\mathrm{diag}\langle x^2\rangle.$$
 #
-# The second does not even mention the gradient. How far apart are they? We look at one
-# weight and one sample at a time, in a layer with random weights.
+# The second does not even mention the gradient. How different are they? We take a layer
+# with random weights and look at one weight and one sample at a time.
 
 # %%
 rng = np.random.default_rng(0)
@@ -86,29 +87,31 @@ assert np.allclose(rules.copi_update(W, x, a + delta), G + W @ off_C)
 print("largest entry of W off(C):", np.abs(W @ off_C).max().round(2))
 
 # %% [markdown]
-# On decorrelated inputs the two are the same. But a mini-batch is never quite
-# decorrelated, and while $R$ learns it is far from it. Is the term good for anything?
+# On decorrelated inputs the two rules are the same. But a mini-batch is never quite
+# decorrelated, and while $R$ is still learning it is far from decorrelated. Does the
+# term help?
 #
 # The paper says yes (Section 3.1): COPI is ahead because it *knows* "that inputs shall
 # reach a decorrelated state", while gradient descent is "negatively affected by
-# sample/mini-batch correlations". Keep this explanation in mind. We shall test it.
+# sample/mini-batch correlations". Keep this explanation in mind. We will test it in
+# section 5.
 #
-# ## 2. What the term does while R moves
+# ## 2. What the term does while R changes
 #
-# The layer computes $W R\,y$. Write $M = W R$ for the whole map. In each step $R$ moves
-# as well, $R \leftarrow R - \eta\,\mathrm{off}(C)\,R$, so even where $W$ rests the
-# layer does not compute the same any more.
+# The layer computes $W R\,y$. Write $M = W R$ for the whole map. Each step also changes
+# $R$, $R \leftarrow R - \eta\,\mathrm{off}(C)\,R$. So even if $W$ stays the same, the
+# layer no longer computes the same map.
 #
-# **Question.** Let there be no error at all, $\delta = 0$, and let $R$ decorrelate.
-# Nothing is to be learned, so ideally $M$ stays. How does it move under the SGD rule?
-# Under COPI?
+# **Question.** Suppose that there is no error at all, $\delta = 0$, and let $R$
+# decorrelate. There is nothing to learn, so ideally $M$ stays the same. How does it
+# change under the SGD rule? Under COPI?
 
 # %%
 ETA = 1e-3
 
 
 def drift(forward_rule, lateral_rule, steps=1500):
-    """How far W R is from where it began, in per cent, step by step; without errors."""
+    """Train without errors; return how far W R has moved after each step, in per cent."""
     W_now, R_now, path = W, np.eye(n_in), []
     for _ in range(steps):
         x = y @ R_now.T
@@ -140,23 +143,24 @@ _ = axes.legend(frameon=False)
 assert drifts["SGD"][-1] > 10 > 0.2 > drifts["COPI, matrix form of R"][-1]
 
 # %% [markdown]
-# **Answer.** Under SGD $W$ rests, since there is no error, and $R$ takes the map with
-# it: the layer unlearns. Under COPI with the matrix form it hardly moves. To see why,
-# multiply out one step, with $\eta_W = \eta_R = \eta$:
+# **Answer.** Under SGD $W$ does not change, since there is no error, but $R$ does, and
+# it drags the map along: the layer forgets what it computed. Under COPI with the matrix
+# form the map hardly changes. To see why, multiply out one step, with $\eta_W =
+# \eta_R = \eta$:
 #
 # $$M' = \bigl(W + \eta\,G + \eta\,W\,\mathrm{off}(C)\bigr)\,
 # \bigl(I - \eta\,\mathrm{off}(C)\bigr)\,R .$$
 #
-# The term $+\eta\,W\,\mathrm{off}(C)\,R$ of $W$ and the term
-# $-\eta\,W\,\mathrm{off}(C)\,R$ of $R$ cancel. What is left is ([Theorem
-# 2](../docs/theory.md#2-copi-cancels-the-motion-of-r))
+# The term $+\eta\,W\,\mathrm{off}(C)\,R$, from the update of $W$, and the term
+# $-\eta\,W\,\mathrm{off}(C)\,R$, from the update of $R$, cancel. What is left is
+# ([Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r))
 #
 # $$\Delta M = \eta\, G R - \eta^2\,\bigl(G + W\,\mathrm{off}(C)\bigr)\,
 # \mathrm{off}(C)\, R .$$
 #
-# So this is what COPI's extra term does in a network that decorrelates: **it makes up
-# for the motion of $R$.** The formula is exact, so let us hold it to all digits, with
-# errors, and with the library's own layer.
+# So this is what COPI's extra term does in a network that decorrelates: **it
+# compensates for the motion of $R$.** The formula is exact, so we can check it to the
+# last digit: this time with errors, and with the library's own layer.
 
 # %%
 from copi_np import Layer
@@ -165,7 +169,7 @@ from copi_np.steps import FORWARD_STEPS
 
 
 def moved(rule, form, eta_W, eta_R):
-    """How far one step moves W R: by the code that trains networks."""
+    """Return the change of W R in one step of the code that trains networks."""
     step = FORWARD_STEPS[rule]()
     layer = Layer(backend.asarray(W), ACTIVATIONS["linear"], step, form, backend)
     layer.R = backend.asarray(R)
@@ -181,12 +185,12 @@ for eta in (0.001, 0.1, 1.0):
 print("one step moves W R as the formula says, at every step size")
 
 # %% [markdown]
-# ## 3. The order tells
+# ## 3. Look at the order
 #
-# $\Delta M - \eta\,G R$ is what a step does beyond learning. For COPI with the matrix
-# form it is proportional to $\eta^2$: *of order 2*. Half the step, a quarter of it.
-# Where the cancellation fails, a term proportional to $\eta$ is left: order 1. On
-# logarithmic axes the order is the slope.
+# $\Delta M - \eta\,G R$ is what a step does apart from learning. For COPI with the
+# matrix form it is proportional to $\eta^2$, or *of order 2*: with half the step size,
+# only a quarter of it is left. Where the cancellation fails, a term proportional to
+# $\eta$ remains: order 1. On logarithmic axes the order is the slope.
 #
 # **Question.** Which orders do you expect for the SGD rule? For COPI with the local
 # form of decorrelation? For COPI with $\eta_W = \eta_R / 10$?
@@ -203,7 +207,7 @@ steps = np.logspace(-5, -2, 7)
 
 # %%
 def residuals(rule, form, ratio):
-    """Size of what one step does to W R beyond learning, for every eta_R in steps."""
+    """Return how much one step changes W R apart from learning, for each eta_R in steps."""
     moves = [moved(rule, form, ratio * eta, eta) for eta in steps]
     pairs = zip(steps, moves, strict=True)
     return [np.linalg.norm(move - ratio * eta * G @ R) for eta, move in pairs]
@@ -226,8 +230,8 @@ _ = axes.legend(frameon=False)
 assert np.allclose(list(orders.values()), [2, 1, 1, 1], atol=0.02)
 
 # %% [markdown]
-# **Answer.** Order 2 for COPI with the matrix form and equal steps; order 1 for all
-# others. What is left at first order is
+# **Answer.** Order 2 for COPI with the matrix form and equal steps, order 1 for all the
+# others. These are the first-order terms that are left over:
 #
 # | rule | left over |
 # |---|---|
@@ -235,44 +239,44 @@ assert np.allclose(list(orders.values()), [2, 1, 1, 1], atol=0.02)
 # | COPI, local form | $\eta\, W\,\bigl(\mathrm{off}(C) R - R\,\mathrm{off}(C)\bigr)$ |
 # | COPI, $\eta_W \ne \eta_R$ | $(\eta_W - \eta_R)\, W\,\mathrm{off}(C)\,R$ |
 #
-# This is why the paper's $\eta_W = \eta_R$ is more than a convenience. The local form
-# did little harm all the same in section 2, where $R$ began at the identity: such an
-# $R$ is a product of factors $I - \eta\,\mathrm{off}(C)$, and nearly commutes with
+# This is why the paper's $\eta_W = \eta_R$ is more than a convenience. Even so, the
+# local form did little harm in section 2. There $R$ started at the identity, so it is a
+# product of factors $I - \eta\,\mathrm{off}(C)$ and nearly commutes with
 # $\mathrm{off}(C)$.
 #
-# ## 4. Learning becomes preconditioned
+# ## 4. R acts as a preconditioner
 #
-# To first order, then, $M$ moves by $\eta\,G R$. With $x = R\,y$, $G = \langle\delta
-# x^\top\rangle = \langle\delta y^\top\rangle R^\top$, and so
+# To first order, then, $M$ changes by $\eta\,G R$. Since $x = R\,y$, we have $G =
+# \langle\delta x^\top\rangle = \langle\delta y^\top\rangle R^\top$, and so
 #
 # $$\Delta M = \eta\,\langle\delta y^\top\rangle\, R^\top R .$$
 #
 # $\langle\delta y^\top\rangle$ is what plain gradient descent would do to $M$, without
-# any $R$. COPI does the same, *preconditioned* by $R^\top R$: multiplied by a positive
-# definite matrix, which turns and stretches the step.
+# any $R$. COPI takes the same step, *preconditioned* by $R^\top R$: multiplied by a
+# positive definite matrix, which rotates and stretches it.
 #
 # **Is that good?** Take least squares, $\delta = z - M y$. The loss is a valley whose
-# shape is $\Sigma = \langle y y^\top\rangle$: correlated inputs make it long and narrow
-# and turn it askew. Gradient descent runs down the steep sides and crawls along the
+# shape is set by $\Sigma = \langle y y^\top\rangle$: correlated inputs make it long,
+# narrow and tilted. Gradient descent runs down the steep sides and crawls along the
 # bottom. Newton's method multiplies the gradient by $\Sigma^{-1}$ and goes straight to
 # the minimum. If $R$ *whitens*, $R\,\Sigma R^\top = I$, then $R^\top R = \Sigma^{-1}$:
-# whitening makes gradient descent Newton's method. COPI decorrelates, $R\,\Sigma R^\top
-# = D$ with a diagonal $D$, but does not normalise the variances.
+# whitening turns gradient descent into Newton's method. COPI decorrelates, $R\,\Sigma
+# R^\top = D$ with a diagonal $D$, but does not normalise the variances.
 #
-# **Question.** Two correlated inputs, once with equal variances and once with unequal
-# ones. How near does COPI's preconditioned path come to Newton's straight line?
+# **Question.** Take two correlated inputs, first with equal variances, then with
+# unequal ones. How close is COPI's preconditioned path to Newton's straight line?
 
 # %%
 from copi_np.analysis import decorrelation_path
 
 
 def batch_of(sigma):
-    """A batch of two samples whose second moments are sigma."""
+    """Return a batch of two samples with second moments sigma."""
     return np.sqrt(2) * np.linalg.cholesky(sigma).T
 
 
 def descend(sigma, preconditioner, eta, steps=60):
-    """The path of M, one output and two inputs, towards M = (0, 0)."""
+    """Return the path of M, for one output and two inputs, towards M = (0, 0)."""
     M, path = np.array([2.0, 0.5]), []
     for _ in range(steps):
         path.append(M)
@@ -327,50 +331,51 @@ for name in SIGMAS:
     assert far["Newton"] <= 1.01 * far["COPI"] < far["gradient"]
 
 # %% [markdown]
-# **Answer.** With equal variances the path *is* Newton's. With unequal ones it is a
-# detour, and at first the loss falls more slowly than by plain gradient descent. Later
-# it is faster. The eigenvalues of $\Sigma R^\top R$ (printed above) say why: they are
-# those of $R\,\Sigma R^\top$, the decorrelated variances. Each is the speed of one
-# direction, and the largest one limits the step size: the smaller the ratio of the
-# largest to the smallest, the better. Plain gradient descent has a ratio of 19 and 11,
-# COPI of 1 and 4, Newton of 1. So COPI's steps are
-# *preconditioned*, not Newton's; what is missing is the normalisation of the variances.
-# (All three get a step size that fits their largest eigenvalue.)
+# **Answer.** With equal variances the path *is* Newton's. With unequal variances it is
+# a detour. At first the loss falls more slowly than with plain gradient descent, later
+# faster. The eigenvalues of $\Sigma R^\top R$ (printed above) show why. They are also
+# the eigenvalues of $R\,\Sigma R^\top$, the decorrelated variances. Each is the speed
+# of learning in one direction, and the largest one limits the step size. So the smaller
+# the ratio of the largest to the smallest, the better. This ratio is 19 and 11 for
+# plain gradient descent, 1 and 4 for COPI, and 1 for Newton. COPI's steps are
+# *preconditioned*, but they are not Newton's: the variances are not normalised. (Each
+# method gets a step size that fits its largest eigenvalue.)
 #
 # ## 5. Two explanations, one experiment
 #
-# Back to the question why COPI is ahead of gradient descent on decorrelated inputs. Two
-# explanations are on the table:
+# Back to our question: why does COPI beat gradient descent on decorrelated inputs?
+# There are two candidates:
 #
-# - **the paper's**: correlations within a mini-batch harm SGD, and COPI knows to ignore
-#   them;
-# - **the cancellation**: SGD suffers from the *motion of $R$*, which COPI makes up for.
+# - **the paper's explanation**: correlations within a mini-batch harm SGD, and COPI
+#   knows to ignore them;
+# - **the cancellation**: SGD suffers from the *motion of $R$*, which COPI compensates.
 #
-# **Question.** In which of these situations do they predict different winners? (a)
-# Inputs decorrelated, mini-batches, $R$ keeps learning. (b) The same, but $R$ at rest.
+# **Question.** In which of these two experiments do they predict different winners? (a)
+# Decorrelated inputs, mini-batches, and $R$ keeps learning. (b) The same with $R$
+# frozen.
 
 # %% [markdown]
 # <details><summary>Show the answer</summary>
 #
-# **Answer.** In (b). Mini-batches are as correlated as in (a), so by the first
-# explanation COPI is ahead as well. By the second, there is no motion to make up for,
-# and the extra term is only noise: SGD should be ahead.
+# **Answer.** In (b). The mini-batches are as correlated as in (a), so according to the
+# first explanation COPI wins again. According to the second, there is no motion to
+# compensate, and the extra term is only noise: SGD should win.
 #
 # </details>
 #
-# We take one linear layer of 20 inputs and 5 outputs, decorrelate its inputs for 1,000
-# steps, and then learn a linear task in batches of 50. A third learner settles the
-# matter: SGD with *the motion of $R$ undone*. After each step it replaces $W$ by $W
-# R_{\text{old}} R_{\text{new}}^{-1}$, so that $W R$ is what it would be had $R$ not
-# moved. It keeps the correlations and takes the motion away.
+# We take one linear layer with 20 inputs and 5 outputs, decorrelate its inputs for
+# 1,000 steps, and then learn a linear task in batches of 50. A third learner will
+# decide: SGD with *the motion of $R$ undone*. After each step it replaces $W$ by $W
+# R_{\text{old}} R_{\text{new}}^{-1}$, so that $W R$ is what it would be if $R$ had not
+# moved. The correlations remain, the motion does not.
 #
-# **Question.** By each of the two explanations, will this third learner be level with
+# **Question.** What does each explanation predict for this third learner: as good as
 # SGD, or at least as good as COPI?
 
 
 # %%
 def make_task(seed):
-    """Inputs and targets, a thousand to learn from and a thousand to test on."""
+    """Return inputs and targets, a thousand to learn from and a thousand to test on."""
     rng = np.random.default_rng(seed)
     mixing = 0.3 * np.eye(20) + rng.normal(size=(20, 20)) / np.sqrt(20)
     teacher = rng.normal(size=(5, 20))
@@ -382,7 +387,7 @@ def make_task(seed):
 
 # %%
 def learn(seed, kind, R_moves, eta=0.2):
-    """Test error after each of 15 epochs; kind is "copi", "sgd" or "undone"."""
+    """Return the test error after each of 15 epochs; kind is "copi", "sgd" or "undone"."""
     y, z, rng = make_task(seed)
     *_, R = decorrelation_path(y[:1000], eta, 1000)
     W, errors = rng.normal(0, 0.3, (5, 20)), []
@@ -395,7 +400,7 @@ def learn(seed, kind, R_moves, eta=0.2):
 
 # %%
 def one_step(W, R, y, z, kind, eta, R_moves):
-    """New W and R, for the targets z of a linear layer."""
+    """Return the new W and R of a linear layer with targets z."""
     x = y @ R.T
     new_R = R + eta * rules.decorrelation_update(R, x) if R_moves else R
     if kind == "copi":
@@ -433,29 +438,29 @@ assert (last["sgd", False] < 0.7 * last["copi", False]).all()
 assert (last["undone", True] < last["copi", True]).all()
 
 # %% [markdown]
-# **Answer.** By the first it would be level with SGD, by the second as good as COPI or
-# better. While $R$ learns, COPI is ahead of SGD, for each of three seeds. With $R$ at
-# rest it is *behind*. And SGD with the motion undone, on the same correlated
-# batches, is ahead of both: as good as if $R$ were at rest. So in this layer it is not
-# the correlations within a batch that put SGD behind COPI. It is the motion of $R$, and
-# COPI removes the larger part of that harm. **The reason that the paper gives does not
+# **Answer.** The first explanation predicts that it does as well as SGD, the second
+# that it does as well as COPI or better. While $R$ learns, COPI beats SGD for each of
+# the three seeds. With $R$ frozen it *loses*. And SGD with the motion undone, on the
+# same correlated batches, beats both: it does as well as if $R$ were frozen. So in this
+# layer SGD does not lose to COPI because of correlations within a batch. It loses
+# because $R$ moves, and COPI removes most of that harm. **The paper's reason does not
 # hold as printed** (claim C21 of [claims.md](../docs/claims.md)).
 #
 # ## 6. The same in a deep network
 #
-# One linear layer is not a network. We repeat the experiment on mnist-5k,
-# 784-200-200-10, with the step sizes of the paper: 0.01 for an epoch, then 0.1. A
-# callback undoes the motion.
+# One linear layer is not a network. We repeat the experiment on mnist-5k with a
+# 784-200-200-10 network and the paper's step sizes: 0.01 for the first epoch, then 0.1.
+# A callback undoes the motion.
 #
-# **Question.** Where do you expect `bp-decor` (SGD on decorrelated inputs) with the
-# motion undone: near `bp-decor`, or near COPI?
+# **Question.** What do you expect of `bp-decor` (SGD on decorrelated inputs) with the
+# motion undone: will it be close to `bp-decor`, or close to COPI?
 
 # %%
 from copi_np import Callback
 
 
 class UndoMotion(Callback):
-    """After every batch, let each layer compute W R as if R had not moved."""
+    """After every batch, change W so that W R is as if R had not moved."""
 
     def on_start(self, network, history):
         self.layers = network.layers
@@ -517,13 +522,14 @@ axes.margins(y=0.15)
 axes.invert_yaxis()
 
 # %% [markdown]
-# **Answer.** Where COPI is. With the motion of $R$ undone, `bp-decor` comes within
-# about one per cent of `copi-bp`, far above `bp-decor` itself. So here, too, COPI's
-# lead is the price of the motion that it does not pay. (One seed here.)
+# **Answer.** Close to COPI. With the motion of $R$ undone, `bp-decor` is within about
+# one per cent of `copi-bp`, far above `bp-decor` itself. So here, too, the motion of
+# $R$ costs accuracy, and COPI is ahead because it does not pay that price. (This is one
+# seed.)
 #
-# Where $R$ stops after the first epoch, `bp-decor` is ahead of all others. That it pays
-# no price cannot be the whole reason, since with the motion undone it pays none either.
-# Something else differs: an $R$ that goes on learning goes on shrinking its outputs.
+# If $R$ stops after the first epoch, `bp-decor` is the best of all. The missing motion
+# cannot be the whole reason, since there is none with the motion undone either.
+# Something else differs: as long as $R$ learns, it keeps shrinking its outputs.
 
 # %%
 from copi_np.training import to_device
@@ -537,12 +543,12 @@ for name in list(runs)[:4]:
 assert size["bp-decor, R at rest from epoch 2"] > 1.5 * size["bp-decor, motion undone"]
 
 # %% [markdown]
-# Smaller inputs make smaller steps: "a lower effective learning rate", as the paper
-# says itself (Section 3.1). With an $R$ at rest the inputs stay larger, and so do the
+# Smaller inputs mean smaller steps: "a lower effective learning rate", as the paper
+# itself says (Section 3.1). With $R$ frozen the inputs stay larger, and so do the
 # steps.
 #
-# COPI itself cannot stop its $R$. With these steps its $W$ then grows without bound,
-# for the reason that you saw in notebook 04.
+# COPI itself must not stop its $R$. With these step sizes its $W$ would then grow
+# without bound, for the reason that you saw in notebook 04.
 
 # %%
 try:
@@ -552,14 +558,14 @@ except DivergenceError as error:
     print(error)
 
 # %% [markdown]
-# ## 7. What it is worth, all told
+# ## 7. How much is it worth?
 #
-# Under the *paper's* schedule COPI is well ahead of `bp-decor`, as the paper says. What
-# about the schedule of notebook 04, that of the published journal version, with small
-# steps and large error signals ($s = 500$)?
+# With the *paper's* schedule COPI is well ahead of `bp-decor`, as the paper says. What
+# about the schedule of notebook 04? It comes from the journal version of the paper, and
+# has small steps and large error signals (`delta_scale`, $s = 500$).
 #
-# **Question.** The motion of $R$ is in proportion to $\eta_R$, learning to $s\,\eta_W$.
-# Will COPI's lead be larger or smaller?
+# **Question.** The motion of $R$ is proportional to $\eta_R$, and learning to
+# $s\,\eta_W$. Will COPI's lead be larger or smaller?
 
 # %%
 rates = {"eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 500}
@@ -574,10 +580,10 @@ for schedule, run in (("journal's", by_journal), ("paper's", test)):
 assert by_journal["copi-bp"] - by_journal["bp-decor"] < 2
 
 # %% [markdown]
-# **Answer.** Smaller: hardly anything is left of it. Learning is fast, the motion slow,
-# and there is little to make up for. Both are far better than under the paper's
-# schedule. (One seed here.) What do the records in [results](../results/README.md) say,
-# of larger networks, longer runs and more seeds?
+# **Answer.** Smaller: almost nothing is left of it. Learning is fast and the motion
+# slow, so there is little to compensate. Both methods do far better than with the
+# paper's schedule. (This is one seed.) What do the records in
+# [results](../results/README.md) say about larger networks, longer runs and more seeds?
 
 # %%
 from pathlib import Path
@@ -617,28 +623,31 @@ if records:
         print(f"{method:8} has {learned:.1f} % of the training set right")
 
 # %% [markdown]
-# (Test accuracy of COPI in per cent, and its lead over the others with the same seed, in
-# points. The networks are 784-500-500-500-10, 3072-1000-1000-10 and, for the last record,
-# 3072-1000-1000-1000-1000-10. The data of `cifar10-*` are CIFAR-10's images re-encoded as
-# JPEG.)
+# (The table shows COPI's test accuracy in per cent, and its lead in percentage points
+# over the other methods with the same seed. The networks are 784-500-500-500-10 for
+# MNIST, 3072-1000-1000-10 for CIFAR-10 and, for the last record,
+# 3072-1000-1000-1000-1000-10. The `cifar10-*` data sets are CIFAR-10's images
+# re-encoded as JPEG.)
 #
-# COPI makes up for a real harm, and the harm is large where $R$ moves fast: 1.4 points on
-# MNIST and 6.7 on CIFAR-10. Where it moves slowly, SGD on decorrelated inputs is nearly as
-# good: 0.3 to 1.6 points behind, though in every seed.
+# COPI compensates for a real harm, and the harm is large if $R$ moves fast: 1.4 points
+# on MNIST and 6.7 on CIFAR-10. If $R$ moves slowly, SGD on decorrelated inputs is
+# nearly as good: 0.3 to 1.6 points worse, but with every seed.
 #
-# Beside Adam it depends. On MNIST Adam ends ahead, in every seed, by much less under the
-# journal's schedule. On mnist-5k no difference can be seen: COPI is ahead in two seeds,
-# Adam in one, and two are level. On CIFAR-10 with the deeper network COPI is ahead by 2.7
-# points after ten epochs. But that is one seed, and a moment at which Adam is far from
-# done: it has 66 % of the training set right, COPI nearly all.
+# Compared with Adam, it depends. On MNIST Adam ends ahead with every seed, though by
+# much less with the journal's schedule. On mnist-5k there is no clear difference: COPI
+# is ahead with two seeds, Adam with one, and two are ties. On CIFAR-10 with the deeper
+# network COPI is ahead by 2.7 points after ten epochs. But that is one seed, and Adam
+# is far from finished by then: it gets 66 % of the training set right, COPI nearly all
+# of it.
 #
 # ## 8. Break it: unequal steps
 #
-# Somebody finds COPI's decay too strong, takes $\eta_W = \eta_R / 10$ and, to learn as
-# fast as before, `delta_scale=10`. The gradient's part of the update is then exactly as
-# large as it was. And somebody else uses the local form, as Algorithm 1 prints it.
+# One student finds COPI's decay too strong, and sets $\eta_W = \eta_R / 10$. To learn
+# as fast as before, she also sets `delta_scale=10`. The gradient part of the update is
+# then exactly as large as it was. Another student uses the local form, as printed in
+# Algorithm 1.
 #
-# **Question.** Section 3 gave both an order of 1. Will both lose accuracy?
+# **Question.** In section 3 both had order 1. Will both lose accuracy?
 
 # %%
 SLOW = {"first_epochs": 1, "first_eta_W": 0.001, "first_eta_R": 0.01}
@@ -659,23 +668,24 @@ for name, kind in list(KINDS.items())[:3]:
     print(f"{name}: order {orders[kind]:.2f}, left over {residuals(*kind)[-1]:.1e}")
 
 # %% [markdown]
-# **Answer.** Unequal steps fall back to about `bp-decor`: nine tenths of the motion of
-# $R$ are left. The local form loses nothing that one could see.
+# **Answer.** Unequal steps fall back to about the level of `bp-decor`: nine tenths of
+# the motion of $R$ are left. The local form loses nothing measurable.
 #
-# **Diagnosis.** An accuracy that is some per cent too low could have a hundred reasons.
-# The order of the residual tells at once *that* the cancellation fails, from a single
-# batch, without any training. How *much* it matters is the size of what is left: for
-# the local form $\mathrm{off}(C) R - R\,\mathrm{off}(C)$, which is small where $R$ is
-# near the identity or commutes with $\mathrm{off}(C)$. For the random $R$ of section 3
-# it was large; in this network, whose $R$ begin at the identity, it does no harm that
-# one could see. **Repair**: equal steps, and the matrix form where you can.
+# **Diagnosis.** An accuracy that is a few per cent too low could have a hundred causes.
+# The order of the residual tells you at once *that* the cancellation fails, from a
+# single batch and without any training. How *much* it matters depends on the size of
+# what is left. For the local form that is $\mathrm{off}(C) R - R\,\mathrm{off}(C)$,
+# which is small if $R$ is close to the identity or commutes with $\mathrm{off}(C)$. For
+# the random $R$ of section 3 it was large. In this network every $R$ starts at the
+# identity, and it does no visible harm. **Repair**: use equal steps, and the matrix
+# form where you can.
 #
 # ## Exercises
 #
 # ### Exercise 05.1 · The extra term
 #
-# Write $W\,\mathrm{off}(C)$, the term by which the COPI rule differs from SGD, for a
-# batch `x` of shape $(B, I)$ and weights `W` of shape $(O, I)$, with NumPy alone.
+# Compute $W\,\mathrm{off}(C)$, the term by which the COPI rule differs from SGD, for a
+# batch `x` of shape $(B, I)$ and weights `W` of shape $(O, I)$. Use only NumPy.
 
 
 # %%
@@ -687,10 +697,10 @@ check("05.1", my_extra_term)
 # %% [markdown]
 # ### Exercise 05.2 · Local form and unequal steps, on paper
 #
-# Derive how far $M = W R$ moves in one step of COPI with the *local* form of
-# decorrelation, $\Delta R = -R\,\mathrm{off}(C)$, and $\eta_W \ne \eta_R$, to *first
-# order*: leave out all products of two step sizes. Write it as a function. Is there a
-# ratio of the two step sizes for which nothing but learning is left?
+# Take one step of COPI with the *local* form of decorrelation, $\Delta R =
+# -R\,\mathrm{off}(C)$, and with $\eta_W \ne \eta_R$. Derive the change of $M = W R$ to
+# *first order*: leave out all products of two step sizes. Write it as a function. Is
+# there a ratio of the two step sizes for which only learning is left?
 
 
 # %%
@@ -702,11 +712,12 @@ check("05.2", my_first_order)
 # %% [markdown]
 # ### Exercise 05.3 · Three suspects
 #
-# Three implementations of COPI with the same step size for both matrices, or so they
-# say. Each is a function of `W, R, y, delta, eta` and returns `W` and `R` after a step.
-# One of them cancels the motion of $R$ from anywhere. One seems to, as long as $R$ is
-# the identity, but does not. Measure orders, and answer with the two letters in this
-# order. (What learning does, $\eta\,G R$, depends on $R$, and $G$ does too.)
+# Here are three implementations of COPI that claim to use the same step size for both
+# matrices. Each is a function of `W, R, y, delta, eta` and returns `W` and `R` after
+# one step. One of them cancels the motion of $R$ whatever $R$ is. One only seems to: it
+# does so as long as $R$ is the identity. Measure their orders, and answer with these
+# two letters in this order. (The part due to learning, $\eta\,G R$, depends on $R$, and
+# so does $G$.)
 
 # %%
 from copi_np.course.lesson_05 import suspects
@@ -723,9 +734,10 @@ check("05.3", answer)
 # - With $\eta_W = \eta_R$ and the matrix form, this term cancels the motion of $R$ to
 #   first order ([Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r)), and the
 #   layer learns by gradient descent preconditioned by $R^\top R$.
-# - COPI is ahead of SGD while $R$ moves, and behind with $R$ at rest: its lead is not a
-#   matter of correlated batches. `test_copi_is_ahead_of_sgd_only_while_R_moves` in
-#   `tests/mathematics/test_claims.py` holds it, and `tests/mathematics/theorems/test_02_cancellation.py` the
-#   theorem; claims C19 to C24 of [claims.md](../docs/claims.md) have the rest.
+# - COPI beats SGD while $R$ moves and loses to it with $R$ frozen, so correlated
+#   batches are not the reason for its lead.
+#   `test_copi_is_ahead_of_sgd_only_while_R_moves` in `tests/mathematics/test_claims.py`
+#   tests this, and `tests/mathematics/theorems/test_02_cancellation.py` tests the
+#   theorem. For the rest, see claims C19 to C24 of [claims.md](../docs/claims.md).
 #
-# Next, notebook 06 looks into a trained network.
+# Next: notebook 06 looks inside a trained network.

@@ -3,10 +3,10 @@
 #
 # **What you will be able to do**
 #
-# - explain why a picture of the weights says little, and nothing at all of a unit in a deep layer;
-# - derive the receptive field of a unit, in any layer, from correlations alone;
+# - explain why a picture of the weights tells you little, and nothing at all about a unit in a deep layer;
+# - derive the receptive field of a unit, in any layer, from correlations only;
 # - draw the fields of a network layer by layer, and measure how much they look like digits;
-# - catch a picture that looks right and is wrong: digits in the fields of a network that has learned nothing.
+# - spot a picture that looks right but is wrong: digits in the fields of a network that has learned nothing.
 #
 # **Time** 30 minutes to read and run, 25 minutes for the exercises.
 #
@@ -33,8 +33,8 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## 1. A network to read
 #
-# A network of four layers, 784-200-200-200-10, learns the digits. As in the notebooks before, the lateral weights
-# learn alone in the first epoch. For comparison we keep a network with the same random weights that learns nothing.
+# We train a network of four layers, 784-200-200-200-10, on the digits. As in the earlier notebooks, only the lateral
+# weights learn in the first epoch. For comparison we keep an untrained network with the same random weights.
 
 # %%
 EPOCHS = 6  # fast: 3
@@ -51,14 +51,13 @@ print(f"test accuracy {100 * history[-1].test_accuracy:.1f} %")
 assert history[-1].test_accuracy > 0.9
 
 # %% [markdown]
-# The paper counts layers from 1, and Python counts from 0: the paper's layer 1 is `net.layers[0]`. Text and figures
-# below say "layer 1" as the paper does, and code says `0`.
+# The paper counts layers from 1, and Python counts from 0: the paper's layer 1 is `net.layers[0]`. The text and figures
+# below say "layer 1", as in the paper; the code says `0`.
 #
 # ## 2. Why not look at the weights?
 #
-# Each unit of layer 1 has a weight for each of the 784 inputs $x$. Those are pixels, decorrelated ones. So a row of
-# $W$ can be drawn as a picture of 28 by 28. And since $x = R y$, a row of $W R$ says what the unit does with the raw
-# pixels $y$.
+# Each unit of layer 1 has one weight for each of the 784 inputs $x$, the decorrelated pixels. So we can draw a row of
+# $W$ as a 28 by 28 picture. And since $x = R y$, a row of $W R$ shows what the unit does with the raw pixels $y$.
 #
 # **Question.** What do you expect to see? Will the ten units look like parts of digits?
 
@@ -73,36 +72,36 @@ print(f"W of layer 1 has moved by {100 * moved:.0f} % of its size since the star
 assert moved < 0.5
 
 # %% [markdown]
-# **Answer.** You see noise. $W$ still consists mostly of the random numbers it began with: training added about a
-# third of their size. What was learned is there, but spread over many small changes. You can make out a faint dark
-# spot in some of the pictures, no more.
+# **Answer.** You see noise. $W$ still consists mostly of its initial random numbers: training moved it by about a third
+# of its size. What the network learned is there, but spread over many small changes. In some of the pictures you can
+# make out a faint dark spot, and that is all.
 #
-# In layer 2 it is worse. Its weights belong to 200 inputs that are no pixels, so there is nothing to draw. To ask
+# In layer 2 it is worse. Its weights belong to 200 inputs that are not pixels, so there is nothing to draw. To find out
 # what a deep unit responds to, we have to go through the layers in between, which are not linear.
 #
 # ## 3. The field of a unit
 #
-# So let us ask the unit, not its weights. Take any unit, in any layer, and write $y_i$ for its output. Which weighted
-# sum of the network's decorrelated inputs $x$ comes nearest to $y_i$, over all training samples? We look for the
-# weights $w_j$ that make the mean squared difference as small as it gets:
+# So let us look at what the unit does, not at its weights. Take any unit, in any layer, and write $y_i$ for its output.
+# Which weighted sum of the network's decorrelated inputs $x$ is closest to $y_i$, over all training samples? We look
+# for the weights $w_j$ that minimise the mean squared difference:
 #
 # $$\Bigl\langle \bigl(y_i - \sum_j w_j x_j\bigr)^2 \Bigr\rangle
 # = \langle y_i^2\rangle - 2\sum_j w_j\,\langle y_i x_j\rangle
 # + \sum_j \sum_k w_j w_k\,\langle x_j x_k\rangle .$$
 #
-# In general each weight depends on all others, through the last term, and to find them takes an inverse of a 784 by
-# 784 matrix. But if the inputs are decorrelated, $\langle x_j x_k\rangle = 0$ for $j \ne k$, and the last term is
-# only $\sum_j w_j^2\,\langle x_j^2\rangle$. The derivative by $w_j$ is then zero at
+# In general each weight depends on all the others, through the last term, and to find them we would have to invert a
+# 784 by 784 matrix. But if the inputs are decorrelated, $\langle x_j x_k\rangle = 0$ for $j \ne k$, and the last term
+# is just $\sum_j w_j^2\,\langle x_j^2\rangle$. Then the derivative with respect to $w_j$ is zero at
 #
 # $$w_j = \frac{\langle y_i x_j\rangle}{\langle x_j^2\rangle} .$$
 #
-# Each pixel can be asked on its own: how do you and the unit go together? The 784 answers make a picture. It is the
-# **receptive field** of the unit, and this works for a unit of any layer, because only its output is needed.
+# So we can look at each pixel separately, and ask how strongly it is correlated with the unit. The 784 answers make a
+# picture: the **receptive field** of the unit. This works for a unit in any layer, because we only need its output.
 #
-# In matrix form, for all units of a layer at once, this is the linear map of Appendix B:
-# $\langle y x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1}$, with a row for each unit.
+# In matrix form, for all units of a layer at once, this is the linear map of Appendix B: $\langle y
+# x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1}$, with one row per unit.
 #
-# **Question.** One thing can go wrong in the formula. Which pixels of a digit does it concern?
+# **Question.** One thing can go wrong with this formula. For which pixels of a digit?
 
 # %%
 trace = net.forward(images)
@@ -110,7 +109,7 @@ x, y = host(trace.x[0]), host(trace.y[1])  # inputs of layer 1, outputs of layer
 unit, field = 7, np.zeros(784)
 for j in range(784):
     power = np.mean(x[:, j] ** 2)
-    if power > 0:  # a pixel that is always zero has nothing to say
+    if power > 0:  # a pixel that is always zero carries no information
         field[j] = np.mean(y[:, unit] * x[:, j]) / power
 n_dead = int(np.sum(np.all(x == 0, axis=0)))
 print(n_dead, "pixels are zero in all", len(x), "digits")
@@ -118,10 +117,10 @@ assert n_dead > 50
 
 # %% [markdown]
 # **Answer.** Pixels in the corners are zero in all digits, so the formula would divide 0 by 0. The loop leaves their
-# weight at 0. So do the functions of the package. (The paper writes that it kept the first layer out of its
-# compression for this reason, see notebook 07. For receptive fields, a zero is the natural answer.)
+# weight at 0, and so do the functions of the package. (According to the paper, this is why its compression never
+# replaces the first layer, see notebook 07. For receptive fields, zero is the natural answer.)
 #
-# Loop, matrix form and library call agree:
+# The loop, the matrix form and the library call agree:
 
 # %%
 by_map = linear_map(x, y)
@@ -132,12 +131,12 @@ print("fields of layer 2:", by_call.shape, "one row for each unit")
 
 # %% [markdown]
 # `receptive_fields` goes through the images in chunks and adds up $\langle y x^\top\rangle$ and $\langle x^2\rangle$,
-# so that a large training set needs no more memory than a small one. Exercise 06.2 asks you to do the same.
+# so a large training set needs no more memory than a small one. You will do the same in exercise 06.2.
 #
 # ## 4. The first picture, and why it is bad
 #
 # **Question.** A few pixels near the border are zero in nearly all digits, but not in every one. They are not dead, so
-# the guard does not catch them. What will their weights be like?
+# the check for zeros does not catch them. What will their weights be like?
 
 # %%
 image_rows({"layer 2": by_call[:10]}, (28, 28))
@@ -151,16 +150,16 @@ print(f"which hold {100 * share:.0f} % of the squared weights of all fields")
 assert share > 0.5
 
 # %% [markdown]
-# **Answer.** They are huge. If a pixel is lit in a single digit out of 4,000, the formula makes its weight so large
-# that this one pixel explains that one digit. A few such pixels hold nearly all of the squared weights, and the grey
-# scale of the picture is theirs.
+# **Answer.** They are huge. If a pixel is lit in only one digit out of 4,000, the formula makes its weight so large
+# that this one pixel explains that one digit. A few such pixels hold nearly all of the squared weights, and they
+# determine the grey scale of the picture.
 #
-# The weights are right, and the picture shows the wrong thing. What matters is how much a pixel *typically* adds to
-# the sum, its weight times its root mean square:
+# The weights are right, but the picture shows the wrong thing. What matters is how much a pixel *typically* adds to the
+# sum, its weight times its root mean square:
 #
 # $$w_j \sqrt{\langle x_j^2\rangle} = \frac{\langle y_i x_j\rangle}{\sqrt{\langle x_j^2\rangle}} .$$
 #
-# These are the weights for inputs in units of their root mean square. Statistics calls them *standardized*.
+# These are the weights for inputs in units of their root mean square. Statisticians call them *standardized*.
 
 # %%
 in_units = x / np.where(rms > 0, rms, 1)
@@ -170,18 +169,18 @@ assert np.allclose(fields, linear_map(in_units, y), atol=1e-4)
 image_rows({"layer 2": fields[:10]}, (28, 28))
 
 # %% [markdown]
-# Now the units speak. Light parts excite a unit, dark parts inhibit it. These are still pictures in the coordinates
-# of $x$, the decorrelated pixels, as in the paper. (The paper says that it correlates inputs with outputs. It does
-# not say in which units the pictures are drawn.)
+# Now we can see something. Light parts excite a unit, dark parts inhibit it. These pictures are still in the
+# coordinates of $x$, the decorrelated pixels, as in the paper. (The paper says that it correlates inputs with outputs.
+# It does not say how the pictures are scaled.)
 #
 # ## 5. Layer by layer
 #
-# The paper's Figure 3B shows 100 units of each layer, and the text sees in it "an increasingly digit-oriented feature
-# preference" with depth, with "digit selective and anti-digit selective units". Here are the first ten units of
-# every layer.
+# The paper's Figure 3B shows 100 units of each layer. The text describes "an increasingly digit-oriented feature
+# preference" with depth, with "digit selective and anti-digit selective units". Here are the first ten units of each
+# layer.
 #
-# **Question.** What must the fields of the ten output units look like, if the network answers every digit correctly
-# with 1 for its class and 0 for the others?
+# **Question.** Suppose that the network answers every digit correctly, with 1 for its class and 0 for the others. What
+# must the fields of the ten output units look like?
 
 # %%
 by_layer = {}
@@ -192,24 +191,24 @@ image_rows({name: fields[:10] for name, fields in by_layer.items()}, (28, 28))
 
 # %% [markdown]
 # **Answer.** If $y_i$ is 1 for the digits of class $i$ and 0 for the others, $\langle y_i x_j\rangle$ is the mean of
-# pixel $j$ over class $i$, times the share of that class. The last row has to be the mean digits in the coordinates of
-# $x$. And so it is, from 0 to 9.
+# pixel $j$ over class $i$, times the share of that class. So the last row must show the mean digits, in the coordinates
+# of $x$. And it does, from 0 to 9.
 #
-# Do the layers before it come nearer to digits, one by one? Eyes are easily persuaded, so let us measure. As
-# *template* of a class we take its mean picture minus the mean of all ten: what sets this digit apart. The
-# *likeness* of a field is the cosine of the angle to the template that fits best, for better or for worse: 1 for the
-# template itself, -1 for its negative.
+# Do the hidden layers get closer to digits, layer by layer? It is easy to see what you want to see, so let us measure.
+# As the *template* of a class we take its mean picture minus the mean of all ten: what makes this digit different. The
+# *likeness* of a field is the cosine of the angle to the template that fits best, with either sign: 1 for the template
+# itself, -1 for its negative.
 
 
 # %%
 def templates_of(x):
-    """Mean inputs of every class, (10, I), minus the mean of all classes."""
+    """Return the mean inputs of each class, (10, I), minus the mean of all classes."""
     means = np.array([x[data.train.labels == c].mean(axis=0) for c in range(10)])
     return means - means.mean(axis=0)
 
 
 def likeness(fields, templates):
-    """For each field the cosine to a template that is largest in size."""
+    """Return, for each field, the cosine to a template with the largest absolute value."""
     lengths = np.outer(*(np.linalg.norm(m, axis=1) for m in (fields, templates)))
     cosines = fields @ templates.T / lengths
     best = np.argmax(np.abs(cosines), axis=1)
@@ -228,24 +227,25 @@ assert medians == sorted(medians)
 assert all(np.sum(cosines < 0) > 5 for cosines in copi[:3])
 
 # %% [markdown]
-# The likeness rises with every layer. From layer 1 to layer 3 it does so by a little, from about 0.45 to 0.53, and
-# then the output layer, which is taught digits, jumps. The "anti-digit" units are there as well: of the 200
-# units of each hidden layer, 18 to 30 respond *against* the digit that they fit best.
+# The likeness rises with every layer. From layer 1 to layer 3 it rises only a little, from about 0.45 to 0.53. In the
+# output layer, which is trained on digits, it jumps. The "anti-digit" units are there too: in each hidden layer, 18 to
+# 30 of the 200 units respond *against* the digit that they fit best.
 #
-# Is this a property of COPI? We read three other networks through the same inputs $x$. Nothing in the formula asks
-# where $x$ comes from: it takes decorrelated inputs, and the outputs of any units for the same samples. The three are
+# Is this a property of COPI? We compare three other networks, and use the same inputs $x$ for all of them. The formula
+# does not care where $x$ comes from: it needs decorrelated inputs, and the outputs of any units for the same samples.
+# The three networks are
 #
 # - the untrained network;
 # - one that learned by backpropagation with Adam, without any lateral weights;
-# - one that learned by backpropagation *with* lateral weights. Only its rule for $W$ is another than COPI's: plain
-#   gradient descent.
+# - one that learned by backpropagation *with* lateral weights. It differs from COPI only in its rule for $W$, which is
+#   plain gradient descent.
 #
 # **Question.** What do you expect for the untrained network? And which of the other two will be more like COPI?
 
 
 # %%
 def trained(schedule, **options):
-    """A network that starts with the same weights and sees the same batches."""
+    """Train a network that starts with the same weights and sees the same batches."""
     network = Network(SIZES, rng=np.random.default_rng(0), backend=BACKEND, **options)
     rng = np.random.default_rng(1)
     history = fit(network, data, epochs=EPOCHS, schedule=schedule, rng=rng)
@@ -285,21 +285,21 @@ for name in ("BP (Adam)", "untrained"):
 assert np.all(hidden["untrained"] < hidden["BP (Adam)"])
 
 # %% [markdown]
-# **Answer.** A likeness of about 0.3 is what units with random weights have. It does not rise with depth.
+# **Answer.** Units with random weights have a likeness of about 0.3. It does not rise with depth.
 #
-# Adam's output units are as digit-like as COPI's. In its hidden layers the likeness is lower, and it does not rise
-# from layer to layer. With lateral weights, backpropagation is much like COPI.
+# The output units of Adam's network are as digit-like as COPI's. In its hidden layers the likeness is lower, and does
+# not rise from layer to layer. Backpropagation with lateral weights is very similar to COPI.
 #
-# So the statement of the paper holds here, for one small network and with a modest rise. But it is not the COPI rule
-# for $W$ that makes the difference. What COPI and the second network share, and Adam's lacks, is the decorrelation of
-# every layer's inputs. (Adam's also learns with other steps, so this is a strong hint, and no proof.)
+# So the paper's statement holds here, for one small network and with a modest rise. But it is not the COPI rule for $W$
+# that makes the difference. COPI and the network with lateral weights both decorrelate the inputs of every layer, and
+# Adam's network does not. (Adam also takes different steps, so this is strong evidence, but not a proof.)
 #
 # ## 6. Break it: raw pixels
 #
-# Backpropagation needs no $R$, so why not read Adam's network with its own inputs, the raw pixels? `receptive_fields`
-# does just that: without lateral weights, $x = y_0$.
+# Backpropagation does not need $R$. So why not use the raw pixels, which are the inputs of Adam's network?
+# `receptive_fields` does just that: without lateral weights, $x = y_0$.
 #
-# **Question.** Will the fields look better or worse than those above? And those of the untrained network, on raw
+# **Question.** Will these fields look better or worse than those above? And what about the untrained network on raw
 # pixels?
 
 # %%
@@ -312,17 +312,17 @@ for name, network in (("Adam", adam), ("untrained", untrained)):
 image_rows({name: fields[:10] for name, fields in raw.items()}, (28, 28))
 
 # %% [markdown]
-# **Answer.** Better, at first sight: soft, clean digits, some of them dark on light. Adam's hidden units seem to be
-# detectors of digits, already in layer 1. But so do those of the network that has never learned anything! The pictures
-# are smoother than those above, and they are misleading: they show little that belongs to the units.
+# **Answer.** Better, at first sight: soft, clean digits, some of them dark on light. Adam's hidden units seem to detect
+# digits even in layer 1. But so do the units of the network that has never learned anything! The pictures are smoother
+# than those above, but they are misleading: they tell us little about the units.
 #
-# What do they show? Two measurements help. How alike are the fields of *different* units of a layer? And how much do
-# they look like the mean of all images, which has nothing to do with any unit?
+# What do they show? Two measurements help. How similar are the fields of *different* units in a layer? And how similar
+# are they to the mean of all images, which has nothing to do with any unit?
 
 
 # %%
 def alike(fields, others):
-    """Median size of the cosines between two sets of pictures."""
+    """Return the median absolute cosine between two sets of pictures."""
     lengths = np.outer(*(np.linalg.norm(m, axis=1) for m in (fields, others)))
     return np.median(np.abs(fields @ others.T / lengths))
 
@@ -346,30 +346,30 @@ assert alike(through_x, mean_x) < alike(raw[name], mean_image) - 0.2
 assert alike(through_x, through_x) < alike(raw[name], raw[name]) - 0.2
 
 # %% [markdown]
-# On raw pixels most fields are nearly the same picture, up to sign, and it is the mean image. **Diagnosis:** pixels
-# light up together. If a unit responds to one pixel only, its output is correlated with all the pixels that go along
-# with it, and the formula paints them all. It counts what pixels have in common once for each of them. The derivation
-# above dropped the terms $\langle x_j x_k\rangle$, and on raw pixels they are not zero.
+# On raw pixels most fields are nearly the same picture, up to sign, and that picture is the mean image. **Diagnosis:**
+# pixels light up together. Even if a unit responds to only one pixel, its output is correlated with all the pixels that
+# are correlated with that one, and they all show up in the field. What pixels have in common is counted once for each
+# of them. The derivation above dropped the terms $\langle x_j x_k\rangle$, and on raw pixels they are not zero.
 #
-# **Repair:** read units through decorrelated inputs, as in section 5. Then an untrained network looks untrained: its
-# fields differ from each other, and are much less like the mean. (Not wholly unlike it, since $x$ is not decorrelated
-# to the last digit.) This is what COPI offers here: its inputs are decorrelated anyway, so that a mere
-# correlation will do. For other networks you would have to decorrelate the inputs first, as we did in section 5, or
-# to invert the matrix $\langle x x^\top\rangle$.
+# **Repair:** use decorrelated inputs, as in section 5. Then an untrained network looks untrained: its fields differ
+# from each other, and look much less like the mean. (They still look a little like it, since $x$ is not perfectly
+# decorrelated.) This is an advantage of COPI: its inputs are already decorrelated, so a simple correlation is enough.
+# For other networks you would have to decorrelate the inputs first, as we did in section 5, or invert the matrix
+# $\langle x x^\top\rangle$.
 #
 # ## 7. How much of a unit is in its field?
 #
-# A field is a *linear* description of a unit, and units need not be anywhere near linear. Which share of the mean
-# square of their outputs does the sum $\sum_j w_j x_j$ account for? We compare the formula with the least-squares
-# weights (`numpy.linalg.lstsq`). Since the formula's sums may be too large as a whole, we allow them one free factor.
-# All of this is fitted to the training digits, and measured on those and on the test digits.
+# A field is a *linear* description of a unit, but units may be far from linear. How much of the mean square of their
+# outputs does the sum $\sum_j w_j x_j$ explain? We compare the formula with the least-squares weights
+# (`numpy.linalg.lstsq`). The formula's sums may all be too large, so we allow one free factor. We fit everything to the
+# training digits, and measure it on the training and the test digits.
 #
-# **Question.** On the training digits least squares is the best that there is. On the test digits too?
+# **Question.** On the training digits nothing beats least squares. Is that true on the test digits too?
 
 
 # %%
 def explained(y, prediction):
-    """Share of the mean square of y that a prediction accounts for; 1 at best."""
+    """Return the share of the mean square of y that a prediction explains; 1 at best."""
     return 1 - np.sum((y - prediction) ** 2) / np.sum(y**2)
 
 
@@ -396,17 +396,17 @@ assert formula[1] > best[1] + 0.1  # in the output layer
 assert factor < 0.5
 
 # %% [markdown]
-# **Answer.** No. With 784 weights for each unit, least squares fits what is peculiar to the 4,000 training digits, and
-# most so where $x$ hardly varies. On test digits it explains far less than the formula, which answers weak patterns
-# weakly, and loses almost nothing from training to test digits. Three things to note:
+# **Answer.** No. With 784 weights per unit, least squares overfits the 4,000 training digits, most of all in directions
+# in which $x$ hardly varies. On the test digits it explains far less than the formula. The formula gives little weight
+# to weak patterns, and does almost as well on test digits as on training digits. Note three things:
 #
-# - About 70 % of a hidden unit is in its field, and less of an output unit: though their fields are the prettiest, the
-#   outputs are the hardest to describe.
+# - A field explains about 70 % of a hidden unit, and less of an output unit: the output units have the prettiest
+#   fields, but are the hardest to describe.
 # - The formula needs a factor of about 0.1: its sums are ten times too large. The inputs of this network are *nearly*
-#   decorrelated, and the small correlations that are left, over 784 inputs, add up. Notebook 07 finds the same fault in
+#   decorrelated, but over 784 inputs the small remaining correlations add up. Notebook 07 finds the same fault in
 #   compressed networks, and repairs it.
-# - So these fields are not the least-squares weights, as they would be on exactly decorrelated inputs. They favour
-#   what the inputs still have in common.
+# - So these fields are not the least-squares weights, which they would be on exactly decorrelated inputs. They
+#   exaggerate what the inputs still have in common.
 #
 # ## Exercises
 #
@@ -426,10 +426,9 @@ check("06.1", my_fields)
 # %% [markdown]
 # ### Exercise 06.2 · More data than memory
 #
-# Now the samples come in chunks: a list of pairs `(x, y)`, each with its own number of samples, the last one smaller
-# than the others. Return the fields of all samples together, this time *not* standardized:
-# $\langle y_i x_j\rangle / \langle x_j^2\rangle$, and 0 where an input is zero in all of the chunks. Do not join the
-# chunks: keep sums.
+# Now the samples come in chunks: a list of pairs `(x, y)`. The chunks may differ in size, and the last one is smaller
+# than the others. Return the fields of all samples together, this time *not* standardized: $\langle y_i x_j\rangle /
+# \langle x_j^2\rangle$, and 0 where an input is zero in all chunks. Do not join the chunks: keep running sums.
 
 
 # %%
@@ -442,10 +441,10 @@ check("06.2", my_fields_in_chunks)
 # %% [markdown]
 # ### Exercise 06.3 · The same pixel twice
 #
-# A camera has a fault: it writes one of its pixels into two places. All other inputs are decorrelated. A unit is
-# $y = w x_1$, and now the input has $x_1$ twice. Which weights does the *formula* give the two copies?
+# A faulty camera writes one of its pixels to two places. All other inputs are decorrelated. A unit computes $y = w
+# x_1$, and now the input contains $x_1$ twice. Which weights does the *formula* give to the two copies?
 #
-# - a: half of $w$ each, so that their sum is right
+# - a: $w/2$ each, so that their sum is right
 # - b: $w$ each, so that together they count twice
 # - c: $w$ for the first and 0 for the second
 #
@@ -458,18 +457,18 @@ check("06.3", answer)
 # %% [markdown]
 # ## What you have seen
 #
-# - A receptive field is the linear map from the network's inputs to a unit. On decorrelated inputs it is one
-#   correlation for each pixel, in any layer, with no inverse.
-# - Drawn in units of the inputs' root mean square, the fields of a COPI network become more digit-like with depth, by
-#   a little in the hidden layers. So do those of backpropagation with decorrelation. (C33 of the
-#   [claims](../docs/claims.md) is about networks as large as the paper's.)
-# - On correlated inputs the same formula draws the mean image, for any network. A picture that looks right is no proof.
-# - A field describes a unit only as far as it is linear, and where inputs are only nearly decorrelated the formula is
-#   not least squares: off in size, but better on new digits.
+# - A receptive field is the best linear map from the network's inputs to a unit. On decorrelated inputs it takes just
+#   one correlation per pixel, for a unit in any layer, and no matrix inverse.
+# - In units of the inputs' root mean square, the fields of a COPI network become more digit-like with depth, though
+#   only a little in the hidden layers. So do the fields of a network with backpropagation and decorrelation. (C33 of
+#   the [claims](../docs/claims.md) is about networks as large as the paper's.)
+# - On correlated inputs the same formula shows the mean image, for any network. A picture that looks right proves
+#   nothing.
+# - A field describes only the linear part of a unit. If the inputs are only nearly decorrelated, the formula is not
+#   least squares: its size is wrong, but it does better on new digits.
 #
-# Why the formula is least squares on decorrelated inputs, and by how much it misses on others, is
-# [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), tested in
-# `tests/mathematics/theorems/test_08_fixed_point.py`.
-# The functions used here are held by `tests/mathematics/test_analysis.py`.
+# [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares) proves that the formula is least squares on
+# decorrelated inputs, and says how far off it is on others; `tests/mathematics/theorems/test_08_fixed_point.py` tests
+# it. `tests/mathematics/test_analysis.py` tests the functions used here.
 #
-# **Next:** [07 · Compression](07_compression.ipynb) uses the same map to take layers out of a network.
+# **Next:** [07 · Compression](07_compression.ipynb) uses the same map to remove layers from a network.

@@ -3,9 +3,9 @@
 #
 # **What you will be able to do**
 #
-# - derive the linear map that stands for several layers, and check it against least squares;
-# - replace the layers of a trained network by one matrix, without training it again;
-# - break this on correlated inputs, and find two faults, one of which the accuracy hides;
+# - derive the linear map that replaces several layers, and check it against least squares;
+# - replace several layers of a trained network with one matrix, without retraining;
+# - break this with correlated inputs, and find two faults, one of which the accuracy hides;
 # - repair it, with a theorem from notebook 05.
 #
 # **Time** 30 minutes to read and run, 25 minutes for the exercises.
@@ -35,20 +35,20 @@ asarray, host = backend.asarray, backend.to_host  # to the device and back
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
-# ## 1. Where COPI comes to rest
+# ## 1. COPI's fixed point
 #
-# The forward weights of COPI move by $\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle$. If the
-# targets $z$ stay what they are, the weights come to rest where $\Delta W = 0$, that is at
+# COPI's forward weights change by $\Delta W = \langle z x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle$. If the
+# targets $z$ stay the same, the weights stop changing when $\Delta W = 0$, that is, at
 #
 # $$W = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1},
 # \qquad w_{ij} = \frac{\langle z_i x_j\rangle}{\langle x_j^2\rangle} .$$
 #
-# Appendix B turns this around: we need not wait for the weights to come to rest. Given any inputs $x$ and any targets
-# $z$ we can *write down* where they would. On decorrelated inputs that is the best linear map from $x$ to $z$, the one
-# of least squares. It takes no inverse of a matrix, and no training.
+# Appendix B turns this around: we do not have to wait until the weights converge. Given any inputs $x$ and any targets
+# $z$, we can *write down* the fixed point. On decorrelated inputs it is the best linear map from $x$ to $z$, in the
+# sense of least squares. It needs no matrix inverse and no training.
 #
-# Let us check this on small data: three inputs, exactly decorrelated, and two targets that are *not* linear in them.
-# First as a loop.
+# Let us check this on a small example: three exactly decorrelated inputs, and two targets that are *not* linear in
+# them. First as a loop:
 
 # %%
 rng = np.random.default_rng(0)
@@ -62,29 +62,29 @@ for i in range(2):
 print(W.round(3))
 
 # %% [markdown]
-# **Question.** `numpy.linalg.lstsq` solves for the weights together, all at once. The loop looks at one pair of input
-# and target at a time. Will they agree, although $z$ is not linear in $x$?
+# **Question.** `numpy.linalg.lstsq` solves for all weights at once. The loop looks at one pair of input and target at a
+# time. Will they agree, although $z$ is not linear in $x$?
 
 # %%
 least_squares = np.linalg.lstsq(x, z, rcond=None)[0].T
 assert np.allclose(W, least_squares)
 assert np.allclose(linear_map(x, z), least_squares)  # the library call
 
-mixed = x @ rng.normal(size=(3, 3))  # the same numbers, mixed: correlated
+mixed = x @ rng.normal(size=(3, 3))  # the same inputs, mixed: correlated
 error = linear_map(mixed, z) - np.linalg.lstsq(mixed, z, rcond=None)[0].T
 print(f"decorrelated {np.abs(W - least_squares).max():.1e}", end=", ")
 print(f"correlated {np.abs(error).max():.1e}")
 assert np.abs(error).max() > 0.01
 
 # %% [markdown]
-# **Answer.** They agree to rounding, whatever the targets are: without correlations, no input can do the work of
-# another. On correlated inputs the formula and least squares part. Keep this in mind. ($x$ and $z$ are not centred
-# here, nor anywhere in this course.)
+# **Answer.** They agree up to rounding, whatever the targets are: without correlations, no input can do the work of
+# another. On correlated inputs the formula and least squares differ. Keep this in mind. ($x$ and $z$ are not centred,
+# here or anywhere in this course.)
 #
 # ## 2. A network to compress
 #
-# A network of four layers, as in notebook 06. (The paper counts layers from 1, and Python from 0: the paper's layer 2
-# is `net.layers[1]`. Text says "layer 2", code says `1`.)
+# We train a network of four layers, as in notebook 06. (The paper counts layers from 1, and Python counts from 0: the
+# paper's layer 2 is `net.layers[1]`. The text says "layer 2", the code says `1`.)
 
 # %%
 EPOCHS = 6  # fast: 4
@@ -99,7 +99,7 @@ images = splits["train"][0]
 
 # %%
 def trained(schedule, **options):
-    """A network after EPOCHS epochs."""
+    """Return a network after EPOCHS epochs."""
     network = Network(SIZES, rng=np.random.default_rng(0), backend=BACKEND, **options)
     rng = np.random.default_rng(1)
     fit(network, data, epochs=EPOCHS, schedule=schedule, rng=rng)
@@ -107,7 +107,7 @@ def trained(schedule, **options):
 
 
 def accuracy(network, split="test"):
-    """Share of digits that are classified correctly."""
+    """Return the share of digits that are classified correctly."""
     return evaluate(network, *splits[split])[0]
 
 
@@ -119,10 +119,10 @@ assert accuracy(net) > 0.91
 # %% [markdown]
 # ## 3. Two layers become one
 #
-# Between the decorrelated input $x_2$ of layer 2 and the output $y_3$ of layer 3 lie two forward weights, one more
-# lateral one, and two leaky ReLUs. We take all of that as one unknown function, $y_3 = F(x_2)$, and put the best linear
-# map in its place. One pass over the training set gives what we need. `stack_map` does the same in chunks, for as many
-# images as you like.
+# Between the decorrelated input $x_2$ of layer 2 and the output $y_3$ of layer 3 there are two matrices of forward
+# weights, one of lateral weights, and two leaky ReLUs. We treat all of this as one unknown function, $y_3 = F(x_2)$,
+# and replace it with the best linear map. One pass over the training set gives us all we need. `stack_map` does the
+# same in chunks, for any number of images.
 
 # %%
 trace = net.forward(images)
@@ -134,11 +134,11 @@ assert np.allclose(by_call, W, rtol=1e-3, atol=1e-4 * np.abs(W).max())
 print("one matrix", W.shape, "for layers 2 and 3")
 
 # %% [markdown]
-# What remains is a network of three layers: layer 1 as it was; then $R_2$, and the new matrix, and *no* activation
-# function, since the map leads to outputs that have been through one; then layer 4 as it was.
+# The result is a network of three layers: layer 1 as before; then $R_2$ and the new matrix, with *no* activation
+# function, since the map goes to outputs that already include one; then layer 4 as before.
 #
-# **Question.** The network has had no chance to adapt to the change. Which accuracy do you expect, between 10 %
-# (guessing) and what it had?
+# **Question.** The network had no chance to adapt to the change. What accuracy do you expect, between 10 % (guessing)
+# and the accuracy before?
 
 # %%
 test_images, test_labels = host(splits["test"][0]), data.test.labels
@@ -150,8 +150,8 @@ outputs = host(layer_4.forward(asarray(y))[2])
 print(f"test accuracy {np.mean(outputs.argmax(axis=1) == test_labels):.3f}")
 
 # %% [markdown]
-# `compress` builds this network for you: you say how many layers to keep. It can be evaluated, saved, and trained like
-# any other.
+# `compress` builds this network for you: you say how many layers to keep. You can evaluate, save and train the result
+# like any other network.
 
 # %%
 small = compress(net, images, keep=3)
@@ -161,21 +161,21 @@ print(f"test accuracy {accuracy(small):.3f}")
 assert 0.8 < accuracy(small) < accuracy(net) - 0.03
 
 # %% [markdown]
-# **Answer.** About 86 %, from nearly 94 %. That is not a small price for one layer. What do we pay it for?
+# **Answer.** About 86 %, down from nearly 94 %. That is a high price for one layer. Why is it so high?
 #
 # ## 4. Layer by layer
 #
-# Let us replace layers 2 to $k$ by one matrix, for $k = 2$, 3 and 4: one, two or three layers. (With $k = 2$ only the
-# leaky ReLU of layer 2 goes.) And we want to know what was possible. So we do it a second time, with the matrix of
-# least squares in place of the formula. It takes what the formula avoids: the inverse of a 200 by 200 matrix.
+# Let us replace layers 2 to $k$ with one matrix, for $k = 2$, 3 and 4: one, two or three layers. (With $k = 2$ we only
+# remove the leaky ReLU of layer 2.) To find out what is possible, we do it a second time with least squares instead of
+# the formula. This needs what the formula avoids: the inverse of a 200 by 200 matrix.
 #
-# **Question.** Which costs more accuracy: that a stack of layers is not linear, or that its inputs are not perfectly
-# decorrelated? The first shows in least squares too, the second in the formula alone.
+# **Question.** What costs more accuracy: that the layers are not linear, or that their inputs are not perfectly
+# decorrelated? The first affects least squares too, the second only the formula.
 
 
 # %%
 def curves(network):
-    """Test accuracies with none, one, two and three layers replaced."""
+    """Return the test accuracies with zero, one, two and three layers replaced."""
     found = {}
     for label, f in (("formula", stack_map), ("least squares", least_squares_map)):
         small = [compress(network, images, keep, linear_map=f) for keep in (4, 3, 2)]
@@ -202,12 +202,12 @@ assert np.all(lost_to_correlation[1:] > lost_to_linearity[1:])
 figure
 
 # %% [markdown]
-# **Answer.** Correlation, by far. Five to six points of accuracy are lost because the inputs of the layers are not
-# decorrelated well enough, and only one to three because the stack is not linear. That is good news: the first can be
-# mended.
+# **Answer.** Correlation, by far. We lose five to six points of accuracy because the inputs of the layers are not
+# decorrelated well enough, and only one to three because the layers are not linear. That is good news: we can fix the
+# first problem.
 #
-# What is saved? For use, $W R$ of a layer is folded into one matrix, as `predict` does. Then a network of these sizes
-# holds the following numbers of weights.
+# How much do we save? To use a trained network, we fold $W R$ of each layer into one matrix, as `predict` does. Then
+# networks of these sizes have the following numbers of weights.
 
 # %%
 for sizes in (SIZES, [784, 200, 200, 10], [784, 200, 10]):
@@ -215,21 +215,21 @@ for sizes in (SIZES, [784, 200, 200, 10], [784, 200, 10]):
     print(f"{len(sizes) - 1} layers: {n_weights:7,d} weights")
 
 # %% [markdown]
-# Two thirds of the weights are in layer 1, which stays.
+# Two thirds of the weights of the full network are in layer 1, which stays.
 #
 # ## 5. Break it: correlated inputs
 #
-# If small correlations cost six points, what do large ones cost? We break the method in two ways:
+# If small correlations cost up to six points, what do large ones cost? We break the method in two ways:
 #
 # - We forget $R$. The map is fitted to the raw outputs $y_1$ of layer 1, not to $x_2 = R_2 y_1$.
 # - We compress a network that never had any $R$, because it learned by backpropagation with Adam.
 #
-# **Question.** Which accuracies do you expect? The same as above, lower by some points, or useless?
+# **Question.** What accuracies do you expect: the same as above, a few points lower, or useless?
 
 
 # %%
 def forget_R(network, keep):
-    """The map from the raw outputs of layer 1."""
+    """Compress with the map from the raw outputs of layer 1."""
     small = compress(network, images, keep)
     trace = network.forward(images)
     W = linear_map(host(trace.y[0]), host(trace.y[5 - keep]))
@@ -254,9 +254,10 @@ assert min(broken["Adam, least squares"]) > 0.8
 show(broken)
 
 # %% [markdown]
-# **Answer.** Useless, for Adam's network. And yet nothing is wrong with it: least squares compresses it about as well
-# as COPI's, and loses one to three points, too. It is the formula that fails, and it fails where inputs are correlated.
-# (With $R$ forgotten, it fails for layer 2 alone, and hardly for all three layers.) Let us measure the correlations.
+# **Answer.** Useless, for Adam's network. But nothing is wrong with the network: least squares compresses it about as
+# well as COPI's, and also loses one to three points. It is the formula that fails, and it fails if the inputs are
+# correlated. (If we forget $R$, it fails when we replace only layer 2, and does little harm when we replace all three
+# layers.) Let us measure the correlations.
 
 # %%
 adam_trace = adam.forward(images)
@@ -269,21 +270,20 @@ for label, x in inputs.items():
     print(f"{label:12s} {mean_absolute_correlation(second_moment(x)):.3f}")
 
 # %% [markdown]
-# Theorem 8 says what correlations do. Let $K$ be the matrix of correlations between the inputs,
-# $K_{jk} = \langle x_j x_k\rangle / \sqrt{\langle x_j^2\rangle \langle x_k^2\rangle}$. In units of the inputs' root
-# mean squares,
+# Theorem 8 tells us what correlations do. Let $K$ be the matrix of correlations between the inputs, $K_{jk} = \langle
+# x_j x_k\rangle / \sqrt{\langle x_j^2\rangle \langle x_k^2\rangle}$. In units of the inputs' root mean squares,
 #
 # $$W_{\mathrm{formula}} = W_{\mathrm{least\ squares}}\,K .$$
 #
-# Each eigenvector of $K$ is a pattern of inputs that go together, and its eigenvalue says how strongly. The formula
-# answers such a pattern with the right answer, *times the eigenvalue*. If the inputs are decorrelated, $K = I$, all
-# eigenvalues are 1, and the answer is right. Otherwise some patterns are shouted and others are muted, for the
+# Each eigenvector of $K$ is a pattern of inputs that vary together, and its eigenvalue says how strongly. For such a
+# pattern, the formula gives the right output *times the eigenvalue*. If the inputs are decorrelated, then $K = I$, all
+# eigenvalues are 1, and the output is right. Otherwise some patterns are amplified and others are damped, since the
 # eigenvalues add up to the number of inputs.
 
 
 # %%
 def correlations(x):
-    """The matrix K."""
+    """Return the matrix K."""
     C = host(second_moment(asarray(x.astype("float64"))))
     rms = np.sqrt(np.diag(C))
     return C / np.outer(rms, rms)
@@ -307,12 +307,12 @@ axes.legend(frameon=False)
 plt.show()
 
 # %% [markdown]
-# Adam's units respond together so strongly that one pattern is shouted about seventy times too loud. COPI's $x_2$ is
-# far better, but not perfect: its strongest pattern is still thirteen times too loud.
+# Adam's units are so strongly correlated that one pattern is amplified about seventy times. COPI's $x_2$ is far better,
+# but not perfect: its strongest pattern is still amplified thirteen times.
 #
 # ## 6. The fault that accuracy hides
 #
-# If so, the outputs of our compressed network should be far too large.
+# If this is true, the outputs of our compressed network should be far too large.
 #
 # **Question.** Why does the accuracy not show it?
 
@@ -326,22 +326,22 @@ for label, network in (("before", net), ("compressed", small)):
 assert share > 3
 
 # %% [markdown]
-# **Answer.** Because the class is the *largest* output, and five times too large is still the largest. Where layers
-# follow after the matrix, they hand the factor on: if $a$ is five times as large, so is its leaky ReLU.
+# **Answer.** Because the class is the *largest* output, and if all outputs are five times too large, it is still the
+# largest. Layers after the matrix pass the factor on: if $a$ is five times as large, so is its leaky ReLU.
 #
-# The loss shows it at once. So take care when you read the accuracies of compressed networks, as in the paper's
-# Figure 3C: a network compressed by the formula may classify well, and still give numbers that are of no other use.
+# The loss shows it at once. So be careful with the accuracies of compressed networks, as in the paper's Figure 3C: a
+# network compressed by the formula may classify well, although its outputs are useless for anything else.
 #
 # ## 7. Repair: decorrelate further, without learning
 #
-# The remedy is better decorrelation. More training would decorrelate further, but it would also change the network that
-# we wanted to compress. Can $R$ go on without changing what the network computes?
+# We need better decorrelation. More training would decorrelate further, but it would also change the network that we
+# want to compress. Can $R$ keep learning without changing what the network computes?
 #
-# It can, by Theorem 2 of notebook 05: with $\eta_W = \eta_R$, the COPI rule cancels the motion of $R$. The map $W R$
-# of each layer then moves by the error signal alone, up to the second order in the step size. So we switch the error
-# signal off, `delta_scale=0`, and go on.
+# It can, by Theorem 2 from notebook 05: with $\eta_W = \eta_R$, the COPI rule cancels the motion of $R$. Then only the
+# error signal changes the map $W R$ of each layer, up to second order in the step size. So we switch the error signal
+# off, `delta_scale=0`, and continue.
 #
-# **Question.** With $\delta = 0$, which updates do $R$ and $W$ get?
+# **Question.** With $\delta = 0$, what are the updates of $R$ and $W$?
 
 # %%
 ROUNDS = 3  # fast: 2
@@ -359,11 +359,11 @@ assert moved < 0.1
 assert correlation < 0.025
 
 # %% [markdown]
-# **Answer.** $R$ gets its usual update. $W$ gets $\langle a x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle
-# = W\,\mathrm{off}(C)$, where $C = \langle x x^\top\rangle$: just what takes back the change of $R$.
+# **Answer.** $R$ gets its usual update. $W$ gets $\langle a x^\top\rangle - W\,\mathrm{diag}\langle x^2\rangle =
+# W\,\mathrm{off}(C)$, where $C = \langle x x^\top\rangle$. This is exactly what compensates for the change of $R$.
 #
 # The outputs moved by about 5 %, since the step size is not infinitely small, and the accuracy is the same. But the
-# inputs of layer 2 are about nine times less correlated than before.
+# correlations of layer 2's inputs are about nine times smaller than before.
 
 # %%
 after = curves(net)
@@ -384,19 +384,19 @@ for label, network in (("formula", small), ("least squares", exactly)):
 assert share < 2
 
 # %% [markdown]
-# The formula is now as good as least squares, to within a point, and the outputs have the right size. From about
-# 94 % the accuracy goes to 92, 91 and 91 %, where it went to 87, 86 and 85 % before. What is lost now is what
-# the best linear map loses, too: the price of taking the bends out.
+# The formula is now within a point of least squares, and the outputs have the right size. The accuracy falls from about
+# 94 % to 92, 91 and 91 %; before, it fell to 87, 86 and 85 %. What we lose now, the best linear map loses too: it is
+# the price of removing the nonlinearities.
 #
-# (The paper does nothing of this kind. It compresses its networks as they are after training.)
+# (The paper does not do this. It compresses its networks as they are after training.)
 #
 # ## 8. Break it: from the first layer
 #
-# Why stop at layer 2? The best compression of all would be a single matrix from the pixels to the classes. The paper
-# never removes layer 1, because of "many input pixels with a consistently zero activation across all data samples".
+# Why stop at layer 2? The smallest network would be a single matrix from the pixels to the classes. The paper never
+# removes layer 1, because of "many input pixels with a consistently zero activation across all data samples".
 #
-# **Question.** What will the formula of the paper, without any guard, make of those pixels? How many *digits* will the
-# compressed network get right?
+# **Question.** What does the paper's formula, without any check for zeros, give for those pixels? How many *digits*
+# will the compressed network get right?
 
 # %%
 trace = net.forward(images)
@@ -409,12 +409,12 @@ print("digits with an output that is a number:", np.sum(~np.isnan(outputs).all(a
 assert np.isnan(outputs).all()
 
 # %% [markdown]
-# **Answer.** None. A weight of 0/0 is NaN, "not a number", and NaN times the pixel's zero is NaN again, as is every
-# sum that it enters. **Diagnosis:** count the NaN by column, as above: whole columns of $W$, those of the pixels that
-# are always zero. **Repair:** such a pixel says nothing, so give it no weight. `linear_map`, `stack_map` and `compress`
-# do that, so that the first layer *can* be taken out.
+# **Answer.** None. A weight of 0/0 is NaN, "not a number". NaN times the pixel's zero is NaN again, and so is every sum
+# that contains it. **Diagnosis:** count the NaN, as above, and look where they are: they fill whole columns of $W$,
+# those of the pixels that are always zero. **Repair:** such a pixel carries no information, so set its weight to 0.
+# `linear_map`, `stack_map` and `compress` do this, so the first layer *can* be removed.
 #
-# **Question.** With this repair, will one matrix from pixels to classes be nearly as good as one from $x_2$?
+# **Question.** With this repair, will one matrix from the pixels to the classes be nearly as good as one from $x_2$?
 
 # %%
 maps = (stack_map, least_squares_map)
@@ -429,27 +429,27 @@ assert accuracy(one_layer[0]) < accuracy(two_layers[0]) - 0.05
 assert accuracy(one_layer[1]) < accuracy(two_layers[1]) - 0.05
 
 # %% [markdown]
-# **Answer.** No, it loses ten points. But the dead pixels are not to blame, for least squares loses them too. A single
-# matrix from pixels to classes is a linear classifier, and digits are not linear in their pixels. The features that
-# make them so are computed by layer 1. That is the better reason to keep it.
+# **Answer.** No, it loses ten points. But the dead pixels are not to blame, since least squares loses just as much. A
+# single matrix from the pixels to the classes is a linear classifier, and a linear classifier of pixels is not good
+# enough for digits. Layer 1 computes features from which a linear classifier works. That is a better reason to keep it.
 #
 # ## 9. Figure 3C, and this notebook
 #
-# The paper compresses five-layer networks (it counts the input as a layer), 784-500-500-500-10, trained on all of
-# MNIST, five seeds, and finds that "the network performance stays relatively high". Here we had 4,000 of its 60,000
-# digits, narrower layers, another schedule and one seed. So do not compare the numbers. Whether it holds at full size
-# is claim C34 of the [claims](../docs/claims.md).
+# The paper compresses five-layer networks (it counts the input as a layer), 784-500-500-500-10, trained on all of MNIST
+# with five seeds. It finds that "the network performance stays relatively high". Here we used 4,000 of the 60,000
+# digits, narrower layers, another schedule and one seed. So do not compare the numbers. For full-size networks, see
+# claim C34 of the [claims](../docs/claims.md).
 #
-# The paper says that "up to 3 hidden layers" are replaced, and also that the first layer never is. With layer 1 kept,
-# three *layers of weights* can become one, 2 to 4, which saves two of the three hidden layers. We count that way, and
-# so does `copi_np.experiments.figure3`, which draws the figure for trained networks of any depth.
+# The paper says that it replaces "up to 3 hidden layers", but also that it never replaces the first layer. If layer 1
+# stays, three *layers of weights*, 2 to 4, can become one, which removes two of the three hidden layers. We count this
+# way, and so does `copi_np.experiments.figure3`, which draws the figure for trained networks of any depth.
 #
 # ## Exercises
 #
 # ### Exercise 07.1 · What a network has to learn
 #
-# While it learns, a network holds $R$ and $W$ of each layer. Write a function of `sizes`, such as
-# `[784, 200, 200, 200, 10]`, that counts them all.
+# While it learns, a network needs $R$ and $W$ of each layer. Write a function of `sizes`, such as `[784, 200, 200, 200,
+# 10]`, that counts all of these weights.
 
 
 # %%
@@ -462,10 +462,10 @@ check("07.1", n_learned)
 # %% [markdown]
 # ### Exercise 07.2 · One matrix, from outputs to outputs
 #
-# For use, we would like to fold the lateral weights into the map. You are given `y_in` (B, I), the outputs of the layer
-# below, the lateral weights `R` (I, I), and `y_out` (B, O), the outputs at the top of the stack. Return the single
-# matrix `M` (O, I) with $y_{\mathrm{out}} \approx M y_{\mathrm{in}}$ for which COPI's formula is right: on the
-# decorrelated inputs $x = R y_{\mathrm{in}}$. An input may be zero in all samples.
+# To use the compressed network, we want to fold the lateral weights into the map. You are given `y_in` (B, I), the
+# outputs of the layer below, the lateral weights `R` (I, I), and `y_out` (B, O), the outputs of the last layer that we
+# replace. Return a single matrix `M` (O, I) with $y_{\mathrm{out}} \approx M y_{\mathrm{in}}$. Use COPI's formula where
+# it is right: on the decorrelated inputs $x = R y_{\mathrm{in}}$. An input may be zero in all samples.
 
 
 # %%
@@ -478,16 +478,16 @@ check("07.2", my_matrix)
 # %% [markdown]
 # ### Exercise 07.3 · To the output, or to the pre-activation?
 #
-# We mapped $x_2$ to the *output* $y_3$, and left out the activation function. One could also map to the
-# *pre-activation* $a_3$ and keep the function, $y_3 \approx f(W x_2)$, in the hope to save at least one bend. Compare
-# the network that you get for layers 2 and 3 with those of `compress`. (Section 7 has changed `net`, so make them
-# anew.) Which statement is true?
+# We mapped $x_2$ to the *output* $y_3$, and left out the activation function. We could also map to the *pre-activation*
+# $a_3$ and keep the function, $y_3 \approx f(W x_2)$, to save at least one nonlinearity. Do this for layers 2 and 3,
+# and compare your network with those of `compress`. (Section 7 has changed `net`, so compute the maps again.) Which
+# statement is true?
 #
 # - a: it is better than mapping to $y_3$, and different from all networks that `compress` makes
-# - b: it is worse than mapping to $y_3$, since the map was not made for $f$
-# - c: it computes exactly what you get if you replace layer 2 alone, and keep layer 3 as it was
+# - b: it is worse than mapping to $y_3$, since the map was not fitted with $f$ in mind
+# - c: it computes exactly what you get if you replace only layer 2, and keep layer 3 as it was
 #
-# Think about $a_3 = W_3 R_3 y_2$ first. Then try it: `linear_map(x_2, a_3)`, and the accuracy with and without.
+# Think about $a_3 = W_3 R_3 y_2$ first. Then try it: compute `linear_map(x_2, a_3)`, and compare the accuracies.
 
 # %%
 answer = ...  # "a", "b" or "c"
@@ -496,17 +496,16 @@ check("07.3", answer)
 # %% [markdown]
 # ## What you have seen
 #
-# - COPI's fixed point can be written down for any targets: a linear map, without an inverse, that equals least squares
-#   on decorrelated inputs. It can stand for whole layers (C34 to C37 of the [claims](../docs/claims.md)).
-# - On correlated inputs it is least squares times the matrix of correlations. Accuracy hides a part of the damage. The
-#   loss shows it.
-# - With the error signal off, COPI goes on decorrelating and nearly leaves the function of the network alone
-#   (Theorem 2). After that, the formula compressed our network as well as least squares.
+# - You can write down COPI's fixed point for any targets. It is a linear map that needs no matrix inverse and equals
+#   least squares on decorrelated inputs. It can replace whole layers (C34 to C37 of the [claims](../docs/claims.md)).
+# - On correlated inputs it is least squares times the matrix of correlations. The accuracy hides part of the damage;
+#   the loss shows it.
+# - With the error signal off, COPI keeps decorrelating, and hardly changes what the network computes (Theorem 2). After
+#   that, the formula compressed our network as well as least squares did.
 #
-# The proofs stand at [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares) and
-# [Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r). Of the tests,
-# `tests/mathematics/theorems/test_08_fixed_point.py` tests that a compressed network is least squares,
-# `tests/mathematics/test_analysis.py` the
-# functions used here.
+# For the proofs, see [Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares) and [Theorem
+# 2](../docs/theory.md#2-copi-cancels-the-motion-of-r). `tests/mathematics/theorems/test_08_fixed_point.py` tests that
+# the map of a compressed network is least squares, and `tests/mathematics/test_analysis.py` tests the functions used
+# here.
 #
 # **Next:** [08 · One synapse](08_one_synapse.ipynb) looks at a single weight.

@@ -3,11 +3,11 @@
 #
 # **What you will be able to do**
 #
-# - write the rules of Hebb, Oja and COPI for one synapse, and say what each needs to know there;
-# - derive where Oja's rule comes to rest, and why its weights have length 1;
+# - write the rules of Hebb, Oja and COPI for one synapse, and say what each needs to know;
+# - derive the fixed points of Oja's rule, and why its weights have length 1;
 # - explain what COPI's decay does differently, and why its weights may have any size;
-# - break each of the three rules, and say which measurement gives the reason away;
-# - tell the local form of decorrelation from the one that is not.
+# - break each of the three rules, and say which measurement reveals the cause;
+# - tell the local form of decorrelation from the form that is not local.
 #
 # **Time** 35 minutes to read and run, 30 minutes for the exercises.
 #
@@ -32,19 +32,19 @@ asarray, host = backend.asarray, backend.to_host  # to the device and back
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
-# ## 1. What reaches a synapse
+# ## 1. What a synapse can know
 #
-# Unit $i$ adds up its inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift it, $z_i = a_i + \delta_i$. Look
-# at the one synapse from input $j$ to unit $i$:
+# Unit $i$ adds up its inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i = a_i +
+# \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
 
 # %%
-PRE, POST, OWN, AWAY = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
+PRE, POST, OWN, OTHER = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
 UNITS = {"$x_j$": (0, 0, PRE), "$z_i$": (3, 0, POST)}
-UNITS |= {"$x_k$": (0, -0.8, AWAY), "$z_m$": (3, 0.8, AWAY)}
+UNITS |= {"$x_k$": (0, -0.8, OTHER), "$z_m$": (3, 0.8, OTHER)}
 
 
 def draw_synapse(ax):
-    for start, end, colour in ((-0.8, 0, AWAY), (0, 0.8, AWAY), (0, 0, OWN)):
+    for start, end, colour in ((-0.8, 0, OTHER), (0, 0.8, OTHER), (0, 0, OWN)):
         ax.plot([0, 3], [start, end], color=colour, lw=4 if colour == OWN else 1.5)
     for name, (across, up, colour) in UNITS.items():
         ax.plot(across, up, "o", color=colour, ms=34)
@@ -64,10 +64,10 @@ ax.axis("off")
 plt.show()
 
 # %% [markdown]
-# Three numbers are at hand: the activity *pre* of the unit in front ($x_j$), the activity *post* of the unit behind
-# ($z_i$, or $a_i$ where there is no error), and the synapse's own weight. What is grey is out of reach: other inputs,
-# other units, and their weights. A rule that needs no more than the three is **local**. So a local rule is a function
-# of three numbers, and here are three of them:
+# The synapse has three numbers: the activity *pre* of the unit before it ($x_j$), the activity *post* of the unit after
+# it ($z_i$, or $a_i$ if there is no error), and its own weight. Everything in grey is out of reach: other inputs, other
+# units, and their weights. A rule that needs only these three numbers is **local**. So a local rule is a function of
+# three numbers. Here are three such rules:
 
 
 # %%
@@ -84,12 +84,12 @@ def copi(w, pre, post):
 
 
 # %% [markdown]
-# All three begin with Hebb's term: what is active together is wired together. Hebb has nothing else. Oja (1982) and
-# COPI let the weight decay, and differ in one word. Oja's decay goes by the *post*-synaptic activity, COPI's by the
-# *pre*-synaptic one. That word is what this notebook is about.
+# All three begin with Hebb's term: units that are active together strengthen their connection. Hebb's rule has nothing
+# else. Oja (1982) and COPI let the weight decay, and differ in one word: Oja's decay depends on the *post*-synaptic
+# activity, COPI's on the *pre*-synaptic activity. This notebook is about that one word.
 #
-# **Question.** For one sample the input is silent, $x_j = 0$, while its unit is active, driven by others. Which of the
-# rules moves the weight?
+# **Question.** In one sample the input is silent, $x_j = 0$, while the unit is active because of other inputs. Which of
+# the rules changes the weight?
 
 # %%
 w, post = 0.5, 2.0
@@ -100,17 +100,18 @@ assert hebb(w, 0, post) == copi(w, 0, post) == 0
 assert oja(w, 0, post) < 0
 
 # %% [markdown]
-# **Answer.** Oja's alone: the weight of a silent input shrinks, in favour of those that drove the unit. Synapses
-# compete there. Under COPI, a synapse that saw nothing learns nothing.
+# **Answer.** Only Oja's: the weight of a silent input shrinks, in favour of the inputs that drove the unit. With Oja's
+# rule, synapses compete. With COPI, a synapse that saw nothing learns nothing.
 #
 # ## 2. From one synapse to a matrix
 #
-# A layer is many synapses, a batch many samples. The loop visits them one by one and hands each its three numbers.
+# A layer has many synapses, and a batch has many samples. This loop visits them one by one, and gives each synapse its
+# three numbers.
 
 
 # %%
 def by_synapses(rule, W, x, post):
-    """The mean over samples of a rule, synapse by synapse."""
+    """Return the mean update over all samples, computed synapse by synapse."""
     dW = np.zeros_like(W)
     for b in range(len(x)):
         for i in range(W.shape[0]):
@@ -120,8 +121,8 @@ def by_synapses(rule, W, x, post):
 
 
 # %% [markdown]
-# In the equations, post is a row index and pre a column index. So Oja's decay scales the *rows* of the
-# weights, one row for each unit, and COPI's the *columns*, one for each input:
+# In the matrices, post is the row index and pre is the column index. So Oja's decay scales the *rows* of the weights,
+# one per unit, and COPI's decay scales the *columns*, one per input:
 #
 # $$\begin{aligned}
 # \Delta W_{\mathrm{hebb}} &= \langle a x^\top\rangle \\
@@ -144,20 +145,20 @@ for rule, (dW, post) in matrices.items():
     assert np.allclose(host(dW), by_synapses(rule, host(W), host(x), host(post)))
 
 # %% [markdown]
-# Every matrix rule is its scalar rule, entry by entry. (With the paper in hand: Appendix C writes $y = M x$ for our
-# $a = W x$ in Oja's rule, and $\bigl(\sum_j w_{ij} x_j\bigr)\,x_j$ for Hebb's term. The $j$ of the sum runs over all
-# inputs, and is not the $j$ behind it.)
+# Each matrix rule is its scalar rule, entry by entry. (If you compare with the paper: in Oja's rule, Appendix C writes
+# $y = M x$ for our $a = W x$, and $\bigl(\sum_j w_{ij} x_j\bigr)\,x_j$ for Hebb's term. The $j$ inside the sum runs
+# over all inputs, and is not the $j$ after it.)
 #
 # ## 3. Break it: Hebb alone
 #
-# One unit with two inputs is enough to see what the rules do: its weights are an arrow in the plane of the inputs. We
-# make two clouds of inputs, one correlated, one not, whose second moments $C = \langle x x^\top\rangle$ are exactly
-# what we want.
+# One unit with two inputs is enough to see what the rules do. We can draw its weights as an arrow in the plane of the
+# inputs. We make two clouds of inputs, one correlated and one decorrelated, and choose their second moments $C =
+# \langle x x^\top\rangle$ exactly.
 
 
 # %%
 def batch_with(C, n_samples=150):
-    """A batch whose second moments, the means of x_j x_k, are exactly C."""
+    """Return a batch whose second moments, the means of x_j x_k, are exactly C."""
     noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
     white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
     return asarray(white @ np.linalg.cholesky(C).T)
@@ -169,7 +170,7 @@ clouds = {
 }
 
 # %% [markdown]
-# The unit has no error signal for now, so post is its own output $a = w^\top x$ under every rule. Hebb's mean update is
+# For now the unit has no error signal, so post is its own output $a = w^\top x$ for every rule. Hebb's mean update is
 # then
 #
 # $$\langle a\,x \rangle = \langle x\,x^\top \rangle\, w = C\,w .$$
@@ -186,7 +187,7 @@ NO_ERROR = {
 
 
 def follow(rule, x, start, n_steps=200, eta=0.02):
-    """The arrow on its way, (n_steps + 1, 2)."""
+    """Return the path of the arrow, (n_steps + 1, 2)."""
     path = [asarray(np.array([start], dtype="float64"))]
     for _ in range(n_steps):
         path.append(path[-1] + eta * rule(path[-1], x))
@@ -205,28 +206,28 @@ assert np.isclose(length[-1] / length[-2], 1 + 0.02 * values[-1], rtol=1e-3)
 assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
 
 # %% [markdown]
-# **Answer.** The arrow turns to the long axis of the cloud, the eigenvector of $C$ with the largest eigenvalue
-# $\lambda_1$: its *first principal component*. (The sign of an eigenvector is arbitrary.) That is a useful direction.
-# But the length grows by the factor $1 + \eta\lambda_1$ a step, without end: what is strong drives the unit more, and
-# gets stronger. The **diagnosis** is the growth factor; it is above 1 in every direction, because every eigenvalue
-# of $C$ is positive. Hebb's rule shrinks nothing, on any cloud and with any step size.
+# **Answer.** The arrow turns towards the long axis of the cloud, the eigenvector of $C$ with the largest eigenvalue
+# $\lambda_1$: the *first principal component*. (The sign of an eigenvector is arbitrary.) That is a useful direction.
+# But the length grows by a factor of $1 + \eta\lambda_1$ per step, without bound: strong weights drive the unit more,
+# and so get even stronger. The **diagnosis** is the growth factor. It is above 1 in every direction, because every
+# eigenvalue of $C$ is positive. Hebb's rule never shrinks anything, whatever the cloud and the step size.
 #
-# ## 4. Oja's repair
+# ## 4. Oja's fix
 #
-# Oja's decay takes away $w\,\langle a^2\rangle$. Where does this come to rest? Where
+# Oja's decay subtracts $w\,\langle a^2\rangle$. The weights stop changing if
 #
 # $$C\,w = \langle a^2\rangle\, w , \qquad \langle a^2\rangle = w^\top C\, w .$$
 #
-# The first says that $w$ is an eigenvector of $C$, with eigenvalue $\langle a^2\rangle$. Multiply it by $w^\top$ from
-# the left: $w^\top C\,w = \langle a^2\rangle\,\lvert w\rvert^2$. With the second, $\lvert w\rvert^2 = 1$, unless
-# the unit sees nothing at all.
+# The first equation says that $w$ is an eigenvector of $C$, with eigenvalue $\langle a^2\rangle$. Multiply it by
+# $w^\top$ from the left: $w^\top C\,w = \langle a^2\rangle\,\lvert w\rvert^2$. Together with the second equation,
+# $\lvert w\rvert^2 = 1$, unless the unit is always silent.
 #
-# **Question.** So every unit eigenvector is a place of rest, the short axis of the cloud too. Start close to the short
-# axis. Will the arrow stay there?
+# **Question.** So every unit eigenvector is a fixed point, including the one along the short axis of the cloud. Start
+# close to the short axis. Will the arrow stay there?
 
 # %%
 cloud, short_axis = clouds["correlated"], vectors[:, 0]
-starts = {"on the short axis": short_axis, "0.001 beside it": short_axis + 0.001}
+starts = {"on the short axis": short_axis, "0.001 off it": short_axis + 0.001}
 starts |= {"length 0.2": [0.2, 0.0], "length 2": [0.0, 2.0]}
 paths = {name: follow(rules.oja_update, cloud, w, 600) for name, w in starts.items()}
 lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
@@ -250,21 +251,22 @@ fig.legend(loc="outside lower center", ncols=4, frameon=False)
 plt.show()
 
 # %% [markdown]
-# **Answer.** Exactly on the short axis it stays. A hair beside it, the arrow seems to rest for a while, then turns:
-# that rest is not stable. All lengths become 1, whatever they were, and the arrows that are free to turn end on the
-# long axis. Oja's decay **sets the size** of a unit's weights.
+# **Answer.** If it starts exactly on the short axis, it stays. If it starts slightly off, it seems to stay for a while,
+# and then turns: this fixed point is unstable. Every length becomes 1, whatever it was before, and all the arrows that
+# can turn end on the long axis. Oja's decay **sets the size** of a unit's weights.
 #
 # ## 5. COPI keeps any size
 #
-# Now COPI's decay, still without an error, $z = a$. For a synapse of one unit, on average,
+# Now take COPI's decay, still without an error, $z = a$. For one synapse of a unit, on average,
 #
 # $$\langle a\,x_j \rangle - w_j \langle x_j^2\rangle =
 # \sum_k w_k \langle x_k x_j\rangle - w_j \langle x_j^2\rangle = \sum_{k \ne j} w_k \langle x_k x_j\rangle .$$
 #
-# The decay takes away the synapse's *own* part in Hebb's term, and exactly that. What is left is what other inputs
-# contribute that go along with it: the term $W\,\mathrm{off}(C)$ of notebook 01.
+# The decay subtracts exactly the synapse's *own* part of Hebb's term. What is left comes from other inputs that are
+# correlated with this one: the term $W\,\mathrm{off}(C)$ of notebook 01.
 #
-# **Question.** Three rules, two clouds, three arrows each. Sketch all six panels before you look.
+# **Question.** We have three rules and two clouds, with three arrows in each panel. Sketch all six panels before you
+# look.
 
 # %%
 STARTS = ([0.4, -0.8], [-0.6, 0.3], [1.2, 1.0])
@@ -294,11 +296,11 @@ for ax in axes[1]:
 plt.show()
 
 # %% [markdown]
-# (Dots: the start. Stars: after 200 steps, where they are still in the picture. The dotted circle has radius 1.)
+# (Dots mark the start, stars the end after 200 steps, if it is still in the picture. The dotted circle has radius 1.)
 #
-# **Answer.** Hebb's arrows leave the picture on both clouds. Oja's end on the circle, on the long axis of either
-# cloud. COPI's stay where they are on decorrelated inputs, whatever their size: there is nothing to correct, and
-# nothing is corrected. On *correlated* inputs COPI runs away as well, though more slowly than Hebb. The measurement:
+# **Answer.** Hebb's arrows leave the picture for both clouds. Oja's arrows end on the circle, on the long axis of the
+# cloud. On decorrelated inputs, COPI's arrows stay where they are, whatever their size: there is no error, so nothing
+# changes. On *correlated* inputs COPI's weights explode too, though more slowly than Hebb's. Let us measure it:
 
 # %%
 for kind, x in clouds.items():
@@ -312,19 +314,20 @@ assert np.isclose(factor, 1 + 0.02 * 0.9)
 assert np.isclose(length[0], length[-1])
 
 # %% [markdown]
-# What runs away is the term of correlation: two inputs with $\langle x_1 x_2\rangle = 0.9$ feed each other's weights,
-# by $1 + \eta \cdot 0.9$ a step ($0.9$ is the largest eigenvalue of $\mathrm{off}(C)$). So COPI's decay is no repair of
-# Hebb's explosion for *any* input. It is the right decay for decorrelated ones, which is where the lateral weights
-# come in.
+# The cause is the correlation term: two inputs with $\langle x_1 x_2\rangle = 0.9$ strengthen each other's weights, by
+# a factor of $1 + \eta \cdot 0.9$ per step ($0.9$ is the largest eigenvalue of $\mathrm{off}(C)$). So COPI's decay does
+# not stop Hebb's explosion for *every* input. It is the right decay for decorrelated inputs, and that is why COPI needs
+# lateral weights.
 #
-# "Stays where it is" is a statement about the mean. The $x x^\top$ of a *single* sample is never diagonal.
+# "Stays where it is" is true of the mean update. The $x x^\top$ of a *single* sample is never diagonal.
 #
-# **Question.** Apply COPI, $z = a$, after each single sample (Eq. 5) of the decorrelated cloud. Does the arrow rest?
+# **Question.** Apply COPI with $z = a$ after every single sample (Eq. 5) of the decorrelated cloud. Does the arrow stay
+# where it is?
 
 
 # %%
 def wander(eta, n_samples=3000):
-    """The length of the arrow, sample by sample."""
+    """Return the length of the arrow after each sample."""
     x, order = host(clouds["decorrelated"]), np.random.default_rng(1)
     w, lengths = np.array([0.4, -0.8]), []
     for b in order.integers(len(x), size=n_samples):
@@ -342,20 +345,20 @@ for eta in (0.02, 0.002):
 assert spread[1] < spread[0] / 3
 
 # %% [markdown]
-# **Answer.** It wanders. With the smaller step, it stays closer to where it started, at 0.89. The rest is one of the
-# mean, and nothing pulls the arrow back to a size, because no size is preferred. With an error signal there is
-# something that pulls, to which we come now.
+# **Answer.** It wanders. With the smaller step size it stays closer to its initial length of 0.89. Only the mean update
+# is zero, and nothing pulls the arrow back to a certain length, because no length is preferred. An error signal does
+# pull it back, as we will see now.
 #
-# ## 6. Break it: Oja's decay in COPI's place
+# ## 6. Break it: COPI with Oja's decay
 #
-# COPI has a target: $z = D x$ for weights $D$ that the unit shall find. (In a network, $z = a + \delta$ with an error
-# signal that vanishes there.) On decorrelated inputs it rests at
+# Now COPI gets a target: $z = d^\top x$, with weights $d$ that the unit should find. (In a network, $z = a + \delta$,
+# and the error signal vanishes at these weights.) On decorrelated inputs its fixed point is
 #
 # $$w_j = \frac{\langle z\,x_j\rangle}{\langle x_j^2\rangle} = d_j .$$
 #
-# What if we take Oja's decay instead, $\Delta w_j = z\,x_j - w_j\,z^2$?
+# What if we use Oja's decay instead, $\Delta w_j = z\,x_j - w_j\,z^2$?
 #
-# **Question.** The targets become four times as large. What happens to the length of the weights under each rule?
+# **Question.** Make the targets four times as large. What happens to the length of the weights with each decay?
 
 # %%
 x = clouds["decorrelated"]
@@ -364,7 +367,7 @@ sizes = np.array([0.5, 1.0, 2.0, 4.0])
 
 
 def learn(decay, z, n_steps=2000, eta=0.02):
-    """Hebb's term with a target, and COPI's decay (by columns) or Oja's (by rows)."""
+    """Learn with Hebb's term for a target, and COPI's decay (columns) or Oja's (rows)."""
     W = asarray(np.zeros((1, 2)))
     power = rules.mean_square(x if decay == "COPI" else z)  # of 2 inputs or 1 unit
     for _ in range(n_steps):
@@ -390,10 +393,10 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# **Answer.** COPI finds every length. With Oja's decay, *larger* targets lead to *smaller* weights. The diagnosis is
-# the place where the rule rests: $w = \langle z\,x\rangle / \langle z^2\rangle$. With targets $s$ times as large, the
-# numerator grows by $s$ and the denominator by $s^2$. The direction is wrong as well, since $\langle z\,x_j\rangle =
-# d_j \langle x_j^2\rangle$ favours the stronger input, and nothing divides by $\langle x_j^2\rangle$.
+# **Answer.** COPI finds every length. With Oja's decay, *larger* targets lead to *smaller* weights. For a diagnosis,
+# look at its fixed point: $w = \langle z\,x\rangle / \langle z^2\rangle$. If the targets are $s$ times as large, the
+# numerator grows by $s$ and the denominator by $s^2$. The direction is wrong too: $\langle z\,x_j\rangle = d_j \langle
+# x_j^2\rangle$ favours the stronger input, and nothing divides by $\langle x_j^2\rangle$.
 
 # %%
 for decay, weights in found.items():
@@ -407,20 +410,20 @@ assert np.allclose(found["COPI"], sizes[:, None, None] * direction)
 assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
 
 # %% [markdown]
-# (Desired: length 0.5, direction $(0.8, -0.6)$.) The **repair** is to put the pre-synaptic square back: the synapse has
-# to compare what its unit does with what *it* passes on. In the words of Appendix C, COPI's decay infers the scale that
-# the weights should take, where Oja's normalises it. Neither is the better rule: without targets, Oja's finds the
-# principal component, and COPI finds nothing at all. They answer different questions.
+# (We want length 0.5 and direction $(0.8, -0.6)$.) The **repair** is to put the pre-synaptic square back: a synapse has
+# to compare what its unit does with its *own* contribution. As Appendix C puts it, COPI's decay infers the scale of the
+# weights, while Oja's normalises it. Neither rule is better: without targets, Oja's finds the principal component, and
+# COPI finds nothing at all. They answer different questions.
 #
 # ## 7. Lateral synapses
 #
-# The lateral weights $R$ of notebook 02 turn the inputs $y$ of a layer into decorrelated ones, $x = R y$. For one
-# lateral synapse and sample, Appendix C gives
+# The lateral weights $R$ of notebook 02 decorrelate the inputs $y$ of a layer, $x = R y$. For one lateral synapse and
+# one sample, Appendix C gives
 #
 # $$\Delta r_{ij} = -(q_i\, x_j - r_{ij}\, x_j^2), \qquad q = R x .$$
 #
-# That is the function `copi` from above, with its sign reversed: post is $q_i$, what unit $i$ receives if
-# the lateral weights pass on the activities $x$. (The appendix calls it $\tilde z_i$; Eq. 4 has the $q_i$.)
+# That is the function `copi` from above with the sign reversed. Here post is $q_i$, what unit $i$ receives through the
+# lateral weights if the activities are $x$. (The appendix calls it $\tilde z_i$; Eq. 4 calls it $q_i$.)
 
 # %%
 rng = np.random.default_rng(2)
@@ -432,12 +435,12 @@ assert np.allclose(host(local), -by_synapses(copi, host(R), host(x), host(q)))
 assert np.allclose(host(local), host(-rules.copi_update(R, x, q)))
 
 # %% [markdown]
-# In matrix form this is $-R\,\mathrm{off}(C)$, Eq. 4 in its second line. But the update that the paper derives first,
-# above Eq. 4, is $-\mathrm{off}(C)\,R$. Written for one synapse and sample, it is
+# As a matrix this is $-R\,\mathrm{off}(C)$, the second line of Eq. 4. But the update that the paper derives first,
+# above Eq. 4, is $-\mathrm{off}(C)\,R$. For one synapse and one sample, it is
 #
 # $$\Delta r_{ij} = -\sum_{k \ne i} x_i\, x_k\, r_{kj} .$$
 #
-# **Question.** Can it be written as a function of `(r, pre, post)`? What does it need that the synapse does not have?
+# **Question.** Can you write it as a function of `(r, pre, post)`? What does it need that the synapse does not have?
 
 
 # %%
@@ -455,11 +458,11 @@ matrix = rules.decorrelation_update(R, x)
 assert np.allclose(host(matrix), matrix_form_loop(host(R), host(x)))
 
 # %% [markdown]
-# **Answer.** It cannot. It needs $x_k$ and $r_{kj}$: the activities of all other units, and the weights of *their*
-# synapses. We can measure that, too.
+# **Answer.** No. It needs $x_k$ and $r_{kj}$: the activities of all other units, and the weights of *their* synapses.
+# We can measure that, too.
 #
 # **Question.** Change the lateral weights of unit 0 (the first row of $R$), and keep all activities $x$ as they are.
-# Which rows of $\Delta R$ change in the local form, which in the matrix form?
+# Which rows of $\Delta R$ change in the local form? Which in the matrix form?
 
 # %%
 row = np.zeros((4, 4))
@@ -485,11 +488,11 @@ assert np.all((changes["local form"] > 0) == [[True], [False], [False], [False]]
 assert np.all((changes["matrix form"] > 0) == [[False], [True], [True], [True]])
 
 # %% [markdown]
-# **Answer.** In the local form, row 0 alone. In the matrix form, every row *but* row 0! All the other units would
-# have to know the weights of unit 0, and unit 0 does not look at its own.
+# **Answer.** In the local form, only row 0. In the matrix form, every row *except* row 0! All the other units would
+# have to know the weights of unit 0, and unit 0 does not use its own.
 #
-# The paper takes the two to be equal because $R$ stays symmetric. Let $R$ decorrelate a batch, from the identity, and
-# compare the two updates on the way.
+# The paper says that the two are equal because $R$ stays symmetric. Let us start from the identity, let $R$ decorrelate
+# a batch, and compare the two updates as it learns.
 
 # %%
 y = asarray(rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)))
@@ -505,10 +508,10 @@ for step in range(101):
     R = R + 0.01 * dR
 
 # %% [markdown]
-# They are equal at the first step, and at none later: $R$ does not stay symmetric, and symmetry would not be enough
-# ([Theorem 3](../docs/theory.md#3-r-does-not-stay-symmetric)). So the statement that COPI works from local activity
-# holds for Eqs. 5 and 6, and does not hold for the update above Eq. 4 ([claim C1](../docs/claims.md)). Both forms
-# decorrelate; notebook 02 compares them.
+# They are equal at the first step, and never again: $R$ does not stay symmetric, and symmetry would not be enough
+# ([Theorem 3](../docs/theory.md#3-r-does-not-stay-symmetric)). So the statement that COPI uses only local activity is
+# true of Eqs. 5 and 6, but not of the update above Eq. 4 ([claim C1](../docs/claims.md)). Both forms decorrelate;
+# notebook 02 compares them.
 #
 # ## 8. What each rule needs to know
 #
@@ -520,10 +523,10 @@ for step in range(101):
 # | COPI, lateral, local form | $-(q_i x_j - r_{ij}\,x_j^2)$ | pre-synaptic | $x_j$ | $q_i$ | $r_{ij}$ | |
 # | decorrelation, matrix form | $-\sum_{k\ne i} x_i x_k r_{kj}$ | | | $x_i$ | | all $x_k$, $r_{kj}$ |
 #
-# | rule | rests, on average, where | size of the weights |
+# | rule | fixed point of the mean update | size of the weights |
 # |---|---|---|
-# | Hebb | nowhere | grows without end |
-# | Oja | a unit's weights are a unit eigenvector of $C$, stable on the first | 1 |
+# | Hebb | none | grows without bound |
+# | Oja | a unit's weights are a unit eigenvector of $C$; only the first is stable | 1 |
 # | COPI, forward | $W = \langle z x^\top\rangle\,\mathrm{diag}\langle x^2\rangle^{-1}$ | any, set by the targets |
 # | decorrelation, both forms | inputs are decorrelated (for invertible $R$) | see notebook 02 |
 #
@@ -531,13 +534,13 @@ for step in range(101):
 #
 # ### Exercise 08.1 · Louder inputs
 #
-# All inputs become twice as large, $x \to 2x$. The targets $z$ of COPI stay as they are. What happens to the length of
-# the weights, once both rules have come to rest (decorrelated inputs)? Predict, then try it.
+# Make all inputs twice as large, $x \to 2x$, and keep COPI's targets $z$ as they are. The inputs are decorrelated. Once
+# both rules have converged, how have the lengths of the weights changed? Predict, then try it.
 #
 # - **a** Both halve.
-# - **b** COPI's halves, Oja's stays.
-# - **c** COPI's stays, Oja's halves.
-# - **d** Both stay.
+# - **b** COPI's halves, Oja's stays the same.
+# - **c** COPI's stays the same, Oja's halves.
+# - **d** Both stay the same.
 
 # %%
 answer = ...  # a letter, such as "a"
@@ -545,11 +548,11 @@ answer = ...  # a letter, such as "a"
 check("08.1", answer)
 
 # %% [markdown]
-# ### Exercise 08.2 · How fast does it run away?
+# ### Exercise 08.2 · How fast does it explode?
 #
-# COPI without an error, $z = a$, on three correlated inputs with the second moments below. By which factor does the
-# length of a unit's weights grow in each step with $\eta = 0.1$, once it grows steadily? Find it by experiment, to
-# $\pm 0.002$, and then say which eigenvalue it is.
+# Run COPI without an error, $z = a$, on three correlated inputs with the second moments below, and with $\eta = 0.1$.
+# By what factor does the length of a unit's weights grow per step, once the growth is steady? Find it by experiment, to
+# within 0.002. Then work out which eigenvalue explains it.
 
 # %%
 x_three = batch_with(np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]))
@@ -560,9 +563,9 @@ check("08.2", growth)
 # %% [markdown]
 # ### Exercise 08.3 · Where Oja's decay comes from
 #
-# The plain way to stop Hebb's explosion is to take a step of Hebb, $W + \eta\,\langle a x^\top\rangle$, and then to
-# scale the weights of every unit back to length 1. Write that: `W` is $(O, I)$, `x` is $(B, I)$, and the new weights
-# are returned. Then compare a step of yours with one of Oja's rule, for a small $\eta$.
+# The obvious way to stop Hebb's explosion is to take a Hebbian step, $W + \eta\,\langle a x^\top\rangle$, and then to
+# scale the weights of every unit back to length 1. Write this as a function of `W` $(O, I)$, `x` $(B, I)$ and `eta`
+# that returns the new weights. Then compare one of your steps with one step of Oja's rule, for a small $\eta$.
 
 
 # %%
@@ -577,14 +580,14 @@ check("08.3", my_step)
 #
 # ## What you have seen
 #
-# - Hebb, Oja and COPI share Hebb's term, and differ in the decay: none, post-synaptic, pre-synaptic. Oja's sets the
-#   size of the weights to 1; COPI's keeps any size, and with a target finds the right one.
-# - COPI's decay takes away a synapse's own part in Hebb's term. On decorrelated inputs nothing else is left; on
-#   correlated ones the rest runs away.
-# - The forward rule and the local form of decorrelation are the same function of three numbers, up to a sign; the
+# - Hebb, Oja and COPI share Hebb's term, and differ in their decay: none, post-synaptic, pre-synaptic. Oja's decay sets
+#   the length of the weights to 1. COPI's keeps any length, and with a target it finds the right one.
+# - COPI's decay subtracts a synapse's own part of Hebb's term. On decorrelated inputs nothing is left. On correlated
+#   inputs the rest makes the weights explode.
+# - The forward rule and the local form of decorrelation are the same function of three numbers, up to a sign. The
 #   matrix form is not local.
 #
-# Proofs and tests: [Theorem 10](../docs/theory.md#10-a-single-synapse), held by
+# Proofs and tests: [Theorem 10](../docs/theory.md#10-a-single-synapse), tested by
 # `tests/mathematics/theorems/test_10_single_synapse.py`; [claims C1, C10, C39 and C40](../docs/claims.md).
 #
-# Next: [09_two_devices.ipynb](09_two_devices.ipynb), how the same code runs on a CPU and a GPU.
+# Next: [09 · One code, two devices](09_two_devices.ipynb), how the same code runs on a CPU and on a GPU.

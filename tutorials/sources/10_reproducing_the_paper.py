@@ -3,16 +3,16 @@
 #
 # **What you will be able to do**
 #
-# - read the record of a run, and get the same numbers again, to the last digit;
-# - compute what several seeds say, with its standard error, and what one seed cannot say;
-# - compare two methods in pairs, and tell a difference from noise;
-# - explain which statements of the paper agreed with our measurements, and which did not;
-# - break a reproduction without anybody noticing, and find out how to notice.
+# - read the record of a run, and reproduce its numbers to the last digit;
+# - compute a mean over several seeds with its standard error, and say what one seed cannot tell you;
+# - compare two methods in pairs, and tell a real difference from noise;
+# - explain which statements of the paper agree with our measurements, and which do not;
+# - break a reproduction in a way that nobody notices, and find out how to notice it.
 #
 # **Time** 35 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** [00](00_tour.ipynb) for the two equations, and [05](05_copi_and_backpropagation.ipynb) for the
-# methods that are compared. Means and standard deviations.
+# **Before this** [00](00_tour.ipynb) for the two equations, and [05](05_copi_and_backpropagation.ipynb) for the methods
+# that we compare. Means and standard deviations.
 #
 # **In the paper** Section 3.1 and Figure 2; Algorithm 1 (Appendix A) for the loss.
 
@@ -55,9 +55,9 @@ if not RESULTS.is_dir():
 #
 #     copi-np train --dataset mnist-5k --method copi-bp --preset mnist-5k --seed 0 --out my-run
 #
-# and from Python it is `runner.train_into(folder, config, data)`. A *preset* fills in the numbers, a `RunConfig`
-# holds all of them. To save time, this notebook trains a network of 784-100-100-10 units for a few epochs; everything
-# else is as in the preset.
+# and from Python it is `runner.train_into(folder, config, data)`. A *preset* fills in the numbers, and a `RunConfig`
+# holds all of them. To save time, this notebook trains a 784-100-100-10 network for a few epochs; everything else is as
+# in the preset.
 
 # %%
 EPOCHS = 5  # fast: 3
@@ -75,9 +75,9 @@ history = runner.train_into(folder, small("mnist-5k", "copi-bp", seed=0), data, 
 print(sorted(path.name for path in folder.iterdir()))
 
 # %% [markdown]
-# Five files. Three of them are the record. (`.lock` keeps a second process from training in the same folder, and
-# `checkpoint.previous.npz` is the network an epoch earlier, in case the latest is damaged.) `run.json` says what was
-# run, and on what.
+# There are five files, and three of them make up the record. (`.lock` keeps a second process from training in the same
+# folder. `checkpoint.previous.npz` is the network one epoch earlier, in case the latest file is damaged.) `run.json`
+# says what was run, and on which machine.
 
 # %%
 run = json.loads((folder / "run.json").read_text())
@@ -91,9 +91,8 @@ versions = run["versions"]
 print("versions", {name: versions[name] for name in ("copi-np", "python", "numpy")})
 
 # %% [markdown]
-# `run["config"]` is everything that decides *what* is computed. The rest (device, library for matrix products and its
-# threads, versions) decides how the last digits are rounded, and how long it takes. `history.jsonl` has a line an
-# epoch:
+# `run["config"]` has everything that determines *what* is computed. The rest (device, matrix library and its threads,
+# versions) affects only how the last digits are rounded, and how long it takes. `history.jsonl` has one line per epoch:
 
 # %%
 lines = (folder / "history.jsonl").read_text().splitlines()
@@ -107,7 +106,7 @@ assert EpochRecord(**record) == history[-1]
 # %% [markdown]
 # `checkpoint.npz` is the network after the last finished epoch.
 #
-# **Question.** Which number of the record can you get back from `checkpoint.npz` and the test digits alone?
+# **Question.** Which numbers in the record can you recompute from `checkpoint.npz` and the test digits alone?
 
 # %%
 network, notes = load_network(folder / "checkpoint.npz", BACKEND)
@@ -118,14 +117,14 @@ print("notes in the checkpoint:", notes)
 assert accuracy == history[-1].test_accuracy
 
 # %% [markdown]
-# **Answer.** The test accuracy and test loss of the last epoch (and with the training digits those as well). A record
-# that can be checked in this way is worth more than a number in a table.
+# **Answer.** The test accuracy and test loss of the last epoch (and, with the training digits, the training accuracy
+# and loss too). A record that you can check this way is worth more than a number in a table.
 
 # %% [markdown]
 # ## 2. Presets: where the numbers come from
 #
-# A preset is a TOML file in `copi_np/experiments/presets`, with every number in it and a comment on where it comes
-# from. In the first epoch the step sizes are `first_eta_W` and `first_eta_R`, later `eta_W` and `eta_R`.
+# A preset is a TOML file in `copi_np/experiments/presets`. It has all the numbers, and comments that say where they
+# come from. In the first epoch the step sizes are `first_eta_W` and `first_eta_R`, and after that `eta_W` and `eta_R`.
 
 # %%
 print(f"{'preset':14} {'units':34} first eta_W, eta_R   then        delta_scale")
@@ -137,21 +136,20 @@ for name in preset_names():
     print(f"{name:14} {units:34} {rates:32} {p.get('delta_scale', 1):g}")
 
 # %% [markdown]
-# `mnist` and `cifar10` are the paper's own schedule (Section 3.1): a small step in the first epoch, ten times as much
-# from then on, the same for $W$ and $R$. The others follow the published journal version: $R$ alone in the first
-# epoch, smaller steps, error signals multiplied.
+# `mnist` and `cifar10` have the paper's own schedule (Section 3.1): a small step size in the first epoch and ten times
+# as much after that, the same for $W$ and $R$. The others follow the journal version of the paper: only $R$ learns in
+# the first epoch, the step sizes are smaller, and the error signals are scaled up.
 #
-# The paper gives the sizes of the networks, the batch size 50, leaky ReLU, the quadratic loss, these step sizes and
-# the parameters of Adam. Its text does **not** say how the forward weights are drawn, what the slope of the leaky ReLU
-# is, whether the output layer has one too, or for how many epochs. What the paper leaves open somebody has to choose,
-# and the choice has to be written down. Here it stands in the docstrings and in `run.json`.
+# The paper gives the sizes of the networks, the batch size 50, leaky ReLU, the quadratic loss, these step sizes and the
+# parameters of Adam. Its text does **not** say how the forward weights are drawn, what the slope of the leaky ReLU is,
+# whether the output layer has one too, or how many epochs to train. If the paper leaves something open, you have to
+# choose, and to write down what you chose. Here the choices are in the docstrings and in `run.json`.
 
 # %% [markdown]
 # ## 3. The same seed, the same history
 #
-# A seed fixes what is random: how the forward weights are drawn, and the order of the digits in each epoch. Each has a
-# random generator of its own, so that two *methods* with the same seed start from the same weights and see the same
-# batches.
+# A seed determines everything random: the initial forward weights, and the order of the digits in each epoch. Each has
+# its own random generator, so two *methods* with the same seed start from the same weights and see the same batches.
 #
 # **Question.** We run the same configuration again. Will the losses agree exactly, or only to a few digits?
 
@@ -163,11 +161,11 @@ print("epochs that agree to the last digit, seconds aside:", sum(same), "of", le
 assert all(same)
 
 # %% [markdown]
-# **Answer.** Exactly. This makes a mistake visible that is easily made: a shuffle without a seed, such as a call of the
-# global `np.random`, changes every number at the second run. (`fit` refuses to run without a generator.)
+# **Answer.** Exactly. So a second run reveals a common mistake: if you shuffle without a seed, for example with the
+# global `np.random`, every number changes. (`fit` refuses to run without a generator.)
 #
-# It holds on one machine, with one number of threads. With two threads a sum is split in two, and rounded
-# differently. Two runs on record, of MNIST with one and with two threads:
+# This is true on one machine, with a fixed number of threads. With two threads a sum is split in two and rounded
+# differently. Here are two recorded runs of MNIST, with one and with two threads:
 
 # %%
 for name in ("one-idle", "two-idle"):
@@ -178,18 +176,17 @@ for name in ("one-idle", "two-idle"):
         print(f"{name}: {correct} of 60000, train loss {record['train_loss']:.7f}")
 
 # %% [markdown]
-# After one epoch the count of training digits read correctly differs by two of 60,000, and the loss in its fifth
-# decimal place.
-# So "the same" means to the last digit with the same number of threads, and to about four digits otherwise. Never
-# compare two runs by `==` across machines.
+# After one epoch the number of correct training digits differs by two out of 60,000, and the loss differs in its fifth
+# decimal place. So "the same" means to the last digit with the same number of threads, and to about four digits
+# otherwise. Never compare two runs from different machines with `==`.
 
 # %% [markdown]
-# ## 4. What one seed can say
+# ## 4. What one seed can tell you
 #
-# The paper's Section 3.1 says that COPI is more successful than backpropagation *in the presence of decorrelation*,
-# at the same step sizes: `copi-bp` against `bp-decor`, the SGD rule on the same decorrelated inputs. We train
-# both on the paper's schedule, for several seeds. A callback keeps, after each epoch, which of the 1,000 test
-# digits were read correctly.
+# The paper's Section 3.1 says that COPI is more successful than backpropagation *in the presence of decorrelation*, at
+# the same step sizes: `copi-bp` against `bp-decor`, the SGD rule on the same decorrelated inputs. We train both with
+# the paper's schedule and several seeds. After each epoch, a callback records which of the 1,000 test digits were
+# classified correctly.
 
 
 # %%
@@ -208,7 +205,7 @@ SEEDS = range(5)  # fast: range(0, 3, 2)
 
 
 def train_seeds(preset, method, **changes):
-    """Which digits are read correctly: (seeds, epochs, digits), true or false."""
+    """Return which digits are classified correctly, as booleans (seeds, epochs, digits)."""
     right = []
     for seed in SEEDS:
         keep = Keep()
@@ -223,13 +220,13 @@ for method, right in paper.items():
     print(f"{method}, seed 0: {100 * right[0, -1].mean():.1f} % of the test digits")
 
 # %% [markdown]
-# **Question.** Seed 0 says that COPI is ahead by between 5 and 6 percentage points. Before you look at the other seeds:
-# would you believe a difference of 5 points? Of 0.5?
+# **Question.** With seed 0, COPI is ahead by 5 to 6 percentage points. Before you look at the other seeds: would you
+# believe a difference of 5 points? Of 0.5?
 
 
 # %%
 def last(right):
-    """Test accuracy after the last epoch, in per cent, by seed."""
+    """Return the test accuracy after the last epoch, in per cent, for each seed."""
     return 100 * right[:, -1].mean(axis=1)
 
 
@@ -237,14 +234,15 @@ for method, right in paper.items():
     print(f"{method:9}", "  ".join(f"{accuracy:.1f}" for accuracy in last(right)))
 
 # %% [markdown]
-# Take the mean over the $n$ seeds, and ask how far single seeds are from it. With $v_s$ for the accuracy of seed $s$,
+# Take the mean over the $n$ seeds, and ask how far the single seeds are from it. With $v_k$ for the accuracy of seed
+# $k$,
 #
 # $$\bar v = \frac1n \sum_s v_s, \qquad
 # s = \sqrt{\frac{1}{n - 1} \sum_s (v_s - \bar v)^2}, \qquad
 # \mathrm{se} = \frac{s}{\sqrt n} .$$
 #
-# The *standard deviation* $s$ says how much a single run scatters. (It divides by $n - 1$, since the mean itself was
-# fitted to the $n$ numbers.) The *standard error* says how well the mean is known. First as a loop, then with NumPy:
+# The *standard deviation* $s$ says how much single runs vary. (We divide by $n - 1$, since the mean was computed from
+# the same $n$ numbers.) The *standard error* says how well we know the mean. First as a loop, then with NumPy:
 
 # %%
 values = last(paper["copi-bp"])
@@ -262,13 +260,13 @@ for method, right in paper.items():
     print(f"{method:9} mean {mean:.1f}, s {s:.1f}, standard error {s / n**0.5:.1f}")
 
 # %% [markdown]
-# The two methods scatter very differently. For the difference of two means that are independent of each other, the
-# squares of the standard errors add up.
+# The two methods vary by very different amounts. For the difference of two independent means, the squares of the
+# standard errors add up.
 
 
 # %%
 def difference(a, b):
-    """Difference of the means, and its standard error."""
+    """Return the difference of the means, and its standard error."""
     n = len(a)
     return a.mean() - b.mean(), np.sqrt(np.var(a, ddof=1) / n + np.var(b, ddof=1) / n)
 
@@ -278,16 +276,16 @@ print(f"COPI is ahead by {ahead:.1f} with a standard error of {error:.1f} points
 assert ahead > 3 * error
 
 # %% [markdown]
-# **Answer.** On the paper's schedule the difference is more than three standard errors, and the seeds of the two
-# methods do not even overlap. (A rule of thumb: a difference of twice its standard error is worth a second look. With
-# as few as five seeds it should be rather two and a half.) This part of the paper's statement agrees, in our small
-# setting. A difference of 0.5 would be lost in the scatter of COPI's seeds. One seed shows an effect that is much
-# larger than $s$, if one knows $s$, and nothing smaller.
+# **Answer.** With the paper's schedule the difference is more than three standard errors, and the seeds of the two
+# methods do not even overlap. (As a rule of thumb, a difference of twice its standard error is worth a second look.
+# With only five seeds, ask for two and a half.) So this part of the paper's statement holds in our small experiment. A
+# difference of 0.5 would be lost in the scatter of COPI's seeds. One seed can show an effect that is much larger than
+# $s$, if you know $s$, but nothing smaller.
 
 # %% [markdown]
 # ## 5. Pairs
 #
-# Now the same two methods on the schedule of the journal version (preset `mnist-5k`).
+# Now we train the same two methods with the schedule of the journal version (preset `mnist-5k`).
 #
 # **Question.** Both reach more than 90 %. What is the smallest difference that five seeds could show?
 
@@ -302,11 +300,11 @@ print(f"COPI is ahead by {ahead:.2f} with a standard error of {error:.2f} points
 assert abs(ahead) < 1
 
 # %% [markdown]
-# **Answer.** Two to two and a half times the standard error of 0.26, so 0.52 to 0.65. The 0.60 that we found lies in
-# between (and was 0.70 on a processor that rounds differently): these two means alone leave open who is ahead. But look
-# at the columns. In each, both methods have the *same* seed, hence the same first weights and the same batches, and a
-# lucky start is lucky for both. So take the difference seed by seed first, and the mean of the differences second. What
-# the pairs have in common drops out.
+# **Answer.** Two to two and a half times the standard error of 0.26, so 0.52 to 0.65. Our 0.60 is in between (and it
+# was 0.70 on a processor that rounds differently), so these two means alone do not tell us which method is ahead. But
+# look at the columns. In each column both methods have the *same* seed, so they have the same initial weights and the
+# same batches, and a lucky start helps both. So take the difference for each seed first, and then the mean of the
+# differences. What the pairs have in common drops out.
 
 # %%
 pairs = last(journal["copi-bp"]) - last(journal["bp-decor"])
@@ -327,9 +325,9 @@ for ax, (name, runs) in zip(axes, schedules.items(), strict=True):
     ax.set(xlim=(-0.4, 1.4), xticks=[0, 1], xticklabels=runs)
 
 # %% [markdown]
-# Grey: the single seeds, joined in pairs. Orange: mean and standard deviation. Mind the two scales: on the left the
-# difference is about 5 points, on the right about 0.6. In these five pairs COPI is ahead in each, by a little. How
-# large the advantage is depends on the step sizes.
+# The single seeds are grey, joined in pairs; mean and standard deviation are orange. Note the different scales: on the
+# left the difference is about 5 points, on the right about 0.6. COPI is slightly ahead in each of these five pairs. How
+# far ahead depends on the step sizes.
 #
 # One more noise does not get smaller with more seeds: all runs are tested on the *same* 1,000 digits. A network that
 # reads a share $p$ of all digits in the world reads $p \pm \sqrt{p (1 - p) / N}$ of $N$ of them.
@@ -345,7 +343,7 @@ for p, N in ((0.92, 1000), (0.98, 10_000)):
 
 # %%
 def groups_of(name):
-    """The runs on record, by method."""
+    """Return the recorded runs, by method."""
     if not (RESULTS / name).is_dir():
         return {}
     return {group.config.method: group for group in read_results(RESULTS / name).groups}
@@ -362,16 +360,16 @@ if full:
     assert list(correct["copi-bp"] - correct["bp-decor"]) == [23, 31]
 
 # %% [markdown]
-# Two seeds, and COPI is ahead in both, by 23 and by 31 digits of 10,000 (claim C19 of
-# [claims.md](../docs/claims.md)). Were the two methods equally good, both seeds would still favour COPI one time in
-# four; all five pairs above, one time in 32. So here the lead is small, and less certain than with five seeds.
+# There are two seeds, and COPI is ahead with both, by 23 and by 31 digits out of 10,000 (claim C19 of
+# [claims.md](../docs/claims.md)). If the two methods were equally good, both seeds would still favour COPI one time in
+# four, and all five pairs above one time in 32. So here the lead is small, and less certain than with five seeds.
 
 # %% [markdown]
 # ## 6. Figure 2, with five seeds
 #
-# The records of this project are in [results/](../results/README.md). Those in `results/paper/mnist` are of the paper's
-# Figure 2A: four methods, five seeds, made by `copi-np reproduce fig2 --preset mnist --seeds 5`.
-# [reproduction.md](../docs/reproduction.md) has the other figures. `read_results` puts the seeds of a method together.
+# The records of this project are in [results/](../results/README.md). Those in `results/paper/mnist` are for the
+# paper's Figure 2A: four methods with five seeds each, from `copi-np reproduce fig2 --preset mnist --seeds 5`. For the
+# other figures, see [reproduction.md](../docs/reproduction.md). `read_results` groups the seeds of each method.
 
 
 # %%
@@ -388,24 +386,24 @@ mnist = groups_of("mnist")
 figure_2(mnist, highest=100.5)
 
 # %% [markdown]
-# MNIST, the paper's schedule, train dashed and test solid, with the standard deviation between seeds as an envelope
-# (mostly too narrow to see). Which curve is on top? Adam, from the start. Then COPI, then COPI with feedback
-# alignment, then backpropagation on decorrelated inputs.
+# This is MNIST with the paper's schedule. Train curves are dashed and test curves are solid; the envelope is the
+# standard deviation between seeds (mostly too narrow to see). Which curve is on top? Adam, from the start. Then come
+# COPI, COPI with feedback alignment, and backpropagation on decorrelated inputs.
 #
-# What does the paper report? Its text prints **no accuracy at all**; the heights are in the picture of Figure 2 only.
-# So we compare statements, not heights, and we certainly do not tune until our curves look like that picture. These
-# are the statements of Section 3.1 that these records can judge:
+# What does the paper report? Its text gives **no accuracies at all**; you can only read them off Figure 2. So we
+# compare statements, not heights, and we certainly do not tune until our curves look like that figure. These are the
+# statements of Section 3.1 that we can test with these records:
 #
 # 1. "COPI is more successful as a learning rule compared to BP in the presence of decorrelation".
 # 2. "BP with momentum does converge faster".
 # 3. "test performance of COPI is on par with BP".
 #
-# **Question.** Which of the three do you expect to hold, after 25 epochs and five seeds?
+# **Question.** Which of the three do you expect to hold, after 25 epochs and with five seeds?
 
 
 # %%
 def compared(a, b):
-    """How far a is ahead of b on the test set, and how soon each has learned; the number of seeds that agree."""
+    """Print how far a is ahead of b on the test set; return the number of seeds that agree."""
     comparison = compare(mnist[a], mnist[b])
     mean, deviation = (100 * value for value in comparison.difference)
     print(f"{a} - {b}: {mean:+.2f} +- {deviation:.2f} points after epoch {comparison.epoch},", end=" ")
@@ -422,15 +420,17 @@ if mnist:
     assert compared("bp-adam", "copi-bp") == 5  # statements 2 and 3
 
 # %% [markdown]
-# **Answer.** 1 and 2 agree, in every seed. (With Adam as "BP with momentum"; momentum alone was not tested.)
-# Statement 3 does not: with the paper's schedule COPI ends 0.8 points behind Adam on the test set, in every seed, and
-# takes longer to 99 % of its best training accuracy. With the journal's schedule it is otherwise:
-# [reproduction.md](../docs/reproduction.md) has those numbers too.
+# **Answer.** Statements 1 and 2 hold, with every seed. (We take Adam as "BP with momentum"; momentum alone was not
+# tested.) Statement 3 does not hold: with the paper's schedule COPI ends 0.8 points behind Adam on the test set, with
+# every seed, and takes longer to reach 99 % of its best training accuracy. With the journal's schedule the result is
+# different: [reproduction.md](../docs/reproduction.md) has those numbers too.
 #
-# A fourth statement is about feedback alignment, "with a continuing benefit of the use of the COPI algorithm". It is
-# on record for one seed: after five epochs of MNIST 95.51 % for COPI, 87.86 % for the SGD rule on the same inputs.
+# A fourth statement is about feedback alignment, "with a continuing benefit of the use of the COPI algorithm". We have
+# a record with one seed: after five epochs of MNIST, COPI reaches 95.51 %, and the SGD rule on the same inputs reaches
+# 87.86 %.
 #
-# Now CIFAR-10, Figure 2B, for one seed and five epochs (longer runs are in [reproduction.md](../docs/reproduction.md)):
+# Now CIFAR-10, Figure 2B, with one seed and five epochs (for longer runs, see
+# [reproduction.md](../docs/reproduction.md)):
 
 
 # %%
@@ -452,21 +452,22 @@ if path.exists():
     assert dataset == "cifar10-jpeg.npz"
 
 # %% [markdown]
-# The name matters. The original archive could not be had, so these are the 60,000 images re-encoded as JPEG of
+# The name matters. The original archive was not available, so these are the 60,000 images re-encoded as JPEG with
 # quality 75: **CIFAR-10 (JPEG q75)**. JPEG drops fine detail, and leaves small errors in every pixel. The labels and
-# the split are the same, and all four methods saw the same pixels, so *who is ahead of whom* means something. The
-# heights do not carry over to the paper's Figure 2B; how far they are off was not measured. What one must not do is
-# call this "CIFAR-10".
+# the split are the same, and all four methods saw the same pixels, so it is fair to compare the methods with each
+# other. But you cannot compare these accuracies with the paper's Figure 2B; we have not measured how far off they are.
+# So do not call this "CIFAR-10".
 #
-# COPI is ahead of backpropagation with decorrelation here too; COPI with feedback alignment starts last, and passes
-# it on the test set in the third epoch; Adam is ahead of all in these five epochs.
+# Here, too, COPI is ahead of backpropagation with decorrelation. COPI with feedback alignment starts last, and
+# overtakes backpropagation with decorrelation on the test set in the third epoch. Adam is ahead of all others in these
+# five epochs.
 
 # %% [markdown]
 # ## 7. Claims
 #
-# [claims.md](../docs/claims.md) lists every checkable statement of the paper, with a verdict, the figure it rests
-# on, and the test or the command that shows it. Read a row from right to left: how would I see it, what was found, what
-# follows.
+# [claims.md](../docs/claims.md) lists every testable statement of the paper, with a verdict, the number behind it, and
+# the test or the command that shows it. Read each row from right to left: how was it tested, what was the result, and
+# what follows from that?
 
 # %%
 text = CLAIMS.read_text() if CLAIMS.exists() else ""
@@ -480,14 +481,14 @@ for kind, numbers in verdicts.items():
     print(f"{kind} ({len(numbers)}): {' '.join(numbers)}")
 
 # %% [markdown]
-# This sorts by the first words of the verdict; many go on with "but" or "under". Some to know:
+# This sorts by the first words of each verdict; many continue with "but" or "under". The most important ones:
 #
-# - **Agreed.** COPI's update is local (C1, for its local form); backpropagation passes through $R$ (C13);
+# - **These hold.** COPI's update is local (C1, for its local form); backpropagation passes through $R$ (C13);
 #   decorrelated digits resemble ZCA's (C31); COPI's fixed point is the least-squares map (C36).
-# - **Did not.** $R$ does not stay symmetric (C7), so that the two lines of Eq. 4 are different updates (C8); Eq. 3
-#   rescales columns, not rows (C6); target propagation as printed sends a signal without an error (C14); and the
+# - **These do not.** $R$ does not stay symmetric (C7), so the two lines of Eq. 4 are different updates (C8); Eq. 3
+#   rescales columns, not rows (C6); target propagation as printed sends a signal even without an error (C14); and the
 #   *reason* given for COPI's lead is not the one we find (C21, notebook 05).
-# - **Worth doing.** Raising the learning rate after the first epoch (C30): without it COPI ends a point lower.
+# - **This helps.** Raise the learning rate after the first epoch (C30): without it COPI ends one point lower.
 
 # %%
 if verdicts:
@@ -497,11 +498,12 @@ if verdicts:
 # %% [markdown]
 # ## Break it: a factor of two
 #
-# A colleague writes COPI anew, with the loss $\tfrac12 \lVert y - y^*\rVert^2$ that many textbooks use, and the step
-# sizes of the paper. The output's error signal is then $(y^* - y) \circ f'(a)$, half of ours. Everything runs,
-# nothing diverges. The `bp-decor` in the comparison is somebody else's code and has the right one.
+# A colleague reimplements COPI, with the loss $\tfrac12 \lVert y - y^*\rVert^2$ that many textbooks use, and with the
+# step sizes of the paper. The error signal of the output layer is then $(y^* - y) \circ f'(a)$, half of ours.
+# Everything runs, and nothing diverges. The `bp-decor` in the comparison is someone else's code and has the right
+# factor.
 #
-# **Question.** Which statement does the colleague arrive at?
+# **Question.** What will the colleague conclude?
 
 # %%
 half = train_seeds("mnist", "copi-bp", delta_scale=0.5)
@@ -516,12 +518,13 @@ print(f"their difference {behind:.1f} with a standard error of {error:.1f} point
 assert means == sorted(means)
 
 # %% [markdown]
-# **Answer.** The opposite of the paper's: COPI *behind* backpropagation with decorrelation, in four seeds of five,
-# and by more than two standard errors. Seeds protect against chance, not against a mistake that all of them share.
+# **Answer.** The opposite of the paper: COPI is *worse* than backpropagation with decorrelation, with four seeds out of
+# five, and by more than two standard errors. Seeds protect against chance, but not against a mistake that they all
+# share.
 #
-# How to find it? Compare with something that does not depend on the code in question. An error signal is the negative
-# derivative of the loss, and a derivative can be measured: move one pre-activation $a$ of the output layer a little to
-# either side, and see what the loss of Algorithm 1, $\lVert y - y^*\rVert^2$, does.
+# How can you find it? Compare with something that does not depend on the code in question. An error signal is the
+# negative derivative of the loss, and you can measure a derivative: change one pre-activation $a$ of the output layer a
+# little in both directions, and see how the loss of Algorithm 1, $\lVert y - y^*\rVert^2$, changes.
 
 # %%
 config = small("mnist", "copi-bp", seed=0, dtype="float64")
@@ -539,27 +542,27 @@ for k in range(4):
     assert np.isclose(measured, 2 * theirs[k])
 
 # %% [markdown]
-# Measured and coded differ by exactly 2, in every output: a convention, not a bug in the sums. The repair is either
-# the factor, or a note that the loss is another one. Neither loss is wrong, but step sizes belong to a loss. This is
-# why the presets speak of 500 where the journal version multiplies by 1000, and why `run.json` has a line
-# `delta_scale`.
+# The measured signal is exactly twice the coded one, for every output: this is a convention, not a wrong sum. The
+# repair is either the factor of two, or a note that the loss is a different one. Neither loss is wrong, but step sizes
+# belong to a loss. This is why the presets say 500 where the journal version multiplies by 1000, and why `run.json`
+# records `delta_scale`.
 
 # %% [markdown]
 # ## Break it: the best epoch, on the test set
 #
-# Nobody wants to report a bad epoch. So one reports the best: of five epochs, or of all epochs of all seeds. "Best" is
-# judged on the test set, since that is what counts.
+# Nobody wants to report a bad epoch. So people report the best one: the best of five epochs, or the best of all epochs
+# of all seeds. They choose it on the test set, since that is the accuracy that counts.
 #
-# **Question.** How many points does a method gain by this, without being any better?
+# **Question.** How many points does a method gain this way, without being any better?
 #
-# To measure it, cut the 1,000 test digits into two halves at random. Choose on the first half, as one would with a
-# test set, and look at the same network on the second half, which had no say. The mean gap, over many cuts, is the
-# part that is nothing but luck.
+# To measure this, split the 1,000 test digits into two random halves. Choose the best on the first half, as if it were
+# the test set, and then test the same network on the second half, which played no part in the choice. The mean gap,
+# over many random splits, is pure luck.
 
 
 # %%
 def optimism(right, rng, n_cuts=300):
-    """Accuracy on the digits that chose the best, minus that on fresh ones (points)."""
+    """Return the accuracy on the digits used to choose, minus that on fresh ones (points)."""
     gaps = []
     for _ in range(n_cuts):
         halves = np.split(rng.permutation(right.shape[-1]), 2)
@@ -579,21 +582,21 @@ for method, right in journal.items():
     assert of_all > 0
 
 # %% [markdown]
-# **Answer.** Choosing the epoch adds about 0.3 points, choosing seed and epoch about one point. The whole difference
-# between the two methods in section 5 was about 0.6 points! (The halves have 500 digits. With all 1,000 it would be
-# smaller by a factor of about $\sqrt 2$.) Worse, whoever tries more settings for one method than for the other
-# gives the first the larger bonus.
+# **Answer.** Choosing the epoch adds about 0.3 points, and choosing seed and epoch adds about one point. The whole
+# difference between the two methods in section 5 was about 0.6 points! (Each half has 500 digits. With all 1,000 the
+# gain would be smaller by a factor of about $\sqrt 2$.) Worse, if you try more settings for one method than for the
+# other, that method gets the larger bonus.
 #
-# How one finds out: ask of each number in a table by which data it was chosen. The repair: fix the epoch beforehand, or
-# choose on a third set of digits. The table in [results/](../results/README.md) does have a column "best test". It is
-# optimistic in just this way, so it is the epochs 2 and 5, the same for all methods, that are to be compared.
+# To find this mistake, ask for each number in a table which data were used to choose it. To repair it, fix the epoch in
+# advance, or choose on a third set of digits. The table in [results/](../results/README.md) does have a column "best
+# test". It is optimistic in just this way, so compare epochs 2 and 5, which are the same for all methods.
 
 # %% [markdown]
 # ## Exercises
 #
 # ### Exercise 10.1 · How well is a mean known?
 #
-# Write a function that takes the accuracies of several seeds, as an array, and returns the standard error of their
+# Write a function that takes an array with the accuracies of several seeds, and returns the standard error of their
 # mean.
 
 
@@ -607,9 +610,9 @@ check("10.1", standard_error)
 # %% [markdown]
 # ### Exercise 10.2 · Is it a fair comparison?
 #
-# Two methods are to be compared "at the same settings". Write a function that takes the contents of two `run.json`
-# (as dictionaries, such as `run` above) and returns the names of the entries of their configurations that differ, as
-# a list. Leave out `"method"`, which is meant to differ. An entry that only one of the two has differs as well.
+# You want to compare two methods "with the same settings". Write a function that takes the contents of two `run.json`
+# files (as dictionaries, such as `run` above) and returns a list with the names of the configuration entries that
+# differ. Leave out `"method"`, which is meant to differ. An entry that only one of the two has counts as different.
 
 
 # %%
@@ -622,13 +625,12 @@ check("10.2", unfair)
 # %% [markdown]
 # ### Exercise 10.3 · What is wrong with this run?
 #
-# A colleague is proud of nearly 98 % on mnist-5k, after four epochs and with 50 hidden units, and sends the record
-# below. Something is not as it should be. Run the configuration again, with
-# `runner.train(RunConfig(**sent["config"]), data, "numpy")`, and compare the two histories column by column. Then
-# answer with a letter:
+# A colleague is proud of reaching nearly 98 % on mnist-5k after four epochs, with 50 hidden units, and sends you the
+# record below. Something is wrong with it. Run the configuration again, with `runner.train(RunConfig(**sent["config"]),
+# data, "numpy")`, and compare the two histories column by column. Then answer with a letter:
 #
 # - **a** The "test" digits were digits that the network was trained on.
-# - **b** Another seed was used than the one on record.
+# - **b** The seed was not the one in the record.
 # - **c** The digits were not shuffled.
 # - **d** The error signal lacked its factor of two.
 # - **e** Nothing is wrong: the small network is that good.
@@ -650,15 +652,17 @@ check("10.3", answer)
 # %% [markdown]
 # ## What you have seen
 #
-# - A run that is worth quoting leaves a configuration, versions and a history; with the same seed and number of
-#   threads it comes back to the last digit.
-# - One seed shows effects that are much larger than the scatter of seeds. Pairs with the same seed show smaller ones.
-# - COPI is ahead of backpropagation with decorrelation on the paper's schedule, clearly; on the journal's by so
-#   little that choosing the best of all seeds and epochs for the other method could hide it. On MNIST and the paper's
-#   schedule it is not on par with Adam: 0.8 points behind after 25 epochs, in each of five seeds.
-# - Seeds do not find shared mistakes; a measured derivative does.
-#   [Theorem 7](../docs/theory.md#7-backpropagation-is-the-negative-gradient) checks all error signals that way, and
-#   `tests/mathematics/theorems/test_07_gradient.py` holds it.
+# - A run that is worth quoting leaves a configuration, versions and a history. With the same seed and number of threads
+#   you can reproduce it to the last digit.
+# - One seed shows only effects that are much larger than the scatter of seeds. Pairs with the same seed show smaller
+#   ones.
+# - With the paper's schedule COPI is clearly ahead of backpropagation with decorrelation. With the journal's schedule
+#   its lead is so small that choosing the best of all seeds and epochs for the other method could hide it. On MNIST
+#   with the paper's schedule it is not on par with Adam: it is 0.8 points behind after 25 epochs, with each of five
+#   seeds.
+# - More seeds do not reveal a mistake that they share; a measured derivative does. [Theorem
+#   7](../docs/theory.md#7-backpropagation-is-the-negative-gradient) is checked this way for all error signals, in
+#   `tests/mathematics/theorems/test_07_gradient.py`.
 #
-# This was the last notebook. What remains open, such as momentum without Adam's scaling (C23), stands beside the
-# verdicts in [claims.md](../docs/claims.md).
+# This was the last notebook. For open questions, such as momentum without Adam's scaling (C23), see the verdicts in
+# [claims.md](../docs/claims.md).

@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 00 · Solutions
 #
-# Try each exercise before you read on. The hints of `check` are meant to be enough.
+# Try each exercise before you read on. The hints from `check` should be enough to get you there.
 
 # %%
 from itertools import pairwise
@@ -33,17 +33,17 @@ answer = [(300, 300), (100, 300), (50, 300), (50, 100)]
 check("00.1", answer)
 
 # %% [markdown]
-# $R$ mixes the 300 inputs of this layer among themselves. $W$ has a row for each of the 100 outputs and a column for
-# each of the 300 inputs. In $x$ and $a$ every sample has a row.
+# $R$ mixes the layer's 300 inputs with each other. $W$ has a row for each of the 100 outputs and a column for each of
+# the 300 inputs. $x$ and $a$ have one row per sample.
 #
-# *Usual mistakes.* An $R$ as wide as the outputs: decorrelation happens before $W$, not behind it. A transposed $W$,
-# since the code computes `x @ W.T`: the weights themselves are stored as in the paper. Samples in columns: that is
-# the paper's way to write a single sample, not the code's.
+# *Common mistakes.* An $R$ as wide as the outputs: decorrelation happens before $W$, not after it. A transposed $W$,
+# because the code computes `x @ W.T`: the weights themselves are stored as in the paper. Samples in columns: the
+# paper writes a sample as a column, but the code does not.
 
 # %% [markdown]
 # ## Exercise 00.2 · The price of R
 #
-# The numbers of lateral and of forward weights of a network with given sizes.
+# Count the lateral and the forward weights of a network, given its layer sizes.
 
 
 # %%
@@ -58,13 +58,14 @@ print(count_weights([784, 200, 10]))
 check("00.2", count_weights)
 
 # %% [markdown]
-# Every layer has an $R$ with as many rows and columns as it has inputs. The sizes without the last one are the
-# numbers of inputs. Neighbours in the list are the inputs and outputs of a layer.
+# Every layer has an $R$ with one row and one column per input. The numbers of inputs are the list without its last
+# entry. Neighbours in the list are the inputs and outputs of a layer.
 #
-# *Usual mistakes.* An $R$ for the output units, which no layer takes in. Biases: this network has none. Only one layer.
+# *Common mistakes.* Counting an $R$ for the output units, which are not the input of any layer. Adding biases: this
+# network has none. Counting only one layer.
 
 # %% [markdown]
-# ## Exercise 00.3 · How far can you go?
+# ## Exercise 00.3 · How large a step can you take?
 #
 # The largest of six step sizes with which a network still trains.
 
@@ -84,10 +85,10 @@ answer = 0.03
 check("00.3", answer)
 
 # %% [markdown]
-# With 0.03 the network trains, with 0.1 it diverges in the third batch: the border lies near
-# $2/\lambda \approx 0.05$, as measured in the notebook. The message may name $W$ rather than $R$, since both learn
-# here and the one that grows the most is named. Within two epochs 0.001 hardly leaves chance. Too large a step is
-# loud, too small a step is silent: you find it only by trying a larger one.
+# With 0.03 the network trains; with 0.1 it diverges in the third batch. The limit is near $2/\lambda \approx 0.05$,
+# as you measured in the notebook. The message may name $W$ rather than $R$: both learn here, and it names the one
+# that grows most. With 0.001, two epochs hardly get the network above chance. A step that is too large fails loudly.
+# One that is too small fails silently: you only notice by trying a larger one.
 #
-# *Usual mistakes.* The same network in every round: then each step size starts from what the last one left behind.
-# Stopping at the first step size that works instead of the last.
+# *Common mistakes.* Using the same network in every round: then each step size starts from the weights that the
+# previous one left. Stopping at the first step size that works instead of the largest.

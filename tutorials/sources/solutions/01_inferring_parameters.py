@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 01 · Solutions
 #
-# To the exercises of [01 · From gradient descent to inferring parameters](../01_inferring_parameters.ipynb). Try them
-# first; the hints of `check` go a long way.
+# Solutions to the exercises of
+# [01 · From gradient descent to inferring parameters](../01_inferring_parameters.ipynb). Try them yourself first; the
+# hints from `check` will get you a long way.
 
 # %%
 import matplotlib.pyplot as plt
@@ -21,12 +22,12 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## Exercise 01.1 · Undo the rescaling
 #
-# A rule that equals Eq. 2 on decorrelated inputs, without inverting a matrix.
+# Write a rule that equals Eq. 2 on decorrelated inputs without inverting a matrix.
 
 
 # %%
 def my_rule(W, x, z):
-    power = np.mean(x**2, axis=0)  # one number for each input
+    power = np.mean(x**2, axis=0)  # one number per input
     return z.T @ x / len(x) / power - W
 
 
@@ -35,16 +36,16 @@ check("01.1", my_rule)
 # %% [markdown]
 # **Why.** On decorrelated inputs $C = \langle x x^\top\rangle$ is diagonal, so its inverse divides column $j$ of
 # $\langle z x^\top\rangle$ by $\langle x_j^2\rangle$. NumPy divides a matrix of shape $(O, I)$ by an array of shape
-# $(I,)$ column by column, which is what we want. In one line, it is Eq. 3 divided by $\langle x_j^2\rangle$:
+# $(I,)$ column by column, which is what we want. In one line, the rule is Eq. 3 divided by $\langle x_j^2\rangle$:
 # `rules.copi_update(W, x, z) / rules.mean_square(x)`.
 #
-# **Usual mistakes.** Dividing only the Hebbian term of Eq. 3 and leaving the $\langle x_j^2\rangle$ in its decay.
-# Dividing rows, as the text of the paper has it: with as many inputs as outputs, NumPy would not complain. Taking
-# $\langle x_j\rangle^2$ for $\langle x_j^2\rangle$. Forgetting that $\langle\cdot\rangle$ is a mean.
+# **Common mistakes.** Dividing only the Hebbian term of Eq. 3 and leaving $\langle x_j^2\rangle$ in the decay.
+# Dividing rows, as the text of the paper says: if there are as many inputs as outputs, NumPy does not complain. Using
+# $\langle x_j\rangle^2$ instead of $\langle x_j^2\rangle$. Forgetting that $\langle\cdot\rangle$ is a mean.
 #
 # ## Exercise 01.2 · One sample at a time
 #
-# One pass through the samples in their order, with $\eta$ times Eq. 5 after each.
+# Go through the samples once, in order, and add $\eta$ times Eq. 5 after each.
 
 
 # %%
@@ -58,15 +59,15 @@ check("01.2", my_epoch)
 
 # %% [markdown]
 # **Why.** `np.outer(z_b, x_b)` has the entries $z_i x_j$, and `W * x_b**2` the entries $w_{ij} x_j^2$. Writing
-# `W = W + ...` makes a new array, so the caller's weights stay as they are; `W += ...` would change them.
+# `W = W + ...` makes a new array, so the caller's weights are not changed; `W += ...` would change them.
 #
-# **Usual mistakes.** Adding up the updates of all samples for the weights of the start: that is one step of Eq. 3
-# with $B\,\eta$. Dividing by $B$: no mean is taken here. Writing the decay with `np.outer(x_b, x_b)`: that is
-# gradient descent.
+# **Common mistakes.** Computing all the updates from the initial weights and adding them up: that is one step of Eq.
+# 3 with step size $B\,\eta$. Dividing by $B$: there is no mean here. Writing the decay with `np.outer(x_b, x_b)`:
+# that is gradient descent.
 #
-# How much noise do single samples add? The relative distance from $D$ while passes go on, for two step sizes. (Here
-# $z = Dx + \text{noise}$: were $z = Dx$ and the inputs decorrelated on average only, single samples would still
-# disagree, since the $C$ of one sample is never diagonal.)
+# How much noise do single samples add? The figure shows the relative distance from $D$ as samples are processed, for
+# two step sizes. (Here $z = Dx + \text{noise}$. But even with $z = Dx$, single samples would disagree: the inputs are
+# decorrelated only on average, and the $C$ of a single sample is never diagonal.)
 
 # %%
 rng = np.random.default_rng(0)
@@ -84,12 +85,13 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The larger step is there sooner, and then wanders about at a distance that the smaller one goes below.
+# The larger step gets close sooner, but then wanders around at a distance from $D$, while the smaller step gets
+# closer.
 #
 # ## Exercise 01.3 · How decorrelated is enough?
 #
-# Three inputs of mean square 1 with correlation $t$, and $D = (1, 2, 3)$. Up to which $t$ does COPI come to rest
-# within 10 % of $D$?
+# Three inputs of mean square 1 with pairwise correlation $\rho$, and $D = (1, 2, 3)$. What is the largest $\rho$ for
+# which COPI converges to within 10 % of $D$?
 
 
 # %%
@@ -99,26 +101,27 @@ def batch_with(C, n_samples=100):
     return asarray(white @ np.linalg.cholesky(C).T)
 
 
-def miss(t):
+def relative_error(rho):
     D = asarray(np.array([[1.0, 2.0, 3.0]]))
-    x = batch_with((1 - t) * np.eye(3) + t * np.ones((3, 3)))
+    x = batch_with((1 - rho) * np.eye(3) + rho * np.ones((3, 3)))
     W_rest = rules.linear_map(x, x @ D.T)
     return np.linalg.norm(host(W_rest - D)) / np.linalg.norm(host(D))
 
 
 # %%
-low, high = 0.0, 0.5  # the miss grows with t: halve the interval until it is small
+low, high = 0.0, 0.5  # the error grows with rho: halve the interval until it is small
 while high - low > 1e-6:
     middle = (low + high) / 2
-    low, high = (middle, high) if miss(middle) < 0.1 else (low, middle)
-print(f"largest t: {low:.4f}, with a miss of {100 * miss(low):.2f} %")
+    low, high = (middle, high) if relative_error(middle) < 0.1 else (low, middle)
+print(f"largest rho: {low:.4f}, with an error of {100 * relative_error(low):.2f} %")
 check("01.3", low)
 
 # %% [markdown]
-# **Why.** By Theorem 8, $W^* - D = D\,\mathrm{off}(C)\,\mathrm{diag}\langle x^2\rangle^{-1}$. Here the mean squares are
-# 1 and every entry off the diagonal is $t$, so the miss of weight $j$ is $t$ times the sum of the *other* weights:
-# $t\,(5, 4, 3)$. Its relative size is $t\,\sqrt{50} / \sqrt{14} \approx 1.9\,t$, which is 10 % at $t \approx 0.053$.
+# **Why.** By Theorem 8, $W^* - D = D\,\mathrm{off}(C)\,\mathrm{diag}\langle x^2\rangle^{-1}$. Here the mean squares
+# are 1 and every off-diagonal entry is $\rho$, so the error in weight $j$ is $\rho$ times the sum of the *other*
+# weights: $\rho\,(5, 4, 3)$. Its relative size is $\rho\,\sqrt{50} / \sqrt{14} \approx 1.9\,\rho$, which is 10 % at
+# $\rho \approx 0.053$.
 #
-# **Usual mistakes.** Guessing $t = 0.1$: the misses of the inputs add up. Running COPI with too few steps, which
-# mistakes a slow weight for a wrong one; `rules.linear_map` gives the place of rest at once. Measuring the error of the
-# *outputs*, which is another question.
+# **Common mistakes.** Guessing $\rho = 0.1$: the errors from the other inputs add up. Running COPI for too few steps,
+# so that a slow weight looks like a wrong one; `rules.linear_map` gives the fixed point directly. Measuring the error
+# of the *outputs*, which is a different question.

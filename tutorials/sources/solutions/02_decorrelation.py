@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 02 · Solutions
 #
-# To the exercises of [02 · Decorrelation](../02_decorrelation.ipynb).
+# Solutions to the exercises of [02 · Decorrelation](../02_decorrelation.ipynb).
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,13 +34,14 @@ check("02.1", whitening_update)
 
 # %% [markdown]
 # **Why.** $-(C - I) R = R - C R$, and $C R = \langle x x^\top\rangle R = \langle x\,(x^\top R)\rangle$, which is
-# `x.T @ (x @ R) / B`. The decorrelating update has $\mathrm{diag}\langle x^2\rangle R$ where this has $I R$.
+# `x.T @ (x @ R) / B`. The decorrelation update has $\mathrm{diag}\langle x^2\rangle R$ in place of $R$.
 #
-# **Usual mistakes.** `-x.T @ (x @ R) / B` alone, which lets everything shrink to zero; the identity instead of $R$ as
-# the other term; `x @ R.T`, which is $q$ of the local form; no division by $B$.
+# **Common mistakes.** `-x.T @ (x @ R) / B` alone, which makes everything shrink to zero; the identity instead of $R$
+# as the other term; `x @ R.T`, which is the $q$ of the local form; no division by $B$.
 #
-# What it is good for: with the same inputs at every step, every factor is a polynomial in $\Sigma$, so the factors
-# commute, $R$ stays symmetric and ends in ZCA. Compare with decorrelation, on the matrix of Section 6:
+# What is it good for? With the same inputs at every step, every factor is a polynomial in $\Sigma$, so the factors
+# commute, $R$ stays symmetric, and it converges to ZCA. Compare this with decorrelation, on the matrix from Section
+# 6:
 
 # %%
 sigma = np.array([[2.0, 1, 0], [1, 3, 1], [0, 1, 5]])
@@ -48,12 +49,12 @@ y = np.sqrt(3) * np.linalg.cholesky(sigma).T
 for update in (whitening_update, decorrelation_update):
     R = to_host(list(decorrelation_path(asarray(y), 0.05, 1000, update))[-1])
     distance = np.linalg.norm(R - zca(sigma))
-    print(f"{update.__name__}: asymmetry {asymmetry(R):.4f}, from ZCA {distance:.4f}")
+    print(f"{update.__name__}: asymmetry {asymmetry(R):.4f}, distance from ZCA {distance:.4f}")
 
 # %% [markdown]
 # ## 02.2 · Twins
 #
-# Two inputs are always equal. What becomes of $x_1$ and $x_2$ when $R$ learns for very long?
+# Two inputs are always equal. What happens to $x_1$ and $x_2$ when $R$ learns for a very long time?
 
 # %%
 y = np.random.default_rng(0).normal(size=(100, 1)) @ np.ones((1, 2))
@@ -74,16 +75,16 @@ check("02.2", answer)
 
 # %% [markdown]
 # **Why.** The rule treats the two alike, so $x_1 = x_2$ at every step, and $C_{12} = C_{11}$. Where
-# $\mathrm{off}(C) = 0$, both must be zero. They fade slowly, like one over the number of steps, since the
-# covariance that drives them fades as well.
+# $\mathrm{off}(C) = 0$, both must be zero. Their variances decay slowly, like one over the number of steps, because
+# the covariance that drives the decay gets smaller as well.
 #
-# Section 4 said that $R$ cannot collapse, and it does not: $\det R$ hardly moves. $R$ shrinks along $(1, 1)$, where
+# Section 4 said that $R$ cannot collapse, and it does not: $\det R$ hardly changes. $R$ shrinks along $(1, 1)$, where
 # the data are, and grows along $(1, -1)$, where there are none. The missing assumption is that $\Sigma$ is
 # invertible: here $\det C = 0$, and the Hadamard defect is infinite from the start.
 #
-# **Usual mistakes.** *a*: something would have to tell the two apart. Gram and Schmidt's method, and Cholesky
-# whitening with it, does so, by their order. *c*: half of the variance each is still perfectly correlated. *d*: the
-# determinant.
+# **Common mistakes.** *a*: something would have to tell the two apart. Gram-Schmidt, and so Cholesky whitening, does
+# this by their order. *c*: with half the variance each, the two are still perfectly correlated. *d*: this contradicts
+# the determinant.
 
 # %% [markdown]
 # ## 02.3 · A variance that rises
@@ -93,14 +94,14 @@ check("02.2", answer)
 
 
 # %%
-def variances_on_the_way(sigma, update=local_decorrelation_update):
+def variances_by_step(sigma, update=local_decorrelation_update):
     y = np.sqrt(3) * np.linalg.cholesky(sigma).T
     path = decorrelation_path(asarray(y), 0.1 / np.trace(sigma), 1000, update)
     return np.array([np.diag(R @ sigma @ R.T) for R in map(to_host, path)])
 
 
 def largest_rise(sigma):
-    variances = variances_on_the_way(sigma)
+    variances = variances_by_step(sigma)
     return np.max(variances / np.minimum.accumulate(variances)) - 1
 
 
@@ -118,21 +119,21 @@ check("02.3", sigma)
 # %%
 figure, axes = plt.subplots(figsize=(6.5, 3))
 for update, style in ((decorrelation_update, "-"), (local_decorrelation_update, "--")):
-    shares = variances_on_the_way(sigma, update) / np.diag(sigma)
+    shares = variances_by_step(sigma, update) / np.diag(sigma)
     for i in range(3):
         label = update.__name__ if i == 0 else None
         steps = 1 + np.arange(len(shares))
         axes.semilogx(steps, shares[:, i], style, color=COLOURS[i], label=label)
-axes.set(xlabel="1 + step", ylabel="variances, in shares of their start")
+axes.set(xlabel="1 + step", ylabel="variance, relative to the start")
 _ = axes.legend(frameon=False)
 
 # %% [markdown]
-# **Why.** With the local form, $x$ changes by $-\eta R\,\mathrm{off}(C)\,y$, which is not
-# $-\eta\,\mathrm{off}(C)\,x$ once $R$ and $\mathrm{off}(C)$ do not commute; so the loss of variance is no longer a
-# sum of squares. In the matrix form (solid) no variance rises. Of 300 random $\Sigma$ of 3 to 11 inputs, some
-# variance rose by 0.1 % or more in 255 with the local form, and in none with the matrix form
+# **Why.** With the local form, $x$ changes by $-\eta R\,\mathrm{off}(C)\,y$. This differs from
+# $-\eta\,\mathrm{off}(C)\,x$ as soon as $R$ and $\mathrm{off}(C)$ do not commute, so the loss of variance is no
+# longer a sum of squares. With the matrix form (solid) no variance rises. Among 300 random $\Sigma$ for 3 to 11
+# inputs, some variance rose by 0.1 % or more in 255 cases with the local form, and in none with the matrix form
 # ([Theorem 4](../../docs/theory.md#4-decorrelation-converges)).
 #
-# **Usual mistakes.** A matrix with one variance and one covariance: the two forms are the same there. A
-# matrix that is nearly diagonal: $R$ hardly leaves the identity. A matrix that is not positive definite: no data
+# **Common mistakes.** A matrix with a single variance and a single covariance: there the two forms are the same. A
+# nearly diagonal matrix: $R$ hardly moves away from the identity. A matrix that is not positive definite: no data
 # have such second moments.

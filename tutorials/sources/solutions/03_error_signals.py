@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 03 · Solutions
 #
-# The exercises of [03, error signals](../03_error_signals.ipynb), with what goes wrong
-# most often.
+# Solutions to the exercises of [03, error signals](../03_error_signals.ipynb), with the
+# most common mistakes.
 
 # %%
 import numpy as np
@@ -14,7 +14,7 @@ from copi_np.course.lesson_03 import suspects
 # %% [markdown]
 # ## Exercise 03.1 · Another loss
 #
-# Derive $\delta_L$ for the cross-entropy of a softmax behind a linear output layer.
+# Derive $\delta_L$ for the cross-entropy of a softmax after a linear output layer.
 
 
 # %%
@@ -27,20 +27,21 @@ def output_signal(y, targets):
 check("03.1", output_signal)
 
 # %% [markdown]
-# With $\log p_i = y_i - \log\sum_j e^{y_j}$ the loss is $\ell = -\sum_i y^*_i y_i +
-# \log\sum_j e^{y_j}$, since the targets sum to 1. Its slope in $y_k$ is $-y^*_k + p_k$,
-# and the signal is minus that: $\delta_L = y^* - p$. The output layer is linear, so that
-# $a_L = y_L$ and $f' = 1$.
+# With $\log p_i = y_i - \log\sum_j e^{y_j}$ the loss is
+# $\ell = -\sum_i y^*_i y_i + \log\sum_j e^{y_j}$, since the targets sum to 1. Its slope
+# in $y_k$ is $-y^*_k + p_k$, and the signal is minus that: $\delta_L = y^* - p$. The
+# output layer is linear, so $a_L = y_L$ and $f' = 1$.
 #
-# Usual mistakes: the gradient instead of its negative; a division by $B$, which belongs
+# Common mistakes: the gradient instead of its negative; dividing by $B$, which belongs
 # to the mean in the update; a softmax that sums over the samples (`axis=0`); `sum`
-# without `keepdims=True`, whose shape does not fit. For large logits one subtracts the
-# largest of each row first, so that `exp` cannot overflow: `copi_np.losses.log_softmax`.
+# without `keepdims=True`, so that the shapes do not fit. For large logits, subtract the
+# largest one in each row first, so that `exp` cannot overflow: see
+# `copi_np.losses.log_softmax`.
 
 # %% [markdown]
 # ## Exercise 03.2 · Direct feedback alignment
 #
-# All signals, the first layer's first, from `a`, `B` and `delta_L`.
+# Compute all signals, from the first layer to the output, from `a`, `B` and `delta_L`.
 
 
 # %%
@@ -56,18 +57,18 @@ def direct_feedback(a, B, delta_L):
 check("03.2", direct_feedback)
 
 # %% [markdown]
-# $B \delta_L$ with samples as rows is `delta_L @ B.T`; each hidden unit multiplies by
-# its own slope. `delta_L` has the slope of the output units in it already.
+# With samples as rows, $B \delta_L$ is `delta_L @ B.T`. Each hidden unit multiplies
+# this by its own slope. `delta_L` already includes the slope of the output units.
 #
-# Usual mistakes: to pass the signal on from layer to layer, which is feedback
-# alignment; to forget $f'$, or to multiply by $f$; to leave out the output layer. With
-# layers of equal widths a missing transpose raises no error.
+# Common mistakes: passing the signal on from layer to layer, which is feedback
+# alignment; forgetting $f'$, or multiplying by $f$; leaving out the output layer. If
+# the layers have equal widths, a missing transpose raises no error.
 
 # %% [markdown]
 # ## Exercise 03.3 · Four suspects
 #
 # One backward pass is right, one forgets $R$, one leaves out $f'$, one does not
-# transpose $W R$. Each experiment makes one fault harmless.
+# transpose $W R$. Each experiment makes one of the bugs harmless.
 
 # %%
 rng = np.random.default_rng(0)
@@ -94,7 +95,7 @@ def symmetric_middle(net):
     net.layers[1].W = net.layers[1].W + net.layers[1].W.T
 
 
-print("as it is")
+print("as given")
 line_up()
 print("R is the identity")
 line_up(decorrelation=None)
@@ -109,11 +110,11 @@ check("03.3", answer)
 
 # %% [markdown]
 # C is right from the start. With $R = I$, D becomes right: it forgot $R$. With linear
-# units, B does: it left out $f'$. With $W R$ of the middle layer symmetric, A does (and
-# D, since $R = I$ there too): it did not transpose.
+# units, B becomes right: it left out $f'$. With a symmetric $W R$ in the middle layer,
+# A becomes right (and so does D, since $R = I$ there too): it did not transpose.
 #
-# A detail that also tells: A is right in the layer below the output even in the first
-# line-up. There the widths are 4 and 3, and $W R$ does not fit untransposed.
+# Another clue: even in the first line-up, A is right in the layer below the output.
+# There the widths are 4 and 3, so $W R$ does not fit without the transpose.
 #
-# The usual mistake is to change two things at once, and then not to know which of them
-# mattered.
+# The most common mistake is to change two things at once, so that you do not know which
+# of them mattered.

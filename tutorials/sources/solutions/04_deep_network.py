@@ -1,7 +1,7 @@
 # %% [markdown]
 # # 04 · Solutions
 #
-# The exercises of notebook 04, a deep network.
+# Solutions to the exercises of [04 · A deep network](../04_deep_network.ipynb).
 
 # %%
 import numpy as np
@@ -40,18 +40,18 @@ def my_output(W, R, y0):
 check("04.1", my_output)
 
 # %% [markdown]
-# **Why it is right.** Each sample is a row, so a matrix that acts on a column from the
-# left acts on a row from the right, transposed. The output of one layer is the input of
-# the next.
+# **Why it is right.** Each sample is a row. A matrix that multiplies a column from the
+# left multiplies a row from the right, transposed. The output of one layer is the input
+# of the next.
 #
-# **Usual mistakes.** `y @ R_k` without the transpose: both have the same shape, so
-# nothing complains, and where $R$ is still symmetric even the numbers agree. No
+# **Common mistakes.** `y @ R_k` without the transpose: the shapes are the same, so
+# there is no error, and as long as $R$ is symmetric even the numbers agree. No
 # activation function at the output: the paper's network has one there too.
 #
-# ## Exercise 04.2 · Repair the single loop
+# ## Exercise 04.2 · Fix the single loop
 #
-# One loop from the top layer to the bottom that updates and sends the signal down, and
-# gives the same weights as two loops.
+# Write one loop from the top layer to the bottom that updates the weights and sends the
+# signal down, and that gives the same weights as two loops.
 
 
 # %%
@@ -69,19 +69,19 @@ check("04.2", my_one_loop)
 
 # %% [markdown]
 # **Why it is right.** $\delta_l$ depends on $W_{l+1}$ and $R_{l+1}$ as they were in the
-# forward pass. Computed before they learn, it is the same number as in lines 10 to 12.
-# What happens to layer $l + 1$ afterwards does not matter to layer $l$, whose update
-# reads only its own $x_l$, $a_l$ and $\delta_l$.
+# forward pass. If you compute it before they learn, it is the signal of lines 10 to 12.
+# What happens afterwards to layer $l + 1$ does not matter for layer $l$, whose update
+# only uses its own $x_l$, $a_l$ and $\delta_l$.
 #
-# **Usual mistakes.** Only to swap the lines, so that `delta` is already the signal of the
-# layer below when the update wants its own. To save `W[k]` but not `R[k]`. To update
-# first and take the old matrices from a list that was changed in place (`W[k] += ...`
-# changes the array itself, so that `old = W[k]` before it saves nothing). To forget
-# `df(a[k - 1])`.
+# **Common mistakes.** Only swapping the lines: then `delta` is already the signal of
+# the layer below when the update needs the layer's own. Saving `W[k]` but not `R[k]`.
+# Updating in place and then using the "old" matrices (`W[k] += ...` changes the array
+# itself, so `old = W[k]` before it saves nothing). Forgetting `df(a[k - 1])`.
 #
 # ## Exercise 04.3 · How large a step?
 #
-# The largest first step of $R$ that survives an epoch, and the largest one after that.
+# Find the largest first step of $R$ that survives an epoch, and the largest one that
+# survives the next epoch.
 
 # %%
 data = load_dataset("mnist-5k")
@@ -107,8 +107,8 @@ check("04.3", answer)
 
 # %% [markdown]
 # **Why it is right.** Far from decorrelation the largest eigenvalue $\lambda$ of $C$
-# decides: $\eta < 2 / \lambda$, which is 0.05 for raw digits. We measure what an epoch
-# with 0.03 makes of it:
+# sets the limit: $\eta < 2 / \lambda$, which is 0.05 for raw digits. We measure how an
+# epoch with 0.03 changes it:
 
 # %%
 from copi_np.training import to_device
@@ -126,15 +126,16 @@ def bound(digits):
 
 for epochs in (0, 1):
     batches = [bound(images[i : i + 50]) for i in range(0, 4000, 400)]
-    print(f"2 / (largest eigenvalue) after {epochs} epochs: ", end="")
-    print(f"{bound(images):.2f} for all digits, {min(batches):.2f} for a batch")
+    print(f"epochs: {epochs}, 2 / (largest eigenvalue): {bound(images):.2f} ", end="")
+    print(f"for all digits, {min(batches):.2f} for a batch")
     fit(net, data, epochs=1, schedule=alone, rng=np.random.default_rng(1))
 
 # %% [markdown]
-# An epoch raises the bound more than a hundredfold. That of a *batch* rises less: 50
-# digits are never decorrelated, however well all digits are, and $R$ learns from
-# batches. So the steps that survive are smaller than the bound for all digits says.
+# An epoch raises the bound more than a hundredfold. The bound for a single *batch*
+# rises less: 50 digits are never decorrelated, even if all the digits together are, and
+# $R$ learns from batches. So the largest step that survives is smaller than the bound
+# for all digits.
 #
-# **Usual mistakes.** To trust the bound near decorrelated inputs, 2 over the sum of the
-# two largest *variances*: for raw digits it would allow a step of 2, and is off by a
-# factor of 40.
+# **Common mistakes.** Using the bound for nearly decorrelated inputs, 2 over the sum of
+# the two largest *variances*: for raw digits it would allow a step of 2, which is too
+# large by a factor of 40.

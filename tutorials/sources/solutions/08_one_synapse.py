@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 08 · Solutions
 #
-# To the exercises of [08 · One synapse: Hebb, Oja, COPI](../08_one_synapse.ipynb). Try them first; the hints of `check`
-# go a long way.
+# Solutions to the exercises of [08 · One synapse: Hebb, Oja, COPI](../08_one_synapse.ipynb). Try them yourself first:
+# the hints of `check` will help you.
 
 # %%
 import matplotlib.pyplot as plt
@@ -30,7 +30,7 @@ def batch_with(C, n_samples=150):
 # %% [markdown]
 # ## Exercise 08.1 · Louder inputs
 #
-# All inputs become twice as large, the targets of COPI stay. What happens to the lengths at rest?
+# All inputs become twice as large, and COPI's targets stay the same. How do the lengths of the weights change?
 
 # %%
 x = batch_with(np.diag([1.5, 0.7]))
@@ -46,14 +46,14 @@ for factor in (1, 2):
 check("08.1", "b")
 
 # %% [markdown]
-# **Why.** COPI rests at $w_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. With $2x$ the numerator doubles and
-# the denominator becomes four times as large: the weights halve, so that $W x$ is what it was. Oja's rule rests at a
-# unit eigenvector of $C$; $4\,C$ has the same ones.
+# **Why.** COPI's fixed point is $w_{ij} = \langle z_i x_j\rangle / \langle x_j^2\rangle$. With $2x$ the numerator
+# doubles and the denominator becomes four times as large. So the weights halve, and $W x$ stays the same. Oja's rule
+# converges to a unit eigenvector of $C$, and $4\,C$ has the same eigenvectors.
 #
-# **Usual mistakes.** Looking at the speed for the place of rest (both rules move faster with louder inputs). Taking
-# Oja's $\langle a^2\rangle = 1$ for the condition of rest: it is $\lvert w\rvert = 1$.
+# **Usual mistakes.** Confusing the speed of learning with the fixed point (both rules learn faster with larger inputs).
+# Thinking that Oja's rule converges to $\langle a^2\rangle = 1$: the condition is $\lvert w\rvert = 1$.
 #
-# ## Exercise 08.2 · How fast does it run away?
+# ## Exercise 08.2 · How fast does it explode?
 #
 # The growth factor of COPI with $z = a$ on three correlated inputs, $\eta = 0.1$.
 
@@ -70,15 +70,15 @@ check("08.2", growth)
 
 # %% [markdown]
 # **Why.** Without an error, COPI's mean update is $W\,\mathrm{off}(C)$. Along an eigenvector of $\mathrm{off}(C)$ with
-# eigenvalue $\mu$, a step multiplies by $1 + \eta\mu$, and in the end the direction with the largest factor has
-# overgrown all others: $1 + 0.1 \cdot 0.764 \approx 1.076$.
+# eigenvalue $\lambda$, each step multiplies the weights by $1 + \eta\lambda$. In the end the direction with the largest
+# factor dominates: $1 + 0.1 \cdot 0.764 \approx 1.076$.
 #
-# **Usual mistakes.** The eigenvalue of $C$ instead of $\mathrm{off}(C)$, which is Hebb's growth. Measuring at the
-# start, where the arrow still turns and may even shrink.
+# **Usual mistakes.** Using the eigenvalue of $C$ instead of $\mathrm{off}(C)$, which gives Hebb's growth. Measuring at
+# the start, when the arrow is still turning and may even shrink.
 #
 # ## Exercise 08.3 · Where Oja's decay comes from
 #
-# A step of Hebb, then the weights of every unit scaled to length 1.
+# A Hebbian step, after which the weights of every unit are scaled to length 1.
 
 
 # %%
@@ -91,16 +91,16 @@ def my_step(W, x, eta):
 check("08.3", my_step)
 
 # %% [markdown]
-# **Why.** The weights of a unit are a row of $W$, so lengths are taken along `axis=1`, and `keepdims=True` keeps them a
+# **Why.** The weights of a unit are a row of $W$, so we compute lengths along `axis=1`. With `keepdims=True` they are a
 # column of shape $(O, 1)$, which divides row by row.
 #
-# Now the comparison with Oja's rule. For $\lvert w\rvert = 1$, the length after Hebb's step is
-# $1 + \eta\,\langle a^2\rangle + O(\eta^2)$. Divide by it:
+# Now compare with Oja's rule. For $\lvert w\rvert = 1$, the length after the Hebbian step is $1 + \eta\,\langle
+# a^2\rangle + O(\eta^2)$. Divide by it:
 #
 # $$\frac{w + \eta\,C w}{1 + \eta\,\langle a^2\rangle} =
 # w + \eta\,\bigl(C w - \langle a^2\rangle\,w\bigr) + O(\eta^2) ,$$
 #
-# and the bracket is Oja's rule. So the difference between the two should fall with the square of $\eta$.
+# and the bracket is Oja's rule. So the difference between the two should be proportional to $\eta^2$.
 
 # %%
 rng = np.random.default_rng(0)
@@ -124,5 +124,5 @@ plt.show()
 
 # %% [markdown]
 # **Usual mistakes.** Scaling the columns, or the whole matrix. Forgetting the root. Scaling the step instead of the
-# weights. And, as a rule for a synapse: to divide, the unit has to add up the squares of all its weights. Oja's decay
-# does without; that is its point.
+# weights. Note that this is not a rule for a synapse: to divide, the unit has to add up the squares of all its weights.
+# Oja's decay does not need to, and that is its point.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 09 · Solutions
 #
-# The exercises of [09, one code, two devices](../09_two_devices.ipynb), with what goes
-# wrong most often.
+# Solutions to the exercises of [09 · One code, two devices](../09_two_devices.ipynb),
+# and the most common mistakes.
 
 # %%
 from array_api_compat import array_namespace, device
@@ -27,13 +27,14 @@ answer = "EG"
 check("09.1", answer)
 
 # %% [markdown]
-# A shape is known on the host. B, D and F are requests: Python asks, and goes on. C
-# computes on the host. E is an `if` in disguise: it needs to know whether the largest
-# value is above 10, so Python waits until the device has worked through B and D. G
-# multiplies an array of the device by one of the host.
+# A shape is known on the host. B, D and F are requests: Python asks and continues. C
+# computes on the host. E contains an `if`: it needs to know whether the largest value
+# is above 10, so Python waits until the device has finished B and D. G multiplies an
+# array on the device by one on the host.
 #
-# The usual mistake is to say that D waits, since it "gives a number". It gives an array
-# without axes. Another one is to think that E raises: a single value may be asked for.
+# The usual mistake is to say that D waits, since it "returns a number". It returns an
+# array without axes. Another is to think that E raises an error: Python may ask for a
+# single value.
 
 # %% [markdown]
 # ## Exercise 09.2 · Make it portable
@@ -54,18 +55,19 @@ def mean_covariance(x):
 check("09.2", mean_covariance)
 
 # %% [markdown]
-# `@` takes the place of `einsum`, `x.shape[0]` of `len`, a product with a mask that of
-# `fill_diagonal`, and functions of `xp` that of methods. The result is not turned into a
-# `float`, so that nobody waits.
+# `@` replaces `einsum`, `x.shape[0]` replaces `len`, a product with a mask replaces
+# `fill_diagonal`, and functions of `xp` replace methods. The result is not converted to
+# a `float`, so Python does not wait.
 #
-# Usual mistakes: `xp.eye(n)` without `dtype` and `device` makes a float64 matrix on the
-# default device, which meets `x` where it should not; `xp.mean` over the whole matrix
-# divides by $n^2$, not by $n (n - 1)$; one `np.` is left over, and works on NumPy.
+# Usual mistakes: `xp.eye(n)` without `dtype` and `device` creates a float64 matrix on
+# the default device, which does not match `x`; `xp.mean` over the whole matrix divides
+# by $n^2$, not by $n (n - 1)$; one `np.` is left over, and only works with NumPy.
 
 # %% [markdown]
-# ## Exercise 09.3 · How often does `fit` look?
+# ## Exercise 09.3 · How often does `fit` read values?
 #
-# The number of values that `fit` asks the backend for, by epochs, layers and batches.
+# How many values `fit` asks the backend for, as a function of epochs, layers and
+# batches.
 
 
 # %%
@@ -76,13 +78,15 @@ def values_asked(n_epochs, n_layers, n_batches):
 check("09.3", values_asked)
 
 # %% [markdown]
-# Change one number at a time. Twice the epochs, twice the values; one layer more, two
-# values more in every epoch; more batches, no change. So the law is
-# $\text{epochs} \times (7 + 2 \times \text{layers})$: the losses of all batches (moved
-# together), accuracy and loss on both splits, two limits above which a loss counts as
-# exploded, and the largest weight of $W$ and of $R$ in each layer.
+# Change one number at a time. Twice the epochs need twice the values; one more layer
+# needs two more values per epoch; more batches change nothing. So the formula is
+# $\text{epochs} \times (7 + 2 \times \text{layers})$. The 7 are the losses of all
+# batches (copied together), accuracy and loss on both splits, and two limits above
+# which a loss counts as exploded. The 2 are the largest weights of $W$ and of $R$ in
+# each layer.
 #
-# That the number of batches is not in it is the point. The usual mistakes are to expect
-# it there, and to count the layers once instead of in every epoch. (`count_asked` sees
-# `scalar` and `to_host` alone. The measure of decorrelation passes by it: two values more
-# for each layer and epoch, by `float(array)`, so that in truth it is four a layer.)
+# The point is that it does not depend on the number of batches. The usual mistakes are
+# to expect that it does, and to count the layers once instead of in every epoch.
+# (`count_asked` only sees `scalar` and `to_host`. The measure of decorrelation reads
+# two more values per layer and epoch with `float(array)`, so in fact there are four per
+# layer.)

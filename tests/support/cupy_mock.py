@@ -1,10 +1,10 @@
-"""A double of CuPy for machines without a GPU: it computes with NumPy, and refuses what CuPy refuses.
+"""A mock of CuPy for machines without a GPU: it computes with NumPy, and refuses what CuPy refuses.
 
-While `installed`, ``import cupy`` gives the double, and the package's own `CuPyBackend` and the CuPy namespace of
-array-api-compat run on top of it unchanged. Its names and their parameters are those of ``cupy_surface.json``, a record
-of the real CuPy, and no others. Arrays of NumPy are refused wherever they meet arrays of the double, and no value comes
-to the host unless asked for. Where CuPy would move host data silently, as indices or by `np.mean`, the double refuses
-as well: on a GPU that would be slow. One device, one stream; nothing is asynchronous.
+While `installed`, ``import cupy`` gives the mock, and the package's own `CuPyBackend` and the CuPy namespace of
+array-api-compat run on top of it unchanged. Its names and their parameters are exactly those of ``cupy_surface.json``,
+a record of the real CuPy. NumPy arrays are refused wherever they meet arrays of the mock, and no value reaches the host
+without an explicit call. Where CuPy would move host data silently, as indices or by `np.mean`, the mock refuses too:
+on a GPU that would be slow. There is one device and one stream; nothing is asynchronous.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ from array_api_compat.common import _helpers
 
 SURFACE: dict[str, dict[str, str]] = json.loads(Path(__file__).with_name("cupy_surface.json").read_text())
 FROM_HOST = {"array", "asarray"}
-"""What may be called with data of the host."""
+"""Functions that accept host data."""
 NOT_SHARED = {"__class_getitem__", "__deepcopy__", "__dlpack__", "__dlpack_device__", "data", "flags", "flat"}
-"""Of arrays: what would give memory of the host away, and what is no operator."""
+"""Array attributes that would expose host memory, or are not operators."""
 
 COMPAT = "array_api_compat.cupy"
 
 
 @cache
 def signature_of(recorded: str) -> inspect.Signature:
-    """What a record such as "(a, axis=..., *, out=...)" allows; "(...)" allows anything."""
+    """Return the signature of a record such as "(a, axis=..., *, out=...)"; "(...)" allows anything."""
     text = re.sub(r"(?<!=)\.\.\.", "*args, **kwargs", recorded[1:-1])
     return inspect.signature(eval(f"lambda {text}: None"))
 
 
 def unwrapped(value: Any) -> Any:
-    """The argument for NumPy: arrays of the double without their shell; NumPy's own, and lists of numbers, refused."""
+    """Return the argument for NumPy: the arrays inside the mock's; NumPy arrays and lists of numbers are refused."""
     if isinstance(value, tuple | list):
         if isinstance(value, list) and not all(isinstance(item, ndarray) for item in value):
             raise TypeError(f"Unsupported type {list}")
@@ -54,26 +54,26 @@ def unwrapped(value: Any) -> Any:
 
 
 def operand(value: Any) -> Any:
-    """The same for an operator, which takes arrays and numbers."""
+    """Do the same for an operator, which takes arrays and numbers."""
     if not isinstance(value, ndarray | np.generic | int | float | complex):
         raise TypeError(f"Unsupported type {type(value)}")
     return unwrapped(value)
 
 
 def wrapped(result: Any) -> Any:
-    """The answer of NumPy as CuPy would give it: an array even where NumPy gives a scalar."""
+    """Return NumPy's result as CuPy would give it: an array even where NumPy gives a scalar."""
     if isinstance(result, tuple):
         return type(result)(*map(wrapped, result)) if hasattr(result, "_fields") else tuple(map(wrapped, result))
     return ndarray(np.asarray(result)) if isinstance(result, np.ndarray | np.generic) else result
 
 
 def copied(value: Any) -> Any:
-    """The argument for NumPy, where data of the host are welcome: they are copied to the device."""
+    """Return the argument for NumPy where host data are allowed: they are copied to the device."""
     return value.copy() if isinstance(value, np.ndarray) else getattr(value, "_held", value)
 
 
 def strict(recorded: str, function: Callable[..., Any], take: Callable[[Any], Any] = unwrapped) -> Callable[..., Any]:
-    """`function` of NumPy with the parameters on record, on arrays of the double; `take` admits the arguments."""
+    """Return a NumPy `function` with the recorded parameters, for arrays of the mock; `take` converts the arguments."""
     signature = signature_of(recorded)
 
     @wraps(function)
@@ -93,9 +93,9 @@ def strict(recorded: str, function: Callable[..., Any], take: Callable[[Any], An
 
 
 class ndarray:  # noqa: N801 - the name that messages show
-    """An array on the device. Methods, operators and attributes are added below: those that CuPy and NumPy share."""
+    """An array on the device. The methods, operators and attributes that CuPy and NumPy share are added below."""
 
-    __array_ufunc__ = None  # functions of NumPy refuse it, operators of NumPy leave the answer to it
+    __array_ufunc__ = None  # NumPy's functions refuse it, NumPy's operators defer to it
     __hash__ = None
 
     def __init__(self, held: np.ndarray) -> None:
@@ -119,7 +119,7 @@ class ndarray:  # noqa: N801 - the name that messages show
 
 
 def shared(name: str, recorded: str) -> Any:
-    """The attribute, method or operator of that name, which CuPy and NumPy share."""
+    """Return the attribute, method or operator of that name, which CuPy and NumPy share."""
     if recorded == "data":
         return property(lambda self: wrapped(getattr(self._held, name)))
     is_operator = name.startswith("__") and not name.endswith("item__")
@@ -154,7 +154,7 @@ class Device:
 
 
 def gemm(transa: str, transb: str, a: Any, b: Any, out: Any, alpha: float = 1.0, beta: float = 0.0) -> Any:
-    """As cuBLAS: out = alpha a b + beta out, in place, of arrays of one dtype."""
+    """Compute out = alpha a b + beta out in place, as cuBLAS does, for arrays of one dtype."""
     assert (transa, transb) == ("N", "N")
     assert a.dtype == b.dtype == out.dtype
     assert out.shape == (a.shape[0], b.shape[1])
@@ -163,7 +163,7 @@ def gemm(transa: str, transb: str, a: Any, b: Any, out: Any, alpha: float = 1.0,
 
 
 def unchecked(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of `numpy.linalg` as CuPy has it: a singular matrix gives no error, but NaN."""
+    """Wrap a function of `numpy.linalg` to behave as in CuPy: a singular matrix gives NaN, not an error."""
 
     @wraps(function)
     def call(*arrays: Any) -> Any:
@@ -176,7 +176,7 @@ def unchecked(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def module(path: str, of_numpy: Any, **own: Any) -> ModuleType:
-    """The module of that path: what NumPy has of the names on record, and what is given."""
+    """Make the module of that path from the recorded names that NumPy has, and from `own`."""
     made = ModuleType(path)
     for name, recorded in SURFACE[path].items():
         value = getattr(of_numpy, name, made)
@@ -189,10 +189,10 @@ def module(path: str, of_numpy: Any, **own: Any) -> ModuleType:
 
 
 def modules() -> dict[str, ModuleType]:
-    """All modules of the double, and the namespace of array-api-compat on top of them."""
+    """Make all modules of the mock, and the namespace of array-api-compat on top of them."""
     stream = SimpleNamespace(synchronize=lambda: None)
     runtime = SimpleNamespace(
-        getDeviceCount=lambda: 1, getDeviceProperties=lambda device: {"name": b"double of CuPy on the host"}
+        getDeviceCount=lambda: 1, getDeviceProperties=lambda device: {"name": b"mock of CuPy on the host"}
     )
     of_linalg = SURFACE["cupy.linalg"]
     silent = {
@@ -212,13 +212,13 @@ def modules() -> dict[str, ModuleType]:
 
 
 def is_compat(name: str) -> bool:
-    """Whether this is a module of the namespace of array-api-compat for CuPy."""
+    """Return whether this is a module of array-api-compat's namespace for CuPy."""
     return f"{name}.".startswith(f"{COMPAT}.")
 
 
 @contextmanager
 def replaced(by: dict[str, ModuleType]) -> Iterator[None]:
-    """Let these modules stand for CuPy and all that array-api-compat knows of it."""
+    """Replace CuPy, and everything array-api-compat knows about it, by these modules."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in sys.modules if is_compat(name)]:
             patch.delitem(sys.modules, name)
@@ -229,7 +229,7 @@ def replaced(by: dict[str, ModuleType]) -> Iterator[None]:
 
 
 def forget_classes() -> None:
-    """Clear what array-api-compat remembers of the classes that it has met."""
+    """Clear what array-api-compat remembers about classes it has seen."""
     for function in vars(_helpers).values():
         if hasattr(function, "cache_clear"):
             function.cache_clear()
@@ -240,7 +240,7 @@ MODULES = modules()
 
 @contextmanager
 def installed() -> Iterator[ModuleType]:
-    """Let ``import cupy`` give the double, which is returned; afterwards all is as it was."""
+    """Make ``import cupy`` give the mock, which is returned, and undo this afterwards."""
     forget_classes()
     try:
         with replaced(MODULES):
