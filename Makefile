@@ -14,7 +14,7 @@ demo: $(VENV)/installed
 # on all cores, with one thread of BLAS each
 test: export OPENBLAS_NUM_THREADS = 1
 test: $(VENV)/installed-test
-	$(BIN)/python -m pytest --numprocesses auto
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup
 
 # On the oldest versions that setup.cfg allows, with Python 3.11 or 3.12; TESTS selects some. Two warnings are not errors
 # there: those of old packages about newer dependencies, and of the file that NumPy before 2.2 leaves open on a full disk.

@@ -28,6 +28,7 @@ from copi_np.experiments.methods import METHODS
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell and terminal")
 
 
+pytestmark = pytest.mark.xdist_group("look")  # one process makes what all of these tests look at
 PRESET = "layers = [6, 4, 3]\nepochs = 1\neta_W = 0.01\neta_R = 0.01\n"
 
 

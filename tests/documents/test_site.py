@@ -24,6 +24,7 @@ import pytest
 
 import copi_np
 
+pytestmark = pytest.mark.xdist_group("site")  # one process makes what all of these tests look at
 ROOT = Path(__file__).parents[2]
 PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
 

@@ -21,6 +21,8 @@ from copi_np.rules import (
 )
 from copi_np.whitening import asymmetry, second_moment
 
+pytestmark = pytest.mark.xdist_group("claims")  # one process makes what all of these tests look at
+
 
 @pytest.fixture(scope="module")
 def data():
