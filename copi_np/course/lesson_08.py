@@ -31,9 +31,7 @@ def louder_inputs(answer: Any) -> str:
     )
 
 
-@exercise(
-    "08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths."
-)
+@exercise("08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths.")
 def how_fast_does_it_run_away(answer: Any) -> str:
     """Judge a growth factor, found by experiment."""
     growth, eta = float(as_array(answer, ())), 0.1
