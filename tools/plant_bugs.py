@@ -55,7 +55,7 @@ MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
 EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
-SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates)  # 10 to 12\n"
+SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12\n"
 FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
 UPDATES = """            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
             for layer, y, x, a, y_out, delta, x_R_k in rows:  # 13
@@ -70,11 +70,8 @@ LAYER_MOVES_R = """        if self.lateral_step is not None and eta_R != 0:
             step = self.lateral_step
             step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
 """
-PURE_W = "        W = layer.W + eta_W * call_by_name(rule, of_W, states)  # 14\n"
-PURE_R = (
-    "        R = layer.R if decorrelation is None "
-    "else layer.R + eta_R * call_by_name(decorrelation, of_R, states)  # 15\n"
-)
+PURE_W = "        W = layer.W + eta_W * dW(states)  # 14\n"
+PURE_R = "        R = layer.R if dR is None else layer.R + eta_R * dR(states)  # 15\n"
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
 SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
@@ -89,7 +86,7 @@ RESTORED = "if step is not None and names:"
 # ---------------------------------------------------------------- what to plant where it takes several lines
 
 SIGNALS_WHILE_UPDATING = """            for k in reversed(range(len(self.layers))):
-                deltas, x_R = self._error_signals(trace, targets, rates)
+                deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)
                 mine = (each[k] for each in (self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas))
                 states = States(*mine, rates["eta_R"], x_R[k], sample_weight)
                 self.layers[k].step(states, rates["eta_W"], rates["eta_R"])
@@ -450,7 +447,7 @@ BUGS = [
         "algorithm: W changed in place",
         "algorithm.py",
         PURE_W,
-        "        W = layer.W\n        W += eta_W * call_by_name(rule, of_W, states)\n",
+        "        W = layer.W\n        W += eta_W * dW(states)\n",
     ),
     Bug(
         "algorithm: output for input", "algorithm.py", "zip(layers, trace.y_in, trace.x", "zip(layers, trace.y, trace.x"
@@ -619,7 +616,7 @@ BUGS = [
         "if loss.name not in LOSSES:",
     ),
     Bug("returned: signals not looked at", "network.py", "        self._check_deltas(deltas, trace)\n", ""),
-    Bug("returned: number of items not compared", "network.py", "or len(values) != len(self.layers):", "or False:"),
+    Bug("returned: number of items not compared", "_checks.py", "or len(values) != length:", "or False:"),
     Bug(
         "returned: feedback not looked at",
         "network.py",
@@ -662,8 +659,8 @@ BUGS = [
     Bug(
         "arguments: feedback learns from unscaled rates",
         "network.py",
-        "            **rates,\n",
-        '            "eta_W": 1.0,\n            "eta_R": 1.0,\n',
+        "(known | rates)[name]",
+        '(known | {"eta_W": 1.0, "eta_R": 1.0})[name]',
     ),
     Bug(
         "arguments: feedback learns without weights of samples",
@@ -694,7 +691,7 @@ BUGS = [
         "self._missing.setdefault(kind, recorded)",
         "self._missing = {kind: recorded}",
     ),
-    Bug("parts: any module imported", "_parts.py", "if module in FOUND_BY_THEMSELVES and", "if"),
+    Bug("parts: any module imported", "_parts.py", "if module in IMPORTABLE and", "if"),
     Bug("parts: private functions found", "_parts.py", ' and not name.startswith("_")', ""),
     Bug(
         "parts: functions of other modules found",
@@ -776,12 +773,12 @@ BUGS = [
         'name.endswith(f"_{k}")]',
         'name.endswith(f"{k}")]',
     ),
-    Bug("checkpoint: noise not saved", "checkpoint.py", '    content["noise"] = noise_state(network)\n', ""),
-    Bug("checkpoint: noise not restored", "checkpoint.py", '        restore_noise(network, header.get("noise"))\n', ""),
+    Bug("checkpoint: noise not saved", "checkpoint.py", '    content["noise"] = network.noise_state\n', ""),
+    Bug("checkpoint: noise not restored", "checkpoint.py", 'network.noise_state = header["noise"]', "pass"),
     Bug(
         "checkpoint: noise of any bit generator",
-        "checkpoint.py",
-        'if state.get("bit_generator") in NOISE else None',
+        "_assembly.py",
+        'if state.get("bit_generator") in BIT_GENERATORS else None',
         "if True else None",
     ),
     Bug(
@@ -793,8 +790,8 @@ BUGS = [
     Bug(
         "checkpoint: parts that are given ignored by resuming",
         "checkpoint.py",
-        "return _load(path, network.backend, network.parts)",
-        "return _load(path, network.backend, {})",
+        "return load_with(path, network.backend, network.parts)",
+        "return load_with(path, network.backend, {})",
     ),
     # losses, and helpers
     Bug(

@@ -26,8 +26,10 @@ from copi_np.experiments.own_parts import (
     code_digest,
     described,
     is_own_part,
+    line_at_fault,
     plain,
     relative_to,
+    source_digest,
     usable,
     without_folder,
 )
@@ -38,7 +40,7 @@ from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
-OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256")
+OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256")
 """Fields that are only recorded where they are used, so that records without them stay as they were."""
 Part: TypeAlias = Any
 """A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
@@ -68,6 +70,7 @@ class RunConfig:
                                         or text such as "my_rules.py:my_dW"
     own_schedule : function, optional   takes the place of the step sizes, see `training.fit`
     code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
+    source_sha256 : str                 SHA-256 of the source of parts that are objects; computed if there are any
 
     Raises
     ------
@@ -95,14 +98,17 @@ class RunConfig:
     error_signal: Part = None
     own_schedule: Any = None
     code_sha256: str = ""
+    source_sha256: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, Method):
             choose("method", self.method, METHODS)
         if not self.code_sha256:  # else these come from a record, whose files may be gone
-            for kind, part in self.own_parts.items():
+            for kind, part in self._own_code.items():
                 check_part(kind, part)
-            object.__setattr__(self, "code_sha256", code_digest(self.own_parts.values()))
+            object.__setattr__(self, "code_sha256", code_digest(self._own_code.values()))
+        if digest := source_digest([*self._own_code.values(), self.own_schedule]):
+            object.__setattr__(self, "source_sha256", digest)
         for kind in KINDS:
             if not is_own_part(part := getattr(self, kind)) and part is not None:
                 check_part(kind, part)
@@ -140,6 +146,18 @@ class RunConfig:
         return {kind: part for kind, part in parts.items() if is_own_part(part)}
 
     @property
+    def _own_code(self) -> dict[str, Any]:
+        """The parts of your own that the run uses, those of an own method included."""
+        of_method = {
+            kind: getattr(self.parts, kind) for kind in ("rule", "error_signal") if getattr(self, kind) is None
+        }
+        return {kind: part for kind, part in of_method.items() if is_own_part(part)} | self.own_parts
+
+    def line_at_fault(self, error: Exception) -> str | None:
+        """Say in which line of a part's file an error was raised, or return None if it was raised elsewhere."""
+        return line_at_fault(self._own_code.values(), error)
+
+    @property
     def label(self) -> str:
         """The method in a few words, with the parts that replace its own."""
         return list_names(filter(None, [self.parts.label, self.replaced]))
@@ -175,7 +193,7 @@ class RunConfig:
         parts = {"rule": self.rule if self.rule is not None else method.rule}
         parts["error_signal"] = self.error_signal if self.error_signal is not None else method.error_signal
         parts["decorrelation"] = self.decorrelation if method.decorrelates else None
-        digest_now = partial(code_digest, self.own_parts.values())
+        digest_now = partial(code_digest, self._own_code.values())
         return {kind: usable(kind, part, self.code_sha256, digest_now) for kind, part in parts.items()}
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
@@ -281,7 +299,13 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    known = {field.name for field in fields(RunConfig)} - {"method", "seed", "own_schedule", "code_sha256"}
+    known = {field.name for field in fields(RunConfig)} - {
+        "method",
+        "seed",
+        "own_schedule",
+        "code_sha256",
+        "source_sha256",
+    }
     of_methods = set().union(*overrides.values())
     for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
         if wrong := sorted(names - allowed):

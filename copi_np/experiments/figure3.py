@@ -15,6 +15,7 @@ from copi_np.backend import Backend
 from copi_np.checkpoint import load_with
 from copi_np.datasets import Dataset, as_float
 from copi_np.errors import DataError, brief, shown
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
@@ -43,7 +44,12 @@ ADVICE: Final = "remove it and record it again"
 
 
 def record_figure3(
-    run_folder: str | Path, data: Dataset, backend: str | Backend = "auto", *, pictures: bool = False
+    run_folder: str | Path,
+    data: Dataset,
+    backend: str | Backend = "auto",
+    *,
+    pictures: bool = False,
+    config: RunConfig | None = None,
 ) -> None:
     """Measure the trained network of a run, and record the contents of Figure 3 in the run's folder.
 
@@ -61,6 +67,7 @@ def record_figure3(
     data : Dataset          what the network learned from
     backend : str or Backend
     pictures : bool         whether to record pictures too; ignored if the data are not images
+    config : RunConfig      of the run, where it has parts of your own that are objects; default: as recorded
 
     Raises
     ------
@@ -75,7 +82,7 @@ def record_figure3(
     needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:
         return
-    network, metadata = load_with(folder / CHECKPOINT_FILE, backend, read_run(folder).config.network_parts())
+    network, metadata = load_with(folder / CHECKPOINT_FILE, backend, (config or run.config).network_parts())
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):
         raise DataError(f"{folder / CHECKPOINT_FILE} does not say after which epoch it is: train the run again")

@@ -84,7 +84,7 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
     return sizes
 
 
-NOT_VARIED = ("own_schedule", "code_sha256")
+NOT_VARIED = ("own_schedule", "code_sha256", "source_sha256")
 VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
 
 

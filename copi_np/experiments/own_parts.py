@@ -1,19 +1,22 @@
 """Parts of your own in configurations of runs: as objects from Python, as ``FILE.py:NAME`` in text.
 
-Records hold text alone: of an object its name, of a file also the SHA-256, so that a run whose file has changed is
-another run.
+Records hold text alone: the name of an object or a file, and the SHA-256 of its code, so that a run whose code has
+changed is another run.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import inspect
+import traceback
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from copi_np._parts import describe, file_digest, is_own, label, load_part, named_arguments, part_path
 from copi_np.error_signals import ERROR_SIGNALS, SIGNAL_ARGUMENTS, ErrorSignal
-from copi_np.errors import DataError, InputError, choose, list_names
+from copi_np.errors import DataError, InputError, choose, list_names, one_line
 from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS, forward_step, lateral_step
 
 KINDS: Final[dict[str, Mapping[str, Any]]] = {
@@ -63,6 +66,52 @@ def code_digest(parts: Iterable[Any]) -> str:
     """Return one SHA-256 for all files that parts name, or "" if they name none."""
     digests = [file_digest(part_path(part)[0]) for part in parts if is_file(part)]
     return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+
+
+def source_digest(parts: Iterable[Any]) -> str:
+    """Return one SHA-256 for the source of all objects among parts, or "" if there are none.
+
+    Without it, a rule that was edited in a notebook, or a second lambda, would be taken for the first.
+    """
+    sources = [_source(part) for part in parts if is_own_part(part) and not isinstance(part, str)]
+    return hashlib.sha256("".join(sources).encode()).hexdigest() if sources else ""
+
+
+def _source(part: Any) -> str:
+    """Return the source of a part, with the numbers and texts that it takes from outside itself."""
+    if isinstance(part, functools.partial):
+        return f"{_source(part.func)} {part.args} {sorted(part.keywords.items())}"
+    if isinstance(part, tuple):  # a NamedTuple such as ErrorSignal
+        return "".join(_source(each) if callable(each) else str(each) for each in part)
+    function = inspect.unwrap(part)
+    if (getattr(function, "__module__", None) or "").startswith("copi_np."):
+        return describe(part)  # the same in every version of the package
+    try:
+        text = inspect.getsource(function if inspect.isroutine(function) else type(function))
+    except (OSError, TypeError):  # typed at a prompt, or compiled
+        text = repr(getattr(getattr(function, "__code__", None), "co_code", describe(part)))
+    if not inspect.isfunction(function):
+        return text
+    if function.__name__ == "<lambda>":  # several may stand on one line, and so have one source
+        constants = [value for value in function.__code__.co_consts if _is_plain(value)]
+        text += f" {function.__code__.co_code.hex()} {constants}"
+    outside = inspect.getclosurevars(function)
+    values = {**outside.globals, **outside.nonlocals, "defaults": (function.__defaults__, function.__kwdefaults__)}
+    return f"{text} {sorted((name, str(value)) for name, value in values.items() if _is_plain(value))}"
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is a number or a text, or a tuple or dict of them, which always reads the same."""
+    if isinstance(value, (tuple, dict)):
+        return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, (int, float, str, type(None)))
+
+
+def line_at_fault(parts: Iterable[Any], error: Exception) -> str | None:
+    """Say in which line of a part's file an error was raised, or return None if it was raised elsewhere."""
+    files = {str(part_path(part)[0].resolve()) for part in parts if is_file(part)}
+    lines = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename in files]
+    return f"line {lines[-1].lineno} of {lines[-1].filename} failed ({one_line(error)})" if lines else None
 
 
 def usable(kind: str, part: Any, digest: str, digest_now: Callable[[], str]) -> Any:

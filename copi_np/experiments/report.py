@@ -12,7 +12,6 @@ from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import Figure3, read_figure3
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
-from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RunRecord, find_runs
 from copi_np.experiments.summary import Group, compare, group_runs
 from copi_np.experiments.tables import (
@@ -31,7 +30,7 @@ from copi_np.storage.untrusted import exists, path_exists, read_text
 TABLE: Final = "table.md"
 SUMMARY: Final = "summary.json"
 CURVES: Final = "fig2.png"
-RUN: Final = rf"(?:{'|'.join(METHODS)})_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{{10}})?"
+RUN: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{10})?"
 """The name of a run's folder, as `config.run_name` and `runner.free_folder` form it."""
 WRITTEN: Final = re.compile(rf"table\.md|summary\.json|fig2\.png|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png")
 """Names of the files that a report writes."""

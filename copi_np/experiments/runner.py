@@ -14,7 +14,7 @@ from copi_np.backend import Backend
 from copi_np.callbacks import BestCheckpoint, Callback, EarlyStopping, ResumeError
 from copi_np.checkpoint import previous_path
 from copi_np.datasets import Dataset, hold_out
-from copi_np.errors import DataError, InputError, list_names
+from copi_np.errors import CopiError, DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, method_name, run_name
 from copi_np.experiments.diagnostics import DiagnosticsRecorder
 from copi_np.experiments.environment import blas, n_cores, versions
@@ -87,16 +87,23 @@ def _fit(
     """Call `fit` as configured; `resuming` may hold its arguments `checkpoint` and `resume`."""
     if config.patience:
         callbacks = [EarlyStopping(config.patience, first_epochs=config.first_epochs), *callbacks]
-    return fit(
-        network,
-        data,
-        epochs=config.epochs,
-        schedule=config.schedule,
-        rng=rng,
-        batch_size=config.batch_size,
-        callbacks=callbacks,
-        **resuming,
-    )
+    try:
+        return fit(
+            network,
+            data,
+            epochs=config.epochs,
+            schedule=config.schedule,
+            rng=rng,
+            batch_size=config.batch_size,
+            callbacks=callbacks,
+            **resuming,
+        )
+    except CopiError:
+        raise
+    except Exception as error:
+        if line := config.line_at_fault(error):
+            raise InputError(f"{line}: correct it") from error
+        raise
 
 
 def train_into(

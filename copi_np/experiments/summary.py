@@ -137,6 +137,11 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
     return place, [str(each) if isinstance(each, (str, dict, type(None))) else each for each in settings]
 
 
+def _code(config: RunConfig) -> str:
+    """Return the SHA-256 of the code of own parts, of files first."""
+    return config.code_sha256 + config.source_sha256
+
+
 def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
     """Label each group by its method, and by whatever differs between groups of the same method."""
     labels = []
@@ -151,8 +156,9 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
         parts = [f"{name}={short(getattr(kind, name))}" for name in names]
         if kind.own_schedule is not None:
             parts.append(f"schedule {label_of(plain(kind.own_schedule))}")
-        if len({other.code_sha256 for other, _ in same if other.label == kind.label}) > 1:  # versions of a file
-            parts.append(f"code={kind.code_sha256[:8]}")
+        alike = [other for other, _ in same if (other.label, other.own_schedule) == (kind.label, kind.own_schedule)]
+        if len(set(map(_code, alike))) > 1:  # versions of one part
+            parts.append(f"code={_code(kind)[:8]}")
         if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # several files have this name
             parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([kind.label, *parts]))

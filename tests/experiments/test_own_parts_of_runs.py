@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from copi_np.cli import main
 from copi_np.error_signals import ErrorSignal, backpropagation
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.figure3 import record_figure3
 from copi_np.experiments.methods import Method
 from copi_np.experiments.records import find_runs, read_run
 from copi_np.experiments.report import write_report
@@ -54,6 +56,14 @@ def half(layers, trace, delta_L):
 
 def my_dW(W, x, z):
     return rules.copi_update(W, x, z)
+
+
+def failing(W):
+    return 1 / 0 * W
+
+
+def scaled_rule(c):
+    return lambda W, x, z: c * rules.copi_update(W, x, z)
 
 
 def decaying(epoch):
@@ -164,7 +174,35 @@ def test_resuming_needs_the_same_file(data, tmp_path):
     with pytest.raises(InputError, match=r"holds another run.*code_sha256"):
         train_into("run", config_of(decorrelation="my_rules.py:kappa", epochs=4), data, resume=True)
     (tmp_path / "my_rules.py").unlink()
-    assert "there is no file my_rules.py" in refused("train", "--resume", "run", "--epochs", 4)
+    line = refused("train", "--resume", "run", "--epochs", 4)
+    assert "no file my_rules.py, which this run needs: say where it is now, with --decorrelation FILE.py:kappa" in line
+
+
+def test_a_run_is_resumed_where_its_file_was_moved(data, tmp_path):
+    train_into("run", config_of(decorrelation="my_rules.py:kappa", epochs=1), data)
+    moved = (tmp_path / "my_rules.py").rename(tmp_path / "renamed.py")
+    assert "run holds another run" in refused("train", "--resume", "run", "--decorrelation", f"{moved}:sign")
+    moved.rename(tmp_path / "run" / "my_rules.py")
+    command("train", "--resume", "run", "--epochs", 2, "--decorrelation", "run/my_rules.py:kappa")
+    command("train", "--resume", "run", "--epochs", 3)  # known from now on
+    whole, _ = train(config_of(decorrelation="run/my_rules.py:kappa", epochs=3), data)
+    resumed, _ = load_network("run/checkpoint.npz", decorrelation=whole.parts["decorrelation"])
+    np.testing.assert_array_equal(weights(resumed), weights(whole))
+    moved = tmp_path / "run" / "my_rules.py"
+    moved.write_text(CODE + "\n")
+    error = refused("train", "--resume", "run", "--epochs", 4, "--decorrelation", f"{moved}:kappa")
+    assert "has changed since this run began" in error
+
+
+def test_an_error_in_an_own_part_is_one_line_that_says_where(data, tmp_path):
+    (tmp_path / "bug.py").write_text("def f(W):\n    return 1 / 0 * W\n")
+    arguments = ["--dataset", "tiny.npz", "--rule", "bug.py:f", "--preset", "own-data", "--epochs", 2]
+    expected = r"line 2 of .*bug\.py failed \(ZeroDivisionError: division by zero\): correct it"
+    assert re.search(f"^Error: {expected}$", refused("train", *arguments, "--out", "run"))
+    outcome = perform("out", config_of(rule="bug.py:f"), data)
+    assert re.fullmatch(expected, outcome.failure)
+    with pytest.raises(ZeroDivisionError):  # an object is debugged from Python
+        perform("out", config_of(rule=failing), data)
 
 
 # ------------------------------------------------------------------------------------- command line, presets, sweeps
@@ -276,6 +314,67 @@ def test_an_own_method_and_schedule_beside_copi_bp(data, tmp_path):
     with pytest.raises(InputError, match=r"its own rule, my_dW \(from test_own_parts_of_runs\): run it from Python"):
         record.config.build_network(np.random.default_rng(0), "numpy")
     assert perform("out", replace(configs[1], epochs=3), data).history[-1].epoch == 3  # resumes with the objects
+
+
+def test_objects_of_one_name_are_two_runs(data):
+    """Nobody gets the result of the rule that had this name before: a second lambda, an edited cell, another factor."""
+    names = [
+        run_name(config_of(rule=rule), data)
+        for rule in (scaled_rule(1.0), scaled_rule(0.5), lambda W: 0 * W, lambda W: 1e-3 * W)
+    ]
+    assert len(set(names)) == 4
+    assert run_name(config_of(rule=scaled_rule(0.5)), data) == names[1]
+    assert run_name(replace(config_of(rule=scaled_rule(1.0)), rule=scaled_rule(0.5)), data) == names[1]
+    assert run_name(config_of(method=Method("M", scaled_rule(1.0), "bp", True)), data) != run_name(
+        config_of(method=Method("M", scaled_rule(0.5), "bp", True)), data
+    )
+    histories = [perform("out", config_of(rule=scaled_rule(c)), data).history for c in (1.0, 0.5)]
+    assert histories[0] != histories[1]
+    write_report("out")
+    labels = {group["label"] for group in json.loads(Path("out/summary.json").read_text())}
+    assert len(labels) == 2
+    assert all(re.search(", code=[0-9a-f]{8}$", label) for label in labels)
+
+
+def test_the_file_of_an_own_method_counts_too(data, tmp_path):
+    config = config_of(method=Method("Mine", "my_rules.py:sign", "bp", True))
+    assert config.code_sha256 == config_of(rule="my_rules.py:sign").code_sha256
+    with pytest.raises(InputError, match=r"there is no 'sing' in my_rules\.py"):
+        config_of(method=Method("Mine", "my_rules.py:sing", "bp", True))
+    (tmp_path / "my_rules.py").write_text(CODE + "\n")
+    assert perform("out", config, data).failure.startswith("my_rules.py has changed since this run began")
+
+
+def test_a_report_knows_the_figures_of_an_own_method_for_its_own(data, tmp_path):
+    mine = config_of(method=Method("Mine (half)", my_dW, "bp", True))
+    folder = perform("out", mine, data, diagnostics=True).folder
+    _, files = write_report("out")
+    assert tmp_path / "out" / f"diagnostics-{folder.name}.png" in [path.absolute() for path in files]
+    (folder / "diagnostics.jsonl").unlink()
+    write_report("out")
+    assert not list((tmp_path / "out").glob("diagnostics-*.png"))
+
+
+def test_figure_3_of_objects_takes_them_from_the_configuration(data):
+    config = config_of(rule=my_dW)
+    folder = perform("out", config, data).folder
+    with pytest.raises(InputError, match="run it from Python"):
+        record_figure3(folder, data)
+    record_figure3(folder, data, config=config)
+    assert (folder / "figure3.json").exists()
+
+
+def test_diagnostics_do_not_change_what_noise_is_drawn(data):
+    def noisy(layers, trace, delta_L, rng):
+        return [delta + rng.normal(size=delta.shape) for delta in backpropagation(layers, trace, (), delta_L)]
+
+    config = config_of(error_signal=ErrorSignal("noisy", noisy))
+    for name, diagnostics in (("with", True), ("without", False)):
+        train_into(name, config, data, diagnostics=diagnostics)
+    networks = [
+        load_network(f"{name}/checkpoint.npz", error_signal=config.error_signal)[0] for name in ("with", "without")
+    ]
+    np.testing.assert_array_equal(*map(weights, networks))
 
 
 def test_an_own_schedule_is_what_trains(data):

@@ -791,14 +791,14 @@ def test_what_does_not_fit_is_named(options, message):
     [
         ([np.ones((5, 1)), None, None], r" returned for layer 0 an array of shape \(5, 1\), where \(5, 4\) is needed"),
         ([None, None, np.ones((3, 3))], " returned for layer 2 numpy.ndarray, where builtins.NoneType is needed"),
-        ([None] * 4, " must return a list of 3 arrays, one per layer: got 4"),
-        (None, " must return a list of 3 arrays, one per layer: got None"),
+        ([None] * 4, " must return a list of 3, one per layer: got 4"),
+        (None, " must return a list of 3, one per layer: got None"),
     ],
 )  # fmt: skip
 def test_what_a_rule_of_feedback_returns_is_looked_at(returned, message):
     signal = ErrorSignal("kp", ERROR_SIGNALS["fa"].deltas, "above", lambda eta_W: returned)
     network = make_network(error_signal=signal)
-    with pytest.raises(InputError, match="^feedback_updates of kp" + message):
+    with pytest.raises(InputError, match="^feedback_updates of error signal kp" + message):
         trained(network, 1)
 
 

@@ -227,9 +227,9 @@ assert medians == sorted(medians)
 assert all(np.sum(cosines < 0) > 5 for cosines in copi[:3])
 
 # %% [markdown]
-# The likeness rises with every layer. From layer 1 to layer 3 it rises only a little, from about 0.45 to 0.53. In the
-# output layer, which is trained on digits, it jumps. The "anti-digit" units are there too: in each hidden layer, 18 to
-# 30 of the 200 units respond *against* the digit that they fit best.
+# The likeness rises with every layer. From layer 1 to layer 3 it rises only a little, from about 0.45 to 0.52. In the
+# output layer, which is trained on digits, it jumps. The "anti-digit" units are there too: in each hidden layer,
+# roughly 20 to 30 of the 200 units respond *against* the digit that they fit best.
 #
 # Is this a property of COPI? We compare three other networks, and use the same inputs $x$ for all of them. The formula
 # does not care where $x$ comes from: it needs decorrelated inputs, and the outputs of any units for the same samples.

@@ -496,10 +496,10 @@ for there in (backend, strict):
     assert abs(accuracy - on_numpy[0]) < 0.02
 
 # %% [markdown]
-# **Answer.** On the strict device, not at all: NumPy does the work underneath, with the
-# same sums in the same order. A GPU adds in another order, and float32 keeps about
-# seven digits. So on a GPU the weights agree to a few digits, fewer as training
-# continues, and never to the last one.
+# **Answer.** On the strict device, only in the last digit: NumPy does the work
+# underneath, but without the fused product of section 5, so a few sums are rounded
+# differently. A GPU adds in yet another order, and float32 keeps about seven digits. So
+# on a GPU the weights agree to a few digits, and to fewer as training continues.
 
 # %% [markdown]
 # ## 8. How to test without a GPU

@@ -113,7 +113,7 @@ network, notes = load_network(folder / "checkpoint.npz", BACKEND)
 outputs = backend.to_host(network.predict(backend.asarray(test_images)))
 accuracy = np.mean(outputs.argmax(axis=1) == data.test.labels)
 print(f"from the checkpoint {accuracy}, on record {history[-1].test_accuracy}")
-print("notes in the checkpoint:", notes)
+print("notes in the checkpoint:", ", ".join(notes))
 assert accuracy == history[-1].test_accuracy
 
 # %% [markdown]
@@ -300,11 +300,11 @@ print(f"COPI is ahead by {ahead:.2f} with a standard error of {error:.2f} points
 assert abs(ahead) < 1
 
 # %% [markdown]
-# **Answer.** Two to two and a half times the standard error of 0.26, so 0.52 to 0.65. Our 0.60 is in between (and it
-# was 0.70 on a processor that rounds differently), so these two means alone do not tell us which method is ahead. But
-# look at the columns. In each column both methods have the *same* seed, so they have the same initial weights and the
-# same batches, and a lucky start helps both. So take the difference for each seed first, and then the mean of the
-# differences. What the pairs have in common drops out.
+# **Answer.** Two to two and a half times the standard error of 0.30, so 0.60 to 0.75. Our 0.46 is smaller (and it was
+# 0.60 and 0.70 with code and processors that round differently), so these two means alone do not tell us which method
+# is ahead. But look at the columns. In each column both methods have the *same* seed, so they have the same initial
+# weights and the same batches, and a lucky start helps both. So take the difference for each seed first, and then the
+# mean of the differences. What the pairs have in common drops out.
 
 # %%
 pairs = last(journal["copi-bp"]) - last(journal["bp-decor"])
@@ -326,7 +326,7 @@ for ax, (name, runs) in zip(axes, schedules.items(), strict=True):
 
 # %% [markdown]
 # The single seeds are grey, joined in pairs; mean and standard deviation are orange. Note the different scales: on the
-# left the difference is about 5 points, on the right about 0.6. COPI is slightly ahead in each of these five pairs. How
+# left the difference is about 5 points, on the right about 0.5. COPI is slightly ahead in each of these five pairs. How
 # far ahead depends on the step sizes.
 #
 # There is another source of noise that does not get smaller with more seeds: all runs are tested on the *same* 1,000
@@ -585,7 +585,7 @@ for method, right in journal.items():
 
 # %% [markdown]
 # **Answer.** Choosing the epoch adds about 0.3 points, and choosing seed and epoch adds about one point. The whole
-# difference between the two methods in section 5 was about 0.6 points! (Each half has 500 digits. With all 1,000 the
+# difference between the two methods in section 5 was about 0.5 points! (Each half has 500 digits. With all 1,000 the
 # gain would be smaller by a factor of about $\sqrt 2$.) Worse, if you try more settings for one method than for the
 # other, that method gets the larger bonus.
 #
