@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np._checks import check_count
+from copi_np.arrays import NDArray
 from copi_np.errors import InputError, shown
-
-NDArray = npt.NDArray[Any]
 
 
 class Split(NamedTuple):

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from copi_np.analysis import compress, least_squares_map, receptive_fields, stack_map
+from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_with
 from copi_np.datasets import Dataset, as_float
@@ -26,7 +26,6 @@ from copi_np.storage.untrusted import check_numbers, exists, parse_json, read_te
 from copi_np.training import DeviceSplit, evaluate, to_device
 from copi_np.whitening import mean_absolute_correlation, zca
 
-NDArray = npt.NDArray[Any]
 MEASURES_FILE: Final = "figure3.json"
 PICTURES_FILE: Final = "pictures.npz"
 MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}

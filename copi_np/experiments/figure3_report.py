@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from copi_np.arrays import NDArray
 from copi_np.errors import InputError
 from copi_np.experiments.figure3 import BY_LAYER, MAPS, QUANTITIES, ROWS, Figure3
 from copi_np.experiments.records import RunRecord
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.experiments.tables import markdown_table, percent, plus_minus
 
-NDArray = npt.NDArray[Any]
 ABOUT_COMPRESSION: Final = (
     "Layers from the second on, replaced by one matrix without retraining, in {} of these networks: by the formula of "
     "Appendix B, and by least squares for comparison."
