@@ -425,13 +425,13 @@ for (kind, R_moves), errors in curves.items():
         colour = COLOURS[number]
         axes.semilogy(range(1, 16), errors[seed], line, color=colour, label=name)
 panels[0].set(title="R keeps learning", xlabel="epoch", ylabel="test error")
-panels[1].set(title="R at rest", xlabel="epoch")
+panels[1].set(title="R frozen", xlabel="epoch")
 _ = [axes.legend(frameon=False) for axes in panels]
 
 # %%
 last = {learner: np.array(errors)[:, -1] for learner, errors in curves.items()}
 for (kind, R_moves), errors in last.items():
-    where = "R keeps learning" if R_moves else "R at rest"
+    where = "R keeps learning" if R_moves else "R frozen"
     print(f"{kind}, {where}: {', '.join(f'{error:.1e}' for error in errors)}")
 assert (last["copi", True] < 0.7 * last["sgd", True]).all()
 assert (last["sgd", False] < 0.7 * last["copi", False]).all()
@@ -494,7 +494,7 @@ runs = {
     "copi-bp": train("copi"),
     "bp-decor": train("sgd"),
     "bp-decor, motion undone": train("sgd", callbacks=[UndoMotion()]),
-    "bp-decor, R at rest from epoch 2": train("sgd", at_rest),
+    "bp-decor, R frozen from epoch 2": train("sgd", at_rest),
     "bp-adam": train("adam", Schedule(eta_W=1e-4, eta_R=0), decorrelation=None),
 }
 histories = {name: history for name, (_, history) in runs.items()}
@@ -513,7 +513,7 @@ show(histories)
 test = {name: 100 * history[-1].test_accuracy for name, history in histories.items()}
 assert test["copi-bp"] > test["bp-decor"] + 3
 assert abs(test["bp-decor, motion undone"] - test["copi-bp"]) < 2
-assert test["bp-decor, R at rest from epoch 2"] == max(test.values())
+assert test["bp-decor, R frozen from epoch 2"] == max(test.values())
 figure, axes = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
 colours = [COLOURS[number] for number in (0, 2, 2, 2, 3)]
 axes.scatter(list(test.values()), list(test), s=60, color=colours)
@@ -540,7 +540,7 @@ for name in list(runs)[:4]:
     images, _ = to_device(net, data.train, 10)
     size[name] = np.mean(backend.to_host(net.forward(images).x[0]) ** 2)
     print(f"{name}: mean square of the first layer's inputs {size[name]:.3f}")
-assert size["bp-decor, R at rest from epoch 2"] > 1.5 * size["bp-decor, motion undone"]
+assert size["bp-decor, R frozen from epoch 2"] > 1.5 * size["bp-decor, motion undone"]
 
 # %% [markdown]
 # Smaller inputs mean smaller steps: "a lower effective learning rate", as the paper

@@ -112,7 +112,7 @@ assert EpochRecord(**record) == history[-1]
 network, notes = load_network(folder / "checkpoint.npz", BACKEND)
 outputs = backend.to_host(network.predict(backend.asarray(test_images)))
 accuracy = np.mean(outputs.argmax(axis=1) == data.test.labels)
-print(f"from the checkpoint {accuracy}, on record {history[-1].test_accuracy}")
+print(f"from the checkpoint {accuracy}, in the record {history[-1].test_accuracy}")
 print("notes in the checkpoint:", ", ".join(notes))
 assert accuracy == history[-1].test_accuracy
 
@@ -450,7 +450,7 @@ learning_curves(runs) if all(runs.values()) else "no records here"
 path = RESULTS / "surveys" / "cifar10-methods" / "copi-bp_cifar10" / "run.json"
 if path.exists():
     dataset = json.loads(path.read_text())["config"]["dataset"]
-    print("data set on record:", dataset)
+    print("data set in the record:", dataset)
     assert dataset == "cifar10-jpeg.npz"
 
 # %% [markdown]
