@@ -25,6 +25,7 @@ from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
 from copi_np._parts import check_picklable
 from copi_np.arrays import NDArray
+from copi_np.callbacks.selection import epochs_since_best
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
 from copi_np.error_signals import ErrorSignal
@@ -256,7 +257,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         validation = None
         if held_out is not None:
             validation = self._inputs(held_out.X), self._targets(held_out.y), held_out.weights
-        best, best_network, n_stale = -inf, self.network_, 0
+        best_network, scores = self.network_, list[float]()
         for _ in range(self.max_iter):
             self._train_epoch(*on_device)
             if validation is None:
@@ -267,11 +268,10 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
                 self.validation_scores_.append(score)
             if self.n_iter_ <= self.first_epochs:
                 continue  # the inputs are not decorrelated yet
-            n_stale = 0 if score > best + self.tol else n_stale + 1
-            if score > best:
-                best = score
+            if score > max(scores, default=-inf):
                 best_network = self.network_ if validation is None else deepcopy(self.network_)
-            if n_stale >= self.n_iter_no_change:
+            scores.append(score)
+            if epochs_since_best(scores, self.tol) >= self.n_iter_no_change:
                 break
         else:
             warn(f"still learning after max_iter={self.max_iter} epochs: raise max_iter", ConvergenceWarning, 3)
