@@ -28,6 +28,11 @@ LARGE_INPUT: Final = 10
 """Inputs above this RMS, such as pixels from 0 to 255, need step sizes other than the usual ones."""
 
 
+def has_exploded(loss: Array, backend: Backend, kind: Loss, targets: Array) -> bool:
+    """Return whether the loss of a batch exploded; the limit of its targets is only computed where it may have."""
+    return not loss <= EXPLODED_LOSS and not loss <= loss_limit(backend, kind, targets)
+
+
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
     """Return the loss above which training counts as diverged, for targets such as these (B, K)."""
     return EXPLODED_LOSS * (1 + backend.scalar(loss.mean(backend.xp.zeros_like(targets), targets)))

@@ -35,7 +35,7 @@ def leaky_relu(a: Array) -> Array:
 def leaky_relu_derivative(a: Array) -> Array:
     """Return 1 where a > 0, else ``LEAK``: at the kink, the derivative from the left."""
     xp = array_namespace(a)
-    return xp.maximum(xp.astype(a > 0, a.dtype), xp.full_like(a, LEAK))
+    return LEAK + (1 - LEAK) * xp.astype(a > 0, a.dtype)
 
 
 def relu(a: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import Any, TypeAlias
 
@@ -37,6 +37,9 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     ------
     InputError          if the arrays belong to different libraries or devices, mix dtypes, are empty, or do not fit
     """
+    if all(type(array) is np.ndarray for array in arrays):
+        _check_numpy(axes, tuple([(array.dtype, array.shape) for array in arrays]))
+        return _numpy_namespace()
     try:
         # array_namespace ignores Python numbers and None
         if not all(hasattr(array, "dtype") for array in arrays):
@@ -45,20 +48,37 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
     except TypeError as error:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
         raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
-    dtypes, devices = [array.dtype for array in arrays], [device(array) for array in arrays]
-    for k in range(1, len(arrays)):
-        if dtypes[k] != dtypes[0]:
-            raise InputError(f"mixed dtypes {dtypes[0]} and {dtypes[k]}: convert one of the arrays")
-    known = [each for each in devices if each is not None]  # inside jax.jit, grad and vmap there is none yet
-    for other in known[1:]:
-        if other != known[0]:
-            raise InputError(f"mixed devices {known[0]} and {other}: move one of the arrays")
-    _check_shapes(axes, tuple([tuple(array.shape) for array in arrays]))
+    _check_dtypes([array.dtype for array in arrays])
+    # inside jax.jit, grad and vmap an array has no device yet
+    devices = [where for array in arrays if (where := device(array)) is not None]
+    for other in devices[1:]:
+        if other != devices[0]:
+            raise InputError(f"mixed devices {devices[0]} and {other}: move one of the arrays")
+    _check_shapes(axes, [tuple(array.shape) for array in arrays])
     return xp
 
 
-@lru_cache(maxsize=1000)  # a network asks for the same few shapes at every step
-def _check_shapes(axes: str, shapes: tuple[tuple[int, ...], ...]) -> None:
+@lru_cache(maxsize=1)
+def _numpy_namespace() -> Any:
+    """Return NumPy as the array API has it; imported at its first use, since it takes half of NumPy along."""
+    return array_namespace(np.empty(0))
+
+
+@lru_cache(maxsize=1000)
+def _check_numpy(axes: str, arrays: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...]) -> None:
+    """Check dtypes and shapes of NumPy arrays once: a network asks for the same few at every step."""
+    _check_dtypes([dtype for dtype, _ in arrays])
+    _check_shapes(axes, [shape for _, shape in arrays])
+
+
+def _check_dtypes(dtypes: Sequence[Any]) -> None:
+    """Raise an InputError unless all dtypes are the same."""
+    for dtype in dtypes[1:]:
+        if dtype != dtypes[0]:
+            raise InputError(f"mixed dtypes {dtypes[0]} and {dtype}: convert one of the arrays")
+
+
+def _check_shapes(axes: str, shapes: Sequence[tuple[int, ...]]) -> None:
     """Raise an InputError unless shapes have the axes that the letters name, none of them empty."""
     shown = " ".join(map(str, shapes))
     if any(0 in shape for shape in shapes):
@@ -93,6 +113,8 @@ def check_like(what: str, array: Array, like: Array) -> None:
     what : str          names the array in the message, such as "rule my_dW returned"
     array, like : arrays
     """
+    if type(array) is type(like) is np.ndarray and array.shape == like.shape and array.dtype == like.dtype:
+        return
     try:
         fits = array_namespace(array) is array_namespace(like) and not isinstance(array, np.generic)
     except TypeError:

@@ -19,7 +19,7 @@ from copi_np._checks import (
     check_sample_weight,
     check_sizes,
 )
-from copi_np._divergence import blame_activity, loss_limit
+from copi_np._divergence import blame_activity, has_exploded
 from copi_np._parts import label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, slices
 from copi_np.backend import DTYPES, Backend, get_backend
@@ -253,7 +253,8 @@ class Network(Assembly):
         deltas = self.error_signal.deltas(**asked)
         self._check_deltas(deltas, trace)
         # scaled last, so that target propagation, which is not linear in delta_L, works with small targets too
-        return [rates["delta_scale"] * delta for delta in deltas], x_R
+        scale = rates["delta_scale"]
+        return list(deltas) if scale == 1 else [scale * delta for delta in deltas], x_R
 
     def _update_feedback(
         self, trace: Trace, deltas: list[Any], targets: Array, sample_weight: Array | None, rates: dict[str, float]
@@ -316,7 +317,7 @@ class Network(Assembly):
 
     def _check_loss(self, loss: Array, trace: Trace, targets: Array, rates: dict[str, float]) -> None:
         """Raise a DivergenceError if the loss exploded, on the host, where a value can be read without waiting."""
-        if self.backend.is_host and not loss <= loss_limit(self.backend, self.loss, targets):
+        if self.backend.is_host and has_exploded(loss, self.backend, self.loss, targets):
             raise DivergenceError(blame_activity(self.layers, trace, self.backend.scalar(loss), rates))
 
     def _check_deltas(self, deltas: Any, trace: Trace) -> None:

@@ -302,8 +302,8 @@ BUGS = [
     Bug(
         "step sizes: scale in the step",
         "network.py",
-        'return [rates["delta_scale"] * delta for delta in deltas], x_R',
-        'rates["eta_W"] *= rates["delta_scale"]\n        return list(deltas), x_R',
+        'scale = rates["delta_scale"]\n',
+        'scale = 1.0\n        rates["eta_W"] *= rates["delta_scale"]\n',
     ),
     # whitening
     Bug(

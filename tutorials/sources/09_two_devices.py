@@ -8,7 +8,7 @@
 #
 # **What you will be able to do**
 #
-# - write a function that runs unchanged on any array library;
+# - write a function that runs unchanged with any array library;
 # - move arrays between host and device on purpose, and understand the error message if
 #   you forget;
 # - time a computation on a GPU without fooling yourself;
@@ -18,7 +18,7 @@
 # **Time.** 55 minutes to read and run (the cells compute for about 20 seconds); 30
 # minutes for the exercises.
 #
-# **Before this.** Notebook 00, and the COPI rule of notebook 01. No mathematics.
+# **Before this:** notebook 00, and the COPI rule of notebook 01. No mathematics.
 #
 # **In the paper.** Nothing: this notebook is about programming. Appendix D says that
 # the authors used GPUs.
@@ -108,7 +108,7 @@ print(*(line for line in lines if line.startswith(wanted)), sep="\n")
 
 # %%
 host = np.arange(6.0).reshape(2, 3)
-there = backend.asarray(host, "float32")  # a dtype may be given
+there = backend.asarray(host, "float32")  # the dtype is optional
 host[0, 0] = 100  # the copy does not change
 back = backend.to_host(there)
 assert back[0, 0] == 0
@@ -141,7 +141,7 @@ assert np.allclose(by_loop, by_numpy)
 
 # %%
 def mean_square(x):
-    xp = array_namespace(x)  # NumPy's functions for a NumPy array, CuPy's for CuPy's
+    xp = array_namespace(x)  # numpy for a NumPy array, cupy for a CuPy array
     return xp.mean(x * x, axis=0)
 
 
@@ -204,8 +204,8 @@ for there in (get_backend("numpy"), backend, strict):
     print(f"{there.name:7} {type(dW).__module__}.{type(dW).__name__}")
 
 # %% [markdown]
-# **Answer.** It runs, the numbers agree, and the result is on the device of the
-# arguments. (The second line repeats the first, unless you have changed `BACKEND`.)
+# **Answer.** It runs, the numbers agree, and the result is on the device of the arguments. (The second line is the same
+# as the first, unless you have changed `BACKEND`.)
 
 # %% [markdown]
 # ## 4. Break it: mix arrays of two devices
@@ -242,7 +242,7 @@ raised = [
     attempt(lambda: np.mean(x)),  # a NumPy function, an array of another library
     attempt(lambda: x - x_host),  # one operand is still on the host
     attempt(lambda: x[order]),  # so is the index
-    attempt(lambda: rules.copi_update(W, x, z_there)),  # W was never moved
+    attempt(lambda: rules.copi_update(W, x, z_there)),  # so is W
 ]
 assert all(raised) == HAVE_STRICT
 
