@@ -21,6 +21,8 @@ settings.load_profile("ci" if os.environ.get("CI") else "dev")
 
 def pytest_collection_modifyitems(items):
     """Skip tests marked ``gpu`` where no GPU works; the summary (``-ra``) says why."""
+    # the longest first, so that no process is left alone with them at the end
+    items.sort(key=lambda item: "test_resuming" not in item.nodeid)
     marked = [item for item in items if item.get_closest_marker("gpu")]
     reason = why_no_gpu() if marked else None
     if reason:

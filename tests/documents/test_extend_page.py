@@ -14,6 +14,7 @@ from copi_np.cli import main
 from copi_np.errors import InputError
 from copi_np.steps import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS
 
+pytestmark = pytest.mark.xdist_group("extend")  # one process runs the programs of the page
 PAGE = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
