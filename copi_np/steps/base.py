@@ -8,7 +8,9 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
 
-from copi_np._parts import call_by_name, label, named_arguments
+import numpy as np
+
+from copi_np._parts import label, named_arguments
 from copi_np.arrays import Array, NDArray, check_like, weigh
 from copi_np.backend import Backend
 from copi_np.errors import InputError
@@ -139,6 +141,15 @@ class FunctionStep(Step):
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as `Step.step`."""
-        update = call_by_name(self.function, self.arguments, states)
+        asked = {name: _protected(getattr(states, name)) for name in self.arguments}
+        update = self.function(**asked)
         check_like(f"{self.kind} {label(self.function)} returned", update, weights)
         weights += eta * update
+
+
+def _protected(value: Any) -> Any:
+    """Return NumPy arrays as read-only views: a function that changed its arguments would corrupt the step silently."""
+    if type(value) is np.ndarray:
+        value = value.view()
+        value.flags.writeable = False
+    return value

@@ -65,7 +65,7 @@ def test_a_rule_that_asks_for_weights_gets_plain_rows(names, weights):
     net = names["Network"]([784, 10], rng=np.random.default_rng(0), rule=rule)
     trace = net.forward(names["y0"])
     net.step(names["y0"], names["targets"], eta_W=0.1, sample_weight=weights)
-    assert seen["sample_weight"] is weights
+    np.testing.assert_equal(seen["sample_weight"], weights)
     np.testing.assert_array_equal(seen["x"], trace.x[0])
     np.testing.assert_array_equal(seen["y_out"], trace.y[0])
 

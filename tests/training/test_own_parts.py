@@ -222,7 +222,7 @@ def test_a_rule_that_names_the_weights_of_samples_gets_plain_rows():
     for network in (one, other):
         network.step(*batch(), eta_W=0.1, sample_weight=weights)
         network.step(*batch(2), eta_W=0.1)
-    assert all(each is weights for each in seen[:3])
+    assert all(np.array_equal(each, weights) for each in seen[:3])
     assert seen[3:] == [None] * 3
     assert_same_weights(one, other, ulps=200)
 
@@ -854,3 +854,28 @@ def test_eta_R_of_a_schedule_is_eta_W_unless_it_says_otherwise():
 def test_a_schedule_that_cannot_be_used_is_refused_before_training(schedule, message):
     with pytest.raises(InputError, match=message):
         fit(make_network(), data_of(), epochs=1, schedule=schedule, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("name", ["W", "R", "x", "y", "a", "delta", "y_out"])
+def test_a_rule_cannot_change_its_arguments(name):
+    """It would corrupt the step silently; NumPy refuses it, and the network stays what it was."""
+    code = (
+        f"def rule({name}, W):\n    {name}[...] = 0\n    return W" if name != "W" else "def rule(W):\n    W[...] = 0\n"
+    )
+    namespace = {}
+    exec(code, namespace)
+    network = make_network(rule=namespace["rule"])
+    before = [array.copy() for array in weights_of(network)]
+    with pytest.raises(ValueError, match="read-only"):
+        trained(network, 1)
+    for array, old in zip(weights_of(network), before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+def test_a_rule_may_return_the_weights_themselves():
+    """dW = W grows every weight by eta: the view that it was handed is not moved while it is added."""
+    network = make_network(rule=lambda W: W, decorrelation=None)
+    before = [layer.W.copy() for layer in network.layers]
+    network.step(*batch(), eta_W=0.5)
+    for layer, W in zip(network.layers, before, strict=True):
+        assert_near(layer.W, 1.5 * W)
