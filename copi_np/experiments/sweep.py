@@ -26,7 +26,7 @@ from copi_np.errors import CopiError, DataError, InputError, StoppedError, expla
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
-from copi_np.experiments.own_parts import absolute
+from copi_np.experiments.own_parts import with_folder
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
@@ -121,7 +121,7 @@ class Source(NamedTuple):
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the configuration with absolute paths of its own files: workers may have another current folder."""
-    return replace(config, **absolute(config.own_parts))
+    return replace(config, **with_folder(Path.cwd(), config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
