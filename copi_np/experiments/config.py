@@ -220,7 +220,7 @@ class RunConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
         """Return the configuration that `as_dict` was called on, with the names of objects in place of the objects."""
-        if not all(isinstance(values.get(name, ""), str) for name in (*KINDS, "own_schedule", "code_sha256")):
+        if not all(isinstance(values.get(name, ""), str) for name in (*KINDS, *NOT_FROM_TEXT)):
             raise TypeError("parts and checksums must be text")
         method = values["method"]
         method = Method(**method) if isinstance(method, dict) else method
