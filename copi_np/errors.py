@@ -30,7 +30,7 @@ class InputError(CopiError, ValueError):
 
 
 class OtherPartsError(InputError):
-    """A network was saved with other parts of the user's own than were given to load it."""
+    """The user's own parts given to load a network are not those that it was saved with."""
 
 
 class InUseError(InputError):

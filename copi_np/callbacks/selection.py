@@ -29,7 +29,7 @@ MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
 
 
 def best_epoch(history: Sequence[EpochRecord], monitor: str = "val_accuracy") -> int:
-    """Return the epoch that is best on the validation split, counted from 1; the first of equal ones.
+    """Return the epoch that is best on the validation split, counted from 1; if several are equal, the first.
 
     Parameters
     ----------
@@ -61,11 +61,11 @@ def epochs_since_best(scores: Sequence[float], tol: float = 0.0) -> int:
 
 
 class EarlyStopping(Callback):
-    """Callback that ends training after `patience` epochs in a row without a new best one on the validation split.
+    """Callback that ends training after `patience` epochs in a row without a new best on the validation split.
 
     Parameters
     ----------
-    patience : int              epochs without a new best one
+    patience : int              epochs without a new best
     monitor : {"val_accuracy", "val_loss"}
     first_epochs : int          epochs that do not count, while decorrelation sets in, see `Schedule`
 
@@ -102,7 +102,7 @@ class EarlyStopping(Callback):
 def has_waited(
     history: Sequence[EpochRecord], patience: int, first_epochs: int = 0, monitor: str = "val_accuracy"
 ) -> bool:
-    """Return whether `patience` epochs in a row, not counting the first epochs, have brought no new best one."""
+    """Return whether `patience` epochs in a row, not counting the first epochs, have brought no new best."""
     if not history:
         return False
     return len(history) - max(best_epoch(history, monitor), first_epochs) >= patience
@@ -138,7 +138,7 @@ class BestCheckpoint(Callback):
         self.history: list[EpochRecord] = []
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Check that the file is our own, and save the latest epoch if a killed process did not get that far."""
+        """Check that the file is from this training; save the latest epoch if a killed process did not get that far."""
         self.history = list(history)
         if not history:
             check_free(self.path)

@@ -22,7 +22,7 @@ from copi_np.experiments.methods import METHODS
     default="mnist",
     show_default=True,
     shell_complete=one_of(NETWORKS),
-    help=f"{list_names(NETWORKS)}, or units such as 784-500-10.",
+    help=f"{list_names(NETWORKS)}, or layer sizes such as 784-500-10.",
 )
 @click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Samples per update.")
 @click.option(

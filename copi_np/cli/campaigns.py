@@ -115,14 +115,14 @@ def reproduce(
             bar.end_run()
             bar.print_above(outcome_line(outcomes[-1]))
         if figure == "fig3":
-            outcomes = list(analysed(outcomes, data, chosen_backend, stop, output))
+            outcomes = list(with_figure3(outcomes, data, chosen_backend, stop, output))
     show(out, title, outcomes, output, diagnostics=diagnostics)
 
 
-def analysed(
+def with_figure3(
     outcomes: Sequence[Outcome], data: Dataset, backend: Backend, stop: StopOnSignal, output: Output
 ) -> Iterator[Outcome]:
-    """Record Figure 3 of all finished networks, with pictures of one network of each method."""
+    """Record Figure 3 of each run that did not fail, with pictures for the first run of each method; yield outcomes."""
     from copi_np.experiments.figure3 import record_figure3
 
     output.note("\nSamples, receptive fields and compression ..")

@@ -38,7 +38,7 @@ def describe(found: dict[str, Any]) -> str:
     reason, folder = found["why_no_gpu"], found["data_folder"]
     lines = {
         **found["versions"],
-        "BLAS": f"{found['blas']}; {found['cores']} cores; copi-np uses one thread unless told --threads",
+        "BLAS": f"{found['blas']}; {found['cores']} cores; copi-np uses one thread unless --threads is given",
         "GPU": f"works: {found['gpu']}" if reason is None else f"no: {reason}",
         "backend auto": found["backend_auto"],
         "cache": found["cache"],

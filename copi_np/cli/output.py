@@ -38,7 +38,7 @@ class Output:
     json_to: Path | None
 
     def note(self, text: str) -> None:
-        """Print a note, which is neither a result nor an error."""
+        """Print a note to standard error, unless `quiet`."""
         if not self.quiet:
             click.echo(text, err=True)
 
@@ -65,13 +65,13 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
 
     Parameters
     ----------
-    json_file : bool    whether --json may name a file; not for commands with arguments, which it would swallow
+    json_file : bool    whether --json may name a file; not for commands with arguments: it would take one for its file
     """
     json_help = "Print the result as JSON" + (", or also write it to FILE." if json_file else ", not text.")
 
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
-        def speaking(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
+        def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
             if json_to is not None and not json_to.parent.is_dir():  # fail before anything is computed
                 raise InputError(f"there is no folder {json_to.parent} for --json: create it, or choose another")
             with no_bars() if quiet else nullcontext():
@@ -89,7 +89,7 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
             metavar="[FILE]" if json_file else None,
             help=json_help,
         )
-        return quiet_option(json_option(speaking))
+        return quiet_option(json_option(with_output))
 
     return add
 

@@ -14,9 +14,9 @@ from copi_np.errors import StoppedError
 
 
 class StopOnSignal(Callback):
-    """Turns SIGINT (Ctrl-C) and SIGTERM into a `StoppedError` after the current batch; use it in a ``with`` statement.
+    """Callback that turns SIGINT (Ctrl-C) or SIGTERM into a `StoppedError` after the current batch.
 
-    A second signal acts at once, as it would otherwise.
+    Use it in a ``with`` statement. A second signal takes effect at once, as it would without this.
     """
 
     def __init__(self) -> None:

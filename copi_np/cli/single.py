@@ -60,7 +60,7 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Outp
 
 
 def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
-    """Return the run in a folder, extended if asked; raise an InputError if other options are given."""
+    """Return the run in a folder, with the options that may change it; raise an InputError for any other option."""
     context = click.get_current_context()
     allowed = {"resume", "epochs", "patience", "dataset", "data_dir", "backend", "threads", "quiet", "json_to", *KINDS}
     given = [
@@ -152,7 +152,6 @@ def train(
     Writes DIR/run.json (configuration, versions, device), DIR/history.jsonl (one JSON object per epoch) and
     DIR/checkpoint.npz. Options that are not given are taken from the preset.
     """
-
     chosen_backend = get_backend(backend)
     if resume is None:
         config, data = config_from_options(options, lambda name: load_dataset(name, data_dir))

@@ -43,7 +43,7 @@ class FoundFiles(NamedTuple):
 
     @property
     def complete(self) -> bool:
-        """Tell whether the data set can be loaded without a download."""
+        """Whether the data set can be loaded without a download."""
         return not self.missing
 
     @property

@@ -230,7 +230,7 @@ def reason(error: Exception) -> str:
         case Timeout() | ReadTimeoutError():
             return "no answer in time"
         case TooManyRedirects():
-            return "redirects in a circle"
+            return "redirect loop"
         case NoConnection():
             return "no connection"
         case ProtocolError():

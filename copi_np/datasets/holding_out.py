@@ -44,7 +44,7 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
             raise InputError(f"holding out {fraction} of {data.name!r} leaves no sample of class {label}: lower it")
         held_out[members[:n_held_out]] = True
     if not held_out.any():
-        raise InputError(f"{fraction} of each class of {data.name!r} is less than a sample: raise it")
+        raise InputError(f"{fraction} of each class of {data.name!r} is less than one sample: raise it")
     return replace(
         data,
         train=Split(inputs[~held_out], labels[~held_out]),

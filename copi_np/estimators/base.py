@@ -51,7 +51,7 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
         for array in (X, *y):
             if is_array_api_obj(array) and not is_numpy_array(array):
                 kind = f"{type(array).__module__}.{type(array).__name__}"
-                raise InputError(f"cannot learn from {kind}, of array libraries only from NumPy: use numpy.asarray")
+                raise InputError(f"cannot learn from {kind}: only NumPy's arrays are allowed, use numpy.asarray")
     return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
 
 

@@ -130,7 +130,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
 
     @property
     def _n_features_out(self) -> int:
-        """Number of features out, which `get_feature_names_out` needs."""
+        """Number of output features, for `get_feature_names_out`."""
         return len(self.components_)
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray:

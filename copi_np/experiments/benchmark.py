@@ -145,7 +145,7 @@ def bench(
 
     Parameters
     ----------
-    network : str or sequence of int    a name of `NETWORKS`, or numbers of units such as "784-500-10"
+    network : str or sequence of int    a name of `NETWORKS`, or layer sizes such as "784-500-10"
     batch_size : int
     method : str                        a name of `METHODS` with BP or FA
     backend : str or Backend
@@ -194,7 +194,7 @@ def sizes_of(network: str) -> tuple[int, ...]:
     if network in NETWORKS:
         return NETWORKS[network]
     if any(character.isalpha() for character in network):
-        raise InputError(f"{unknown('network', network, NETWORKS)}, or units such as 784-500-10")
+        raise InputError(f"{unknown('network', network, NETWORKS)}, or layer sizes such as 784-500-10")
     return parse_layers(network)
 
 

@@ -31,8 +31,6 @@ from copi_np.storage.untrusted import exists
 
 RUNS: Final = "runs"
 """The folder of all runs, inside the folder of a campaign."""
-
-
 LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
 """Fields of `RunConfig` that have no effect on methods without lateral weights."""
 
@@ -100,10 +98,10 @@ def grid(
     for seed, *values in product(seeds, *variations.values()):
         changes = dict(zip(variations, values, strict=True))
         for method in methods:
-            concerned = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
-            if KINDS.keys() & concerned.keys():
-                concerned["code_sha256"] = ""  # of the files that are varied
-            configs.append(replace(bases[method][0], seed=seed, **concerned))
+            applicable = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
+            if KINDS.keys() & applicable.keys():
+                applicable["code_sha256"] = ""  # to be computed again, for the files of these parts
+            configs.append(replace(bases[method][0], seed=seed, **applicable))
     return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
 
 

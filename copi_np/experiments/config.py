@@ -24,13 +24,13 @@ from copi_np.experiments.own_parts import (
     KINDS,
     check_part,
     code_digest,
-    described,
     is_own_part,
+    label_of_parts,
     line_at_fault,
+    network_part,
     plain,
-    relative_to,
     source_digest,
-    usable,
+    with_folder,
     without_folder,
 )
 from copi_np.history import EpochRecord
@@ -41,7 +41,9 @@ from copi_np.training import Schedule
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
 OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256")
-"""Fields that are only recorded where they are used, so that records without them stay as they were."""
+"""Fields that are recorded only if they are set, so that they do not change the names of runs without them."""
+NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256")
+"""Fields that presets and command-line options cannot set: an object, and values that are computed."""
 Part: TypeAlias = Any
 """A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
 
@@ -66,11 +68,12 @@ class RunConfig:
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
-    rule, error_signal                  replace those of the method, if not None: a built-in name, a function or object,
-                                        or text such as "my_rules.py:my_dW"
-    own_schedule : function, optional   takes the place of the step sizes, see `training.fit`
+    rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
+                                        text such as "my_rules.py:my_dW"
+    own_schedule : function, optional   replaces the step sizes, see `training.fit`
     code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
-    source_sha256 : str                 SHA-256 of the source of parts that are objects; computed if there are any
+    source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
+                                        names them, keeps it
 
     Raises
     ------
@@ -103,15 +106,7 @@ class RunConfig:
     def __post_init__(self) -> None:
         if not isinstance(self.method, Method):
             choose("method", self.method, METHODS)
-        if not self.code_sha256:  # else these come from a record, whose files may be gone
-            for kind, part in self._own_code.items():
-                check_part(kind, part)
-            object.__setattr__(self, "code_sha256", code_digest(self._own_code.values()))
-        if digest := source_digest([*self._own_code.values(), self.own_schedule]):
-            object.__setattr__(self, "source_sha256", digest)
-        for kind in KINDS:
-            if not is_own_part(part := getattr(self, kind)) and part is not None:
-                check_part(kind, part)
+        self._check_parts()
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
@@ -132,6 +127,19 @@ class RunConfig:
                 "patience needs validation samples: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)"
             )
 
+    def _check_parts(self) -> None:
+        """Raise an error for a part that cannot be used, and compute the digests of all parts of your own."""
+        own = self._own_code
+        if not self.code_sha256:  # otherwise the parts come from a record, whose files may be gone
+            for kind, part in own.items():
+                check_part(kind, part)
+            object.__setattr__(self, "code_sha256", code_digest(own.values()))
+        if digest := source_digest([*own.values(), self.own_schedule]):
+            object.__setattr__(self, "source_sha256", digest)
+        for kind in KINDS:
+            if not is_own_part(part := getattr(self, kind)) and part is not None:
+                check_part(kind, part)
+
     @property
     def parts(self) -> Method:
         """The method, with its label and parts."""
@@ -140,18 +148,22 @@ class RunConfig:
     @property
     def own_parts(self) -> dict[str, Any]:
         """The parts of your own that replace those of the method, by kind."""
-        parts = {kind: getattr(self, kind) for kind in KINDS}
-        if not self.parts.decorrelates:
-            del parts["decorrelation"]
-        return {kind: part for kind, part in parts.items() if is_own_part(part)}
+        return {kind: part for kind, part in self._own_code.items() if part is getattr(self, kind)}
 
     @property
     def _own_code(self) -> dict[str, Any]:
-        """The parts of your own that the run uses, those of an own method included."""
-        of_method = {
-            kind: getattr(self.parts, kind) for kind in ("rule", "error_signal") if getattr(self, kind) is None
+        """All parts of your own that the run uses, by kind, including those of a method of your own."""
+        return {kind: part for kind, part in self._used_parts.items() if is_own_part(part)}
+
+    @property
+    def _used_parts(self) -> dict[str, Any]:
+        """All parts that the run uses, by kind."""
+        method = self.parts
+        return {
+            "rule": method.rule if self.rule is None else self.rule,
+            "error_signal": method.error_signal if self.error_signal is None else self.error_signal,
+            "decorrelation": self.decorrelation if method.decorrelates else None,
         }
-        return {kind: part for kind, part in of_method.items() if is_own_part(part)} | self.own_parts
 
     def line_at_fault(self, error: Exception) -> str | None:
         """Say in which line of a part's file an error was raised, or return None if it was raised elsewhere."""
@@ -159,14 +171,14 @@ class RunConfig:
 
     @property
     def label(self) -> str:
-        """The method in a few words, with the parts that replace its own."""
+        """A short name of the method and of the parts that replace its own."""
         return list_names(filter(None, [self.parts.label, self.replaced]))
 
     @property
     def replaced(self) -> str:
         """The parts that replace those of the method, such as "rule sgd, decorrelation kappa"; "" if there are none."""
         replaced = {kind: part for kind in ("rule", "error_signal") if (part := getattr(self, kind)) is not None}
-        return described(replaced | self.own_parts)
+        return label_of_parts(replaced | self.own_parts)
 
     @property
     def schedule(self) -> Any:
@@ -187,21 +199,17 @@ class RunConfig:
 
         Raises
         ------
-        InputError, DataError   if a part of your own is not what it was when the run began
+        InputError, DataError   if a part of your own is missing, or has changed since the run began
         """
-        method = self.parts
-        parts = {"rule": self.rule if self.rule is not None else method.rule}
-        parts["error_signal"] = self.error_signal if self.error_signal is not None else method.error_signal
-        parts["decorrelation"] = self.decorrelation if method.decorrelates else None
         digest_now = partial(code_digest, self._own_code.values())
-        return {kind: usable(kind, part, self.code_sha256, digest_now) for kind, part in parts.items()}
+        return {k: network_part(k, part, self.code_sha256, digest_now) for k, part in self._used_parts.items()}
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
         return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **self.network_parts())
 
     def as_dict(self) -> dict[str, Any]:
-        """Return the configuration as plain values, ready for JSON; without optional parts that are not there."""
+        """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}
         if isinstance(self.method, Method):
             parts = {kind: plain(getattr(self.method, kind)) for kind in ("rule", "error_signal")}
@@ -211,15 +219,15 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
-        """Return the configuration that `as_dict` was called on; its own objects are only named in it."""
-        if not all(isinstance(values.get(kind, ""), str) for kind in (*KINDS, "own_schedule", "code_sha256")):
-            raise TypeError("a part is not named by text")
+        """Return the configuration that `as_dict` was called on, with the names of objects in place of the objects."""
+        if not all(isinstance(values.get(name, ""), str) for name in (*KINDS, *NOT_FROM_TEXT)):
+            raise TypeError("parts and checksums must be text")
         method = values["method"]
         method = Method(**method) if isinstance(method, dict) else method
         return cls(**values | {"method": method, "layers": tuple(values["layers"])})
 
     def without_folders(self) -> RunConfig:
-        """Return the configuration without the folders that its own files are in."""
+        """Return the configuration without the folders of files, as `own_parts.without_folder` does for each part."""
         return replace(self, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
 
 
@@ -283,13 +291,13 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     _check_keys(name, values, overrides)
     values |= overrides.get(method, {})
     if name.endswith(".toml"):
-        values = relative_to(Path(name).parent, values)
+        values = with_folder(Path(name).parent, values)
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
         raise DataError(f"preset {name!r} lacks {list_names(missing)}: add them to the file")
     layers = values["layers"]
     values |= {"method": method, "layers": tuple(layers) if isinstance(layers, list) else layers}
     try:
-        RunConfig(**{"dataset": "to be said", **values})
+        RunConfig(**{"dataset": "(not chosen yet)", **values})
     except InputError as error:
         raise DataError(f"preset {name!r}: {error}") from error
     return values
@@ -299,13 +307,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    known = {field.name for field in fields(RunConfig)} - {
-        "method",
-        "seed",
-        "own_schedule",
-        "code_sha256",
-        "source_sha256",
-    }
+    known = {field.name for field in fields(RunConfig)} - {"method", "seed", *NOT_FROM_TEXT}
     of_methods = set().union(*overrides.values())
     for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
         if wrong := sorted(names - allowed):

@@ -40,7 +40,7 @@ class DemoResult(NamedTuple):
     correlation_before: float
     """Mean absolute correlation between the inputs of a layer, before its lateral weights."""
     correlation_after: float
-    """The same after the lateral weights: what the forward weights see."""
+    """The same after the lateral weights, which is what the forward weights see."""
 
 
 def run_demo(

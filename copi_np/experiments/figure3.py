@@ -29,7 +29,7 @@ from copi_np.whitening import mean_absolute_correlation, zca
 MEASURES_FILE: Final = "figure3.json"
 PICTURES_FILE: Final = "pictures.npz"
 MAPS: Final = {"formula": stack_map, "least squares": least_squares_map}
-"""How the matrix that replaces layers is computed: by the formula of Appendix B, or by its reference."""
+"""How the matrix that replaces layers is computed: by the formula of Appendix B, or by least squares as a reference."""
 QUANTITIES: Final = ("train_accuracy", "test_accuracy", "train_loss", "test_loss")
 BY_LAYER: Final = ("correlations", "likeness", "against")
 N_SAMPLES: Final = 10
@@ -63,14 +63,14 @@ def record_figure3(
     Parameters
     ----------
     run_folder : path       of a run with a checkpoint
-    data : Dataset          what the network learned from
+    data : Dataset          what the network was trained on
     backend : str or Backend
     pictures : bool         whether to record pictures too; ignored if the data are not images
-    config : RunConfig      of the run, where it has parts of your own that are objects; default: as recorded
+    config : RunConfig      of the run, needed only if parts of your own are objects; default: as recorded
 
     Raises
     ------
-    InputError              if the run learned from other data
+    InputError              if the run was trained on other data
     DataError               if the folder holds no run or no checkpoint, or a file cannot be read or written
     """
     folder = Path(run_folder)

@@ -1,4 +1,4 @@
-"""Figure 3 of several seeds, from their records: tables of compression and layers, and the figures."""
+"""Figure 3 over several seeds, from their records: tables of compression and layers, and the figures."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Any
 from copi_np._checks import bad_sizes, check_sizes
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import NOT_FROM_TEXT, RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.own_parts import KINDS, check_text
 
@@ -84,7 +84,6 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
     return sizes
 
 
-NOT_VARIED = ("own_schedule", "code_sha256", "source_sha256")
 VARIED_OTHERWISE = {"method": "--methods", "seed": "--seeds", "epochs": "--epochs", "dataset": "--dataset"}
 
 
@@ -113,7 +112,7 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such field, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds = {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_VARIED}
+    kinds = {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:

@@ -34,25 +34,32 @@ def is_file(part: Any) -> bool:
 
 def is_own_part(part: Any) -> bool:
     """Return whether a part is the user's own: an object, or text that names one."""
-    return part is not None and (not isinstance(part, str) or is_own(part))
+    return is_object(part) or is_own(part)
+
+
+def is_object(part: Any) -> bool:
+    """Return whether a part is an object, not text."""
+    return part is not None and not isinstance(part, str)
 
 
 def check_part(kind: str, part: Any) -> None:
-    """Raise an InputError unless a part can be used: a built-in name, an object, or ``FILE.py:NAME``; files are run."""
-    if isinstance(part, str) and not is_own(part):
+    """Raise an InputError unless a part can be used: a built-in name, an object, or ``FILE.py:NAME``, which is run."""
+    if not is_own_part(part):
         choose(kind.replace("_", " "), part, KINDS[kind])
-    elif not isinstance(part, str) or is_file(part):  # other text is the name of an object, from a record
-        _checked(kind, load_part(part) if is_file(part) else part)
+    elif is_file(part):
+        _for_network(kind, load_part(part))
+    elif is_object(part):  # other text comes from a record, which only names its objects
+        _for_network(kind, part)
 
 
 def check_text(part: Any) -> None:
-    """Raise an InputError for text that a user gives for a part, if it is neither a name nor ``FILE.py:NAME``."""
+    """Raise an InputError if text from a user is neither a built-in name nor ``FILE.py:NAME``."""
     if is_own(part) and not is_file(part):
-        part_path(part)  # which says what form it must have
+        part_path(part)  # raises the error that shows the right form
 
 
-def _checked(kind: str, part: Any) -> Any:
-    """Return a part that `Network` takes; a function that sends errors down becomes an `ErrorSignal`."""
+def _for_network(kind: str, part: Any) -> Any:
+    """Check an object, and return it as `Network` takes it: a function of errors becomes an `ErrorSignal`."""
     if kind == "error_signal":
         if isinstance(part, ErrorSignal):
             return part
@@ -63,22 +70,26 @@ def _checked(kind: str, part: Any) -> Any:
 
 
 def code_digest(parts: Iterable[Any]) -> str:
-    """Return one SHA-256 for all files that parts name, or "" if they name none."""
-    digests = [file_digest(part_path(part)[0]) for part in parts if is_file(part)]
-    return hashlib.sha256("".join(digests).encode()).hexdigest() if digests else ""
+    """Return one SHA-256 for the files of all parts in files, or "" if there are none."""
+    return _digest(file_digest(part_path(part)[0]) for part in parts if is_file(part))
 
 
 def source_digest(parts: Iterable[Any]) -> str:
-    """Return one SHA-256 for the source of all objects among parts, or "" if there are none.
+    """Return one SHA-256 for the source of all parts that are objects, or "" if there are none.
 
-    Without it, a rule that was edited in a notebook, or a second lambda, would be taken for the first.
+    Without it, a rule that was edited in a notebook would be mistaken for its earlier version, and one lambda for
+    another.
     """
-    sources = [_source(part) for part in parts if is_own_part(part) and not isinstance(part, str)]
-    return hashlib.sha256("".join(sources).encode()).hexdigest() if sources else ""
+    return _digest(_source(part) for part in parts if is_object(part))
+
+
+def _digest(texts: Iterable[str]) -> str:
+    texts = list(texts)
+    return hashlib.sha256("".join(texts).encode()).hexdigest() if texts else ""
 
 
 def _source(part: Any) -> str:
-    """Return the source of a part, with the numbers and texts that it takes from outside itself."""
+    """Return the source of an object, and the numbers and strings that it uses from outside."""
     if isinstance(part, functools.partial):
         return f"{_source(part.func)} {part.args} {sorted(part.keywords.items())}"
     if isinstance(part, tuple):  # a NamedTuple such as ErrorSignal
@@ -88,11 +99,11 @@ def _source(part: Any) -> str:
         return describe(part)  # the same in every version of the package
     try:
         text = inspect.getsource(function if inspect.isroutine(function) else type(function))
-    except (OSError, TypeError):  # typed at a prompt, or compiled
+    except (OSError, TypeError):  # typed at the Python prompt, or compiled
         text = repr(getattr(getattr(function, "__code__", None), "co_code", describe(part)))
     if not inspect.isfunction(function):
         return text
-    if function.__name__ == "<lambda>":  # several may stand on one line, and so have one source
+    if function.__name__ == "<lambda>":  # several on one line have the same source
         constants = [value for value in function.__code__.co_consts if _is_plain(value)]
         text += f" {function.__code__.co_code.hex()} {constants}"
     outside = inspect.getclosurevars(function)
@@ -101,7 +112,7 @@ def _source(part: Any) -> str:
 
 
 def _is_plain(value: Any) -> bool:
-    """Return whether a value is a number or a text, or a tuple or dict of them, which always reads the same."""
+    """Return whether a value is a number or a string, or a tuple or dict of them: its repr is always the same."""
     if isinstance(value, (tuple, dict)):
         return all(map(_is_plain, value.values() if isinstance(value, dict) else value))
     return isinstance(value, (int, float, str, type(None)))
@@ -114,8 +125,15 @@ def line_at_fault(parts: Iterable[Any], error: Exception) -> str | None:
     return f"line {lines[-1].lineno} of {lines[-1].filename} failed ({one_line(error)})" if lines else None
 
 
-def usable(kind: str, part: Any, digest: str, digest_now: Callable[[], str]) -> Any:
-    """Return a part as `Network` takes it, once its file is known to be the one on record.
+def network_part(kind: str, part: Any, digest: str, digest_now: Callable[[], str]) -> Any:
+    """Return a part as `Network` takes it, after checking that its file is the recorded one.
+
+    Parameters
+    ----------
+    kind : str              one of `KINDS`
+    part : str or object    as in a `RunConfig`
+    digest : str            recorded SHA-256 of the files of all parts
+    digest_now : callable   computes it; only called for a part in a file
 
     Raises
     ------
@@ -124,41 +142,36 @@ def usable(kind: str, part: Any, digest: str, digest_now: Callable[[], str]) -> 
     """
     if not is_own_part(part):
         return part
-    if not isinstance(part, str):
-        return _checked(kind, part)
+    if is_object(part):
+        return _for_network(kind, part)
     if not is_file(part):
         raise InputError(
             f"this run has its own {kind}, {label(part)} (from {part.partition(':')[0]}): run it from Python"
         )
     if digest_now() != digest:
         raise DataError(f"{part_path(part)[0]} has changed since this run began: restore it, or start another run")
-    return _checked(kind, load_part(part))
+    return _for_network(kind, load_part(part))
 
 
 def plain(part: Any) -> Any:
-    """Return a part as it is recorded: text."""
-    return part if part is None or isinstance(part, str) else describe(part)
+    """Return a part as it is recorded: as text, or None."""
+    return describe(part) if is_object(part) else part
 
 
 def without_folder(part: Any) -> Any:
-    """Return the text of a part without the folder of its file, which is no part of what it computes."""
+    """Return a part as it is recorded, without the folder of its file, which does not affect results."""
     if not is_file(part):
         return plain(part)
     file, _, name = part.rpartition(":")
     return f"{Path(file).name}:{name}"
 
 
-def relative_to(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values of a preset, with the files of parts relative to the preset's folder."""
+def with_folder(folder: Path, values: dict[str, Any]) -> dict[str, Any]:
+    """Return values by name, with relative paths of parts in files resolved against a folder."""
     files = {kind: values[kind] for kind in KINDS if is_file(values.get(kind))}
     return values | {kind: str(folder / part) for kind, part in files.items()}
 
 
-def absolute(parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parts with absolute paths of their files: workers may have another current folder."""
-    return {kind: str(Path(part).absolute()) if is_file(part) else part for kind, part in parts.items()}
-
-
-def described(parts: Mapping[str, Any]) -> str:
-    """Name parts in a label, such as "rule my_dW, decorrelation kappa"."""
+def label_of_parts(parts: Mapping[str, Any]) -> str:
+    """Return parts as a label, such as "rule my_dW, decorrelation kappa"."""
     return list_names(f"{kind.replace('_', ' ')} {label(part)}" for kind, part in parts.items())

@@ -1,7 +1,7 @@
 """The folder of a run and its files: run.json, history.jsonl, checkpoint.npz and, with a validation split, best.npz.
 
-The files are complete at all times, even if the process is killed. At worst the last line is cut short; readers skip
-it with a `CopiWarning`.
+The files are complete at all times, even if the process is killed, except that the last line of a history may be cut
+short; readers skip such a line with a `CopiWarning`.
 """
 
 from __future__ import annotations
@@ -198,6 +198,6 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
         name = run.description.get("name", str(folder))
         if name in runs:
             run, other = sorted((runs[name], run), key=lambda each: -len(each.history))
-            left_out.append(f"{other.folder}: left out, since {run.folder} is of the same run")
+            left_out.append(f"{other.folder}: left out, since {run.folder} holds the same run")
         runs[name] = run
     return sorted(runs.values(), key=lambda run: run.folder), left_out

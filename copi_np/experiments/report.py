@@ -35,7 +35,7 @@ RUN: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{10})?"
 WRITTEN: Final = re.compile(rf"table\.md|summary\.json|fig2\.png|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png")
 """Names of the files that a report writes."""
 MAX_CURVES: Final = 8
-"""More colours are hard to tell apart."""
+"""Most groups in one figure: more colours are hard to tell apart."""
 
 WIDTHS: Final = (20, 6, 14, 14, 14, 11)
 """Widths of the columns in a terminal: a line has 79 characters."""
@@ -243,8 +243,9 @@ def environments(runs: Iterable[RunRecord]) -> list[str]:
 def draw(root: Path, results: Results) -> list[Path]:
     """Draw all figures that the records allow.
 
-    These are learning curves (Figure 2), of more than eight groups only the best on the test set; Figure 3 of each
-    group that has a record of it; and diagnostics of one run of each. Figures of later groups are named after a run.
+    These are learning curves (Figure 2), with more than eight groups only of the best on the test set; Figure 3 of each
+    group that has recorded it; and diagnostics of one run of each group. Files of Figure 3 are named after a run,
+    except those of the first group.
     """
     from copi_np.plotting import (
         diagnostic_curves,

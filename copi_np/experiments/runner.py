@@ -217,7 +217,7 @@ class RunRecorder(Callback):
         description = self._description(network, len(history))
         replace_text(self.folder / RUN_FILE, json.dumps(description, indent=2) + "\n")
         (self.folder / FAILURE_FILE).unlink(missing_ok=True)
-        # a process killed between two writes leaves a history that is one epoch behind the checkpoint
+        # a process killed between two writes leaves a history that lacks the checkpoint's last epoch
         write_lines(self.folder / HISTORY_FILE, [record.as_dict() for record in history])
 
     def _description(self, network: Network, n_epochs: int) -> dict[str, Any]:
@@ -257,8 +257,8 @@ def _holds_a_run(folder: Path) -> bool:
 
 
 def other_data(folder: Path, data: Dataset) -> InputError:
-    """Return the error for a run that learned from other data."""
-    return InputError(f"the run in {folder} learned from other data than {data.name}: use the same data")
+    """Return the error for a run that was trained on other data."""
+    return InputError(f"the run in {folder} was trained on other data than {data.name}: use the same data")
 
 
 def another_run(folder: Path) -> InputError:

@@ -18,6 +18,7 @@ from copi_np.experiments.records import RunRecord
 from copi_np.history import EpochRecord
 
 SHARE_OF_PEAK: Final = 0.99
+"""The share of the highest training accuracy that `epochs_to_peak` waits for."""
 
 
 def epochs_to_peak(history: Sequence[EpochRecord]) -> int:
@@ -36,15 +37,15 @@ QUANTITIES: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
     "epochs_to_peak": epochs_to_peak,
     "seconds_per_epoch": lambda history: float(np.median([record.seconds for record in history])),
 }
-"""Summary of a history: the last epoch, the best epoch of each split (chosen on that very split, so the best test
-accuracy is optimistic), the epochs to 99 % of the peak training accuracy, and time."""
+"""Summary of a history: the last epoch, the best of each split (chosen on that split, so the best test accuracy is
+optimistic), the epochs to 99 % of the peak training accuracy, and the median time of an epoch."""
 
 SELECTED: Final[dict[str, Callable[[Sequence[EpochRecord]], float]]] = {
     "selected_epoch": best_epoch,
     "selected_val_accuracy": lambda history: cast(float, history[best_epoch(history) - 1].val_accuracy),
     "selected_test_accuracy": lambda history: history[best_epoch(history) - 1].test_accuracy,
 }
-"""Results of the epoch that is best on the validation split, if there is one."""
+"""The same at the epoch that is best on the validation split, for histories that have one."""
 
 
 class Statistic(NamedTuple):
@@ -109,7 +110,7 @@ class Group:
 
 
 def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
-    """Sort runs into groups, in the order of `METHODS`; in some groups no run may have a result."""
+    """Group runs that differ only in their seed, in the order of `METHODS`; a group may have no run with a result."""
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
         same = run.config.without_folders()
@@ -130,7 +131,7 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
 
 
 def _rank(config: RunConfig) -> tuple[Any, ...]:
-    """Return what groups are sorted by: the order of `METHODS`, your own methods after them, then their settings."""
+    """Return a key to sort groups by: first in the order of `METHODS`, then your own methods, then by settings."""
     order, values = list(METHODS), config.as_dict()
     place = len(order) if isinstance(config.method, Method) else order.index(config.method)
     settings = [values.get(field.name) for field in fields(config)]
@@ -138,12 +139,12 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
 
 
 def _code(config: RunConfig) -> str:
-    """Return the SHA-256 of the code of own parts, of files first."""
+    """Return the SHA-256 of the code of all parts of your own: of files, then of objects."""
     return config.code_sha256 + config.source_sha256
 
 
 def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
-    """Label each group by its method, and by whatever differs between groups of the same method."""
+    """Label each group by its method, and by whatever else distinguishes it from groups of the same method."""
     labels = []
     for kind, data_sha256 in kinds:
         same = [other for other in kinds if other[0].method == kind.method]
@@ -157,9 +158,9 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
         if kind.own_schedule is not None:
             parts.append(f"schedule {label_of(plain(kind.own_schedule))}")
         alike = [other for other, _ in same if (other.label, other.own_schedule) == (kind.label, kind.own_schedule)]
-        if len(set(map(_code, alike))) > 1:  # versions of one part
+        if len(set(map(_code, alike))) > 1:  # several versions of a part
             parts.append(f"code={_code(kind)[:8]}")
-        if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # several files have this name
+        if len({sha for other, sha in same if other.dataset == kind.dataset}) > 1:  # several files of this name
             parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([kind.label, *parts]))
     return labels
@@ -171,7 +172,7 @@ def short(value: Any) -> str:
 
 
 class Comparison(NamedTuple):
-    """How far one group is ahead of another at their last common epoch, seed by seed; accuracies on the test set."""
+    """How far one group is ahead of another in test accuracy, seed by seed, at the last epoch that both have."""
 
     label: str
     other: str

@@ -26,12 +26,12 @@ from copi_np.errors import CopiError, DataError, InputError, StoppedError, expla
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
-from copi_np.experiments.own_parts import absolute
+from copi_np.experiments.own_parts import with_folder
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
 PATIENCE: Final = 60.0
-"""Seconds that a task waits for a locked run: Dask may have given up its worker, which is still alive."""
+"""Seconds that a task waits for a locked run: Dask may have given up on the worker that holds it and is still alive."""
 CONNECTION_TIMEOUT: Final = 10
 """Seconds to wait for a scheduler, and for its first worker."""
 TICK: Final = 0.5
@@ -121,7 +121,7 @@ class Source(NamedTuple):
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the configuration with absolute paths of its own files: workers may have another current folder."""
-    return replace(config, **absolute(config.own_parts))
+    return replace(config, **with_folder(Path.cwd(), config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
@@ -158,8 +158,8 @@ def _load(source: Source) -> Dataset:
 class StopWhenCancelled(Callback):
     """Callback that stops a run whose result nobody needs any more: Dask cannot interrupt a running task.
 
-    This happens after the sweep was stopped or killed, or when the scheduler is lost or has given up this worker. Dask
-    then closes the worker, but only once its task has ended.
+    This happens after the sweep was stopped or killed, or when the scheduler is lost or has given up on this worker.
+    Dask then closes the worker, but only once its task has ended.
     """
 
     def on_batch(self, batch: int, n_batches: int) -> None:
@@ -183,7 +183,7 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
     except ImportError as error:
         raise InputError("copi-np sweep needs Dask: pip install 'copi-np[sweep]'") from error
     for name in ("distributed", "distributed.client", "distributed.gc"):  # the levels that Dask sets
-        getLogger(name).setLevel(CRITICAL)  # outcomes and errors tell the user what matters
+        getLogger(name).setLevel(CRITICAL)  # the user sees outcomes and errors instead
     if scheduler is not None:
         with _connect(scheduler) as client:
             yield client

@@ -1,4 +1,4 @@
-"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mix or a half."""
+"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mixture or a part."""
 
 from __future__ import annotations
 

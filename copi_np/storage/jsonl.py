@@ -32,7 +32,7 @@ def read_lines(path: Path, advice: str) -> list[dict[str, Any]]:
         return []
     *lines, rest = read_text(path, advice).split("\n")
     if rest:  # text after the last line break was never finished
-        warnings.warn(f"{path} ends in half a line, which is skipped: its writer was stopped", CopiWarning, 2)
+        warnings.warn(f"{path} ends in an incomplete line, which is skipped: its writer was stopped", CopiWarning, 2)
     try:
         return [parse_json(line) for line in lines]
     except ValueError as error:

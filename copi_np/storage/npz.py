@@ -85,7 +85,7 @@ def _check_sizes(members: Collection[zipfile.ZipInfo], size: int) -> None:
     if unpacked > limit:
         raise _UnusableError(f"{unpacked} bytes, where {limit} are allowed (numpy.savez stores without compression)")
     if any(member.compress_type not in METHODS for member in members):
-        raise _UnusableError("members that are compressed otherwise than by numpy.savez_compressed")
+        raise _UnusableError("members in a compression that NumPy does not write")
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""Read text and JSON that may be missing, damaged or malicious: whatever is wrong is one clear error."""
+"""Read text and JSON that may be missing, damaged or malicious: anything wrong gives one clear error."""
 
 from __future__ import annotations
 

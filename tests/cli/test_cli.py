@@ -168,7 +168,7 @@ def test_a_validation_split_keeps_the_best_network_and_may_end_the_run(place):
 def test_a_validation_split_that_makes_no_sense_is_refused():
     assert_refused(train("--patience", 2), "patience needs validation samples", "--val-fraction")
     assert_refused(train("--val-fraction", 1), "--val-fraction", "0<=x<1")
-    assert_refused(train("--val-fraction", 0.001), "less than a sample: raise it")
+    assert_refused(train("--val-fraction", 0.001), "less than one sample: raise it")
 
 
 @pytest.mark.parametrize("command", [[], ["train"], ["demo"], ["doctor"]])

@@ -200,7 +200,7 @@ def test_the_checkpoint_has_the_last_word(tmp_path, config, data, damage):
         "one line more": "".join(lines) + lines[1].replace('"epoch": 2', '"epoch": 3'),
     }
     history.write_text(texts[damage])
-    with pytest.warns(CopiWarning, match="half a line") if damage == "half a line" else nullcontext():
+    with pytest.warns(CopiWarning, match="an incomplete line") if damage == "half a line" else nullcontext():
         outcome = perform(tmp_path / "parts", config, data, "numpy")
     assert record_of(outcome.folder) == record_of(whole.folder)
 

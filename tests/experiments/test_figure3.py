@@ -356,7 +356,7 @@ def test_a_folder_that_holds_no_run_is_named(tmp_path, data):
 
 def test_other_data_are_refused(runs, data):
     other = Dataset("other", data.test, data.train, 3, (3, 4))
-    message = "seed0 learned from other data than other: use the same data"
+    message = "seed0 was trained on other data than other: use the same data"
     assert_refused(InputError, message, record_figure3, runs[0], other, "numpy")
     assert "figure3.json" not in contents(runs[0])
 

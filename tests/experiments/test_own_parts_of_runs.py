@@ -393,9 +393,15 @@ def test_divergence_and_diagnostics_work_with_own_rules(data, tmp_path):
     assert len((tmp_path / "run" / "diagnostics.jsonl").read_text().splitlines()) == 3
 
 
-def test_a_damaged_record_of_an_own_part_is_a_clear_error(data, tmp_path):
-    train_into("run", config_of(rule="my_rules.py:sign"), data)
+@pytest.mark.parametrize(
+    ("rule", "damage"),
+    [("my_rules.py:sign", '"rule": 17'), ("my_rules.py:sign", '"code_sha256": 17'), (my_dW, '"source_sha256": 17')],
+)
+def test_a_damaged_record_of_an_own_part_is_a_clear_error(data, tmp_path, rule, damage):
+    train_into("run", config_of(rule=rule), data)
     path = tmp_path / "run" / "run.json"
-    path.write_text(path.read_text().replace('"my_rules.py:sign"', "17"))
+    text, n = re.subn(rf'{damage.split(":")[0]}: "[^"]*"', damage, path.read_text())
+    assert n == 1
+    path.write_text(text)
     with pytest.raises(DataError, match="records in run are damaged"):
         read_run("run")

@@ -293,7 +293,7 @@ def test_copies_of_a_run_are_no_more_seeds(root):
     runs, (line,) = find_runs(root)
     assert [run.folder.name for run in runs] == [f"{method}_{seed}" for method in sorted(TEST) for seed in (0, 1)]
     assert all("backup" not in run.folder.parts for run in runs)
-    assert re.fullmatch(r".*backup.bp-adam_1: left out, since .*runs.bp-adam_1 is of the same run", line)
+    assert re.fullmatch(r".*backup.bp-adam_1: left out, since .*runs.bp-adam_1 holds the same run", line)
     assert line in text_table(write_report(root)[0])
 
 
@@ -451,7 +451,7 @@ def test_half_a_last_line_is_left_out_and_another_is_an_error(tmp_path):
     for cut in range(len(whole)):
         path.write_bytes(whole[:cut])
         half = cut > 0 and whole[cut - 1 : cut] != b"\n"
-        with pytest.warns(CopiWarning, match=r"lines\.jsonl ends in half a line") if half else nullcontext():
+        with pytest.warns(CopiWarning, match=r"lines\.jsonl ends in an incomplete line") if half else nullcontext():
             assert read_lines(path, "move it away") == [{"a": 1}, {"a": 2}][: whole[:cut].count(b"\n")]
     path.write_bytes(b'{"a": \n' + whole)
     with pytest.raises(DataError, match=r"lines\.jsonl is damaged"):

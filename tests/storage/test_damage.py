@@ -432,11 +432,11 @@ def test_half_a_last_line_is_skipped_with_one_warning():
         resumed = CliRunner().invoke(main, ["train", "--resume", str(root), "--epochs", "1"])
     finally:
         (root / "history.jsonl").write_bytes(whole)
-    found = [line for line in result.stderr.splitlines() if "half a line" in line]
+    found = [line for line in result.stderr.splitlines() if "an incomplete line" in line]
     assert found
-    assert resumed.stderr.count("half a line") == 1  # though the run is read more than once
+    assert resumed.stderr.count("an incomplete line") == 1  # though the run is read more than once
     assert found[0].startswith("Warning: ")
-    assert "history.jsonl ends in half a line, which is skipped" in found[0]
+    assert "history.jsonl ends in an incomplete line, which is skipped" in found[0]
 
 
 # ------------------------------------------------------------------------------------- sizes that a header announces
@@ -498,8 +498,8 @@ def hostile():
             ),
             "cut short",
         ),
-        "bz2": (zipped({"x.npy": zeros[: 2**22]}, zipfile.ZIP_BZIP2), "compressed otherwise"),
-        "lzma": (zipped({"x.npy": zeros[: 2**22]}, zipfile.ZIP_LZMA), "compressed otherwise"),
+        "bz2": (zipped({"x.npy": zeros[: 2**22]}, zipfile.ZIP_BZIP2), "a compression that NumPy does not write"),
+        "lzma": (zipped({"x.npy": zeros[: 2**22]}, zipfile.ZIP_LZMA), "a compression that NumPy does not write"),
         "no array": (zipped({"x_train.npy": b"hello"}), "cannot be read"),
         "a header that nests": (zipped({"x.npy": npy_header("(" * 4000)}), "cannot be read"),
     }

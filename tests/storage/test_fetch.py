@@ -399,7 +399,7 @@ FAILURES = {
     "announces_little": "cut short after 10 of 200000 bytes",
     "other_content": "wrong checksum",
     "endless": "sends more than the file holds",
-    "a_circle": "redirects in a circle",
+    "a_circle": "redirect loop",
     "another_protocol": "InvalidSchema",
     "no_http": "no connection",
 }

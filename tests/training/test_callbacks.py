@@ -129,7 +129,7 @@ def test_which_samples_are_held_out_is_drawn(tmp_path):
         (1, "must be between 0 and 1"),
         (float("nan"), "must be between 0 and 1"),
         ("0.1", "must be between 0 and 1"),
-        (0.001, "0.001 of each class of .* is less than a sample: raise it"),
+        (0.001, "0.001 of each class of .* is less than one sample: raise it"),
         (0.99, "leaves no sample of class 0: lower it"),
     ],
 )

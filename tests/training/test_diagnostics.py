@@ -261,7 +261,7 @@ def test_lines_that_do_not_match_the_checkpoint_are_repaired(tmp_path, config, d
         "half a line": [*lines[:2], lines[2][:50]],
     }
     (parts / DIAGNOSTICS_FILE).write_text("".join(texts[damage]))
-    with pytest.warns(CopiWarning, match="half a line") if damage == "half a line" else nullcontext():
+    with pytest.warns(CopiWarning, match="an incomplete line") if damage == "half a line" else nullcontext():
         perform(tmp_path / "parts", config, data, "numpy", diagnostics=True)
     assert (parts / DIAGNOSTICS_FILE).read_bytes() == (whole / DIAGNOSTICS_FILE).read_bytes()
 
@@ -294,7 +294,7 @@ def test_half_a_last_line_is_not_read(tmp_path, config, data):
     folder = perform(tmp_path, config, data, "numpy", diagnostics=True).folder
     found, text = read_diagnostics(folder), (folder / DIAGNOSTICS_FILE).read_text()
     (folder / DIAGNOSTICS_FILE).write_text(text[:-100])
-    with pytest.warns(CopiWarning, match=r"diagnostics\.jsonl ends in half a line, which is skipped"):
+    with pytest.warns(CopiWarning, match=r"diagnostics\.jsonl ends in an incomplete line, which is skipped"):
         assert read_diagnostics(folder) == found[:-1]
 
 

@@ -154,7 +154,7 @@ for model in (COPIClassifier(tol=1), COPIRegressor(tol=1), Decorrelator()):
     )
     lines = process.stdout.splitlines()
     assert len(lines) == 3
-    assert all(line.endswith("of array libraries only from NumPy: use numpy.asarray") for line in lines)
+    assert all(line.endswith(": only NumPy's arrays are allowed, use numpy.asarray") for line in lines)
 
 
 def test_without_scikit_learn_one_line_says_what_to_install():

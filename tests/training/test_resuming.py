@@ -250,7 +250,7 @@ def test_a_run_on_other_data_is_not_resumed(tmp_path, data):
     result = train("--resume", tmp_path / "run", "--epochs", 2)
     assert result.exit_code == 2
     assert re.search(
-        r"^Error: the run in .*run learned from other data than .*tiny\.npz: use the same data", result.stderr
+        r"^Error: the run in .*run was trained on other data than .*tiny\.npz: use the same data", result.stderr
     )
 
 
