@@ -8,15 +8,15 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from copi_np._parts import check_picklable, choose_part, describe, label, named_arguments, one_or_list
+from copi_np._parts import check_function, check_picklable, choose_part, describe, named_arguments, one_or_list
 from copi_np.activations import ACTIVATIONS, Activation
-from copi_np.arrays import Array, check_like
+from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
-from copi_np.steps import describe_step, part_of
+from copi_np.steps import describe_steps, part_of
 
 BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 """Bit generators whose state a checkpoint can hold: those of NumPy."""
@@ -41,8 +41,8 @@ class Assembly:
         loss = choose_part("loss", loss, LOSSES, "Loss(name, values, gradient)")
         if loss != LOSSES.get(loss.name):
             y = self.backend.asarray(np.full((2, self.layers[-1].n_outputs), 0.5), self.dtype)
-            check_like(f"values of loss {label(loss)} returned", loss.values(y, y), y[:, 0])
-            check_like(f"gradient of loss {label(loss)} returned", loss.gradient(y, y), y)
+            check_function("values of loss", loss, loss.values, [y, y], y[:, 0])
+            check_function("gradient of loss", loss, loss.gradient, [y, y], y)
         self._loss: Loss = loss
 
     @property
@@ -87,8 +87,8 @@ class Assembly:
         """What the network is made of, as plain values for JSON: your own parts as "module:name"."""
         parts = self.parts
         config = {"sizes": parts["sizes"]}
-        config["rule"] = one_or_list(describe_step(layer.forward_step) for layer in self.layers)
-        config["decorrelation"] = one_or_list(describe_step(layer.lateral_step) for layer in self.layers)
+        config["rule"] = describe_steps([layer.forward_step for layer in self.layers])
+        config["decorrelation"] = describe_steps([layer.lateral_step for layer in self.layers])
         return {name: config.get(name, _described(part)) for name, part in parts.items()}
 
     def __repr__(self) -> str:

@@ -35,7 +35,9 @@ def has_exploded(loss: Array, backend: Backend, kind: Loss, targets: Array) -> b
 
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
     """Return the loss above which training counts as diverged, for targets such as these (B, K)."""
-    return EXPLODED_LOSS * (1 + backend.scalar(loss.mean(backend.xp.zeros_like(targets), targets)))
+    with np.errstate(all="ignore"):  # an own loss may have no value for a silent network, such as log(0)
+        silent = abs(backend.scalar(loss.mean(backend.xp.zeros_like(targets), targets)))
+    return EXPLODED_LOSS * (1 + (silent if np.isfinite(silent) else 0.0))
 
 
 @contextmanager

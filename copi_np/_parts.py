@@ -10,12 +10,16 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any, Final, TypeVar
 
+import numpy as np
+
+from copi_np.arrays import Array, check_like, read_only
 from copi_np.errors import (
     DataError,
     InputError,
@@ -94,13 +98,42 @@ def choose_part(argument: str, part: Any, table: Mapping[str, T], own: str) -> T
 
     Raises
     ------
-    InputError              if it is neither
+    InputError              if it is neither, or its name is not a string
     """
     if isinstance(part, type(next(iter(table.values())))):
+        if not isinstance(part.name, str):  # type: ignore[attr-defined]
+            raise InputError(f"the name of an own {argument} must be a string: got {shown(part.name)}")  # type: ignore[attr-defined]
         return part
     if not isinstance(part, str):
         raise InputError(f"{argument} must be one of {list_names(table)}, or {own}: got {shown(part)}")
     return choose(argument.replace("_", " "), part, table)
+
+
+def explain_impure(kind: str, part: Any, error: ValueError) -> None:
+    """Raise an InputError that names the part if it wrote to a read-only array, see `arrays.read_only`."""
+    if "read-only" in str(error) and not isinstance(error, InputError):
+        raise InputError(f"{kind} {label(part)} changes its read-only arguments in place: change copies") from error
+
+
+def check_function(kind: str, part: Any, function: Any, arguments: Sequence[Array], like: Array) -> None:
+    """Call an elementwise function of an own part once, and raise an InputError unless it returns an array like `like`.
+
+    Parameters
+    ----------
+    kind : str              for messages, such as "f of activation"
+    part : object           the part, for messages
+    function : callable
+    arguments : arrays      by position; it must not change them
+    like : array            has the library, shape, dtype and device that are needed
+    """
+    if not callable(function):
+        raise InputError(f"{kind} {label(part)} must be a function: got {shown(function)}")
+    try:
+        returned = function(*map(read_only, arguments))
+    except ValueError as error:
+        explain_impure(kind, part, error)
+        raise
+    check_like(f"{kind} {label(part)} returned", returned, like)
 
 
 # --------------------------------------------------------------------------------------------- what a part is called
@@ -113,15 +146,33 @@ def describe(part: Any) -> str:
     `Activation`, `Loss` or `ErrorSignal` named "softplus".
     """
     if isinstance(part, functools.partial):
-        values = [brief(repr(value), 40) for value in part.args]
-        values += [f"{name}={brief(repr(value), 40)}" for name, value in part.keywords.items()]
-        return f"{describe(part.func)}({list_names(values)})"
+        values = [_setting(value) for value in part.args]
+        return f"{describe(part.func)}({list_names([*values, *named_settings(part.keywords)])})"
+    if isinstance(part, MethodType) and not inspect.isclass(part.__self__):
+        settings = named_settings(settings_of(part.__self__))
+        return f"{part.__module__}:{part.__qualname__}" + (f"({list_names(settings)})" if settings else "")
     if isinstance(part, tuple):  # a NamedTuple: a name, then functions; the first says which module it is from
         return f"{getattr(part[1], '__module__', None) or 'unknown'}:{part[0]}"
     if hasattr(part, "__qualname__"):
         return f"{getattr(part, '__module__', None) or 'unknown'}:{part.__qualname__}"
-    values = [f"{name}={brief(repr(value), 40)}" for name, value in settings_of(part).items()]
-    return f"{type(part).__module__}:{type(part).__qualname__}({list_names(values)})"
+    # a step is recorded with the settings that it was passed with, since it may change them as it learns
+    settings = getattr(part, "passed_settings", None) or named_settings(settings_of(part))
+    return f"{type(part).__module__}:{type(part).__qualname__}({list_names(settings)})"
+
+
+def named_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Return settings as text, "beta=0.9" each."""
+    return [f"{name}={_setting(value)}" for name, value in settings.items()]
+
+
+def _setting(value: Any) -> str:
+    """Return the text of a setting, which must be the same in every process: without addresses in memory."""
+    if isinstance(value, np.ndarray):
+        return f"array {hashlib.sha256(repr((value.dtype.str, value.shape, value.tolist())).encode()).hexdigest()[:8]}"
+    if callable(value):
+        return label(value)
+    text = repr(value.item() if isinstance(value, np.generic) else value)
+    return brief(re.sub(r" at 0x[0-9a-fA-F]+", "", text), 40)
 
 
 def settings_of(instance: Any) -> dict[str, Any]:
@@ -161,28 +212,49 @@ class Given:
     """
 
     def __init__(self, parts: Mapping[str, Any]) -> None:
+        self._parts = parts
         self._candidates: dict[str, list[Any]] = {}
-        for kind, part in parts.items():
-            self._candidates.setdefault(_kind(kind), []).extend(_candidates(part))
+        for argument, part in parts.items():
+            self._candidates.setdefault(_kind(argument), []).extend(own_parts(part))
         self._used: set[str] = set()
         self._missing: dict[str, str] = {}
 
-    def find(self, kind: str, recorded: Any) -> Any:
-        """Return the part that is recorded: a built-in name as it is, a list of parts for a list."""
-        kind = _kind(kind)
+    def find(self, argument: str, recorded: Any) -> Any:
+        """Return the part that is recorded: a built-in name as it is, a list of parts for a list.
+
+        Raises
+        ------
+        InputError          if several have the recorded name, and no list with one per layer says which is meant
+        """
+        given: Any = self._parts.get(argument)
         if isinstance(recorded, list):
-            return [self.find(kind, each) for each in recorded]
+            by_layer = given if is_list(given) and len(given) == len(recorded) else [None] * len(recorded)
+            return [self._find(argument, *pair) for pair in zip(recorded, by_layer, strict=True)]
+        activations: Any = self._parts.get("activation")
+        if argument == "output_activation" and given is None and is_list(activations):
+            given = activations[-1] if activations else None
+        return self._find(argument, recorded, None if is_list(given) else given)
+
+    def _find(self, argument: str, recorded: Any, expected: Any) -> Any:
+        """Return the part that is recorded: `expected` if that has the recorded name."""
         if not is_own(recorded):
             return recorded
-        for part in self._candidates.get(kind, []):
-            if name_of(describe(part)) == name_of(recorded):
-                self._used.add(name_of(recorded))
-                return part
+        kind = _kind(argument)
+        found = [part for part in own_parts(expected) if _has_name(part, recorded)]
+        if not found:
+            found = [part for part in self._candidates.get(kind, []) if _has_name(part, recorded)]
+            found = [part for part in found if describe(part) == recorded] or found
+        if found:
+            self._used.add(name_of(recorded))
+            if isinstance(one_or_list(found), list) and not hasattr(found[0], "restore"):  # layers have copies of steps
+                several = f"several parts passed as {kind} are called {name_of(recorded)}"
+                raise OtherPartsError(f"{several}: pass a list with one per layer, or give them different names")
+            return found[0]
         module, _, name = recorded.partition(":")
         if module in IMPORTABLE and name.isidentifier() and not name.startswith("_"):
-            found = getattr(importlib.import_module(module), name, None)
-            if inspect.isfunction(found) and found.__module__ == module:
-                return found
+            function = getattr(importlib.import_module(module), name, None)
+            if inspect.isfunction(function) and function.__module__ == module:
+                return function
         self._missing.setdefault(kind, recorded)
         return recorded
 
@@ -199,14 +271,19 @@ class Given:
                     raise OtherPartsError(f"the file was not saved with {kind} {label(part)}: leave out {kind}=")
 
 
+def _has_name(part: Any, recorded: str) -> bool:
+    """Return whether a part has the recorded name; its module may have moved, as from a notebook into a file."""
+    return name_of(describe(part)) == name_of(recorded)
+
+
 def _kind(name: str) -> str:
     """Return the kind of a part from the name of its argument: an output_activation is an activation."""
     return name.removeprefix("output_")
 
 
-def _candidates(part: Any) -> list[Any]:
+def own_parts(part: Any) -> list[Any]:
     """Return one part or a list of them as a list, without built-in names and None."""
-    parts = part if isinstance(part, list) else [part]
+    parts = part if is_list(part) else [part]
     return [each for each in parts if callable(each) or isinstance(each, tuple) or hasattr(each, "restore")]
 
 
@@ -267,9 +344,7 @@ def _module_of(path: Path, digest: str) -> ModuleType:
 
 def per_layer(what: str, part: Any, n_layers: int) -> list[Any]:
     """Return a list with one part per layer: the same for all, or those of a given list."""
-    # a tuple may hold one part per layer; a NamedTuple, which has a name, is one part
-    is_list = isinstance(part, list) or (isinstance(part, tuple) and not hasattr(part, "name"))
-    parts = list(part) if is_list else [part] * n_layers
+    parts = list(part) if is_list(part) else [part] * n_layers
     if len(parts) != n_layers:
         raise InputError(
             f"{what} must be one for all layers, or a list of {n_layers}, one per layer: got {shown(part)}"
@@ -277,10 +352,20 @@ def per_layer(what: str, part: Any, n_layers: int) -> list[Any]:
     return parts
 
 
-def one_or_list(values: Iterable[Any]) -> Any:
-    """Return the value itself if all are equal, otherwise all of them as a list."""
-    values = list(values)
-    return values[0] if all(value == values[0] for value in values) else values
+def is_list(part: Any) -> bool:
+    """Return whether a part is a list or tuple of parts; a NamedTuple, which has a name, is one part."""
+    return isinstance(part, list) or (isinstance(part, tuple) and not hasattr(part, "name"))
+
+
+def one_or_list(parts: Iterable[Any]) -> Any:
+    """Return the part itself if all are the same, otherwise all of them as a list."""
+    parts = list(parts)
+    return parts[0] if all(_is_same(part, parts[0]) for part in parts) else parts
+
+
+def _is_same(one: Any, other: Any) -> bool:
+    """Return whether two parts are the same object, or equal where that can be said: arrays in objects may not be."""
+    return one is other or (isinstance(one, (str, tuple, MethodType)) and bool(one == other))
 
 
 def call_by_name(function: Callable[..., Any], names: Iterable[str], values: Any) -> Any:
@@ -307,4 +392,4 @@ def _is_found_by_name(part: Any) -> bool:
     found: Any = sys.modules.get(named.__module__)
     for name in named.__qualname__.split("."):
         found = getattr(found, name, None)
-    return found is named
+    return getattr(found, "__func__", found) is named  # a class gives its class methods bound

@@ -128,6 +128,15 @@ def check_like(what: str, array: Array, like: Array) -> None:
             raise InputError(f"{what} an array of {name} {found}, where {needed} is needed")
 
 
+def read_only(value: Any) -> Any:
+    """Return a view of a NumPy array that cannot be written to; anything else as it is."""
+    if type(value) is not np.ndarray:
+        return value
+    view = value.view()
+    view.flags.writeable = False
+    return view
+
+
 def safe_divisor(values: Array) -> Array:
     """Return non-negative values with 1 in place of 0, to divide by."""
     xp = array_namespace(values)

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._parts import Given, per_layer
+from copi_np._parts import Given, is_list, label, own_parts, per_layer
 from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS
@@ -25,9 +25,12 @@ from copi_np.errors import (
     InputError,
     NewerVersionError,
     OtherPartsError,
+    list_names,
+    one_line,
     shown,
 )
 from copi_np.network import Network
+from copi_np.steps import Step
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import exists, parse_json
 
@@ -111,13 +114,32 @@ def network_arrays(network: Network) -> dict[str, NDArray]:
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
         for prefix, step in ((FORWARD_MEMORY, layer.forward_step), (LATERAL_MEMORY, layer.lateral_step)):
-            named |= {f"{prefix}{name}": value for name, value in (step.state() if step else {}).items()}
+            named |= {f"{prefix}{name}": value for name, value in _state(step).items()}
         arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
     return arrays
 
 
+def _state(step: Step | None) -> dict[str, Any]:
+    """Return what a step keeps, or raise an InputError if a file cannot hold it."""
+    state: Any = step.state() if step is not None else {}
+    need = "must be a dict of arrays and numbers"
+    if not isinstance(state, dict):
+        raise InputError(f"state() of {label(step)} {need}: got {shown(state)}")
+    for name, value in state.items():
+        kind = (
+            value.dtype.kind if hasattr(value, "dtype") else np.asarray(value).dtype.kind if _is_number(value) else ""
+        )
+        if not isinstance(name, str) or (value is not None and kind not in tuple("biufc")):
+            raise InputError(f"state() of {label(step)} {need}: got {shown(value)} for {shown(name)}")
+    return state
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float, complex))
+
+
 def _on_host(network: Network, value: Any) -> NDArray:
-    return np.array(value) if isinstance(value, (int, float)) else network.backend.to_host(value)
+    return np.array(value) if _is_number(value) else network.backend.to_host(value)
 
 
 def load_network(
@@ -154,7 +176,11 @@ def load_network(
     BackendError        if the backend does not work here, or has not enough memory
     """
     own = {"rule": rule, "decorrelation": decorrelation, "activation": activation}
-    return load_with(path, backend, own | {"loss": loss, "error_signal": error_signal})
+    own |= {"loss": loss, "error_signal": error_signal}
+    for kind, part in own.items():
+        if part is not None and not is_list(part) and not own_parts(part):
+            raise InputError(f"{kind} must be your own part that the file names, got {shown(part)}: leave out {kind}=")
+    return load_with(path, backend, own)
 
 
 def load_like(path: str | os.PathLike[str], network: Network) -> tuple[Network, dict[str, Any]]:
@@ -219,14 +245,22 @@ def network_of(
         layer.W = asarray(arrays[f"W_{k}"])
         if f"R_{k}" in arrays:
             layer.R = asarray(arrays[f"R_{k}"])
-        if f"feedback_{k}" in arrays:
-            network.feedback[k] = asarray(arrays[f"feedback_{k}"])
+        network.feedback[k] = asarray(arrays[f"feedback_{k}"]) if f"feedback_{k}" in arrays else None
         for prefix, step in ((FORWARD_MEMORY, layer.forward_step), (LATERAL_MEMORY, layer.lateral_step)):
             names = [name for name in arrays if name.startswith(prefix) and name.endswith(f"_{k}")]
             if step is not None and names:
                 start, end = len(prefix), -len(f"_{k}")
-                step.restore({name[start:end]: _on_device(network, arrays[name]) for name in names})
+                _restore(step, {name[start:end]: _on_device(network, arrays[name]) for name in names})
     return network
+
+
+def _restore(step: Step, state: dict[str, Any]) -> None:
+    """Let a step continue from a state; its own errors must not look like a damaged file."""
+    try:
+        step.restore(state)
+    except Exception as error:
+        held = f"cannot continue from {list_names(state)}"
+        raise OtherPartsError(f"restore() of {label(step)} {held} ({one_line(error)}): correct it") from error
 
 
 def _on_device(network: Network, value: NDArray) -> Any:
@@ -246,14 +280,17 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
             f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
         )
     shapes = {f"W_{k}": (sizes[k + 1], sizes[k]) for k in range(n_layers)}
-    shapes |= {name: shapes[f"W_{name.rpartition('_')[2]}"] for name in arrays if name.startswith(ADAM_MEMORY)}
+    rules = per_layer("rule", parts["rule"], n_layers)
+    of_adam = [(k, f"{prefix}{k}") for prefix in ADAM_MEMORY for k in range(n_layers) if rules[k] == "adam"]
+    shapes |= {name: shapes[f"W_{k}"] for k, name in of_adam if name in arrays}
     learning = per_layer("decorrelation", parts["decorrelation"], n_layers)
     shapes |= {f"R_{k}": (sizes[k], sizes[k]) for k in range(n_layers) if learning[k] is not None}
     signal = parts["error_signal"]
     source = ERROR_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
     if source is not None:
         above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
-        shapes |= {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
+        of_feedback = {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
+        shapes |= {name: shape for name, shape in of_feedback.items() if name in arrays}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")

@@ -22,7 +22,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, Protocol
 
 from copi_np.activations import Activation
-from copi_np.arrays import Array, common_namespace, safe_divisor, weigh
+from copi_np.arrays import Array, common_namespace, read_only, safe_divisor, weigh
 from copi_np.errors import InputError
 from copi_np.losses import Loss
 from copi_np.rules import mean_outer
@@ -62,6 +62,10 @@ class Trace(NamedTuple):
     def y_in(self) -> list[Array]:
         """Inputs of every layer before decorrelation, (B, I_k) each: y0, then the outputs of the layer below."""
         return [self.y0, *self.y[:-1]]
+
+    def read_only(self) -> Trace:
+        """Return the same states in new lists, read-only on NumPy."""
+        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in self[1:]))
 
 
 def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:

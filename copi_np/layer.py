@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from copi_np._parts import choose_part, label
+from copi_np._parts import check_function, choose_part, explain_impure, label
 from copi_np.activations import ACTIVATIONS, Activation
-from copi_np.arrays import Array, check_like
+from copi_np.arrays import Array, read_only
 from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.rules import decorrelate, transform
@@ -92,9 +92,10 @@ class Layer:
     def activation(self, activation: Any) -> None:
         activation = choose_part("activation", activation, ACTIVATIONS, "Activation(name, f, df)")
         if activation != ACTIVATIONS.get(activation.name):
-            a = self.backend.xp.asarray([[-1.0, 0.0], [0.5, 1.0]], dtype=self._W.dtype, device=self.backend.device)
-            for name, function in (("f", activation.f), ("df", activation.df)):
-                check_like(f"{name} of activation {label(activation)} returned", function(a), a)
+            rows = [[value] * self.n_outputs for value in (-1.0, 0.0, 0.5)]
+            a = self.backend.xp.asarray(rows, dtype=self._W.dtype, device=self.backend.device)
+            for name in ("f", "df"):
+                check_function(f"{name} of activation", activation, getattr(activation, name), [a], a)
         self._activation: Activation = activation
 
     @property
@@ -199,8 +200,30 @@ class Layer:
         """
         weighted = states.weighted()
         if states.delta is not None:
-            step = self.forward_step
-            step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)
+            _move("rule", self.forward_step, self._W, states, weighted, eta_W)
         if self.lateral_step is not None and eta_R != 0:
-            step = self.lateral_step
-            step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
+            _move("decorrelation", self.lateral_step, self._R, states, weighted, eta_R)
+
+
+def _move(kind: str, step: Step, weights: Array, states: States, weighted: States, eta: float) -> None:
+    """Let a step update the weights, or raise an InputError if it wrote to anything else, or to nothing."""
+    returned: Any
+    try:
+        returned = step.step(weights, states if step.takes_sample_weight else weighted, eta)
+    except ValueError as error:
+        explain_impure(kind, step, error)
+        raise
+    if returned is not None:
+        raise InputError(f"step() of {kind} {label(step)} must change the weights in place, and return nothing")
+
+
+class ReadOnlyLayer:
+    """A layer as error signals see it: it has the same attributes, but its arrays cannot be written to on NumPy."""
+
+    def __init__(self, layer: Layer) -> None:
+        self._layer = layer
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return read_only(getattr(self._layer, name))

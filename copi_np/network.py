@@ -20,8 +20,8 @@ from copi_np._checks import (
     check_sizes,
 )
 from copi_np._divergence import blame_activity, has_exploded
-from copi_np._parts import label, per_layer
-from copi_np.arrays import Array, NDArray, check_like, slices
+from copi_np._parts import explain_impure, label, per_layer
+from copi_np.arrays import Array, NDArray, check_like, read_only, slices
 from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.error_signals import (
     ErrorSignal,
@@ -30,7 +30,7 @@ from copi_np.error_signals import (
     output_signal,
 )
 from copi_np.errors import DivergenceError, unknown
-from copi_np.layer import Layer
+from copi_np.layer import Layer, ReadOnlyLayer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import States
 
@@ -245,12 +245,15 @@ class Network(Assembly):
 
         output = self.layers[-1]
         delta_L = output_signal(self.loss, output.activation, trace.a[-1], trace.y[-1], targets)
-        known = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "delta_L": delta_L}
-        known |= {"targets": targets, "loss": self.loss, "rng": rng}
+        known = self._read_only(trace, targets) | {"delta_L": read_only(delta_L), "loss": self.loss, "rng": rng}
         asked = {name: known[name] for name in self._signal_arguments}
         if self.error_signal.deltas is backpropagation:
             asked["carry"] = carry
-        deltas = self.error_signal.deltas(**asked)
+        try:
+            deltas = self.error_signal.deltas(**asked)
+        except ValueError as error:
+            explain_impure("error signal", self.error_signal, error)
+            raise
         self._check_deltas(deltas, trace)
         # scaled last, so that target propagation, which is not linear in delta_L, works with small targets too
         scale = rates["delta_scale"]
@@ -263,15 +266,28 @@ class Network(Assembly):
         updates, arguments = self.error_signal.feedback_updates, self._feedback_arguments
         if updates is None or ("deltas" in arguments and rates["eta_W"] == 0):
             return
-        known: dict[str, Any] = {"layers": self.layers, "trace": trace, "feedback": self.feedback, "deltas": deltas}
-        known |= {"targets": targets, "sample_weight": sample_weight}
-        added = updates(**{name: (known | rates)[name] for name in arguments})
+        known = self._read_only(trace, targets) | rates
+        known |= {"deltas": [read_only(delta) for delta in deltas], "sample_weight": read_only(sample_weight)}
+        try:
+            added = updates(**{name: known[name] for name in arguments})
+        except ValueError as error:
+            explain_impure("feedback_updates of error signal", self.error_signal, error)
+            raise
         what = f"feedback_updates of error signal {label(self.error_signal)}"
         check_list(what, added, len(self.layers))
         for k, dB in enumerate(added):
             if dB is not None:
                 check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
                 self.feedback[k] = self.feedback[k] + dB
+
+    def _read_only(self, trace: Trace, targets: Array) -> dict[str, Any]:
+        """Return arguments of error signals that cannot be changed: that would silently corrupt the step."""
+        return {
+            "layers": [ReadOnlyLayer(layer) for layer in self.layers],
+            "trace": trace.read_only(),
+            "feedback": [read_only(B) for B in self.feedback],
+            "targets": read_only(targets),
+        }
 
     def predict(self, y0: Array, batch_size: int = 1000) -> Array:
         """Return the outputs of the network, computed in chunks, with W R of each layer folded into one matrix.

@@ -48,8 +48,8 @@ MATRIX_DECAY = "        weights *= (1 + eta * states.power)[:, None]\n"
 LOCAL_DECAY = "        weights *= 1 + eta * states.power\n"
 MOMENT = "u.T @ v / u.shape[0]"
 SQUARE = "xp.mean(x * x, axis=0)"
-W_MOVES = "states if step.takes_sample_weight else weighted, eta_W)"
-R_MOVES = "states if step.takes_sample_weight else weighted, eta_R)"
+W_MOVES = "self._W, states, weighted, eta_W)"
+R_MOVES = "self._R, states, weighted, eta_R)"
 MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
@@ -63,12 +63,10 @@ UPDATES = """            rows = zip(self.layers, trace.y_in, trace.x, trace.a, t
                 layer.step(states, rates["eta_W"], rates["eta_R"])  # 14, 15
 """
 LAYER_MOVES_W = """        if states.delta is not None:
-            step = self.forward_step
-            step.step(self._W, states if step.takes_sample_weight else weighted, eta_W)
+            _move("rule", self.forward_step, self._W, states, weighted, eta_W)
 """
 LAYER_MOVES_R = """        if self.lateral_step is not None and eta_R != 0:
-            step = self.lateral_step
-            step.step(self._R, states if step.takes_sample_weight else weighted, eta_R)
+            _move("decorrelation", self.lateral_step, self._R, states, weighted, eta_R)
 """
 PURE_W = "        W = layer.W + eta_W * dW(states)  # 14\n"
 PURE_R = "        R = layer.R if dR is None else layer.R + eta_R * dR(states)  # 15\n"
@@ -79,8 +77,8 @@ SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
 WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
 ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
 LIKE = '("shape", "dtype", "device")'
-SAME_NAME = "if name_of(describe(part)) == name_of(recorded):"
-STATE = "(step.state() if step else {}).items()"
+SAME_NAME = "return name_of(describe(part)) == name_of(recorded)"
+STATE = "for name, value in _state(step).items()"
 RESTORED = "if step is not None and names:"
 
 # ---------------------------------------------------------------- what to plant where it takes several lines
@@ -505,10 +503,20 @@ BUGS = [
     Bug("states: pre-activation for output", "network.py", "x, a, y_out, delta, rates", "x, a, a, delta, rates"),
     Bug("states: eta_W for eta_R", "network.py", 'y_out, delta, rates["eta_R"]', 'y_out, delta, rates["eta_W"]'),
     Bug("states: no weights of samples", "network.py", "x_R_k, sample_weight)", "x_R_k)"),
-    Bug("states: plain rows for W", "layer.py", W_MOVES, "states, eta_W)"),
-    Bug("states: plain rows for R", "layer.py", R_MOVES, "states, eta_R)"),
-    Bug("states: weighted rows for a rule of W that names them", "layer.py", W_MOVES, "weighted, eta_W)"),
-    Bug("states: weighted rows for a rule of R that names them", "layer.py", R_MOVES, "weighted, eta_R)"),
+    Bug("states: plain rows for W", "layer.py", W_MOVES, "self._W, states, states, eta_W)"),
+    Bug("states: plain rows for R", "layer.py", R_MOVES, "self._R, states, states, eta_R)"),
+    Bug(
+        "states: weighted rows for a rule of W that names them",
+        "layer.py",
+        W_MOVES,
+        "self._W, weighted, weighted, eta_W)",
+    ),
+    Bug(
+        "states: weighted rows for a rule of R that names them",
+        "layer.py",
+        R_MOVES,
+        "self._R, weighted, weighted, eta_R)",
+    ),
     # steps
     Bug(
         "own rule: gets weights of samples unasked",
@@ -522,6 +530,10 @@ BUGS = [
         'self.takes_sample_weight = "sample_weight" in self.arguments',
         "self.takes_sample_weight = False",
     ),
+    Bug("own rule: may change its arguments", "arrays.py", "view.flags.writeable = False", "pass"),
+    Bug("own rule: may change W and R", "steps/base.py", "return read_only(self.layer.W)", "return self.layer.W"),
+    Bug("own signal: may change layers", "layer.py", "return read_only(getattr(", "return (getattr("),
+    Bug("own signal: may change the trace", "error_signals.py", "[read_only(array) for array in arrays]", "arrays"),
     Bug("own rule: not in place", "steps/base.py", "weights += eta * update", "weights = weights + eta * update"),
     Bug("own rule: subtracted", "steps/base.py", "weights += eta * update", "weights -= eta * update"),
     Bug("own rule: without its step size", "steps/base.py", "weights += eta * update", "weights += update"),
@@ -533,7 +545,7 @@ BUGS = [
         "        given = given.function\n",
         "        return deepcopy(given)\n",
     ),
-    Bug("steps: one for all layers", "steps/choice.py", "return deepcopy(given)", "return given"),
+    Bug("steps: one for all layers", "steps/choice.py", "step = deepcopy(given)", "step = given"),
     Bug(
         "steps: settings ignored in the name",
         "steps/choice.py",
@@ -600,8 +612,8 @@ BUGS = [
     Bug(
         "returned: derivative not looked at",
         "layer.py",
-        '(("f", activation.f), ("df", activation.df))',
-        '(("f", activation.f),)',
+        'for name in ("f", "df")',
+        'for name in ("f",)',
     ),
     Bug(
         "returned: activation named like a built-in not looked at",
@@ -653,19 +665,19 @@ BUGS = [
     Bug(
         "arguments: targets of an own signal are outputs",
         "network.py",
-        'known |= {"targets": targets, "loss": self.loss, "rng"',
-        'known |= {"targets": trace.y[-1], "loss": self.loss, "rng"',
+        '| {"delta_L": read_only(delta_L), "loss": self.loss, "rng"',
+        '| {"targets": trace.y[-1], "delta_L": read_only(delta_L), "loss": self.loss, "rng"',
     ),
     Bug(
         "arguments: feedback learns from unscaled rates",
         "network.py",
-        "(known | rates)[name]",
-        '(known | {"eta_W": 1.0, "eta_R": 1.0})[name]',
+        "self._read_only(trace, targets) | rates",
+        'self._read_only(trace, targets) | {"eta_W": 1.0, "eta_R": 1.0}',
     ),
     Bug(
         "arguments: feedback learns without weights of samples",
         "network.py",
-        '"sample_weight": sample_weight}',
+        '"sample_weight": read_only(sample_weight)}',
         '"sample_weight": None}',
     ),
     Bug("arguments: an update replaces feedback", "network.py", "= self.feedback[k] + dB", "= dB"),
@@ -674,10 +686,13 @@ BUGS = [
         "parts: module compared instead of the name",
         "_parts.py",
         SAME_NAME,
-        'if describe(part).partition(":")[0] == recorded.partition(":")[0]:',
+        'return describe(part).partition(":")[0] == recorded.partition(":")[0]',
     ),
-    Bug("parts: module compared, too", "_parts.py", SAME_NAME, "if describe(part) == recorded:"),
-    Bug("parts: the first of the kind", "_parts.py", SAME_NAME, "if True:"),
+    Bug("parts: module compared, too", "_parts.py", SAME_NAME, "return describe(part) == recorded"),
+    Bug("parts: the first of several with one name", "_parts.py", "isinstance(one_or_list(found), list)", "False"),
+    Bug("parts: not by layer", "_parts.py", "by_layer = given if", "by_layer = [None] * len(recorded) if"),
+    Bug("parts: addresses in names", "_parts.py", 're.sub(r" at 0x[0-9a-fA-F]+", "", text)', "text"),
+    Bug("parts: the first of the kind", "_parts.py", SAME_NAME, "return True"),
     Bug(
         "parts: those that the file does not name accepted",
         "_parts.py",
@@ -696,31 +711,36 @@ BUGS = [
     Bug(
         "parts: functions of other modules found",
         "_parts.py",
-        "if inspect.isfunction(found) and found.__module__ == module:",
-        "if found is not None:",
+        "if inspect.isfunction(function) and function.__module__ == module:",
+        "if function is not None:",
     ),
     Bug(
         "parts: settings of a partial ignored",
         "_parts.py",
-        'return f"{describe(part.func)}({list_names(values)})"',
+        'return f"{describe(part.func)}({list_names([*values, *named_settings(part.keywords)])})"',
         "return describe(part.func)",
     ),
     Bug(
         "parts: settings of an instance ignored",
         "_parts.py",
-        'return f"{type(part).__module__}:{type(part).__qualname__}({list_names(values)})"',
+        'return f"{type(part).__module__}:{type(part).__qualname__}({list_names(settings)})"',
         'return f"{type(part).__module__}:{type(part).__qualname__}"',
     ),
     Bug("parts: output activation of another kind", "_parts.py", 'name.removeprefix("output_")', "name"),
     Bug("parts: an activation is a list of functions", "_parts.py", ' and not hasattr(part, "name"))', ")"),
-    Bug("parts: the first layer's for all", "_parts.py", "values[0] if all(", "values[0] if any("),
+    Bug("parts: the first layer's for all", "_parts.py", "parts[0] if all(", "parts[0] if any("),
     Bug(
         "parts: a tuple of them refused",
         "_parts.py",
         "isinstance(part, list) or (isinstance(part, tuple)",
         "isinstance(part, list) or (False",
     ),
-    Bug("parts: pickled under a name that is not theirs", "_parts.py", "return found is named", "return True"),
+    Bug(
+        "parts: pickled under a name that is not theirs",
+        "_parts.py",
+        'return getattr(found, "__func__", found) is named',
+        "return True",
+    ),
     Bug(
         "assembly: named like a built-in is built in",
         "_assembly.py",
@@ -730,8 +750,8 @@ BUGS = [
     Bug(
         "assembly: rule of the first layer",
         "_assembly.py",
-        "one_or_list(describe_step(layer.forward_step) for layer in self.layers)",
-        "describe_step(self.layers[0].forward_step)",
+        "describe_steps([layer.forward_step for layer in self.layers])",
+        "describe_steps([self.layers[0].forward_step])",
     ),
     Bug(
         "assembly: output activation as the hidden ones",
@@ -751,13 +771,13 @@ BUGS = [
         "checkpoint: lateral memory not saved",
         "checkpoint.py",
         STATE,
-        STATE.replace("if step", "if step and prefix == FORWARD_MEMORY"),
+        f"{STATE} if prefix == FORWARD_MEMORY",
     ),
     Bug(
         "checkpoint: forward memory not saved",
         "checkpoint.py",
         STATE,
-        STATE.replace("if step", "if step and prefix == LATERAL_MEMORY"),
+        f"{STATE} if prefix == LATERAL_MEMORY",
     ),
     Bug("checkpoint: lateral memory not restored", "checkpoint.py", RESTORED, "if prefix == FORWARD_MEMORY and names:"),
     Bug("checkpoint: forward memory not restored", "checkpoint.py", RESTORED, "if prefix == LATERAL_MEMORY and names:"),

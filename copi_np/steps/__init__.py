@@ -7,7 +7,15 @@ as it is (`FunctionStep`); a rule with a memory is a small class derived from `S
 
 from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, States, Step
-from copi_np.steps.choice import FORWARD_STEPS, LATERAL_STEPS, describe_step, forward_step, lateral_step, part_of
+from copi_np.steps.choice import (
+    FORWARD_STEPS,
+    LATERAL_STEPS,
+    describe_step,
+    describe_steps,
+    forward_step,
+    lateral_step,
+    part_of,
+)
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
 
@@ -25,6 +33,7 @@ __all__ = [
     "States",
     "Step",
     "describe_step",
+    "describe_steps",
     "forward_step",
     "lateral_step",
     "part_of",

@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
 
-import numpy as np
-
-from copi_np._parts import label, named_arguments
-from copi_np.arrays import Array, NDArray, check_like, weigh
+from copi_np._parts import call_by_name, explain_impure, label, named_arguments
+from copi_np.arrays import Array, NDArray, check_like, read_only, weigh
 from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.rules import mean_square, target_state
@@ -24,7 +22,7 @@ LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
 
 @dataclass
 class States:
-    """What a layer knows about one batch when its weights are updated.
+    """What a layer knows about one batch when its weights are updated; its arrays are read-only on NumPy.
 
     Attributes
     ----------
@@ -50,15 +48,20 @@ class States:
     x_R: Array | None = None
     sample_weight: Array | None = None
 
+    def __post_init__(self) -> None:
+        """A rule that changed its arguments would silently corrupt the step, or even the user's data."""
+        self.y, self.x, self.a, self.y_out = map(read_only, (self.y, self.x, self.a, self.y_out))
+        self.delta, self.x_R, self.sample_weight = map(read_only, (self.delta, self.x_R, self.sample_weight))
+
     @property
     def W(self) -> Array:
         """Forward weights, (O, I)."""
-        return self.layer.W
+        return read_only(self.layer.W)
 
     @property
     def R(self) -> Array:
         """Lateral weights, (I, I)."""
-        return self.layer.R
+        return read_only(self.layer.R)
 
     @property
     def z(self) -> Array:
@@ -90,6 +93,8 @@ class Step(ABC):
     """Whether `step` reads ``states.sample_weight`` itself; if not, it gets rows times the root of the weight."""
     needs_decorrelated_inputs: bool = False
     """Whether the rule may blow up in layers that do not decorrelate their inputs as fast as they learn."""
+    passed_settings: Sequence[str] = ()
+    """The settings that it was passed with, such as "beta=0.9", by which files record it."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
@@ -141,15 +146,10 @@ class FunctionStep(Step):
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as `Step.step`."""
-        asked = {name: _protected(getattr(states, name)) for name in self.arguments}
-        update = self.function(**asked)
+        try:
+            update = call_by_name(self.function, self.arguments, states)
+        except ValueError as error:
+            explain_impure(self.kind, self.function, error)
+            raise
         check_like(f"{self.kind} {label(self.function)} returned", update, weights)
         weights += eta * update
-
-
-def _protected(value: Any) -> Any:
-    """Return NumPy arrays as read-only views: a function that changed its arguments would corrupt the step silently."""
-    if type(value) is np.ndarray:
-        value = value.view()
-        value.flags.writeable = False
-    return value

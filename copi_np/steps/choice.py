@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-from copi_np._parts import describe, settings_of
-from copi_np.errors import InputError, choose, list_names, shown
+from copi_np._parts import describe, label, named_settings, one_or_list, settings_of
+from copi_np.errors import InputError, choose, list_names, one_line, shown
 from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, Step
 from copi_np.steps.forward import CopiStep, SgdStep
@@ -42,7 +42,16 @@ def _step(kind: str, given: Any, table: dict[str, Callable[[], Step]], known: Se
     if isinstance(given, FunctionStep):
         given = given.function
     if isinstance(given, Step):
-        return deepcopy(given)
+        if (type(given).state is Step.state) != (type(given).restore is Step.restore):
+            raise InputError(
+                f"{kind} {label(given)} needs both state() and restore(), or neither: a file holds its state"
+            )
+        try:
+            step = deepcopy(given)
+        except Exception as error:
+            raise InputError(f"{kind} {label(given)} cannot be copied for each layer: {one_line(error)}") from error
+        step.passed_settings = step.passed_settings or named_settings(settings_of(given))
+        return step
     if isinstance(given, str):
         return choose(kind, given, table)()
     if not callable(given):
@@ -63,6 +72,15 @@ def describe_step(step: Step | None) -> str | None:
         if type(step) is make and settings_of(step) == settings_of(make()):
             return name
     return describe(step)
+
+
+def describe_steps(steps: Sequence[Step | None]) -> Any:
+    """Return the name of all steps, or a list of names: also for two functions of one name, such as two lambdas."""
+    names = [describe_step(step) for step in steps]
+    same = one_or_list(
+        step.function if isinstance(step, FunctionStep) else name for step, name in zip(steps, names, strict=True)
+    )
+    return names if isinstance(same, list) else names[0]
 
 
 def part_of(step: Step | None) -> Any:

@@ -407,8 +407,8 @@ def test_feedback_learns_from_the_step_as_it_is_taken():
     values = [B.copy() for B in before]
     network.step(y0, targets, eta_W=0.25, eta_R=0.5, delta_scale=3.0, sample_weight=given)
     assert (seen["eta_W"], seen["eta_R"]) == (0.25, 0.5)
-    assert seen["sample_weight"] is given
-    assert seen["targets"] is targets
+    assert np.array_equal(seen["sample_weight"], given)
+    assert np.array_equal(seen["targets"], targets)
     for delta, other in zip(seen["deltas"], expected, strict=True):
         assert_near(delta, other)
     for B, old, added in zip(network.feedback, values, (2, 3), strict=False):
