@@ -110,36 +110,31 @@ def network_arrays(network: Network) -> dict[str, NDArray]:
     InputError          if it is not a network
     """
     check_network(network)
-    arrays = {}
+    arrays: dict[str, NDArray] = {}
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
+        arrays |= {f"{name}_{k}": network.backend.to_host(value) for name, value in named.items() if value is not None}
         for prefix, step in ((FORWARD_MEMORY, layer.forward_step), (LATERAL_MEMORY, layer.lateral_step)):
-            named |= {f"{prefix}{name}": value for name, value in _state(step).items()}
-        arrays.update({f"{name}_{k}": _on_host(network, value) for name, value in named.items() if value is not None})
+            arrays |= {f"{prefix}{name}_{k}": value for name, value in _state(step, network.backend).items()}
     return arrays
 
 
-def _state(step: Step | None) -> dict[str, Any]:
-    """Return what a step keeps, or raise an InputError if a file cannot hold it."""
+def _state(step: Step | None, backend: Backend) -> dict[str, NDArray]:
+    """Return what a step keeps as arrays on the host, without None; raise an InputError if a file cannot hold it."""
     state: Any = step.state() if step is not None else {}
     need = "must be a dict of arrays and numbers"
     if not isinstance(state, dict):
         raise InputError(f"state() of {label(step)} {need}: got {shown(state)}")
+    on_host = {}
     for name, value in state.items():
-        kind = (
-            value.dtype.kind if hasattr(value, "dtype") else np.asarray(value).dtype.kind if _is_number(value) else ""
-        )
-        if not isinstance(name, str) or (value is not None and kind not in tuple("biufc")):
+        if value is None:
+            continue
+        number = value if isinstance(value, (int, float, complex)) else None
+        array = backend.to_host(value) if hasattr(value, "dtype") else np.array(number)
+        if not isinstance(name, str) or array.dtype.kind not in "biufc":
             raise InputError(f"state() of {label(step)} {need}: got {shown(value)} for {shown(name)}")
-    return state
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float, complex))
-
-
-def _on_host(network: Network, value: Any) -> NDArray:
-    return np.array(value) if _is_number(value) else network.backend.to_host(value)
+        on_host[name] = array
+    return on_host
 
 
 def load_network(

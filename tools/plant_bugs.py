@@ -78,7 +78,7 @@ WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sa
 ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
 LIKE = '("shape", "dtype", "device")'
 SAME_NAME = "return name_of(describe(part)) == name_of(recorded)"
-STATE = "for name, value in _state(step).items()"
+STATE = "for name, value in _state(step, network.backend).items()"
 RESTORED = "if step is not None and names:"
 
 # ---------------------------------------------------------------- what to plant where it takes several lines
