@@ -1,40 +1,32 @@
 """Your own parts: functions and objects that you pass in place of built-in names.
 
 Which arguments a function asks for, by the names of its parameters; what a part is called in files and messages; and
-how a part is found again, in a file ``FILE.py:NAME`` or among what you pass when you load a network.
+parts of one layer or all. `_finding_parts` finds them again.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.util
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
-from types import MethodType, ModuleType
-from typing import Any, Final, TypeVar
+from types import MethodType
+from typing import Any, TypeVar
 
 import numpy as np
 
 from copi_np.arrays import Array, check_like, read_only
 from copi_np.errors import (
-    DataError,
     InputError,
-    OtherPartsError,
     brief,
     choose,
-    explain_os_errors,
     list_names,
-    one_line,
     shown,
 )
 
 T = TypeVar("T")
-IMPORTABLE: Final = ("copi_np.rules",)
-"""Modules whose public functions need not be passed again: a file cannot have anything else imported."""
 
 
 # ------------------------------------------------------------------------------------------- what a function asks for
@@ -200,146 +192,7 @@ def is_own(description: Any) -> bool:
     return isinstance(description, str) and ":" in description
 
 
-# -------------------------------------------------------------------------------------------- how a part is found again
-
-
-class Given:
-    """The parts that a user passes to load a network, to be matched with what a file records.
-
-    Parameters
-    ----------
-    parts : mapping     from "rule", "activation", .. to a part, a list of parts, or None
-    """
-
-    def __init__(self, parts: Mapping[str, Any]) -> None:
-        self._parts = parts
-        self._candidates: dict[str, list[Any]] = {}
-        for argument, part in parts.items():
-            self._candidates.setdefault(_kind(argument), []).extend(own_parts(part))
-        self._used: set[str] = set()
-        self._missing: dict[str, str] = {}
-
-    def find(self, argument: str, recorded: Any) -> Any:
-        """Return the part that is recorded: a built-in name as it is, a list of parts for a list.
-
-        Raises
-        ------
-        InputError          if several have the recorded name, and no list with one per layer says which is meant
-        """
-        given: Any = self._parts.get(argument)
-        if isinstance(recorded, list):
-            by_layer = given if is_list(given) and len(given) == len(recorded) else [None] * len(recorded)
-            return [self._find(argument, *pair) for pair in zip(recorded, by_layer, strict=True)]
-        activations: Any = self._parts.get("activation")
-        if argument == "output_activation" and given is None and is_list(activations):
-            given = activations[-1] if activations else None
-        return self._find(argument, recorded, None if is_list(given) else given)
-
-    def _find(self, argument: str, recorded: Any, expected: Any) -> Any:
-        """Return the part that is recorded: `expected` if that has the recorded name."""
-        if not is_own(recorded):
-            return recorded
-        kind = _kind(argument)
-        found = [part for part in own_parts(expected) if _has_name(part, recorded)]
-        if not found:
-            found = [part for part in self._candidates.get(kind, []) if _has_name(part, recorded)]
-            found = [part for part in found if describe(part) == recorded] or found
-        if found:
-            self._used.add(name_of(recorded))
-            if isinstance(one_or_list(found), list) and not hasattr(found[0], "restore"):  # layers have copies of steps
-                several = f"several parts passed as {kind} are called {name_of(recorded)}"
-                raise OtherPartsError(f"{several}: pass a list with one per layer, or give them different names")
-            return found[0]
-        module, _, name = recorded.partition(":")
-        if module in IMPORTABLE and name.isidentifier() and not name.startswith("_"):
-            function = getattr(importlib.import_module(module), name, None)
-            if inspect.isfunction(function) and function.__module__ == module:
-                return function
-        self._missing.setdefault(kind, recorded)
-        return recorded
-
-    def check_complete(self) -> None:
-        """Raise an InputError if a part is missing, or was passed but is not named in the file."""
-        if self._missing:
-            missing = [(kind, *each.split(":", 1)) for kind, each in self._missing.items()]
-            were = list_names(f"{kind} {name} (from {module})" for kind, module, name in missing)
-            give = list_names(f"{kind}={name}" for kind, _, name in missing)
-            raise OtherPartsError(f"saved with your own {were}: pass them again, load_network(path, {give})")
-        for kind, parts in self._candidates.items():
-            for part in parts:
-                if name_of(describe(part)) not in self._used:
-                    raise OtherPartsError(f"the file was not saved with {kind} {label(part)}: leave out {kind}=")
-
-
-def _has_name(part: Any, recorded: str) -> bool:
-    """Return whether a part has the recorded name; its module may have moved, as from a notebook into a file."""
-    return name_of(describe(part)) == name_of(recorded)
-
-
-def _kind(name: str) -> str:
-    """Return the kind of a part from the name of its argument: an output_activation is an activation."""
-    return name.removeprefix("output_")
-
-
-def own_parts(part: Any) -> list[Any]:
-    """Return one part or a list of them as a list, without built-in names and None."""
-    parts = part if is_list(part) else [part]
-    return [each for each in parts if callable(each) or isinstance(each, tuple) or hasattr(each, "restore")]
-
-
-def load_part(text: str, folder: str | Path = ".") -> Any:
-    """Return the object that ``FILE.py:NAME`` names.
-
-    Parameters
-    ----------
-    text : str          split at the last colon
-    folder : path       which FILE is relative to
-
-    Raises
-    ------
-    InputError          if it is not of that form, the file does not exist, or has no such name
-    DataError           if the file cannot be run
-    """
-    path, name = part_path(text, folder)
-    module = _module_of(path.resolve(), file_digest(path))
-    if not hasattr(module, name):
-        public = [each for each, value in vars(module).items() if not (each.startswith("_") or inspect.ismodule(value))]
-        raise InputError(f"there is no {name!r} in {path}, only {brief(list_names(public))}: correct the name")
-    return getattr(module, name)
-
-
-def part_path(text: str, folder: str | Path = ".") -> tuple[Path, str]:
-    """Split ``FILE.py:NAME`` into the path and the name; see `load_part`."""
-    file, _, name = text.rpartition(":")
-    if not file.endswith(".py") or not name.isidentifier():
-        raise InputError(f"cannot read {shown(text)}: give a built-in name, or FILE.py:NAME such as my_rules.py:kappa")
-    path = Path(folder, file)
-    if not path.is_file():
-        raise InputError(f"there is no file {path}: correct the path of {shown(text)}")
-    return path, name
-
-
-def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with explain_os_errors("read", path, "check its permissions"):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-@functools.cache
-def _module_of(path: Path, digest: str) -> ModuleType:
-    """Run a file with this content as a module, once; pickle finds it by name, unless another module has that name."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None  # the path ends in .py
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    is_new = sys.modules.setdefault(path.stem, module) is module
-    try:
-        spec.loader.exec_module(module)
-    except Exception as error:
-        if is_new:
-            del sys.modules[path.stem]
-        raise DataError(f"{path} cannot be run ({one_line(error)}): correct the file") from error
-    return module
+# ------------------------------------------------------------------------------------------------- of all layers
 
 
 def per_layer(what: str, part: Any, n_layers: int) -> list[Any]:

@@ -13,7 +13,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._parts import Given, is_list, label, own_parts, per_layer
+from copi_np._finding_parts import Given, objects_in
+from copi_np._parts import is_list, label, per_layer
 from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.error_signals import ERROR_SIGNALS
@@ -173,7 +174,7 @@ def load_network(
     own = {"rule": rule, "decorrelation": decorrelation, "activation": activation}
     own |= {"loss": loss, "error_signal": error_signal}
     for kind, part in own.items():
-        if part is not None and not is_list(part) and not own_parts(part):
+        if part is not None and not is_list(part) and not objects_in(part):
             raise InputError(f"{kind} must be your own part that the file names, got {shown(part)}: leave out {kind}=")
     return load_with(path, backend, own)
 

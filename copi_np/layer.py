@@ -10,7 +10,7 @@ from copi_np.arrays import Array, read_only
 from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.rules import decorrelate, transform
-from copi_np.steps import States, Step, forward_step, lateral_step
+from copi_np.steps import States, Step, forward_step, lateral_step, part_of
 
 
 class Layer:
@@ -211,7 +211,7 @@ def _move(kind: str, step: Step, weights: Array, states: States, weighted: State
     try:
         returned = step.step(weights, states if step.takes_sample_weight else weighted, eta)
     except ValueError as error:
-        explain_impure(kind, step, error)
+        explain_impure(kind, part_of(step), error)
         raise
     if returned is not None:
         raise InputError(f"step() of {kind} {label(step)} must change the weights in place, and return nothing")

@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np._parts import describe, file_digest, is_own, label, load_part, named_arguments, part_path
+from copi_np._finding_parts import file_digest, load_part, part_path
+from copi_np._parts import describe, is_own, label, named_arguments
 from copi_np.error_signals import ERROR_SIGNALS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import DataError, InputError, choose, list_names, one_line
 from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS, forward_step, lateral_step

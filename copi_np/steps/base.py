@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Final, final
 
-from copi_np._parts import call_by_name, explain_impure, label, named_arguments
+from copi_np._parts import call_by_name, label, named_arguments
 from copi_np.arrays import Array, NDArray, check_like, read_only, weigh
 from copi_np.backend import Backend
 from copi_np.errors import InputError
@@ -146,10 +146,6 @@ class FunctionStep(Step):
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as `Step.step`."""
-        try:
-            update = call_by_name(self.function, self.arguments, states)
-        except ValueError as error:
-            explain_impure(self.kind, self.function, error)
-            raise
+        update = call_by_name(self.function, self.arguments, states)
         check_like(f"{self.kind} {label(self.function)} returned", update, weights)
         weights += eta * update
