@@ -71,7 +71,8 @@ class RunConfig:
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
-    code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
+    code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
+                                        these import; computed if empty
     source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
                                         names them, keeps it
     digested : tuple, optional          the parts that the two checksums are of: for other parts, as after
