@@ -72,7 +72,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
         raise InputError(f"--resume continues the run with its own settings: leave out {list_names(given)}")
     run = read_run(folder)
     changes = {name: options[name] for name in ("epochs", "patience", "dataset", *KINDS) if options[name] is not None}
-    config = replace(run.config, **changes)
+    config = replace(run.config, digested=None, **changes)  # a file that has moved must still be the recorded one
     for kind, part in config.own_parts.items():
         check_text(part if kind in changes else None)
         if is_file(part) and not Path(part.rpartition(":")[0]).is_file():

@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -40,9 +40,9 @@ from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
-OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256")
+OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that they do not change the names of runs without them."""
-NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256")
+NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
 Part: TypeAlias = Any
 """A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
@@ -71,9 +71,12 @@ class RunConfig:
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
-    code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
+    code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
+                                        these import; computed if empty
     source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
                                         names them, keeps it
+    digested : tuple, optional          the parts that the two checksums are of: for other parts, as after
+                                        `dataclasses.replace`, they are computed again. None: they are of these parts
 
     Raises
     ------
@@ -102,6 +105,7 @@ class RunConfig:
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
+    digested: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, Method):
@@ -130,11 +134,16 @@ class RunConfig:
     def _check_parts(self) -> None:
         """Raise an error for a part that cannot be used, and compute the digests of all parts of your own."""
         own = self._own_code
+        parts = (*own.values(), self.own_schedule)
+        if self.digested not in (None, parts):
+            object.__setattr__(self, "code_sha256", "")
+            object.__setattr__(self, "source_sha256", "")
+        object.__setattr__(self, "digested", parts)
         if not self.code_sha256:  # otherwise the parts come from a record, whose files may be gone
             for kind, part in own.items():
                 check_part(kind, part)
             object.__setattr__(self, "code_sha256", code_digest(own.values()))
-        if digest := source_digest([*own.values(), self.own_schedule]):
+        if digest := source_digest(parts):
             object.__setattr__(self, "source_sha256", digest)
         for kind in KINDS:
             if not is_own_part(part := getattr(self, kind)) and part is not None:
@@ -210,7 +219,7 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         if isinstance(self.method, Method):
             parts = {kind: plain(getattr(self.method, kind)) for kind in ("rule", "error_signal")}
             values["method"] = self.method._asdict() | parts
@@ -228,7 +237,7 @@ class RunConfig:
 
     def without_folders(self) -> RunConfig:
         """Return the configuration without the folders of files, as `own_parts.without_folder` does for each part."""
-        return replace(self, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
+        return replace(self, digested=None, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
 
 
 def run_name(config: RunConfig, data: Dataset) -> str:

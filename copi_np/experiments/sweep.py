@@ -121,7 +121,7 @@ class Source(NamedTuple):
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the configuration with absolute paths of its own files: workers may have another current folder."""
-    return replace(config, **with_folder(Path.cwd(), config.own_parts))
+    return replace(config, digested=None, **with_folder(Path.cwd(), config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
