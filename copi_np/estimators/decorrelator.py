@@ -29,6 +29,14 @@ UPDATES: Final[dict[str, Callable[..., Array]]] = {
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
 
 
+def _sum_of_products(X: NDArray) -> NDArray:
+    """Return X^T X (I, I), summed pairwise: one sum over all samples loses digits, most where a feature is constant."""
+    if len(X) <= 256:
+        return np.asarray(X.T @ X)
+    half = len(X) // 2
+    return _sum_of_products(X[:half]) + _sum_of_products(X[half:])
+
+
 @dataclass(eq=False, repr=False)
 class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, BaseEstimator):  # type: ignore[misc]
     """A transformer that decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
@@ -150,7 +158,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     def _moment(self, X: NDArray) -> NDArray:
         """Return the second moments of X, or raise an InputError if its dtype cannot hold their trace."""
         with np.errstate(over="ignore", invalid="ignore"):
-            C = np.asarray(second_moment(X))
+            C = _sum_of_products(X) / len(X)
             if not np.isfinite(np.trace(C)):
                 raise InputError(f"the squares of X are too large for {X.dtype}: scale the features down")
         return C
@@ -188,12 +196,16 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
                     break
             else:
                 now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
-                warn(f"{now}: raise max_iter, or scale features to equal variance", ConvergenceWarning, stacklevel=3)
+                advice = "raise max_iter, scale features to equal variance, or drop features that are sums of others"
+                warn(f"{now}: {advice}", ConvergenceWarning, stacklevel=3)
         return R, n_steps
 
     def _check_finite(self, R: NDArray) -> NDArray:
         if not np.isfinite(R).all():
-            raise DivergenceError(f"decorrelation diverged: lower eta_R (now {self.eta_R:g}), 1 or less is safe")
+            advice = (
+                f"lower eta_R (now {self.eta_R:g}), 1 or less is safe unless features are sums of others: drop those"
+            )
+            raise DivergenceError(f"decorrelation diverged: {advice}")
         return R
 
     def __sklearn_tags__(self) -> Tags:
