@@ -35,6 +35,18 @@ from copi_np.training import DeviceSplit, Schedule, train_epoch
 
 FLOATS: Final = (np.float64, np.float32)
 """The dtypes X may have; any other is converted to the first."""
+SHAPING: Final = (
+    "hidden_layer_sizes",
+    "rule",
+    "error_signal",
+    "decorrelation",
+    "activation",
+    "loss",
+    "standardize",
+    "fit_intercept",
+    "backend",
+)
+"""The parameters that a trained network cannot follow: its size and parts, its inputs and what its outputs mean."""
 PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
 """The attributes that an epoch changes."""
 
@@ -165,12 +177,15 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
 
         Raises
         ------
-        InputError                  if a parameter is invalid
+        InputError                  if a parameter is invalid, or with `warm_start`, if one that the network was built
+                                    with has changed
         DivergenceError             as soon as training blows up; names the layer and the step size to lower
         ValueError                  from scikit-learn, if X or y cannot be used
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples, held_out = self._samples(X, y, sample_weight, reset=first), None
             if first:
@@ -188,6 +203,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """Train for one epoch, after building the network if needed; `_learn_targets` sees `all_y`, if given, not y."""
         self._check_numbers()
         first = not hasattr(self, "network_")
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples = self._samples(X, y, sample_weight, reset=first)
             if first:
@@ -241,6 +258,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             backend=self.backend,
             dtype=X.dtype.name,
         )
+        self._built_with = self._shaping()
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
@@ -316,6 +334,21 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
 
+    def _shaping(self) -> dict[str, Any]:
+        """Return the parameters in `SHAPING`, with copies of lists and one form of sizes."""
+        given = {name: getattr(self, name) for name in SHAPING} | {"hidden_layer_sizes": self._hidden_sizes()}
+        return {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+
+    def _check_unchanged(self) -> None:
+        """Raise an InputError that names the first parameter in `SHAPING` that the trained network does not have."""
+        now = self._shaping()
+        for name, before in self._built_with.items():
+            if now[name] is not before and now[name] != before:
+                raise InputError(
+                    f"{name} was {shown(before)} when the network was built, and is now {shown(now[name])}: set it "
+                    "back to train this network further, or start again with warm_start=False or sklearn.clone"
+                )
+
     def _hidden_sizes(self) -> list[int]:
         """Return `hidden_layer_sizes` as a list."""
         given: Any = self.hidden_layer_sizes
@@ -335,7 +368,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """
         state = super().__getstate__()
         if network := state.pop("network_", None):
-            for kind, part in network.parts.items():
+            for kind, part in {**network.parts, **self._built_with}.items():
                 check_picklable(kind, part)
             stored = {"config": network.parts, "backend": network.backend.name, "arrays": network_arrays(network)}
             state["network_"] = stored | {"noise": network.noise_state}

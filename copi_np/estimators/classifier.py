@@ -19,7 +19,8 @@ from copi_np.losses import LOSSES, Loss, log_softmax
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
     """Return True if the outputs are logits, whose softmax gives class probabilities; else raise AttributeError."""
-    if estimator.loss not in ("cross_entropy", LOSSES["cross_entropy"]):
+    loss = estimator.network_.loss if hasattr(estimator, "network_") else estimator.loss
+    if loss not in ("cross_entropy", LOSSES["cross_entropy"]):
         raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
     return True
 
@@ -52,7 +53,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
                                         the validation split
     early_stopping : bool               hold out some samples for validation, and keep the network of the best epoch
     validation_fraction : float         the share of samples held out
-    warm_start : bool                   let `fit` continue from the network of the last fit
+    warm_start : bool                   let `fit` continue from the network of the last fit, with its sizes and parts:
+                                        only step sizes and when to stop may change
     random_state : int, RandomState or None
                                         draws weights, order of samples and validation split; an integer gives the
                                         weights and the order of ``copi-np train --seed``
