@@ -56,15 +56,36 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
     Raises
     ------
-    InputError      for arrays of another library, which scikit-learn does not convert under array API dispatch
+    InputError      for masked and missing values, and for arrays of another library, which scikit-learn does not
+                    convert under array API dispatch
     ValueError      from scikit-learn, for anything else
     """
+    for name, values in zip("Xy", (X, *y), strict=False):
+        check_complete(name, values)
     if get_config()["array_api_dispatch"]:
         for array in (X, *y):
             if is_array_api_obj(array) and not is_numpy_array(array):
                 kind = f"{type(array).__module__}.{type(array).__name__}"
                 raise InputError(f"cannot learn from {kind}: only NumPy's arrays are allowed, use numpy.asarray")
     return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
+
+
+def check_complete(what: str, values: Any) -> None:
+    """Raise an InputError if values are masked or missing; scikit-learn drops masks, and stumbles over pandas' NA.
+
+    Parameters
+    ----------
+    what : str              what a message calls the values
+    values : array-like     an array, a frame, a series, or a list of numbers or rows
+    """
+    parts = list(values) if isinstance(values, (list, tuple)) else []
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        parts = values.ravel().tolist()
+    is_masked = any(map(np.ma.is_masked, [values, *parts]))
+    is_missing = any(part is None or type(part).__name__ == "NAType" for part in parts)
+    if is_masked or is_missing or (hasattr(values, "isna") and np.any(values.isna())):
+        kind = "masked" if is_masked else "missing"
+        raise InputError(f"{what} holds {kind} values: drop their samples, or fill them in")
 
 
 class Samples(NamedTuple):
@@ -194,6 +215,11 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
                 options = {"test_size": self.validation_fraction, "random_state": self.random_state}
                 rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
                 samples, held_out = map(samples.take, rows)
+                if len(held_out.X) < 2:
+                    raise InputError(
+                        f"validation_fraction={self.validation_fraction} holds out one sample, which cannot be scored: "
+                        "raise it, or give more samples"
+                    )
             if first:
                 self._start(samples)
             self._train(samples, held_out)
@@ -231,6 +257,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         X, y = self._checked(X, y, reset=reset)
         if sample_weight is None:
             return Samples(X, y, None)
+        check_complete("sample_weight", sample_weight)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():  # newer versions of scikit-learn check this themselves
             raise InputError("sample_weight is zero for all samples: give some of them a positive weight")

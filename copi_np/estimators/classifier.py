@@ -7,13 +7,14 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.estimators.base import NetworkEstimator, check_complete, validated
 from copi_np.losses import LOSSES, Loss, log_softmax
 
 
@@ -90,6 +91,9 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         -------
         self
         """
+        if classes is not None:
+            check_complete("classes", classes)
+            assert_all_finite(np.asarray(classes), input_name="classes")
         if not hasattr(self, "network_"):
             if classes is None:
                 raise InputError("the first partial_fit needs classes, all labels that will ever occur: got None")
@@ -107,6 +111,12 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> NDArray:
         """Return the softmax of the outputs, (N, K) in float64: class probabilities in the order of `classes_`."""
         return np.asarray(np.exp(log_softmax(self._outputs(X).astype(np.float64))))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, as classifiers of scikit-learn do; masked and missing values raise an `InputError`."""
+        check_complete("y", y)
+        check_complete("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         X, y = validated(self, X, y, reset=reset)

@@ -17,7 +17,7 @@ from copi_np._checks import check_count, check_rate
 from copi_np.analysis import decorrelation_path, lateral_move
 from copi_np.arrays import Array, NDArray
 from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
-from copi_np.estimators.base import FLOATS, OwnParts, validated
+from copi_np.estimators.base import FLOATS, OwnParts, check_complete, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.steps import LATERAL_ARGUMENTS
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
@@ -131,6 +131,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     def inverse_transform(self, X: Any) -> NDArray:
         """Return the samples (N, I) whose decorrelated features are X (N, I)."""
         check_is_fitted(self, "components_")
+        check_complete("X", X)
         X = check_array(X, dtype=self.components_.dtype)
         if X.shape[1] != self._n_features_out:
             raise InputError(f"X must have {self._n_features_out} decorrelated features, got {X.shape[1]}")
