@@ -50,9 +50,9 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
         if not all(hasattr(array, "dtype") for array in arrays):
             raise TypeError("not an array")
         xp = array_namespace(*arrays)
-    except TypeError as error:
+    except TypeError:
         kinds = ", ".join(f"{type(array).__module__}.{type(array).__name__}" for array in arrays)
-        raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from error
+        raise InputError(f"need arrays of one library, got {kinds}: convert them with one backend's asarray") from None
     _check_dtypes([array.dtype for array in arrays])
     # inside jax.jit, grad and vmap an array has no device yet
     devices = [where for array in arrays if (where := device(array)) is not None]

@@ -94,8 +94,8 @@ class TensorBoardLog(Callback):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         try:
             import tensorboardX  # noqa: F401  # imported here only to fail before training
-        except ImportError as error:
-            raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from error
+        except ImportError:
+            raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from None
         self.folder = Path(folder)
         self._writer: Any = None
 

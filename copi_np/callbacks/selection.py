@@ -157,8 +157,8 @@ class BestCheckpoint(Callback):
             return
         try:
             found, metadata = load_like(self.path, network)
-        except (DataError, InputError) as error:
-            raise another_training(self.path) from error
+        except (DataError, InputError):
+            raise another_training(self.path) from None
         epochs = [record.as_dict() for record in self.history]
         # training may have resumed from the checkpoint before the latest
         is_next = found.config == network.config and metadata.get("epoch") == len(epochs) + 1

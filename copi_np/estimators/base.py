@@ -383,9 +383,9 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         sizes = sizes if isinstance(sizes, Iterable) else [sizes]
         try:
             _, *hidden, _ = check_sizes("sizes", [1, *sizes, 1])
-        except InputError as error:
+        except InputError:
             example = "a positive integer, or several such as (500, 500)"
-            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from error
+            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from None
         return hidden
 
     def __getstate__(self) -> dict[str, Any]:

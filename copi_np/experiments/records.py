@@ -50,8 +50,8 @@ def hold(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK_FILE, blocking=False)
         try:
             lock.acquire()
-        except Timeout as error:
-            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
+        except Timeout:
+            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from None
     try:
         remove_leftovers(folder)
         try:
@@ -116,14 +116,14 @@ def read_run(folder: str | Path) -> RunRecord:
         description = parse_json(text)
         values = description["config"]
         _check_description(description)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from None
     lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
         config = RunConfig.from_dict(values)
         history = [read_record(line) for line in lines]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
+        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from None
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")
     failure = folder / FAILURE_FILE
@@ -163,10 +163,10 @@ def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
         return history
     try:
         from pandas import DataFrame
-    except ImportError as error:
+    except ImportError:
         if as_frame is None:
             return history
-        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from error
+        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from None
     return DataFrame([record.as_dict() for record in history]).set_index("epoch")
 
 

@@ -36,7 +36,7 @@ def read_lines(path: Path, advice: str) -> list[dict[str, Any]]:
     try:
         return [parse_json(line) for line in lines]
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): {advice}") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): {advice}") from None
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:
