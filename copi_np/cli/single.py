@@ -163,7 +163,7 @@ def train(
         try:
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
-            raise DataError(f"{error}; or say where the data are now, with --dataset") from error
+            raise DataError(f"{error}; or say where the data are now, with --dataset") from None
     label = config.label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (

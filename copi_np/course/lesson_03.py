@@ -86,7 +86,7 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
         found = call(answer, a, B, delta_L)
     except Hint as hint:
         raised = str(hint).removesuffix(".")
-        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint
+        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint.__cause__
     if not all(np.array_equal(one, other) for one, other in zip((*a, *B), given, strict=True)):
         raise Hint("Your function changes a or B in place: build new arrays.")
     _expect_list_of_signals(found, len(a), delta_L)

@@ -120,7 +120,7 @@ def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, do
         try:
             paths[file] = fetch(file, folders[-1])
         except DataError as error:
-            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from error
+            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from None
     for file, path in paths.items():
         verify_archive(file, path)
     return {file: paths[file] for file in files}
@@ -215,7 +215,7 @@ def chunks(url: str, size: int) -> Iterator[bytes]:
                     raise MirrorError("too slow")
                 yield chunk
     except (RequestException, TransportError) as error:
-        raise MirrorError(reason(error)) from error
+        raise MirrorError(reason(error)) from None
 
 
 def reason(error: Exception) -> str:

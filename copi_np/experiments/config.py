@@ -292,10 +292,10 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     text = _preset_text(name)
     try:
         values = tomllib.loads(text)
-    except RecursionError as error:
-        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from error
+    except RecursionError:
+        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from None
     except ValueError as error:  # not TOML, or an integer with too many digits
-        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from error
+        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from None
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
     values |= overrides.get(method, {})
@@ -308,7 +308,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     try:
         RunConfig(**{"dataset": "(not chosen yet)", **values})
     except InputError as error:
-        raise DataError(f"preset {name!r}: {error}") from error
+        raise DataError(f"preset {name!r}: {error}") from None
     return values
 
 

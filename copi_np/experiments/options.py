@@ -123,8 +123,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         for value in found if name in KINDS else ():
             check_text(value)
         return name, found
-    except ValueError as error:
-        raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
+    except ValueError:
+        raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from None
 
 
 EXAMPLES = {
