@@ -25,8 +25,8 @@ def bundled_path() -> Traversable:
     Both may be inside a zip file. In a broken installation the file may be missing.
     """
     package: Any = files("copi_np")  # Traversable does not promise a parent, but paths and those in zip files have one
-    installed, checkout = (folder / "data" / "mnist-5k.npz" for folder in (package, package.parent))
-    return checkout if checkout.is_file() else installed
+    places: list[Traversable] = [folder / "data" / "mnist-5k.npz" for folder in (package, package.parent)]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
