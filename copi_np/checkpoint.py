@@ -32,6 +32,7 @@ from copi_np.errors import (
 )
 from copi_np.network import Network
 from copi_np.steps import Step
+from copi_np.storage.atomic import followed
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import exists, parse_json
 
@@ -375,6 +376,7 @@ def load_progress(
 
 def _moved_aside(path: Path) -> str:
     """Rename a damaged checkpoint, and return the end of a sentence that says so."""
+    path = followed(path)
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
     with suppress(OSError):  # reading must work in a read-only folder too
         path.replace(aside)

@@ -15,7 +15,7 @@ from copi_np.checkpoint import Progress, load_progress, previous_path, save_prog
 from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
-from copi_np.storage.atomic import remove_leftovers
+from copi_np.storage.atomic import followed, remove_leftovers
 from copi_np.storage.untrusted import path_exists
 
 
@@ -61,7 +61,8 @@ class CheckpointWriter(Callback):
         for path in kept:
             if not resume and path_exists(path):
                 raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
-        remove_leftovers(self.path.parent, [path.name for path in kept])
+        for path in map(followed, kept):
+            remove_leftovers(path.parent, [path.name])
         if not resume:
             return list(self.history)
         try:

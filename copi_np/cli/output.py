@@ -54,10 +54,10 @@ class Output:
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
             return
+        if self.json_to is not None:  # first, since nobody may read standard output
+            replace_text(self.json_to, json_text(values) + "\n")
         head, *rest = (fitting(line, indent) for line in text.split("\n"))
         click.echo("\n".join([click.style(head, bold=True), *rest]))
-        if self.json_to is not None:
-            replace_text(self.json_to, json_text(values) + "\n")
 
 
 def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

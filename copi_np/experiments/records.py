@@ -6,6 +6,7 @@ short; readers skip such a line with a `CopiWarning`.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -170,6 +171,19 @@ def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
     return DataFrame([record.as_dict() for record in history]).set_index("epoch")
 
 
+def _folders_of_runs(root: Path) -> Iterator[Path]:
+    """Find the folders in `root` that hold a run, through symbolic links too, each once."""
+    visited = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        subfolders.sort()
+        real = os.path.realpath(folder)
+        if real in visited:  # a link may lead back up
+            subfolders.clear()
+        elif RUN_FILE in files:
+            yield Path(folder)
+        visited.add(real)
+
+
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """Find all runs in a folder and its subfolders.
 
@@ -184,7 +198,7 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """
     root = Path(root)
     check_folder(root)  # in an unreadable folder, the search below would silently find nothing
-    folders = sorted(path.parent for path in root.rglob(RUN_FILE))
+    folders = sorted(_folders_of_runs(root))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")
     runs: dict[str, RunRecord] = {}
