@@ -27,6 +27,7 @@ from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_fold
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
 from copi_np.experiments.own_parts import with_folder
+from copi_np.storage.untrusted import expand_home
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
@@ -322,7 +323,7 @@ def _describe(error: BaseException) -> str:
 
 def _source(name: str) -> str:
     """Return a data set's name, or its file's absolute path: workers may have another current folder."""
-    return str(Path(name).expanduser().absolute()) if name.endswith(".npz") else name
+    return str(expand_home(name).absolute()) if name.endswith(".npz") else name
 
 
 def _absolute(data_dir: str | Path | None) -> str | None:
