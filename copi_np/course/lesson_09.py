@@ -24,7 +24,7 @@ WAITS: Final = {
     "A": "A shape is known on the host: Python can read it without waiting.",
     "B": "A product is asked for, and Python continues: nothing needs its values yet.",
     "C": "This line computes on the host only: labels and weights are NumPy arrays.",
-    "D": "The largest value stays on the device, as an array without axes. Who needs its value?",
+    "D": "The largest value stays on the device, as an array without axes. What needs its value?",
     "F": "Dividing by an array without axes is just one more request, and does not wait. Look further up.",
     "G": "This line comes too late: something above it already needs a value.",
 }
@@ -38,7 +38,7 @@ RAISES: Final = {
 }
 
 
-@exercise("09.1", "For every line ask: where are its operands? And does Python need a value before it can continue?")
+@exercise("09.1", "For each line, ask: where are its operands? And does Python need a value before it can continue?")
 def predict(answer: Any) -> str:
     """Judge two letters: the line that waits, and the line that raises an error."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""

@@ -510,13 +510,13 @@ check("00.3", answer)
 #
 # | your question | notebook |
 # |---|---|
-# | Where does the equation for $W$ come from? | 01 Inferring parameters |
-# | Why does $R$ decorrelate, how fast, and how does it differ from whitening? | 02 Decorrelation |
-# | Where does $\delta$ come from, with and without backpropagation? | 03 Error signals |
-# | How do many layers learn together? | 04 A deep network |
-# | Why is COPI ahead of backpropagation on the same decorrelated inputs? | 05 COPI and backpropagation |
-# | What does a hidden unit look for? | 06 Reading a network |
-# | Can whole layers be replaced by one matrix? | 07 Compression |
-# | What does a single synapse need to know? | 08 One synapse |
-# | How does the same code run on a GPU? | 09 One code, two devices |
-# | Does the paper hold up, and how would you know? | 10 Reproducing the paper |
+# | Where does the equation for $W$ come from? | [01 · Inferring parameters](01_inferring_parameters.ipynb) |
+# | Why does $R$ decorrelate, and how does it differ from whitening? | [02 · Decorrelation](02_decorrelation.ipynb) |
+# | Where does $\delta$ come from, with and without backpropagation? | [03 · Error signals](03_error_signals.ipynb) |
+# | How do many layers learn together? | [04 · A deep network](04_deep_network.ipynb) |
+# | Why is COPI ahead of gradient descent? | [05 · COPI and backpropagation](05_copi_and_backpropagation.ipynb) |
+# | What does a hidden unit look for? | [06 · Reading a network](06_reading_a_network.ipynb) |
+# | Can whole layers be replaced by one matrix? | [07 · Compression](07_compression.ipynb) |
+# | What does a single synapse need to know? | [08 · One synapse](08_one_synapse.ipynb) |
+# | How does the same code run on a GPU? | [09 · The same code on two devices](09_two_devices.ipynb) |
+# | Does the paper hold up, and how would you know? | [10 · Reproducing the paper](10_reproducing_the_paper.ipynb) |

@@ -332,14 +332,14 @@ pixel_rms = np.sqrt(np.mean(pixels**2, axis=0))
 mean_image = np.mean(pixels / np.where(pixel_rms > 0, pixel_rms, 1), axis=0)[None]
 for name, fields in raw.items():
     title = name.replace("\n", ", ")
-    print(f"{title}: each other {alike(fields, fields):.2f}", end=", ")
-    print(f"the mean image {alike(fields, mean_image):.2f}")
+    print(f"{title}: cosine to each other {alike(fields, fields):.2f}", end=", ")
+    print(f"to the mean image {alike(fields, mean_image):.2f}")
 
 # %%
 through_x = linear_map(in_units, host(untrained.forward(images).y[0]))
 mean_x = in_units.mean(axis=0)[None]
-print(f"untrained, through x: each other {alike(through_x, through_x):.2f}", end=", ")
-print(f"the mean of x {alike(through_x, mean_x):.2f}")
+print(f"untrained, through x: cosine to each other {alike(through_x, through_x):.2f}", end=", ")
+print(f"to the mean of x {alike(through_x, mean_x):.2f}")
 name = "untrained\nlayer 1"
 assert alike(raw[name], mean_image) > 0.9
 assert alike(through_x, mean_x) < alike(raw[name], mean_image) - 0.2
