@@ -129,6 +129,8 @@ def _expect_list_of_signals(found: Any, n_layers: int, delta_L: Array) -> None:
 
 Deltas = list[Any]
 
+# neither names nor docstrings say what the suspects do: that would give the answer away
+
 
 def _backward(layers: Sequence[Layer], trace: Trace, delta_L: Any, carry: Callable[[Layer, Any], Any]) -> Deltas:
     deltas = [delta_L]
