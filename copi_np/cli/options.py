@@ -57,8 +57,11 @@ def some_of(names: Iterable[str]) -> Completer:
 
 
 def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that replace a part of the method."""
+    """Add the options that replace a part of the network."""
     helps = {
+        "output_activation": "Activation function of the output layer; linear for cross-entropy unless given",
+        "activation": "Activation function, in place of the preset's",
+        "loss": "Loss of the outputs, in place of the preset's",
         "decorrelation": "Rule of the lateral weights, in place of the preset's",
         "error_signal": "Error signal, in place of the method's",
         "rule": "Rule of the forward weights, in place of the method's",
