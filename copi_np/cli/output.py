@@ -72,8 +72,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
-            if json_to is not None and not json_to.parent.is_dir():  # fail before anything is computed
-                raise InputError(f"there is no folder {json_to.parent} for --json: create it, or choose another")
+            if json_to is not None:
+                check_parent(json_to, "--json")
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 
@@ -92,6 +92,12 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         return quiet_option(json_option(with_output))
 
     return add
+
+
+def check_parent(path: Path, option: str) -> None:
+    """Raise an InputError if the folder of an output file is missing, before anything is computed."""
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} for {option}: create it, or choose another")
 
 
 def fitting(line: str, indent: int) -> str:

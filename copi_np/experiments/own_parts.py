@@ -64,6 +64,12 @@ def check_text(part: Any) -> None:
         part_path(part)  # raises the error that shows the right form
 
 
+def object_of(kind: str, text: str) -> Any:
+    """Return what ``FILE.py:NAME`` names, as `Network` takes it; raises what `check_part` does."""
+    check_text(text)
+    return _for_network(kind, load_part(text)) if is_file(text) else text
+
+
 def _for_network(kind: str, part: Any) -> Any:
     """Check an object, and return it as `Network` takes it: a function of errors becomes an `ErrorSignal`."""
     if kind == "error_signal":
