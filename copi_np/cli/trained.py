@@ -12,17 +12,10 @@ from copi_np.cli.output import STANDARD_OUTPUT, Output, check_parent, output_opt
 from copi_np.datasets import DATASETS
 from copi_np.errors import InputError, list_names
 from copi_np.experiments.own_parts import KINDS
-from copi_np.experiments.trained import (
-    LABEL,
-    Prediction,
-    Trained,
-    check_can_predict,
-    load_trained,
-    looks_like_pixels,
-    prediction_csv,
-    read_samples,
-)
-from copi_np.experiments.trained import predict as carry_out
+from copi_np.experiments.prediction import Prediction, check_can_predict, prediction_csv
+from copi_np.experiments.prediction import predict as carry_out
+from copi_np.experiments.samples import LABEL, looks_like_pixels, read_samples
+from copi_np.experiments.trained import Trained, load_trained
 from copi_np.export import export_onnx, export_safetensors
 from copi_np.storage.atomic import replace_text
 

@@ -16,10 +16,11 @@ from copi_np import InputError, Network, load_dataset, load_network, save_networ
 from copi_np.callbacks import best_epoch
 from copi_np.cli import main
 from copi_np.experiments.config import RunConfig
+from copi_np.experiments.prediction import predict as predict_classes
 from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import train_into, with_validation
-from copi_np.experiments.trained import load_trained, read_samples
-from copi_np.experiments.trained import predict as predict_classes
+from copi_np.experiments.samples import read_samples
+from copi_np.experiments.trained import load_trained
 
 CODE = """
 import numpy as np
