@@ -78,6 +78,17 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+val_fraction_option = click.option(
+    "--val-fraction",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Share of the training samples to hold out for validation; the network that is best on them is kept in the "
+    "run's best.npz.",
+)
+patience_option = click.option(
+    "--patience",
+    type=click.IntRange(min=0),
+    help="Stop after this many epochs without a better one on those samples; 0: never.",
+)
 backend_option = click.option(
     "--backend",
     default="auto",

@@ -42,7 +42,7 @@ class Output:
         if not self.quiet:
             click.echo(text, err=True)
 
-    def result(self, text: str, values: dict[str, Any], *, indent: int = 2) -> None:
+    def result(self, text: str, values: dict[str, Any], *, indent: int = 2, command: str | None = None) -> None:
         """Print the result: as text, its first line in bold on a terminal, or as one JSON object.
 
         Parameters
@@ -50,12 +50,15 @@ class Output:
         text : str
         values : dict       the same, for programs
         indent : int        spaces before the rest of a line that is too long
+        command : str       to be pasted: printed after the text, in one line however long
         """
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
             return
         head, *rest = (fitting(line, indent) for line in text.split("\n"))
         click.echo("\n".join([click.style(head, bold=True), *rest]))
+        if command is not None:
+            click.echo(command)
         if self.json_to is not None:
             replace_text(self.json_to, json_text(values) + "\n")
 

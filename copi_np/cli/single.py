@@ -15,7 +15,16 @@ from click.core import ParameterSource
 from copi_np.backend import DTYPES, get_backend
 from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, threads_option
+from copi_np.cli.options import (
+    Folder,
+    backend_option,
+    data_dir_option,
+    one_of,
+    part_options,
+    patience_option,
+    threads_option,
+    val_fraction_option,
+)
 from copi_np.cli.output import Output, output_options, written
 from copi_np.cli.progress import ProgressBar
 from copi_np.cli.signals import StopOnSignal
@@ -108,17 +117,8 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @part_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
-@click.option(
-    "--val-fraction",
-    type=click.FloatRange(min=0, max=1, max_open=True),
-    help="Share of the training samples to hold out for validation; the network that is best on them is kept in "
-    "DIR/best.npz.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=0),
-    help="Stop after this many epochs without a better one on those samples; 0: never.",
-)
+@val_fraction_option
+@patience_option
 @backend_option
 @threads_option
 @data_dir_option
