@@ -26,7 +26,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     Parameters
     ----------
     options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, rule, error_signal, decorrelation, dtype
+                        batch_size, rule, error_signal, decorrelation, loss, activation, output_activation, dtype
     load : callable     loads a data set by its name
 
     Returns
