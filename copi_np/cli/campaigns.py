@@ -234,7 +234,7 @@ def sweep(
 
     \b
       copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
-                    --vary eta_W=1e-4,3e-4,1e-3
+                    --vary eta=1e-4,3e-4,1e-3
 
     Processes are started here, one per core, unless --scheduler names a running Dask scheduler, whose workers must be
     able to see the folder --out. Finished runs are not repeated, and interrupted ones resume, as in copi-np reproduce.

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from numpy.linalg import LinAlgError
 
+from copi_np._checks import with_both_rates
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset
@@ -74,8 +75,8 @@ def grid(
     methods : sequence      names of `METHODS`
     seeds : iterable of int
     load : callable         loads a data set by its name
-    variations : mapping    from a field of `RunConfig` to its values, in every combination; fields of the lateral
-                            weights do not vary for methods without them
+    variations : mapping    from a field of `RunConfig`, or eta or first_eta, which set both rates, to its values, in
+                            every combination; fields of the lateral weights do not vary for methods without them
 
     Returns
     -------
@@ -96,7 +97,7 @@ def grid(
     variations = variations or {}
     configs = []
     for seed, *values in product(seeds, *variations.values()):
-        changes = dict(zip(variations, values, strict=True))
+        changes = with_both_rates(dict(zip(variations, values, strict=True)))
         for method in methods:
             applicable = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
             if KINDS.keys() & applicable.keys():
