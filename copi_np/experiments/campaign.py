@@ -26,15 +26,13 @@ from copi_np.experiments.options import config_from_options
 from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
 from copi_np.experiments.runner import train_into
+from copi_np.experiments.settings import LATERAL
 from copi_np.history import EpochRecord
 from copi_np.storage.atomic import replace_text
 from copi_np.storage.untrusted import exists
 
 RUNS: Final = "runs"
 """The folder of all runs, inside the folder of a campaign."""
-LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
-"""Fields of `RunConfig` that have no effect on methods without lateral weights."""
-
 
 # RuntimeError is the only base class that the errors of CuPy's device and libraries share
 FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError, RuntimeError)
