@@ -80,7 +80,7 @@ def group_by_grid(runs: Sequence[RunRecord], grids: Iterable[Grid]) -> list[Grou
     parts: list[tuple[str, list[str], list[RunRecord]]] = []
     left = list(runs)
     for grid in grids:
-        members = [run for run in runs if run.description.get("name") in grid.runs]
+        members = [run for run in runs if run.name in grid.runs]
         left = [run for run in left if run not in members]
         if members:
             parts.append((_title(len(parts) + 1, grid), grid.varied, members))

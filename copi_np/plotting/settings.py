@@ -47,7 +47,7 @@ def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, tit
     if any(run[-1].val_accuracy is None for run in histories):
         del lines["val"]
     with rc_context(STYLE):
-        figure = Figure(figsize=(0.7 * FIGURE_WIDTH, 4.0 + TITLE_INCHES * (title is not None)), layout="constrained")
+        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 + TITLE_INCHES * (title is not None)), layout="constrained")
         title_above(figure, title)
         axes = figure.subplots()
         for (label, points), look in zip(curves.items(), looks(len(curves)), strict=True):
@@ -56,7 +56,7 @@ def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, tit
                 _draw(axes, points, places, f"{split}_accuracy", linestyle=line, label=text, **look)
         for split, line in reversed(lines.items()):
             axes.plot([], [], line, color="gray", label="validation" if split == "val" else split)
-        axes.set(xlabel=name, ylabel="accuracy after the last epoch (%)")
+        axes.set(xlabel=name, ylabel="accuracy after the last epoch (%)", ylim=(None, min(axes.get_ylim()[1], 100.5)))
         if not numeric:
             axes.set_xticks(list(places.values()), list(map(str, values)))
         elif name == "delta_scale" or "eta" in name.split("_"):
