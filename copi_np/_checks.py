@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from copi_np.arrays import check_plain
 from copi_np.backend import Backend
-from copi_np.errors import InputError, shown
+from copi_np.errors import InputError, list_names, shown
 
 MAX_UNITS: Final = 1_000_000
 """Most units that a layer may have; lateral weights between that many would take 4 TB."""
@@ -42,6 +42,24 @@ def check_rate(name: str, value: Any) -> float:
     if not is_number or (isinstance(value, int) and value > sys.float_info.max):
         raise InputError(f"{name} must be a finite number, at least 0, got {shown(value)}")
     return float(value)
+
+
+def with_both_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return step sizes by name, with eta replaced by eta_W and eta_R, and first_eta by first_eta_W and first_eta_R.
+
+    Raises
+    ------
+    InputError      if a rate is given twice, or eta or first_eta is not a finite number, at least 0
+    """
+    expanded = dict(rates)
+    for eta in ("eta", "first_eta"):
+        if eta in expanded:
+            both = (f"{eta}_W", f"{eta}_R")
+            if twice := [name for name in both if name in rates]:
+                raise InputError(f"{eta} sets both {both[0]} and {both[1]}: leave out {eta}, or {list_names(twice)}")
+            check_rate(eta, rates[eta])
+            expanded |= dict.fromkeys(both, expanded.pop(eta))
+    return expanded
 
 
 def check_fraction(name: str, value: Any) -> float:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, InitVar, asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_rng
+from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._parts import describe, label
 from copi_np.arrays import Array, slices
@@ -26,6 +26,9 @@ from copi_np.whitening import decorrelation_loss, second_moment
 N_MONITORED: Final = 1000
 """Decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
 
+NOT_GIVEN: Final[Any] = object()
+"""The default of a step size that another one may set."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -33,28 +36,38 @@ class Schedule:
 
     Parameters
     ----------
-    eta_W, eta_R : float                step sizes of the forward and lateral weights
+    eta_W, eta_R : float                step sizes of the forward and lateral weights; eta_R is by default eta_W
     first_epochs : int                  number of epochs at the start with step sizes of their own
-    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0 leaves the weights as they are
+    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0, the default, leaves the weights as they are
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
+    eta, first_eta : float              set both eta_W and eta_R, which the paper keeps equal; both of the first epochs
 
     Raises
     ------
-    InputError                          if a value cannot be used
+    InputError                          if a value cannot be used, or a step size is missing or given twice
     """
 
-    eta_W: float
-    eta_R: float
+    eta_W: float = NOT_GIVEN
+    eta_R: float = NOT_GIVEN
     first_epochs: int = 0
-    first_eta_W: float = 0.0
-    first_eta_R: float = 0.0
+    first_eta_W: float = NOT_GIVEN
+    first_eta_R: float = NOT_GIVEN
     delta_scale: float = 1.0
+    _: KW_ONLY
+    eta: InitVar[float] = NOT_GIVEN
+    first_eta: InitVar[float] = NOT_GIVEN
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, eta: float, first_eta: float) -> None:
         """Check the numbers, and turn NumPy's into Python's, since a checkpoint holds plain numbers."""
         object.__setattr__(self, "first_epochs", check_count("first_epochs", self.first_epochs, minimum=0))
-        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
-            object.__setattr__(self, name, check_rate(name, getattr(self, name)))
+        names = ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale")
+        values = {name: getattr(self, name) for name in names} | {"eta": eta, "first_eta": first_eta}
+        rates = with_both_rates({name: value for name, value in values.items() if value is not NOT_GIVEN})
+        if "eta_W" not in rates:
+            raise InputError("a schedule needs step sizes: give eta, or eta_W and eta_R")
+        rates = {"eta_R": rates["eta_W"], "first_eta_W": 0.0, "first_eta_R": 0.0} | rates
+        for name in names:
+            object.__setattr__(self, name, check_rate(name, rates[name]))
 
     def rates(self, epoch: int) -> dict[str, float]:
         """Return the keyword arguments of `Network.step` in an epoch, counted from 1."""
@@ -297,7 +310,7 @@ def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Ge
     check_dataset(data)
     if not isinstance(schedule, Schedule):
         if not callable(schedule) or isinstance(schedule, type):
-            example = "a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), or a function of the epoch"
+            example = "a Schedule, e.g. Schedule(eta=0.01), or a function of the epoch"
             raise InputError(f"schedule must be {example}, got {shown(schedule)}")
         rates_of(schedule, 1)  # fail before anything is computed
     check_rng(rng)

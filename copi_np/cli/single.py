@@ -106,6 +106,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and shuffling.")
 @click.option("--layers", help="Layer sizes, inputs first, e.g. 784,500,10.")
+@click.option("--eta", type=click.FloatRange(min=0), help="Step size of forward and lateral weights, constant.")
 @click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
 @click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
 @click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")

@@ -135,10 +135,10 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     standardize: bool = True
     fit_intercept: bool = True
     eta_W: float = 0.01
-    eta_R: float = 0.01
+    eta_R: float | None = None
     first_epochs: int = 1
     first_eta_W: float = 0.0
-    first_eta_R: float = 0.01
+    first_eta_R: float | None = None
     delta_scale: float = 10.0
     batch_size: int = 50
     max_iter: int = 200
@@ -290,7 +290,9 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         self.validation_scores_: list[float] = []
 
     def _train_epoch(self, train: DeviceSplit, weights: Any) -> None:
-        sizes = (self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R, self.delta_scale)
+        eta_R = self.eta_W if self.eta_R is None else self.eta_R
+        first_eta_R = eta_R if self.first_eta_R is None else self.first_eta_R
+        sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
         rates = Schedule(*sizes).rates(self.n_iter_ + 1)
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
         with located(f"epoch {self.n_iter_ + 1}, "):
@@ -357,7 +359,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("n_iter_no_change", 1), ("first_epochs", 0)):
             check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
-            check_rate(name, getattr(self, name))
+            if name not in ("eta_R", "first_eta_R") or getattr(self, name) is not None:
+                check_rate(name, getattr(self, name))
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
 

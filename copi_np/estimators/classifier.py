@@ -45,8 +45,9 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     fit_intercept : bool                add one input that is always one. The networks of the paper have no biases;
                                         without this input, no layer can shift its outputs
     eta_W, eta_R, first_epochs, first_eta_W, first_eta_R, delta_scale
-                                        step sizes by epoch, see `copi_np.training.Schedule`; by default the first epoch
-                                        only decorrelates
+                                        step sizes by epoch, see `copi_np.training.Schedule`; eta_R None: the same as
+                                        eta_W; first_eta_R None: the same as eta_R. By default the first epoch only
+                                        decorrelates
     batch_size : int                    samples per step; the last batch of an epoch may be smaller
     max_iter : int                      largest number of epochs
     tol, n_iter_no_change : float, int  stop once this many epochs in a row, not counting the first ones, fail to beat

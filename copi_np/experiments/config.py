@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_sizes
+from copi_np._checks import check_count, check_rate, check_sizes, with_both_rates
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
 from copi_np.datasets import Dataset
@@ -288,7 +288,8 @@ def preset_names() -> list[str]:
 def load_preset(name: str, method: str) -> dict[str, Any]:
     """Read the hyper-parameters of a method from a preset, as keyword arguments of `RunConfig`.
 
-    A preset is a TOML file; its ``[methods.NAME]`` tables override values for single methods.
+    A preset is a TOML file; its ``[methods.NAME]`` tables override values for single methods. In any of them, eta sets
+    both eta_W and eta_R, and first_eta both rates of the first epochs.
 
     Parameters
     ----------
@@ -311,7 +312,10 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
         raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from None
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
-    values |= overrides.get(method, {})
+    try:
+        values = with_both_rates(values) | with_both_rates(overrides.get(method, {}))
+    except InputError as error:
+        raise DataError(f"preset {name!r}: {error}") from error
     if name.endswith(".toml"):
         values = with_folder(Path(name).parent, values)
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
@@ -329,7 +333,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    known = {field.name for field in fields(RunConfig)} - {"method", "seed", *NOT_FROM_TEXT}
+    known = {"eta", "first_eta", *(field.name for field in fields(RunConfig))} - {"method", "seed", *NOT_FROM_TEXT}
     of_methods = set().union(*overrides.values())
     for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
         if wrong := sorted(names - allowed):
