@@ -71,7 +71,7 @@ class Assembly:
         layers = self.layers
         activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
         hidden = one_or_list(activations[:-1] or activations)
-        return {
+        parts = {
             "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
             "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
             "error_signal": _named(self.error_signal, ERROR_SIGNALS),
@@ -81,6 +81,7 @@ class Assembly:
             "loss": _named(self.loss, LOSSES),
             "dtype": self.dtype,
         }
+        return parts | {"bias": True} if layers[0].has_bias else parts  # earlier versions read files without a bias
 
     @property
     def config(self) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class Layer:
                                             all assignable; the last three take what the parameters take
     """
 
+    has_bias = False
+    """Whether its last input is the constant 1 of a bias, see `copi_np.bias`."""
+
     def __init__(self, W: Array, activation: Any, forward_step: Any, decorrelation: Any, backend: Backend) -> None:
         self.backend = backend
         self._W = W
@@ -42,8 +45,8 @@ class Layer:
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs, I."""
-        return int(self._W.shape[1])
+        """Number of inputs, I; the constant of a bias does not count."""
+        return int(self._W.shape[1]) - self.has_bias
 
     @property
     def n_outputs(self) -> int:
@@ -59,7 +62,7 @@ class Layer:
 
     @W.setter
     def W(self, values: Array) -> None:
-        self._W = self._checked("W", values, (self.n_outputs, self.n_inputs))
+        self._W = self._checked("W", values, self._W.shape)
 
     @property
     def R(self) -> Array:
@@ -76,7 +79,7 @@ class Layer:
 
     @R.setter
     def R(self, values: Array) -> None:
-        self._R = self._checked("R", values, (self.n_inputs, self.n_inputs))
+        self._R = self._checked("R", values, (self._W.shape[1],) * 2)
 
     @property
     def has_lateral_weights(self) -> bool:
@@ -124,7 +127,7 @@ class Layer:
         self._lateral_step = step
 
     def _identity(self) -> Array:
-        return self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
+        return self.backend.xp.eye(self._W.shape[1], dtype=self._W.dtype, device=self.backend.device)
 
     def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
         if not self.backend.owns(values):
@@ -186,8 +189,12 @@ class Layer:
         batch_size = x.shape[0]
         return both[:batch_size, :], both[batch_size:, :]
 
+    def with_constant(self, y: Array) -> Array:
+        """Return inputs y (B, I) as R and W take them: unchanged, unless the layer has a bias."""
+        return y
+
     def folded(self) -> Array:
-        """Return the layer's two matrices folded into one, W R, (O, I)."""
+        """Return the layer's two matrices folded into one, W R, (O, I), to be applied to `with_constant(y)`."""
         return self._W if self._R is None else self._W @ self._R
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:

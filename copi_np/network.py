@@ -13,6 +13,7 @@ from copi_np._assembly import Assembly
 from copi_np._checks import (
     check_batch,
     check_count,
+    check_flag,
     check_list,
     check_rate,
     check_rng,
@@ -23,6 +24,7 @@ from copi_np._divergence import blame_activity, has_exploded
 from copi_np._parts import explain_impure, label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, read_only, slices
 from copi_np.backend import DTYPES, Backend, get_backend
+from copi_np.bias import BiasedLayer
 from copi_np.error_signals import (
     ErrorSignal,
     Trace,
@@ -64,6 +66,8 @@ class Network(Assembly):
     output_activation : str, Activation or None
                                         of the output layer; None: as `activation`, or "linear" for cross-entropy
     loss : {"quadratic", "cross_entropy"} or Loss
+    bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`.
+                                        The paper has none
     backend : {"numpy", "cupy", "auto"} or Backend
     dtype : {"float32", "float64"}      of weights, inputs and targets alike
 
@@ -92,6 +96,7 @@ class Network(Assembly):
         activation: Any = "leaky_relu",
         output_activation: Any = None,
         loss: str | Loss = "quadratic",
+        bias: bool = False,
         backend: str | Backend = "numpy",
         dtype: str = "float32",
     ) -> None:
@@ -109,8 +114,9 @@ class Network(Assembly):
         self.backend = get_backend(backend)
         weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)
         rules, decorrelations = per_layer("rule", rule, n_layers), per_layer("decorrelation", decorrelation, n_layers)
-        self.layers = [
-            Layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)
+        make_layer = BiasedLayer if check_flag("bias", bias) else Layer
+        self.layers: list[Layer] = [
+            make_layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)
             for (n_inputs, n_outputs), f, dW, dR in zip(
                 pairwise(sizes), activations, rules, decorrelations, strict=True
             )
@@ -309,7 +315,7 @@ class Network(Assembly):
             for rows in slices(int(y0.shape[0]), batch_size):
                 y = y0[rows, :]
                 for layer, M in zip(self.layers, folded, strict=True):
-                    y = layer.activation.f(y @ M.T)
+                    y = layer.activation.f(layer.with_constant(y) @ M.T)
                 chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 

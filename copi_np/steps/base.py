@@ -12,7 +12,7 @@ from copi_np._parts import call_by_name, label, named_arguments
 from copi_np.arrays import Array, NDArray, check_like, read_only, weigh
 from copi_np.backend import Backend
 from copi_np.errors import InputError
-from copi_np.rules import mean_square, target_state
+from copi_np.rules import local_decorrelation_update, mean_square, target_state
 
 FORWARD_ARGUMENTS: Final = ("W", "R", "x", "y", "a", "z", "delta", "y_out", "sample_weight")
 """What a rule of the forward weights may ask for."""
@@ -95,6 +95,8 @@ class Step(ABC):
     """Whether the rule may blow up in layers that do not decorrelate their inputs as fast as they learn."""
     passed_settings: Sequence[str] = ()
     """The settings that it was passed with, such as "beta=0.9", by which files record it."""
+    is_local_form: bool = False
+    """Whether the rule of the lateral weights is -R off(C); biases then learn on their own, see `copi_np.bias`."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
@@ -143,6 +145,7 @@ class FunctionStep(Step):
         self.kind = kind
         self.arguments = named_arguments(kind, function, known)
         self.takes_sample_weight = "sample_weight" in self.arguments
+        self.is_local_form = function is local_decorrelation_update
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as `Step.step`."""
