@@ -10,10 +10,10 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_count, check_rate, check_rng
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._parts import describe, label
-from copi_np._resting import RestingR
 from copi_np.arrays import Array, slices
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback, CheckpointWriter
@@ -146,6 +146,7 @@ def fit(
         callbacks = [writer, *callbacks]
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
+    rates: dict[str, float] = {}
     for callback in callbacks:
         callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)
@@ -153,7 +154,9 @@ def fit(
         if any(callback.stop for callback in callbacks):
             break
         start = time.perf_counter()
-        rates = rates_of(schedule, epoch)
+        if rates_of(schedule, epoch) != rates:
+            rates = rates_of(schedule, epoch)
+            check_decorrelation_every(network, train.inputs[:N_MONITORED, :], rates["eta_R"])
         x0 = resting.inputs(network, train.inputs, rates["eta_R"])
         with located(f"epoch {epoch}, "):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)

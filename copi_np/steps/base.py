@@ -88,7 +88,9 @@ class States:
         """Return the same states with every row times the root of its sample's weight, see `arrays.weigh`."""
         if self.sample_weight is None:
             return self
-        rows = {name: weigh(getattr(self, name), self.sample_weight) for name in ROWS}
+        rows = {name: weigh(getattr(self, name), self.sample_weight) for name in ROWS if name != "x_R"}
+        if self.x_R is not None:
+            rows["x_R"] = weigh(self.x_R, self.sample_weight[: self.x_R.shape[0]])
         return replace(self, **rows, sample_weight=None)
 
 

@@ -1,4 +1,4 @@
-"""Cheaper training while the lateral weights are at rest: decorrelate the training inputs once, not in every epoch."""
+"""Cheaper decorrelation: what is saved while R is at rest, and how large the steps at every n-th batch may be."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Final
 import numpy as np
 
 from copi_np.arrays import Array, slices
+from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate
+from copi_np.steps import every_of
 
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are only kept if they take no more than this share of the free memory."""
@@ -54,3 +56,27 @@ def has_room(network: Network, y0: Array) -> bool:
     n_samples, n_inputs = y0.shape
     n_bytes = n_inputs * (n_samples + n_inputs) * np.dtype(network.dtype).itemsize
     return free is not None and n_bytes <= MEMORY_SHARE * free
+
+
+def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None:
+    """Raise an InputError if updates at every n-th batch, with n times the step size, are sure to diverge.
+
+    Decorrelation is unstable above a step of 2 / lambda, where lambda is the largest eigenvalue of <x x^T>.
+
+    Parameters
+    ----------
+    network : Network
+    y0 : (N, I) array       some training inputs
+    eta_R : float           step size of R in the coming epoch
+    """
+    if all(every_of(layer.lateral_step) == 1 for layer in network.layers):
+        return
+    for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
+        step, every = layer.lateral_step, every_of(layer.lateral_step)
+        one_over_lambda = None if step is None or every == 1 else step.stable_eta(network.backend.to_host(x))
+        if one_over_lambda is not None and eta_R > 2 * one_over_lambda:
+            raise InputError(
+                f"decorrelation_every={every} takes steps of {every} eta_R = {every * eta_R:g} in layer {k}, where "
+                f"decorrelation diverges above {2 * every * one_over_lambda:.2g}: lower eta_R or decorrelation_every, "
+                "or use decorrelation_samples instead"
+            )
