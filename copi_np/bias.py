@@ -63,9 +63,9 @@ class BiasedLayer(Layer):
         """Append the constant unit to inputs y (B, I)."""
         return append_one(y)
 
-    def forward(self, y: Array) -> tuple[Array, Array, Array]:
+    def forward(self, y: Array, x: Array | None = None) -> tuple[Array, Array, Array]:
         """Pass a batch (B, I) through the layer; as `Layer.forward`, but x is (B, I+1)."""
-        return super().forward(self.with_constant(y))
+        return super().forward(self.with_constant(y) if x is None else y, x)
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:
         """Update W and R as `Layer.step` does, but leave out the last row of off(C)."""
@@ -78,9 +78,10 @@ class BiasedLayer(Layer):
     @contextmanager
     def _local_biases(self, states: States, eta_R: float) -> Iterator[None]:
         """Set the biases of R aside while the local form updates R, and move them by -<x>."""
-        if self.lateral_step is None or not self.lateral_step.is_local_form:
+        if self.lateral_step is None or self._R is None or not self.lateral_step.is_local_form:
             yield
             return
+        states, eta_R = self.lateral_step.learns_from(states, eta_R)
         x = states.weighted().x
         biases = self._R[:-1, -1]
         with _set_aside(biases):

@@ -148,12 +148,13 @@ class Layer:
 
     # ----------------------------------------------------------------------------------------- Algorithm 1
 
-    def forward(self, y: Array) -> tuple[Array, Array, Array]:
+    def forward(self, y: Array, x: Array | None = None) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
 
         Parameters
         ----------
         y : (B, I) array    input
+        x : (B, I) array    decorrelated input, if it is already known
 
         Returns
         -------
@@ -161,11 +162,12 @@ class Layer:
         a : (B, O) array    pre-activation, W x
         y : (B, O) array    output, f(a)
         """
-        x = y if self._R is None else decorrelate(self._R, y)
+        if x is None:
+            x = y if self._R is None else decorrelate(self._R, y)
         a = transform(self._W, x)
         return x, a, self.activation.f(a)
 
-    def carry_back(self, delta: Array, x: Array) -> tuple[Array, Array | None]:
+    def carry_back(self, delta: Array, x: Array, eta_R: float) -> tuple[Array, Array | None]:
         """Propagate an error signal back to the layer's input; also return x R, which the matrix form needs.
 
         One product with R gives both, which costs less than two products.
@@ -174,19 +176,21 @@ class Layer:
         ----------
         delta : (B, O) array            error signal of the pre-activation
         x : (B, I) array                decorrelated input of the same batch
+        eta_R : float                   step size with which R will learn from this batch
 
         Returns
         -------
         carried : (B, I) array          (W R)^T delta
-        x_R : (B, I) array or None      x R, for `step`; None where it is not needed
+        x_R : (b, I) array or None      x R, of the b <= B samples that `step` needs it of; None if of none
         """
         carried = delta @ self._W
         if self._R is None:
             return carried, None
-        if self.lateral_step is None or not self.lateral_step.uses_x_R:
-            return carried @ self._R, None
-        both = self.backend.xp.concat([carried, x], axis=0) @ self._R
         batch_size = x.shape[0]
+        n_rows = 0 if self.lateral_step is None or eta_R == 0 else self.lateral_step.rows_of_x_R(batch_size)
+        if n_rows == 0:
+            return carried @ self._R, None
+        both = self.backend.xp.concat([carried, x[:n_rows, :]], axis=0) @ self._R
         return both[:batch_size, :], both[batch_size:, :]
 
     def with_constant(self, y: Array) -> Array:

@@ -19,6 +19,9 @@ FORWARD_ARGUMENTS: Final = ("W", "R", "x", "y", "a", "z", "delta", "y_out", "sam
 LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
 """What a rule of the lateral weights may ask for."""
 
+ROWS: Final = ("y", "x", "a", "y_out", "delta", "x_R")
+"""Those of `States` that have one row per sample."""
+
 
 @dataclass
 class States:
@@ -33,7 +36,7 @@ class States:
     y_out : (B, O) array            output, f(a)
     delta : (B, O) array or None    error signal; None where only R learns
     eta_R : float                   step size of the lateral weights
-    x_R : (B, I) array or None      the product x R, if it is already known
+    x_R : (B, I) array or None      the product x R, if it is already known, of as many samples as `step` asked for
     sample_weight : (B,) array or None
                                     how many times each sample counts; None: once
     """
@@ -73,13 +76,21 @@ class States:
         """Mean square of x over the batch, (I,)."""
         return mean_square(self.x)
 
+    def first(self, n_samples: int | None) -> States:
+        """Return the states of the first samples of the batch; None: of all."""
+        if n_samples is None or n_samples >= self.x.shape[0]:
+            return self
+        arrays = {name: getattr(self, name) for name in (*ROWS, "sample_weight")}
+        first: Any = {name: None if rows is None else rows[:n_samples, ...] for name, rows in arrays.items()}
+        return replace(self, **first)
+
     def weighted(self) -> States:
         """Return the same states with every row times the root of its sample's weight, see `arrays.weigh`."""
         if self.sample_weight is None:
             return self
-        rows = {
-            name: weigh(getattr(self, name), self.sample_weight) for name in ("y", "x", "a", "y_out", "delta", "x_R")
-        }
+        rows = {name: weigh(getattr(self, name), self.sample_weight) for name in ROWS if name != "x_R"}
+        if self.x_R is not None:
+            rows["x_R"] = weigh(self.x_R, self.sample_weight[: self.x_R.shape[0]])
         return replace(self, **rows, sample_weight=None)
 
 
@@ -100,6 +111,10 @@ class Step(ABC):
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
+    def rows_of_x_R(self, batch_size: int) -> int:
+        """Return of how many of the first samples of a batch the next `step` uses ``states.x_R``."""
+        return batch_size if self.uses_x_R else 0
+
     def start(self, weights: Array, backend: Backend) -> None:
         """Prepare for a layer's weights (N, I), and forget earlier ones."""
         self.backend = backend
@@ -114,6 +129,10 @@ class Step(ABC):
         states : States         of the batch
         eta : float             step size
         """
+
+    def learns_from(self, states: States, eta: float) -> tuple[States, float]:
+        """Return the samples that the next `step` uses, and the step size that it takes."""
+        return states, eta
 
     def state(self) -> dict[str, Array | float]:
         """Return what the next step depends on besides its arguments: arrays and numbers by name."""
