@@ -15,17 +15,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from copi_np._finding_parts import file_digest, load_part, part_path
-from copi_np._parts import describe, is_own, label, named_arguments
+from copi_np._parts import choose_part, describe, is_own, label, named_arguments
+from copi_np.activations import ACTIVATIONS
 from copi_np.error_signals import ERROR_SIGNALS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import DataError, InputError, choose, list_names, one_line
+from copi_np.losses import LOSSES
 from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS, forward_step, lateral_step
 
 KINDS: Final[dict[str, Mapping[str, Any]]] = {
     "rule": FORWARD_STEPS,
     "error_signal": ERROR_SIGNALS,
     "decorrelation": LATERAL_STEPS,
+    "loss": LOSSES,
+    "activation": ACTIVATIONS,
+    "output_activation": ACTIVATIONS,
 }
-"""The parts of a method, and their built-in names."""
+"""The parts of a network that a run may choose, and their built-in names."""
 
 
 def is_file(part: Any) -> bool:
@@ -59,6 +64,12 @@ def check_text(part: Any) -> None:
         part_path(part)  # raises the error that shows the right form
 
 
+def object_of(kind: str, text: str) -> Any:
+    """Return what ``FILE.py:NAME`` names, as `Network` takes it; raises what `check_part` does."""
+    check_text(text)
+    return _for_network(kind, load_part(text)) if is_file(text) else text
+
+
 def _for_network(kind: str, part: Any) -> Any:
     """Check an object, and return it as `Network` takes it: a function of errors becomes an `ErrorSignal`."""
     if kind == "error_signal":
@@ -66,8 +77,11 @@ def _for_network(kind: str, part: Any) -> Any:
             return part
         named_arguments("error signal", part, SIGNAL_ARGUMENTS)
         return ErrorSignal(label(part), part)
-    (forward_step if kind == "rule" else lateral_step)(part)
-    return part
+    if kind in ("rule", "decorrelation"):
+        (forward_step if kind == "rule" else lateral_step)(part)
+        return part
+    own = "Loss(name, values, gradient)" if kind == "loss" else "Activation(name, f, df)"
+    return choose_part(kind, part, KINDS[kind], own)
 
 
 def code_digest(parts: Iterable[Any]) -> str:
