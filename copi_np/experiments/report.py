@@ -27,7 +27,7 @@ from copi_np.experiments.tables import (
     results_rows,
     selected_rows,
 )
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 from copi_np.storage.untrusted import exists, path_exists, read_text
 
 TABLE: Final = "table.md"
@@ -124,6 +124,7 @@ def earlier_report(root: Path) -> list[Path]:
     Raises
     ------
     InputError              if there are files of these names that no report has written
+    DataError               if one of them cannot be written
     """
     if not path_exists(root):
         return []
@@ -132,6 +133,8 @@ def earlier_report(root: Path) -> list[Path]:
     if files and not is_report:
         names = list_names(path.name for path in files)
         raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move that away")
+    for path in (root / SUMMARY, *files):
+        check_writable(path)
     return files
 
 
