@@ -58,9 +58,9 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
         raise InputError(f"{what} must be a function of any of {list_names(known)}: got {shown(function)}")
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         advice = f"wrap it in a function of any of {list_names(known)}"
-        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from error
+        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from None
     names = []
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -173,7 +173,8 @@ def settings_of(instance: Any) -> dict[str, Any]:
         names = inspect.signature(type(instance)).parameters
     except (TypeError, ValueError):
         return {}
-    return {name: getattr(instance, name) for name in names if hasattr(instance, name)}
+    kept = (name for name in names if not callable(getattr(type(instance), name, None)))  # methods are not settings
+    return {name: getattr(instance, name) for name in kept if hasattr(instance, name)}
 
 
 def label(part: Any) -> str:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from copi_np.arrays import Array, NDArray
+from copi_np.arrays import OTHER_MEANING, Array, NDArray, check_plain
 from copi_np.backend.blas import gemm
-from copi_np.errors import BackendError, InputError, unknown
+from copi_np.errors import BackendError, InputError, brief, unknown
 
 DTYPES = ("float32", "float64")
 
@@ -42,9 +43,14 @@ class Backend:
         """Copy host `values` to an array on the device, in `dtype` (default: that of `values`).
 
         With ``copy=False`` a host array may be used without copying, for arrays that nothing else will change. Values
-        that are not numbers, such as text, raise an `InputError`.
+        that are not numbers, such as text and missing values, and masked arrays raise an `InputError`.
         """
-        values = np.asarray(values, dtype=dtype)
+        if isinstance(values, np.ma.MaskedArray):  # a matrix loses nothing
+            check_plain("values", values)
+        try:
+            values = np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"cannot convert the values to {dtype} ({brief(error)}): give numbers") from None
         dtype_there = getattr(self.xp, values.dtype.name, None)
         if dtype_there is None:
             raise InputError(f"an array cannot hold values of dtype {values.dtype}: convert them to numbers first")
@@ -79,6 +85,10 @@ class Backend:
         # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
+    def free_memory(self) -> int | None:
+        """Return how many bytes are free where arrays live, or None if that is unknown."""
+        return None
+
     def describe(self) -> str:
         """Name the device, for records."""
         return str(self.device)
@@ -107,8 +117,8 @@ class NumPyBackend(Backend):
         super().__init__("numpy", array_api_numpy)
 
     def owns(self, array: Array) -> bool:
-        """Return whether `array` is a NumPy array."""
-        return isinstance(array, np.ndarray)
+        """Return whether `array` is a NumPy array, not masked and not a matrix."""
+        return isinstance(array, np.ndarray) and not isinstance(array, OTHER_MEANING)
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`; NumPy's BLAS adds inside the product where it can be called directly."""
@@ -117,6 +127,15 @@ class NumPyBackend(Backend):
             super().matmul_add(out, A, B, alpha)
         else:
             product(out, A, B, alpha)
+
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: known on Linux."""
+        try:
+            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+            available = next(line.split() for line in lines if line.startswith("MemAvailable:"))
+            return int(available[1]) * 1024
+        except (OSError, StopIteration, ValueError):
+            return None
 
     def describe(self) -> str:
         """Name the device: "cpu"."""
@@ -169,6 +188,10 @@ class CuPyBackend(Backend):
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
+
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`."""
+        return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
     def describe(self) -> str:
         """Name the GPU."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -10,20 +11,32 @@ import click
 
 from copi_np.backend import Backend, get_backend
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, some_of, threads_option
+from copi_np.cli.options import (
+    Folder,
+    backend_option,
+    data_dir_option,
+    one_of,
+    part_options,
+    patience_option,
+    some_of,
+    threads_option,
+    val_fraction_option,
+)
 from copi_np.cli.output import Output, fitting, output_options, written
 from copi_np.cli.progress import CampaignBar
 from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
+from copi_np.experiments.best_setting import BEST_PRESET, best_group, describe_best, train_command
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
-from copi_np.experiments.config import RunConfig, preset_names
+from copi_np.experiments.config import RunConfig, preset_names, run_name
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.environment import blas_threads
+from copi_np.experiments.grids import Grid, record_grid
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
-from copi_np.experiments.summary import short
+from copi_np.experiments.settings import setting
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
@@ -57,6 +70,8 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R at every epoch."
         ),
+        val_fraction_option,
+        patience_option,
         data_dir_option,
         backend_option,
     ]
@@ -116,7 +131,7 @@ def reproduce(
             bar.print_above(outcome_line(outcomes[-1]))
         if figure == "fig3":
             outcomes = list(with_figure3(outcomes, data, chosen_backend, stop, output))
-    show(out, title, outcomes, output, diagnostics=diagnostics)
+    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)
 
 
 def with_figure3(
@@ -159,8 +174,8 @@ def run_label(config: RunConfig) -> str:
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
     config = outcome.config
-    others = [name for name in varied if name not in config.own_parts]  # which the label names
-    parts = [run_label(config), *(f"{name}={short(getattr(config, name))}" for name in others)]
+    values = {name: setting(config, name) for name in varied if name not in config.own_parts}  # which the label names
+    parts = [run_label(config), *(f"{name}={value}" for name, value in values.items() if value is not None)]
     result = outcome.failure
     if result is None:
         last = outcome.history[-1]
@@ -169,7 +184,15 @@ def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     return fitting(f"{list_names(parts)}: {result}", indent=2)
 
 
-def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
+def show(
+    out: Path,
+    title: str | None,
+    outcomes: Sequence[Outcome],
+    output: Output,
+    *,
+    diagnostics: bool,
+    data_dir: Path | None,
+) -> None:
     """Make the report, and raise an error if a run failed."""
     failures = [
         f"{run_label(outcome.config)} ({outcome.folder.name}): {outcome.failure}"
@@ -181,7 +204,7 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Outp
     for note in notes(outcomes, diagnostics=diagnostics):
         output.note(note)
     if len(failures) < len(outcomes):
-        make_report(out, title, output)
+        make_report(out, title, output, data_dir)
     n_in_use = sum(outcome.in_use for outcome in outcomes)
     if len(failures) > n_in_use:
         raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: change settings, or try again")
@@ -198,10 +221,17 @@ def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
             yield f"{outcome.folder.name}: all {len(outcome.history)} recorded epochs are reported"
 
 
-def make_report(out: Path, title: str | None, output: Output) -> None:
-    """Write the report of a folder, and print it."""
+def make_report(out: Path, title: str | None, output: Output, data_dir: Path | None = None) -> None:
+    """Write the report of a folder, and print it; at the end, the best setting and the command that trains it."""
     results, files = write_report(out, title)
-    output.result(f"{text_table(results)}\n\n{written(files)}", {**results.as_dict(), "written": list(map(str, files))})
+    text, values = f"{text_table(results)}\n\n{written(files)}", results.as_dict()
+    best, command = best_group(results.groups), None
+    if best is not None:
+        text += f"\n\n{describe_best(best)}"
+        if out / BEST_PRESET in files:
+            text, command = f"{text}\nTrain it with:", train_command(out, best, data_dir)
+        values["best"] = {"label": best.label, "command": command}
+    output.result(text, {**values, "written": list(map(str, files))}, command=command)
 
 
 @click.command(short_help="Run a grid of hyper-parameters on many processes.")
@@ -234,7 +264,7 @@ def sweep(
 
     \b
       copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
-                    --vary eta_W=1e-4,3e-4,1e-3
+                    --vary eta=1e-4,3e-4,1e-3
 
     Processes are started here, one per core, unless --scheduler names a running Dask scheduler, whose workers must be
     able to see the folder --out. Finished runs are not repeated, and interrupted ones resume, as in copi-np reproduce.
@@ -251,10 +281,15 @@ def sweep(
         lambda name: load_dataset(name, data_dir),
         variations,
     )
+    fixed = {name: value for name, value in {"preset": preset, **options}.items() if value and name != "epochs"}
+    wanted = Grid(list(variations), fixed, [run_name(config, data) for config in configs])
     left = sum(epochs_left(out, config, data) for config in configs)
     with if_stopped(RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+        ticks = count()
 
         def on_tick(n_epochs: int) -> None:
+            if next(ticks) == 0:  # all workers are ready
+                record_grid(out, wanted)
             bar.set_left(n_epochs)
             stop.check()
 
@@ -274,7 +309,9 @@ def sweep(
             on_tick=on_tick,
             on_outcome=on_outcome,
         )
-    show(out, title, outcomes, output, diagnostics=diagnostics)
+    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)
+    if len(configs) > 1 and not any(config.val_fraction for config in configs):
+        output.note("To have the best setting chosen, hold out validation samples: --val-fraction 0.1")
 
 
 @click.command(short_help="Make tables and figures of recorded runs.")
@@ -295,6 +332,6 @@ def report(folder: Path, title: str | None, form: str | None, by_epoch: bool, ou
     if output.json_to is not None:
         raise InputError("--json and --format cannot be combined: leave out one of them")
     results = read_results(folder, title)
-    click.echo((HISTORY_FORMATS if by_epoch else FORMATS)[form](results.groups), nl=False)
+    click.echo(HISTORY_FORMATS[form](results.groups) if by_epoch else FORMATS[form](results.grids), nl=False)
     for remark in results.remarks:  # also with --quiet: tables in these formats do not say what is left out
         click.echo(remark, err=True)
