@@ -269,7 +269,7 @@ def reason(error: Exception) -> str:
         case ProtocolError():
             return "the connection broke"
         case OSError() if not isinstance(error, RequestException):
-            return brief(error)
+            return brief(error, 300)  # with the path of a file
     return type(error).__name__
 
 
