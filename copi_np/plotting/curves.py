@@ -10,16 +10,7 @@ from matplotlib.figure import Figure
 
 from copi_np.errors import InputError
 from copi_np.history import EpochRecord
-from copi_np.plotting.style import (
-    FIGURE_WIDTH,
-    TITLE_INCHES,
-    StyledFigure,
-    legend_below,
-    literal,
-    looks,
-    own_style,
-    title_above,
-)
+from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, literal, looks, own_style, title_above
 
 History = Sequence[EpochRecord]
 SHORT: Final = 3
@@ -48,8 +39,7 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     if not histories:
         raise InputError("need the history of at least one method, got none")
     with own_style():
-        height = 4.0 if title is None else 4.0 + TITLE_INCHES
-        figure = StyledFigure(figsize=(FIGURE_WIDTH, height), layout="constrained")
+        figure = StyledFigure(figsize=(FIGURE_WIDTH, 4.0), layout="constrained")
         title_above(figure, title)
         accuracy, loss = figure.subplots(1, 2)
         curves = {label: _runs(history) for label, history in histories.items()}

@@ -29,7 +29,7 @@ def diagnostic_curves(
     figure : Figure                 the panels of R say so if the network has no lateral weights
     """
     with own_style():
-        figure = StyledFigure(figsize=(FIGURE_WIDTH, 6.2), layout="constrained")
+        figure = StyledFigure(figsize=(FIGURE_WIDTH, 5.9), layout="constrained")
         title_above(figure, title)
         panels = figure.subplots(2, 3)
         for k, look in enumerate(looks(len(layers[0]), len(epochs))):

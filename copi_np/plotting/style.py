@@ -114,7 +114,8 @@ def title_above(figure: Figure, title: str | None) -> None:
     if title is not None:
         with own_style():
             figure.suptitle(literal(fill(title, TITLE_CHARACTERS)))
-        figure.set_figheight(figure.get_figheight() + LINE_INCHES * (len(title) // TITLE_CHARACTERS))
+        more = TITLE_INCHES + LINE_INCHES * (len(title) // TITLE_CHARACTERS)
+        figure.set_figheight(figure.get_figheight() + more)
 
 
 def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:
