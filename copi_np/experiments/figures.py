@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from copi_np.errors import warn_if_it_fails
+from copi_np.errors import CopiWarning, warn_if_it_fails
 
 
 def write_figure(path: Path, kind: str, *contents: Any, title: str | None = None) -> list[Path]:
@@ -28,7 +31,7 @@ def write_figure(path: Path, kind: str, *contents: Any, title: str | None = None
     CopiWarning             says in one line why there is no figure
     """
     files = []
-    with warn_if_it_fails(f"no figure {path}"):
+    with warn_if_it_fails(f"no figure {path}"), _missing_characters_in_one_line(path):
         from copi_np import plotting  # imports matplotlib, which is slow, and may fail too
 
         figure = getattr(plotting, kind)(*contents)
@@ -39,3 +42,20 @@ def write_figure(path: Path, kind: str, *contents: Any, title: str | None = None
         if not files and path.is_file():
             path.unlink()
     return files
+
+
+@contextmanager
+def _missing_characters_in_one_line(path: Path) -> Iterator[None]:
+    """Warn once of all characters that no font has; matplotlib warns of each, several times."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.filterwarnings("always", "Glyph ")
+        yield
+    missing = ""
+    for each in caught:
+        if glyph := re.match(r"Glyph (\d+) ", str(each.message)):
+            missing += chr(int(glyph[1])) * (chr(int(glyph[1])) not in missing)
+        else:
+            warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
+    if missing:
+        advice = "set font.family in your matplotlibrc to a font that has them"
+        warnings.warn(f"{path} shows boxes for {missing}: {advice}", CopiWarning, stacklevel=4)

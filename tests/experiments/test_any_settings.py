@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -254,6 +255,24 @@ def test_reproduce_shows_its_table_without_any_figure(runs, monkeypatch):
     assert names(runs / "other") == ["summary.json", "table.md"]
     assert "COPI (BP)              1x2" in done.stdout
     assert [line.rpartition(": ")[2] for line in done.stderr.splitlines() if "no figure" in line] == 3 * ["MemoryError"]
+
+
+def test_characters_that_no_font_has_are_named_in_one_line(tmp_path, monkeypatch):
+    """Characters of the private use area, which are in no font. Other warnings come through as they are."""
+    real = plotting.learning_curves
+
+    def warn(*contents):
+        warnings.warn("of another kind", UserWarning, stacklevel=1)
+        return real(*contents)
+
+    monkeypatch.setattr(plotting, "learning_curves", warn)
+    with pytest.warns() as caught:
+        assert write_figure(tmp_path / "a.png", "learning_curves", {"\ue000": HISTORY}, "\ue001 \ue000")
+    first, second = (str(each.message) for each in caught)
+    assert first == "of another kind"
+    advice = "set font.family in your matplotlibrc to a font that has them"
+    boxes = [f"{tmp_path / 'a.png'} shows boxes for {both}: {advice}" for both in ("\ue000\ue001", "\ue001\ue000")]
+    assert second in boxes
 
 
 def test_a_figure_that_cannot_be_written_is_named(out):
