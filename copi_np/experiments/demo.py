@@ -25,7 +25,7 @@ from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import followed, replace_text
 from copi_np.training import N_MONITORED, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
@@ -115,7 +115,7 @@ def _prepare(folder: Path) -> None:
     """Create the folder; raise an InputError if it holds anything but an earlier demo."""
     advice = "choose another folder with --out"
     with explain_os_errors("write to", folder, advice, InputError):
-        folder.mkdir(parents=True, exist_ok=True)
+        followed(folder).mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}
         if names and (DEMO_FILE not in names or RUN_FILE in names):
             raise InputError(f"{folder} is not empty and does not hold an earlier demo: {advice}")
