@@ -112,6 +112,9 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 )
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @part_options
+@click.option(
+    "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
+)
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @click.option(
     "--val-fraction",

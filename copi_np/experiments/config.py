@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_sizes
+from copi_np._checks import check_count, check_flag, check_rate, check_sizes
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
 from copi_np.datasets import Dataset
@@ -40,7 +40,7 @@ from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
-OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256")
+OPTIONAL: Final = ("rule", "error_signal", "bias", "own_schedule", "code_sha256", "source_sha256")
 """Fields that are recorded only if they are set, so that they do not change the names of runs without them."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -70,6 +70,7 @@ class RunConfig:
                                         accuracy; 0 to train for all epochs
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
+    bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
     code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
     source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
@@ -99,6 +100,7 @@ class RunConfig:
     patience: int = 0
     rule: Part = None
     error_signal: Part = None
+    bias: bool = False
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
@@ -111,7 +113,7 @@ class RunConfig:
             raise unknown("dtype", self.dtype, DTYPES)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
-        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
+        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers), "bias": check_flag("bias", self.bias)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
         for name, minimum in minima.items():
             checked[name] = check_count(name, getattr(self, name), minimum)
@@ -171,14 +173,14 @@ class RunConfig:
 
     @property
     def label(self) -> str:
-        """A short name of the method and of the parts that replace its own."""
+        """A short name of the method and of what replaces or extends it."""
         return list_names(filter(None, [self.parts.label, self.replaced]))
 
     @property
     def replaced(self) -> str:
-        """The parts that replace those of the method, such as "rule sgd, decorrelation kappa"; "" if there are none."""
+        """What replaces or extends the method, such as "rule sgd, decorrelation kappa, bias"; "" if nothing does."""
         replaced = {kind: part for kind in ("rule", "error_signal") if (part := getattr(self, kind)) is not None}
-        return label_of_parts(replaced | self.own_parts)
+        return list_names(filter(None, [label_of_parts(replaced | self.own_parts), "bias" if self.bias else ""]))
 
     @property
     def schedule(self) -> Any:
@@ -206,7 +208,8 @@ class RunConfig:
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
-        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **self.network_parts())
+        parts = self.network_parts()
+        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, bias=self.bias, **parts)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""

@@ -26,7 +26,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     Parameters
     ----------
     options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, rule, error_signal, decorrelation, dtype
+                        batch_size, rule, error_signal, decorrelation, bias, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -117,13 +117,13 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
-    read = {"int": int, "float": float, "str": str, "Part": str}.get(str(kinds[name]), parse_layers)
+    read = {"int": int, "float": float, "str": str, "bool": parse_flag, "Part": str}.get(str(kinds[name]), parse_layers)
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():
             check_text(value)
         return name, found
-    except ValueError as error:
+    except (KeyError, ValueError) as error:
         raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
 
 
@@ -131,9 +131,15 @@ EXAMPLES = {
     "int": "batch_size=20,50",
     "float": "eta_W=1e-3,1e-2",
     "str": "dtype=float32,float64",
+    "bool": "bias=false,true",
     "Part": "decorrelation=matrix,my_rules.py:kappa",
     "tuple[int, ...]": "layers=784-500-10,784-100-10",
 }
+
+
+def parse_flag(text: str) -> bool:
+    """Parse "true" or "false", in any case, as TOML and Python write them; raise a KeyError for anything else."""
+    return {"true": True, "false": False}[text.lower()]
 
 
 def parse_layers(text: str) -> tuple[int, ...]:
