@@ -201,8 +201,8 @@ def receptive_fields(
 
     Row i is the field of unit i: the correlation <y_i x> of its output with each decorrelated input of the network,
     divided by the input's mean square. This is `stack_map` from the first layer's input. As in the paper, fields are
-    in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels. The constant
-    unit of a bias is left out.
+    in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels. The
+    constant unit of a bias is left out, also of R in that product.
 
     Parameters
     ----------

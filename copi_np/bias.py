@@ -78,7 +78,7 @@ class BiasedLayer(Layer):
     @contextmanager
     def _local_biases(self, states: States, eta_R: float) -> Iterator[None]:
         """Set the biases of R aside while the local form updates R, and move them by -<x>."""
-        if self.lateral_step is None or not self.lateral_step.is_local_form:
+        if self._R is None or self.lateral_step is None or not self.lateral_step.is_local_form:
             yield
             return
         x = states.weighted().x

@@ -76,8 +76,8 @@ def save_network(
     """
     arrays = network_arrays(network)
     config = network.config
-    content = {"schema": SCHEMA if "bias" in config else 2, "network": config, "noise": network.noise_state}
-    content |= {"arrays": sorted(arrays), "metadata": metadata or {}}
+    content: dict[str, Any] = {"schema": SCHEMA if "bias" in config else 2, "network": config}
+    content |= {"arrays": sorted(arrays), "metadata": metadata or {}, "noise": network.noise_state}
     try:
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes but JSON does not allow, such as NaN
@@ -88,7 +88,7 @@ def save_network(
     write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
 
 
-def check_network(network: Network) -> None:
+def check_network(network: Any) -> None:
     """Raise an InputError unless it is a network: path and network are easily swapped."""
     if not isinstance(network, Network):
         how = "give its network_" if hasattr(network, "fit") else "the path comes first, then the network"

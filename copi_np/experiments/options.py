@@ -117,7 +117,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
-    read = {"int": int, "float": float, "str": str, "bool": parse_flag, "Part": str}.get(str(kinds[name]), parse_layers)
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "bool": parse_flag, "Part": str}
+    read = readers.get(str(kinds[name]), parse_layers)
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():

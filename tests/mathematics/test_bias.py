@@ -22,7 +22,7 @@ from copi_np.activations import ACTIVATIONS
 from copi_np.analysis import alignment_angles, compress, least_squares_map, receptive_fields, stack_map
 from copi_np.bias import BiasedLayer, append_one
 from copi_np.diagnostics import diagnose
-from copi_np.error_signals import ERROR_SIGNALS, backpropagation, output_signal
+from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, backpropagation, output_signal
 from copi_np.layer import Layer
 from copi_np.steps import AdamStep, States, Step
 
@@ -130,9 +130,7 @@ FORMS = {"matrix": rules.decorrelation_update, "local": rules.local_decorrelatio
 @given(task=tasks(lateral=False, activations=SMOOTH))
 def test_the_functions_of_rules_are_the_steps_of_their_names(rule, form, task):
     named = Network(**task.network.parts | {"rule": rule, "decorrelation": form, "bias": True}, rng=RNG())
-    given_ = Network(
-        **task.network.parts | {"rule": PURE[rule], "decorrelation": FORMS[form], "bias": True}, rng=RNG()
-    )
+    given_ = Network(**task.network.parts | {"rule": PURE[rule], "decorrelation": FORMS[form], "bias": True}, rng=RNG())
     for network in (named, given_):
         for _ in range(3):
             network.step(task.y0, task.targets, eta_W=0.01, eta_R=0.01)
@@ -435,10 +433,8 @@ def test_compression_keeps_the_biases(linear_map):
     assert compressed.config["bias"] is True
     trace = network.forward(y0)
     x, y = trace.x[1], trace.y[2]
-    if linear_map is least_squares_map:
-        W = np.linalg.lstsq(x, y, rcond=None)[0].T
-    else:
-        W = y.T @ x / np.sum(x**2, axis=0)
+    formula, affine = y.T @ x / np.sum(x**2, axis=0), np.linalg.lstsq(x, y, rcond=None)[0].T
+    W = formula if linear_map is stack_map else affine
     assert_near(compressed.predict(y0), x @ W.T, 10, ulps=1e5)
     np.testing.assert_array_equal(compressed.layers[0].W, network.layers[0].W)
     np.testing.assert_array_equal(compressed.layers[1].R, network.layers[1].R)
@@ -457,3 +453,28 @@ def test_backpropagation_as_a_function_leaves_the_constant_out():
 def test_append_one():
     np.testing.assert_array_equal(append_one(np.array([[2.0, 3.0]], np.float32)), [[2, 3, 1]])
     assert append_one(np.ones((4, 2), np.float32)).dtype == np.float32
+
+
+def test_own_error_signals_see_no_constant():
+    """So what is written for networks without biases works: here backpropagation, and a feedback that learns from x."""
+    shapes = []
+
+    def deltas(layers, trace, feedback, delta_L):
+        shapes.append([(layer.W.shape, layer.R.shape, x.shape) for layer, x in zip(layers, trace.x, strict=True)])
+        signals = [delta_L]
+        for k in (1, 0):
+            carried = signals[0] @ layers[k + 1].W @ layers[k + 1].R
+            signals.insert(0, layers[k].activation.df(trace.a[k]) * carried)
+        return signals
+
+    def updates(trace, deltas):
+        return [trace.x[k + 1].T @ deltas[k + 1] for k in (0, 1)] + [None]
+
+    own, exact = biased(error_signal=ErrorSignal("own", deltas, "above", updates)), biased()
+    for network in (own, exact):
+        for layer in network.layers:
+            layer.W = layer.W + 0.1
+        network.step(*data(), eta_W=0.05)
+    assert shapes == [[((6, 4), (4, 4), (40, 4)), ((5, 6), (6, 6), (40, 6)), ((3, 5), (5, 5), (40, 5))]]
+    for one, other in zip(own.layers, exact.layers, strict=True):
+        assert_near(one.W, other.W, 10)

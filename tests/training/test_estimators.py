@@ -514,7 +514,7 @@ def test_a_wrong_parameter_is_named(options, message):
 @pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.array(7), np.int64(7), ()], ids=repr)
 def test_hidden_layers_are_one_number_or_several(sizes):
     model = COPIClassifier(sizes, **FEW).fit(X, Y)
-    assert model.network_.config["sizes"] == [5, *([7] if np.size(sizes) else []), 3]
+    assert model.network_.config["sizes"] == [4, *([7] if np.size(sizes) else []), 3]
 
 
 def test_a_target_too_large_for_the_dtype_is_named():
