@@ -77,7 +77,8 @@ def save_network(
     arrays = network_arrays(network)
     config = network.config
     content: dict[str, Any] = {"schema": SCHEMA if "bias" in config else 2, "network": config}
-    content |= {"arrays": sorted(arrays), "metadata": metadata or {}, "noise": network.noise_state}
+    content |= {"arrays": sorted(arrays), "metadata": metadata or {}}
+    content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes but JSON does not allow, such as NaN

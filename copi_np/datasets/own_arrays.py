@@ -19,7 +19,7 @@ def as_rows(where: str, X: Any) -> tuple[NDArray, tuple[int, ...] | None]:
         if rows.dtype.kind in "biuO" and rows.dtype != np.uint8:
             rows = rows.astype(np.float64)
     except (TypeError, ValueError) as error:
-        what = f"inputs are no table of numbers ({brief(error)})"
+        what = f"inputs are not a table of numbers ({brief(error)})"
         raise InputError(f"{where}: {what}: encode text as numbers, and give every sample as many") from error
     shape = rows.shape[1:] if rows.ndim > 2 else None
     return rows.reshape(len(rows), -1) if shape and rows.size else rows, shape

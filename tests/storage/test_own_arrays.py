@@ -83,7 +83,7 @@ def test_pandas_frames_and_columns():
         found = np.concatenate([data.train.inputs, data.test.inputs])
         assert found.dtype == np.float64
         assert sorted(found.tolist()) == sorted(expected.tolist())
-    with pytest.raises(InputError, match=r"inputs are no table of numbers \(.*'tall'.*\): encode text"):
+    with pytest.raises(InputError, match=r"inputs are not a table of numbers \(.*'tall'.*\): encode text"):
         make(frame.assign(size="tall"))
     holes = pandas.Series(TREES).where(pandas.Series(TREES) != "elm")
     with pytest.raises(InputError, match=r"labels hold .*nan.*: give all of them as text"):
@@ -134,12 +134,12 @@ MASKED = np.ma.masked_array(X, X > 2.0)
         ({"X": MASKED}, "some inputs are masked: fill them in, or leave"),
         ({"X": X[:, 0]}, r"inputs of shape \(40,\): reshape them"),
         ({"X": np.full((N, 2), "1.5")}, "<U3 inputs: convert them"),
-        ({"X": np.full((N, 2), "tall", object)}, r"inputs are no table of numbers \(.*tall.*\)"),
+        ({"X": np.full((N, 2), "tall", object)}, r"inputs are not a table of numbers \(.*tall.*\)"),
         ({"X": np.where(X > 2, np.nan, X)}, "inputs hold NaN or infinite"),
         ({"X": X * 1j}, "complex128 inputs: convert"),
         ({"X": np.zeros((0, 3)), "y": []}, "empty"),
         ({"X": [], "y": []}, "empty|reshape"),
-        ({"X": [[1.0, 2.0], [3.0]] * 20}, r"inputs are no table of numbers \(.*\): .* give every sample as many"),
+        ({"X": [[1.0, 2.0], [3.0]] * 20}, r"inputs are not a table of numbers \(.*\): .* give every sample as many"),
         ({"test": 0}, "test must be between 0 and 1, e.g. 0.1, got 0"),
         ({"test": 1.0}, "test must be between 0 and 1"),
         ({"test": 0.01}, "less than one sample: raise it"),
