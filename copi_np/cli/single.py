@@ -127,6 +127,9 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help="Lateral weights learn at every n-th batch only, with n times the step size.",
 )
 @part_options
+@click.option(
+    "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
+)
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @val_fraction_option
 @patience_option
