@@ -289,7 +289,8 @@ def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, sta
     val_accuracy, val_loss = results.get("validation", (None, None))
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
     with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
-        decorrelation = [decorrelation_loss(second_moment(x)) for x in trace.x]
+        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]  # not the constant
+        decorrelation = [decorrelation_loss(second_moment(x)) for x in xs]
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(
         epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds, val_accuracy, val_loss

@@ -72,8 +72,8 @@ PURE_W = "        W = layer.W + eta_W * dW(states)  # 14\n"
 PURE_R = "        R = layer.R if dR is None else layer.R + eta_R * dR(states)  # 15\n"
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
-SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
-SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
+SETTER_OF_W = 'self._checked("W", values, self._W.shape)'
+SETTER_OF_R = 'self._checked("R", values, (self._W.shape[1],) * 2)'
 WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
 ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
 LIKE = '("shape", "dtype", "device")'
@@ -193,7 +193,7 @@ BUGS = [
         FOLDED,
         where_square("self._W", "self._R @ self._W", FOLDED),
     ),
-    Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
+    Bug("predict: transposed", "network.py", "layer.with_constant(y) @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
     Bug("decorrelation: sign", "rules.py", MATRIX_FORM, "(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"),
     Bug("decorrelation: diagonal missing", "rules.py", MATRIX_FORM, "-mean_outer(x, x @ R)"),
@@ -367,11 +367,11 @@ BUGS = [
         "property: W of the transposed shape",
         "layer.py",
         SETTER_OF_W,
-        SETTER_OF_W.replace("outputs, self.n_inputs", "inputs, self.n_outputs"),
+        SETTER_OF_W.replace("shape", "shape[::-1]"),
     ),
     Bug("property: R is not checked", "layer.py", SETTER_OF_R, "self.backend.xp.asarray(values, copy=True)"),
     Bug("property: R is not copied", "layer.py", SETTER_OF_R, f"values if {SETTER_OF_R} is not None else values"),
-    Bug("property: R of the outputs", "layer.py", SETTER_OF_R, SETTER_OF_R.replace("inputs", "outputs")),
+    Bug("property: R of the outputs", "layer.py", SETTER_OF_R, SETTER_OF_R.replace("shape[1]", "shape[0]")),
     Bug("property: messages on R name W", "layer.py", SETTER_OF_R, SETTER_OF_R.replace('"R"', '"W"')),
     Bug(
         "property: R that is lost when written to",

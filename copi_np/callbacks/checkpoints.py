@@ -15,7 +15,7 @@ from copi_np.checkpoint import Progress, load_progress, previous_path, save_prog
 from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
-from copi_np.storage.atomic import followed, remove_leftovers
+from copi_np.storage.atomic import check_writable, followed, remove_leftovers
 from copi_np.storage.untrusted import path_exists
 
 
@@ -49,7 +49,7 @@ class CheckpointWriter(Callback):
         Raises
         ------
         InputError      if a checkpoint exists but `resume` is not set, or it belongs to another training
-        DataError       if both the checkpoint and its predecessor are damaged
+        DataError       if both the checkpoint and its predecessor are damaged, or it cannot be written
         """
         self.history = list(history)
         try:
@@ -61,6 +61,7 @@ class CheckpointWriter(Callback):
         for path in kept:
             if not resume and path_exists(path):
                 raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
+        check_writable(self.path)
         for path in map(followed, kept):
             remove_leftovers(path.parent, [path.name])
         if not resume:

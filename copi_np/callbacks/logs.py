@@ -13,7 +13,7 @@ from copi_np.callbacks.base import Callback, another_training
 from copi_np.errors import InputError, explain_os_errors
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.storage.atomic import append_text, check_free, replace_text
+from copi_np.storage.atomic import append_text, check_free, check_writable, replace_text
 from copi_np.storage.untrusted import exists, open_file
 
 
@@ -42,6 +42,7 @@ class CSVLog(Callback):
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Write the epochs done so far."""
+        check_writable(self.path)
         if not history:
             check_free(self.path)
             return

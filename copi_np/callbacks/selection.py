@@ -18,7 +18,7 @@ from copi_np.checkpoint import load_like, save_network
 from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.storage.atomic import check_free, is_stream
+from copi_np.storage.atomic import check_free, check_writable, is_stream
 from copi_np.storage.untrusted import path_exists
 
 MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
@@ -140,6 +140,7 @@ class BestCheckpoint(Callback):
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Check that the file is from this training; save the latest epoch if a killed process did not get that far."""
         self.history = list(history)
+        check_writable(self.path)
         if not history:
             check_free(self.path)
             return

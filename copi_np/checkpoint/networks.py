@@ -32,8 +32,9 @@ from copi_np.steps import Step
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import parse_json
 
-SCHEMA: Final = 2
-"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one."""
+SCHEMA: Final = 3
+"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one. Version 3 has
+biases; networks without them are written as version 2, which earlier versions of the package can read."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
@@ -71,7 +72,9 @@ def save_network(
     DataError                   if the file cannot be written; an older one stays as it was
     """
     arrays = network_arrays(network)
-    content = {"schema": SCHEMA, "network": network.config, "arrays": sorted(arrays), "metadata": metadata or {}}
+    config = network.config
+    content: dict[str, Any] = {"schema": SCHEMA if "bias" in config else 2, "network": config}
+    content |= {"arrays": sorted(arrays), "metadata": metadata or {}}
     content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
@@ -83,10 +86,11 @@ def save_network(
     write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
 
 
-def check_network(network: Network) -> None:
+def check_network(network: Any) -> None:
     """Raise an InputError unless it is a network: path and network are easily swapped."""
     if not isinstance(network, Network):
-        raise InputError(f"need a Network, got {shown(network)}: the path comes first, then the network")
+        how = "give its network_" if hasattr(network, "fit") else "the path comes first, then the network"
+        raise InputError(f"need a Network, got {shown(network)}: {how}")
 
 
 def content_digest(arrays: Mapping[str, NDArray]) -> str:
@@ -267,17 +271,19 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
     This comes before weights of these sizes are drawn, which could take any amount of memory.
     """
     n_layers = len(parts["sizes"]) - 1
-    sizes = [int(arrays["W_0"].shape[-1]), *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
+    n_constant = int(bool(parts.get("bias")))
+    sizes = [int(arrays["W_0"].shape[-1]) - n_constant, *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
     if sizes != parts["sizes"]:
         raise DataError(
             f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
         )
-    shapes = {f"W_{k}": (sizes[k + 1], sizes[k]) for k in range(n_layers)}
+    n_columns = [size + n_constant for size in sizes]
+    shapes = {f"W_{k}": (sizes[k + 1], n_columns[k]) for k in range(n_layers)}
     rules = per_layer("rule", parts["rule"], n_layers)
     of_adam = [(k, f"{prefix}{k}") for prefix in ADAM_MEMORY for k in range(n_layers) if rules[k] == "adam"]
     shapes |= {name: shapes[f"W_{k}"] for k, name in of_adam if name in arrays}
     learning = per_layer("decorrelation", parts["decorrelation"], n_layers)
-    shapes |= {f"R_{k}": (sizes[k], sizes[k]) for k in range(n_layers) if learning[k] is not None}
+    shapes |= {f"R_{k}": (n_columns[k], n_columns[k]) for k in range(n_layers) if learning[k] is not None}
     signal = parts["error_signal"]
     source = ERROR_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
     if source is not None:

@@ -16,7 +16,7 @@ import click
 
 from copi_np.cli.progress import no_bars
 from copi_np.errors import InputError
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 
 STANDARD_OUTPUT: Final = Path("-")
 WIDTH: Final = 80
@@ -77,6 +77,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
             if json_to is not None:
                 check_parent(json_to, "--json")
+                if json_to != STANDARD_OUTPUT:
+                    check_writable(json_to)
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 

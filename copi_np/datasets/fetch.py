@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, brief, explain_os_errors, list_names
-from copi_np.storage.atomic import remove_leftovers, replace_file
+from copi_np.storage.atomic import followed, remove_leftovers, replace_file
 from copi_np.storage.untrusted import exists, expand_home, open_file
 
 DATA_VARIABLE = "COPI_NP_DATA"
@@ -171,7 +171,7 @@ def fetch(file: DataFile, folder: Path) -> Path:
 
     path, failures = folder / file.name, []
     with explain_os_errors("write", path):
-        folder.mkdir(parents=True, exist_ok=True)
+        followed(folder).mkdir(parents=True, exist_ok=True)
         # the system releases the lock of a process that dies, even if it is killed
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             remove_leftovers(folder, [file.name])
@@ -269,7 +269,7 @@ def reason(error: Exception) -> str:
         case ProtocolError():
             return "the connection broke"
         case OSError() if not isinstance(error, RequestException):
-            return brief(error)
+            return brief(error, 300)  # with the path of a file
     return type(error).__name__
 
 

@@ -19,7 +19,7 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import check_numbers, exists, parse_json, read_text
@@ -81,6 +81,7 @@ def record_figure3(
     needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:
         return
+    check_writable(folder / MEASURES_FILE)
     network, metadata = load_with(folder / CHECKPOINT_FILE, backend, (config or run.config).network_parts())
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):
@@ -157,7 +158,8 @@ def _correlations_and_templates(network: Network, train: DeviceSplit) -> tuple[l
     n_samples = int(train.inputs.shape[0])
     for start in range(0, n_samples, CHUNK):
         rows = slice(start, min(start + CHUNK, n_samples))
-        xs = network.forward(train.inputs[rows, :]).x
+        trace = network.forward(train.inputs[rows, :])
+        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]
         moments = [moment + x.T @ x for moment, x in zip(moments, xs, strict=True)]
         sums += train.targets[rows, :].T @ xs[0]
     rms = np.sqrt(to_host(xp.linalg.diagonal(moments[0])) / n_samples)
@@ -196,7 +198,7 @@ def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[s
     rows : dict             from the names in `ROWS` to (N, I) arrays on the host
     """
     raw = as_float(inputs, network.dtype)
-    x = network.forward(network.backend.asarray(raw)).x[0]
+    x = network.forward(network.backend.asarray(raw)).x[0][:, : raw.shape[1]]
     train = data.train.inputs
     chunks = (as_float(train[start : start + CHUNK], "float64") for start in range(0, len(train), CHUNK))
     M = zca(sum(chunk.T @ chunk for chunk in chunks) / len(train), ZCA_EPSILON)

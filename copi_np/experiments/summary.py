@@ -156,7 +156,7 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
     """Return a key to sort groups by: first in the order of `METHODS`, then your own methods, then by settings."""
     order, values = list(METHODS), config.as_dict()
     place = len(order) if isinstance(config.method, Method) else order.index(config.method)
-    settings = [values.get(field.name) for field in fields(config)]
+    settings = [values.get(field.name, getattr(config, field.name)) for field in fields(config)]
     return place, [str(each) if isinstance(each, (str, dict, type(None))) else each for each in settings]
 
 

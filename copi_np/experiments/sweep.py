@@ -26,7 +26,9 @@ from copi_np.errors import CopiError, DataError, InputError, StoppedError, expla
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.main_guard import check_main_guard
 from copi_np.experiments.own_parts import with_folder
+from copi_np.storage.atomic import followed
 from copi_np.storage.untrusted import expand_home
 
 RETRIES: Final = 2
@@ -78,10 +80,13 @@ def sweep(
 
     Raises
     ------
-    InputError                  if Dask is not installed, or the scheduler or its workers cannot be used
+    InputError                  if Dask is not installed, the scheduler or its workers cannot be used, or processes
+                                cannot be started here: in a script, call this inside ``if __name__ == "__main__":``
     DataError                   if the campaign's folder cannot be written
     CopiError                   if the scheduler is lost; epochs finished before are recorded
     """
+    if scheduler is None:
+        check_main_guard("sweep()")
     root = Path(root).absolute()
     source = Source(_source(data.name), _absolute(data_dir), data.fingerprint)
     task = partial(run_task, str(root), source, backend, diagnostics)
@@ -258,7 +263,7 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
         raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from None
     probe = root / f".probe-{uuid.uuid4().hex}"
     with explain_os_errors("write", root):
-        root.mkdir(parents=True, exist_ok=True)
+        followed(root).mkdir(parents=True, exist_ok=True)
         probe.touch()
     try:
         problems = client.run(_worker_problem, __version__, str(probe), source, on_error="return")

@@ -12,6 +12,7 @@ import shutil
 import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from errno import EISDIR
 from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -39,8 +40,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path
     InputError      if `path` cannot be the name of a file
     DataError       if the file cannot be written; an older one at `path` is left as it was
     """
-    if not path.name or "\0" in str(path):
-        raise InputError(f"{str(path)!r} cannot be the name of a file: choose another path")
+    _check_name(path)
     with explain_os_errors("write", path):
         if is_stream(path):
             content = BytesIO()  # some writers seek, which a pipe cannot
@@ -58,6 +58,29 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path
                 _keep(target, followed(previous))
             temporary.replace(target)
         _sync_folder(target.parent)
+
+
+def _check_name(path: Path) -> None:
+    if not path.name or "\0" in str(path):
+        raise InputError(f"{str(path)!r} cannot be the name of a file: choose another path")
+
+
+def check_writable(path: Path) -> None:
+    """Raise the error that `replace_file` would raise now: call it before computing what is to be written.
+
+    Raises
+    ------
+    InputError      if `path` cannot be the name of a file
+    DataError       if its folder is missing or cannot be written to, or if it is a folder itself
+    """
+    _check_name(path)
+    if is_stream(path):
+        return
+    with explain_os_errors("write", path):
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with _temporary(followed(path)) as temporary:
+            temporary.touch()
 
 
 def followed(path: Path) -> Path:
@@ -114,13 +137,13 @@ def append_text(path: Path, text: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file, or leave it as it was.
+    """Replace a text file, or leave it as it was; what UTF-8 cannot hold, as in some names of files, is escaped.
 
     Raises
     ------
     DataError       if the file cannot be written
     """
-    replace_file(path, lambda file: file.write(text.encode()))
+    replace_file(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def _keep(path: Path, previous: Path) -> None:

@@ -234,10 +234,9 @@ print(f"distance to the least-squares fit {np.linalg.norm(found - fit):.0e}")
 assert np.allclose(found, fit)
 
 # %% [markdown]
-# **Answer.** It is linear regression: the *least-squares* solution, which makes
-# $\langle \lvert z - W x \rvert^2 \rangle$ as small as possible.
-# ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that its gradient is zero.) This is
-# [claim C3](../docs/claims.md).
+# **Answer.** The *least-squares* weights, those of linear regression: they make $\langle \lvert z - W x \rvert^2
+# \rangle$ as small as possible. ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that the gradient is
+# zero.) This is [claim C3](../docs/claims.md).
 #
 # ## 4. Getting rid of the inverse
 #

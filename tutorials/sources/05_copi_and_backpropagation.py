@@ -674,13 +674,13 @@ for name, kind in list(KINDS.items())[:3]:
 # the motion of $R$ remain uncompensated. The local form loses only half a point, with
 # one seed.
 #
-# **Diagnosis.** An accuracy that is a few per cent too low could have a hundred causes.
+# **Diagnosis.** An accuracy that is a few points too low could have a hundred causes.
 # The order of the residual tells you at once *that* the cancellation fails, from a
 # single batch and without any training. How *much* it matters depends on the size of
 # what is left. For the local form that is $\mathrm{off}(C) R - R\,\mathrm{off}(C)$,
 # which is small if $R$ is close to the identity or commutes with $\mathrm{off}(C)$. For
 # the random $R$ of section 3 it was large. In this network every $R$ starts at the
-# identity, and the local form does little harm. **Repair**: use equal steps, and the
+# identity, and the local form does little harm. **The fix:** use equal steps, and the
 # matrix form where you can.
 #
 # ## Exercises

@@ -351,7 +351,7 @@ assert alike(through_x, through_x) < alike(raw[name], raw[name]) - 0.2
 # are correlated with that one, and they all show up in the field. What pixels have in common is counted once for each
 # of them. The derivation above dropped the terms $\langle x_j x_k\rangle$, and on raw pixels they are not zero.
 #
-# **Repair:** use decorrelated inputs, as in section 5. Then an untrained network looks untrained: its fields differ
+# **The fix:** use decorrelated inputs, as in section 5. Then an untrained network looks untrained: its fields differ
 # from each other, and look much less like the mean. (They still look a little like it, since $x$ is not perfectly
 # decorrelated.) This is an advantage of COPI: its inputs are already decorrelated, so a simple correlation is enough.
 # For other networks you would have to decorrelate the inputs first, as we did in section 5, or invert the matrix

@@ -6,7 +6,7 @@
 # - derive the linear map that replaces several layers, and check it against least squares;
 # - replace several layers of a trained network with one matrix, without retraining;
 # - break the method with correlated inputs, and find two faults, one of them hidden by the accuracy;
-# - repair it, with a theorem from notebook 05.
+# - fix it, with a theorem from notebook 05.
 #
 # **Time:** 30 minutes to read and run, 25 minutes for the exercises.
 #
@@ -254,9 +254,9 @@ assert min(broken["Adam, least squares"]) > 0.8
 show(broken)
 
 # %% [markdown]
-# **Answer.** Adam's network becomes close to useless: it loses 20 to 53 points. But nothing is wrong with the
-# network: least squares compresses it about as well as COPI's, and again costs only one to three points. It is the
-# formula that fails, because the inputs are correlated. (Forgetting $R$ costs 16 points when we replace only layer 2,
+# **Answer.** Close to useless for Adam's network: it loses 20 to 53 points. But nothing is wrong with the network:
+# least squares compresses it about as well as COPI's, and again costs only one to three points. It is the formula
+# that fails, because the inputs are correlated. (Forgetting $R$ costs another 16 points when we replace only layer 2,
 # but less than one when we replace all three layers.) Let us measure the correlations.
 
 # %%
@@ -332,7 +332,7 @@ assert share > 3
 # The loss shows it at once. So be careful with the accuracies of compressed networks, as in the paper's Figure 3C: a
 # network compressed by the formula may classify well, although its outputs are useless for anything else.
 #
-# ## 7. Repair: decorrelate further, without learning
+# ## 7. The fix: decorrelate further, without learning
 #
 # We need better decorrelation. More training would decorrelate further, but it would also change the network that we
 # want to compress. Can $R$ keep learning without changing what the network computes?
@@ -409,18 +409,18 @@ print("digits with an output that is a number:", np.sum(~np.isnan(outputs).all(a
 assert np.isnan(outputs).all()
 
 # %% [markdown]
-# **Answer.** None. A weight of 0/0 is NaN, "not a number". NaN times the pixel's zero is NaN again, and so is every sum
-# that contains it. **Diagnosis:** count the NaN, as above, and look where they are: they fill whole columns of $W$,
-# those of the pixels that are always zero. **Repair:** such a pixel carries no information, so set its weight to 0.
-# `linear_map`, `stack_map` and `compress` do this, so the first layer *can* be removed.
+# **Answer.** None. A weight of 0/0 is NaN, "not a number". NaN times the pixel's zero is NaN again, and so is every
+# sum that contains it. **Diagnosis:** count the NaN, as above, and look where they are: they fill whole columns of
+# $W$, those of the pixels that are always zero. **The fix:** such a pixel carries no information, so set its weight
+# to 0. `linear_map`, `stack_map` and `compress` do this, so the first layer *can* be removed.
 #
-# **Question.** With this repair, will one matrix from the pixels to the classes be nearly as good as one from $x_2$?
+# **Question.** With this fix, will one matrix from the pixels to the classes be nearly as good as one from $x_2$?
 
 # %%
 maps = (stack_map, least_squares_map)
 one_layer = [compress(net, images, 1, first=0, linear_map=f) for f in maps]
 two_layers = [compress(net, images, 2, linear_map=f) for f in maps]
-print("                                train   test")
+print("                               train   test")
 for title, networks in (("from the pixels", one_layer), ("from layer 2", two_layers)):
     for label, network in zip(("formula", "least squares"), networks, strict=True):
         shares = [accuracy(network, split) for split in ("train", "test")]

@@ -34,8 +34,8 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## 1. What a synapse can know
 #
-# Unit $i$ adds up its inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i = a_i +
-# \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
+# Unit $i$ adds up its weighted inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i =
+# a_i + \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
 
 # %%
 PRE, POST, OWN, OTHER = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
@@ -410,9 +410,9 @@ assert np.allclose(found["COPI"], sizes[:, None, None] * direction)
 assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
 
 # %% [markdown]
-# (We want length 0.5 and direction $(0.8, -0.6)$.) The **repair** is to put the presynaptic square back: a synapse
-# has to compare what its unit does with its *own* contribution. As Appendix C puts it, COPI's decay infers the scale
-# of the weights, while Oja's normalises it. Neither rule is better: without targets, Oja's finds the principal
+# (We want length 0.5 and direction $(0.8, -0.6)$.) The **fix** is to put the presynaptic square back: a synapse has
+# to compare what its unit does with its *own* contribution. As Appendix C puts it, COPI's decay infers the scale of
+# the weights, while Oja's normalises it. Neither rule is better: without targets, Oja's finds the principal
 # component, and COPI finds nothing at all. They answer different questions.
 #
 # ## 7. Lateral synapses

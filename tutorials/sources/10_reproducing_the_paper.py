@@ -148,8 +148,9 @@ for name in preset_names():
 # %% [markdown]
 # ## 3. The same seed, the same history
 #
-# A seed determines everything random: the initial forward weights, and the order of the digits in each epoch. Each has
-# its own random generator, so two *methods* with the same seed start from the same weights and see the same batches.
+# A seed determines everything random: the initial forward weights, and the order of the digits in each epoch. Each of
+# the two has its own random generator, so two *methods* with the same seed start from the same weights and see the
+# same batches.
 #
 # **Question.** We run the same configuration again. Will the losses agree exactly, or only to a few digits?
 
@@ -276,11 +277,11 @@ print(f"COPI is ahead by {ahead:.1f} with a standard error of {error:.1f} points
 assert ahead > 3 * error
 
 # %% [markdown]
-# **Answer.** With the paper's schedule the difference is more than three standard errors, and the seeds of the two
-# methods do not even overlap. (As a rule of thumb, a difference of twice its standard error is worth a second look.
-# With only five seeds, ask for two and a half.) So this part of the paper's statement holds in our small experiment. A
-# difference of 0.5 would be lost in the scatter of COPI's seeds. One seed can show an effect that is much larger than
-# $s$, if you know $s$, but nothing smaller.
+# **Answer.** With the paper's schedule the difference is more than three standard errors, and the accuracies of the
+# two methods do not even overlap. (As a rule of thumb, a difference of twice its standard error is worth a second
+# look. With only five seeds, ask for two and a half.) So this part of the paper's statement holds in our small
+# experiment. A difference of 0.5 would be lost in the scatter of COPI's seeds. One seed can show an effect that is
+# much larger than $s$, if you know $s$, but nothing smaller.
 
 # %% [markdown]
 # ## 5. Pairs
@@ -388,7 +389,7 @@ mnist = groups_of("mnist")
 figure_2(mnist, highest=100.5)
 
 # %% [markdown]
-# This is MNIST with the paper's schedule. Train curves are dashed and test curves are solid; the envelope is the
+# This is MNIST with the paper's schedule. Training curves are dashed, and test curves are solid; the envelope is the
 # standard deviation between seeds (mostly too narrow to see). Which curve is on top? Adam, from the start. Then come
 # COPI, COPI with feedback alignment, and backpropagation on decorrelated inputs.
 #
@@ -545,7 +546,7 @@ for k in range(4):
 
 # %% [markdown]
 # The measured signal is exactly twice the coded one, for every output. So this is a matter of convention, not a wrong
-# sum. The repair is either the factor of two, or a note that the loss is a different one. Neither loss is wrong, but
+# sum. The fix is either the factor of two, or a note that the loss is a different one. Neither loss is wrong, but
 # step sizes belong to a loss. This is why the presets say 500 where the journal version multiplies by 1000, and why
 # `run.json` records `delta_scale`.
 
@@ -589,9 +590,10 @@ for method, right in journal.items():
 # gain would be smaller by a factor of about $\sqrt 2$.) Worse, if you try more settings for one method than for the
 # other, that method gets the larger bonus.
 #
-# To find this mistake, ask for each number in a table which data were used to choose it. To repair it, fix the epoch in
-# advance, or choose on a third set of digits. The table in [results/](../results/README.md) does have a column "best
-# test". It is optimistic in just this way, so compare epochs 2 and 5, which are the same for all methods.
+# To find this mistake, ask for each number in a table which data were used to choose it. To avoid it, choose the
+# epoch in advance, or choose on a third set of digits. The table in [results/](../results/README.md) does have a
+# column "best test". It is optimistic in just this way, so compare epochs 2 and 5, which are the same for all
+# methods.
 
 # %% [markdown]
 # ## Exercises
