@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from copi_np.arrays import check_plain
 from copi_np.backend import Backend
 from copi_np.errors import InputError, list_names, shown
 
@@ -119,6 +120,7 @@ def check_sample_weight(backend: Backend, dtype: str, sample_weight: Any, n_samp
 
 def check_kind(backend: Backend, dtype: str, what: str, array: Any) -> None:
     """Raise an InputError unless an array is of this backend and dtype."""
+    check_plain(what, array)
     if not backend.owns(array):
         raise InputError(
             f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}: "

@@ -46,7 +46,7 @@ def located(where: str) -> Iterator[None]:
     try:
         yield
     except DivergenceError as error:
-        raise DivergenceError(f"{where}{error}") from error
+        raise DivergenceError(f"{where}{error}") from None
 
 
 def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:

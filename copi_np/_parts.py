@@ -58,9 +58,9 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
         raise InputError(f"{what} must be a function of any of {list_names(known)}: got {shown(function)}")
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         advice = f"wrap it in a function of any of {list_names(known)}"
-        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from error
+        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from None
     names = []
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):

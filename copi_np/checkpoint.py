@@ -32,6 +32,7 @@ from copi_np.errors import (
 )
 from copi_np.network import Network
 from copi_np.steps import Step
+from copi_np.storage.atomic import followed
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import exists, parse_json
 
@@ -80,7 +81,7 @@ def save_network(
         header = json.dumps(content)
         parse_json(header)  # refuses what json.dumps writes but JSON does not allow, such as NaN
     except (TypeError, ValueError) as error:
-        raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from error
+        raise InputError(f"metadata of a checkpoint must be plain values, as in JSON: {error}") from None
     arrays["header"] = np.array(header)
     digest = np.array(content_digest(arrays))
     write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
@@ -206,11 +207,11 @@ def load_with(
         return network, header["metadata"]
     except CopiError:
         raise
-    except MemoryError as error:
-        raise BackendError(f"there is not enough memory for the network in {path}: free some") from error
+    except MemoryError:
+        raise BackendError(f"there is not enough memory for the network in {path}: free some") from None
     # raised by a header or arrays of the wrong kind; NumPy raises SystemError for text that cannot be decoded
-    except (ArithmeticError, AttributeError, LookupError, RecursionError, SystemError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from error
+    except (ArithmeticError, AttributeError, LookupError, RecursionError, SystemError, TypeError, ValueError):
+        raise DataError(f"{path} is damaged, or not a checkpoint: {ADVICE}") from None
 
 
 def network_of(
@@ -361,7 +362,7 @@ def load_progress(
         except (NewerVersionError, OtherPartsError):
             raise
         except (DataError, InputError) as error:
-            if isinstance(error.__cause__, (PermissionError, MemoryError)):
+            if isinstance(error.__context__, (PermissionError, MemoryError)):
                 raise  # it may be undamaged
             failure = failure or (error if isinstance(error, DataError) else DataError(str(error)))
             continue
@@ -375,6 +376,7 @@ def load_progress(
 
 def _moved_aside(path: Path) -> str:
     """Rename a damaged checkpoint, and return the end of a sentence that says so."""
+    path = followed(path)
     aside = path.with_name(f"{path.stem}.damaged{path.suffix}")
     with suppress(OSError):  # reading must work in a read-only folder too
         path.replace(aside)
@@ -390,5 +392,5 @@ def _progress(path: Path, backend: str | Backend, own: Mapping[str, Any]) -> Pro
         if not all(isinstance(value, kind) for value, kind in zip(progress[1:], kinds, strict=True)):
             raise TypeError("not what save_progress writes")
         return progress
-    except (KeyError, TypeError) as error:
-        raise DataError(f"{path} holds only a network, not training in progress: {ADVICE}") from error
+    except (KeyError, TypeError):
+        raise DataError(f"{path} holds only a network, not training in progress: {ADVICE}") from None

@@ -123,7 +123,7 @@ def explain_os_errors(
         yield
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from error
+        raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from None
 
 
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:

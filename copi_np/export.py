@@ -34,8 +34,8 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
     """
     try:
         from safetensors.numpy import save
-    except ImportError as error:
-        raise _missing("safetensors") from error
+    except ImportError:
+        raise _missing("safetensors") from None
     # the library writes an array's memory as it is, ignoring its strides
     tensors = {name: np.asarray(array, order="C") for name, array in network_arrays(network).items()}
     content = save(tensors, metadata={"copi_np": json.dumps({"version": __version__, "network": network.config})})
@@ -55,8 +55,8 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     """
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError as error:
-        raise _missing("onnx") from error
+    except ImportError:
+        raise _missing("onnx") from None
     check_network(network)
     for layer in network.layers:
         if layer.activation != ACTIVATIONS.get(layer.activation.name):

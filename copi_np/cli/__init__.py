@@ -18,6 +18,7 @@ from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
 from copi_np.cli.output import Output, output_options
 from copi_np.cli.single import demo, train
+from copi_np.cli.trained import export, predict
 
 START: Final = {
     "copi-np demo": "Four methods learn digits: a table and two figures, in 90 seconds.",
@@ -50,5 +51,5 @@ def doctor(data_dir: Path | None, output: Output) -> None:
     output.result(describe(found), found, indent=20)
 
 
-for command in (demo, train, reproduce, sweep, report, bench):
+for command in (demo, train, predict, export, reproduce, sweep, report, bench):
     main.add_command(command)

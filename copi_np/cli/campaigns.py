@@ -11,12 +11,23 @@ import click
 
 from copi_np.backend import Backend, get_backend
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, some_of, threads_option
+from copi_np.cli.options import (
+    Folder,
+    backend_option,
+    data_dir_option,
+    one_of,
+    part_options,
+    patience_option,
+    some_of,
+    threads_option,
+    val_fraction_option,
+)
 from copi_np.cli.output import Output, fitting, output_options, written
 from copi_np.cli.progress import CampaignBar
 from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
+from copi_np.experiments.best_setting import BEST_PRESET, best_group, describe_best, train_command
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
 from copi_np.experiments.config import RunConfig, preset_names, run_name
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
@@ -59,6 +70,8 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R at every epoch."
         ),
+        val_fraction_option,
+        patience_option,
         data_dir_option,
         backend_option,
     ]
@@ -118,7 +131,7 @@ def reproduce(
             bar.print_above(outcome_line(outcomes[-1]))
         if figure == "fig3":
             outcomes = list(with_figure3(outcomes, data, chosen_backend, stop, output))
-    show(out, title, outcomes, output, diagnostics=diagnostics)
+    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)
 
 
 def with_figure3(
@@ -171,7 +184,15 @@ def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     return fitting(f"{list_names(parts)}: {result}", indent=2)
 
 
-def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Output, *, diagnostics: bool) -> None:
+def show(
+    out: Path,
+    title: str | None,
+    outcomes: Sequence[Outcome],
+    output: Output,
+    *,
+    diagnostics: bool,
+    data_dir: Path | None,
+) -> None:
     """Make the report, and raise an error if a run failed."""
     failures = [
         f"{run_label(outcome.config)} ({outcome.folder.name}): {outcome.failure}"
@@ -183,7 +204,7 @@ def show(out: Path, title: str | None, outcomes: Sequence[Outcome], output: Outp
     for note in notes(outcomes, diagnostics=diagnostics):
         output.note(note)
     if len(failures) < len(outcomes):
-        make_report(out, title, output)
+        make_report(out, title, output, data_dir)
     n_in_use = sum(outcome.in_use for outcome in outcomes)
     if len(failures) > n_in_use:
         raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: change settings, or try again")
@@ -200,10 +221,17 @@ def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
             yield f"{outcome.folder.name}: all {len(outcome.history)} recorded epochs are reported"
 
 
-def make_report(out: Path, title: str | None, output: Output) -> None:
-    """Write the report of a folder, and print it."""
+def make_report(out: Path, title: str | None, output: Output, data_dir: Path | None = None) -> None:
+    """Write the report of a folder, and print it; at the end, the best setting and the command that trains it."""
     results, files = write_report(out, title)
-    output.result(f"{text_table(results)}\n\n{written(files)}", {**results.as_dict(), "written": list(map(str, files))})
+    text, values = f"{text_table(results)}\n\n{written(files)}", results.as_dict()
+    best, command = best_group(results.groups), None
+    if best is not None:
+        text += f"\n\n{describe_best(best)}"
+        if out / BEST_PRESET in files:
+            text, command = f"{text}\nTrain it with:", train_command(out, best, data_dir)
+        values["best"] = {"label": best.label, "command": command}
+    output.result(text, {**values, "written": list(map(str, files))}, command=command)
 
 
 @click.command(short_help="Run a grid of hyper-parameters on many processes.")
@@ -281,7 +309,9 @@ def sweep(
             on_tick=on_tick,
             on_outcome=on_outcome,
         )
-    show(out, title, outcomes, output, diagnostics=diagnostics)
+    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)
+    if len(configs) > 1 and not any(config.val_fraction for config in configs):
+        output.note("To have the best setting chosen, hold out validation samples: --val-fraction 0.1")
 
 
 @click.command(short_help="Make tables and figures of recorded runs.")

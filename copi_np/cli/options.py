@@ -57,8 +57,11 @@ def some_of(names: Iterable[str]) -> Completer:
 
 
 def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that replace a part of the method."""
+    """Add the options that replace a part of the network."""
     helps = {
+        "output_activation": "Activation function of the output layer; linear for cross-entropy unless given",
+        "activation": "Activation function, in place of the preset's",
+        "loss": "Loss of the outputs, in place of the preset's",
         "decorrelation": "Rule of the lateral weights, in place of the preset's",
         "error_signal": "Error signal, in place of the method's",
         "rule": "Rule of the forward weights, in place of the method's",
@@ -75,6 +78,17 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+val_fraction_option = click.option(
+    "--val-fraction",
+    type=click.FloatRange(min=0, max=1, max_open=True),
+    help="Share of the training samples to hold out for validation; the network that is best on them is kept in the "
+    "run's best.npz.",
+)
+patience_option = click.option(
+    "--patience",
+    type=click.IntRange(min=0),
+    help="Stop after this many epochs without a better one on those samples; 0: never.",
+)
 backend_option = click.option(
     "--backend",
     default="auto",

@@ -42,7 +42,7 @@ class Output:
         if not self.quiet:
             click.echo(text, err=True)
 
-    def result(self, text: str, values: dict[str, Any], *, indent: int = 2) -> None:
+    def result(self, text: str, values: dict[str, Any], *, indent: int = 2, command: str | None = None) -> None:
         """Print the result: as text, its first line in bold on a terminal, or as one JSON object.
 
         Parameters
@@ -50,14 +50,17 @@ class Output:
         text : str
         values : dict       the same, for programs
         indent : int        spaces before the rest of a line that is too long
+        command : str       to be pasted: printed after the text, in one line however long
         """
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
             return
+        if self.json_to is not None:  # first, since nobody may read standard output
+            replace_text(self.json_to, json_text(values) + "\n")
         head, *rest = (fitting(line, indent) for line in text.split("\n"))
         click.echo("\n".join([click.style(head, bold=True), *rest]))
-        if self.json_to is not None:
-            replace_text(self.json_to, json_text(values) + "\n")
+        if command is not None:
+            click.echo(command)
 
 
 def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
@@ -72,8 +75,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
     def add(command: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(command)
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
-            if json_to is not None and not json_to.parent.is_dir():  # fail before anything is computed
-                raise InputError(f"there is no folder {json_to.parent} for --json: create it, or choose another")
+            if json_to is not None:
+                check_parent(json_to, "--json")
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 
@@ -92,6 +95,12 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         return quiet_option(json_option(with_output))
 
     return add
+
+
+def check_parent(path: Path, option: str) -> None:
+    """Raise an InputError if the folder of an output file is missing, before anything is computed."""
+    if not path.parent.is_dir():
+        raise InputError(f"there is no folder {path.parent} for {option}: create it, or choose another")
 
 
 def fitting(line: str, indent: int) -> str:

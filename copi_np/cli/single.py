@@ -12,11 +12,19 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from copi_np._parts import name_of
 from copi_np.backend import DTYPES, get_backend
 from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
-from copi_np.cli.options import Folder, backend_option, data_dir_option, one_of, part_options, threads_option
+from copi_np.cli.options import (
+    Folder,
+    backend_option,
+    data_dir_option,
+    one_of,
+    part_options,
+    patience_option,
+    threads_option,
+    val_fraction_option,
+)
 from copi_np.cli.output import Output, output_options, written
 from copi_np.cli.progress import ProgressBar
 from copi_np.cli.signals import StopOnSignal
@@ -26,9 +34,10 @@ from copi_np.experiments.config import RunConfig, method_name, preset_names
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.own_parts import KINDS, check_text, is_file
+from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
 from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
+from copi_np.experiments.trained import with_parts
 from copi_np.history import EpochRecord
 
 ONLY_R = "So far only the lateral weights have learned: the forward weights need more --epochs."
@@ -71,14 +80,9 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     if given:
         raise InputError(f"--resume continues the run with its own settings: leave out {list_names(given)}")
     run = read_run(folder)
-    changes = {name: options[name] for name in ("epochs", "patience", "dataset", *KINDS) if options[name] is not None}
-    config = replace(run.config, **changes)
-    for kind, part in config.own_parts.items():
-        check_text(part if kind in changes else None)
-        if is_file(part) and not Path(part.rpartition(":")[0]).is_file():
-            where = f"say where it is now, with --{kind.replace('_', '-')} FILE.py:{name_of(part)}"
-            raise InputError(f"there is no file {part.rpartition(':')[0]}, which this run needs: {where}")
-    return replace(run, config=config)
+    changes = {name: options[name] for name in ("epochs", "patience", "dataset") if options[name] is not None}
+    parts = {kind: options[kind] for kind in KINDS if options[kind] is not None}
+    return replace(run, config=replace(with_parts(run.config, parts), **changes))
 
 
 @click.command()
@@ -114,17 +118,8 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @part_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
-@click.option(
-    "--val-fraction",
-    type=click.FloatRange(min=0, max=1, max_open=True),
-    help="Share of the training samples to hold out for validation; the network that is best on them is kept in "
-    "DIR/best.npz.",
-)
-@click.option(
-    "--patience",
-    type=click.IntRange(min=0),
-    help="Stop after this many epochs without a better one on those samples; 0: never.",
-)
+@val_fraction_option
+@patience_option
 @backend_option
 @threads_option
 @data_dir_option
@@ -164,7 +159,7 @@ def train(
         try:
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
-            raise DataError(f"{error}; or say where the data are now, with --dataset") from error
+            raise DataError(f"{error}; or say where the data are now, with --dataset") from None
     label = config.label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
     with (

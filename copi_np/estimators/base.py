@@ -35,6 +35,18 @@ from copi_np.training import DeviceSplit, Schedule, train_epoch
 
 FLOATS: Final = (np.float64, np.float32)
 """The dtypes X may have; any other is converted to the first."""
+SHAPING: Final = (
+    "hidden_layer_sizes",
+    "rule",
+    "error_signal",
+    "decorrelation",
+    "activation",
+    "loss",
+    "standardize",
+    "fit_intercept",
+    "backend",
+)
+"""The parameters that a trained network cannot follow: its size and parts, its inputs and what its outputs mean."""
 PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
 """The attributes that an epoch changes."""
 
@@ -44,15 +56,36 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
     Raises
     ------
-    InputError      for arrays of another library, which scikit-learn does not convert under array API dispatch
+    InputError      for masked and missing values, and for arrays of another library, which scikit-learn does not
+                    convert under array API dispatch
     ValueError      from scikit-learn, for anything else
     """
+    for name, values in zip("Xy", (X, *y), strict=False):
+        check_complete(name, values)
     if get_config()["array_api_dispatch"]:
         for array in (X, *y):
             if is_array_api_obj(array) and not is_numpy_array(array):
                 kind = f"{type(array).__module__}.{type(array).__name__}"
                 raise InputError(f"cannot learn from {kind}: only NumPy's arrays are allowed, use numpy.asarray")
     return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
+
+
+def check_complete(what: str, values: Any) -> None:
+    """Raise an InputError if values are masked or missing; scikit-learn drops masks, and stumbles over pandas' NA.
+
+    Parameters
+    ----------
+    what : str              what a message calls the values
+    values : array-like     an array, a frame, a series, or a list of numbers or rows
+    """
+    parts = list(values) if isinstance(values, (list, tuple)) else []
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        parts = values.ravel().tolist()
+    is_masked = any(map(np.ma.is_masked, [values, *parts]))
+    is_missing = any(part is None or type(part).__name__ == "NAType" for part in parts)
+    if is_masked or is_missing or (hasattr(values, "isna") and np.any(values.isna())):
+        kind = "masked" if is_masked else "missing"
+        raise InputError(f"{what} holds {kind} values: drop their samples, or fill them in")
 
 
 class Samples(NamedTuple):
@@ -165,12 +198,15 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
 
         Raises
         ------
-        InputError                  if a parameter is invalid
+        InputError                  if a parameter is invalid, or with `warm_start`, if one that the network was built
+                                    with has changed
         DivergenceError             as soon as training blows up; names the layer and the step size to lower
         ValueError                  from scikit-learn, if X or y cannot be used
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples, held_out = self._samples(X, y, sample_weight, reset=first), None
             if first:
@@ -179,6 +215,11 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
                 options = {"test_size": self.validation_fraction, "random_state": self.random_state}
                 rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
                 samples, held_out = map(samples.take, rows)
+                if len(held_out.X) < 2:
+                    raise InputError(
+                        f"validation_fraction={self.validation_fraction} holds out one sample, which cannot be scored: "
+                        "raise it, or give more samples"
+                    )
             if first:
                 self._start(samples)
             self._train(samples, held_out)
@@ -188,6 +229,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """Train for one epoch, after building the network if needed; `_learn_targets` sees `all_y`, if given, not y."""
         self._check_numbers()
         first = not hasattr(self, "network_")
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples = self._samples(X, y, sample_weight, reset=first)
             if first:
@@ -214,6 +257,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         X, y = self._checked(X, y, reset=reset)
         if sample_weight is None:
             return Samples(X, y, None)
+        check_complete("sample_weight", sample_weight)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():  # newer versions of scikit-learn check this themselves
             raise InputError("sample_weight is zero for all samples: give some of them a positive weight")
@@ -241,6 +285,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             backend=self.backend,
             dtype=X.dtype.name,
         )
+        self._built_with = self._shaping()
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
@@ -319,6 +364,21 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
 
+    def _shaping(self) -> dict[str, Any]:
+        """Return the parameters in `SHAPING`, with copies of lists and one form of sizes."""
+        given = {name: getattr(self, name) for name in SHAPING} | {"hidden_layer_sizes": self._hidden_sizes()}
+        return {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+
+    def _check_unchanged(self) -> None:
+        """Raise an InputError that names the first parameter in `SHAPING` that the trained network does not have."""
+        now = self._shaping()
+        for name, before in self._built_with.items():
+            if now[name] is not before and now[name] != before:
+                raise InputError(
+                    f"{name} was {shown(before)} when the network was built, and is now {shown(now[name])}: set it "
+                    "back to train this network further, or start again with warm_start=False or sklearn.clone"
+                )
+
     def _hidden_sizes(self) -> list[int]:
         """Return `hidden_layer_sizes` as a list."""
         given: Any = self.hidden_layer_sizes
@@ -326,9 +386,9 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         sizes = sizes if isinstance(sizes, Iterable) else [sizes]
         try:
             _, *hidden, _ = check_sizes("sizes", [1, *sizes, 1])
-        except InputError as error:
+        except InputError:
             example = "a positive integer, or several such as (500, 500)"
-            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from error
+            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from None
         return hidden
 
     def __getstate__(self) -> dict[str, Any]:
@@ -338,7 +398,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """
         state = super().__getstate__()
         if network := state.pop("network_", None):
-            for kind, part in network.parts.items():
+            for kind, part in {**network.parts, **self._built_with}.items():
                 check_picklable(kind, part)
             stored = {"config": network.parts, "backend": network.backend.name, "arrays": network_arrays(network)}
             state["network_"] = stored | {"noise": network.noise_state}

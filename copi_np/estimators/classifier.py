@@ -7,19 +7,21 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.estimators.base import NetworkEstimator, check_complete, validated
 from copi_np.losses import LOSSES, Loss, log_softmax
 
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
     """Return True if the outputs are logits, whose softmax gives class probabilities; else raise AttributeError."""
-    if estimator.loss not in ("cross_entropy", LOSSES["cross_entropy"]):
+    loss = estimator.network_.loss if hasattr(estimator, "network_") else estimator.loss
+    if loss not in ("cross_entropy", LOSSES["cross_entropy"]):
         raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
     return True
 
@@ -53,7 +55,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
                                         the validation split
     early_stopping : bool               hold out some samples for validation, and keep the network of the best epoch
     validation_fraction : float         the share of samples held out
-    warm_start : bool                   let `fit` continue from the network of the last fit
+    warm_start : bool                   let `fit` continue from the network of the last fit, with its sizes and parts:
+                                        only step sizes and when to stop may change
     random_state : int, RandomState or None
                                         draws weights, order of samples and validation split; an integer gives the
                                         weights and the order of ``copi-np train --seed``
@@ -89,6 +92,9 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         -------
         self
         """
+        if classes is not None:
+            check_complete("classes", classes)
+            assert_all_finite(np.asarray(classes), input_name="classes")
         if not hasattr(self, "network_"):
             if classes is None:
                 raise InputError("the first partial_fit needs classes, all labels that will ever occur: got None")
@@ -106,6 +112,12 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> NDArray:
         """Return the softmax of the outputs, (N, K) in float64: class probabilities in the order of `classes_`."""
         return np.asarray(np.exp(log_softmax(self._outputs(X).astype(np.float64))))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, as classifiers of scikit-learn do; masked and missing values raise an `InputError`."""
+        check_complete("y", y)
+        check_complete("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         X, y = validated(self, X, y, reset=reset)

@@ -23,7 +23,6 @@ from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, St
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
 from copi_np.experiments.runner import train_into
 from copi_np.experiments.settings import LATERAL
@@ -98,8 +97,6 @@ def grid(
         changes = with_both_rates(dict(zip(variations, values, strict=True)))
         for method in methods:
             applicable = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
-            if KINDS.keys() & applicable.keys():
-                applicable["code_sha256"] = ""  # to be computed again, for the files of these parts
             configs.append(replace(bases[method][0], seed=seed, **applicable))
     return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
 

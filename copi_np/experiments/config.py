@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -40,9 +40,11 @@ from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
-OPTIONAL: Final = ("rule", "error_signal", "own_schedule", "code_sha256", "source_sha256")
-"""Fields that are recorded only if they are set, so that they do not change the names of runs without them."""
-NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256")
+REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activation")
+"""Fields that are in the label of a run if they are set."""
+OPTIONAL: Final = (*REPLACING, "own_schedule", "code_sha256", "source_sha256", "digested")
+"""Fields that are recorded only if they are set, so that records without them stay as they are."""
+NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
 Part: TypeAlias = Any
 """A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
@@ -70,10 +72,14 @@ class RunConfig:
                                         accuracy; 0 to train for all epochs
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
+    loss, activation, output_activation as for `Network`, or text such as "my_parts.py:softplus"
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
-    code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
+    code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
+                                        these import; computed if empty
     source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
                                         names them, keeps it
+    digested : tuple, optional          the parts that the two checksums are of: for other parts, as after
+                                        `dataclasses.replace`, they are computed again. None: they are of these parts
 
     Raises
     ------
@@ -99,9 +105,13 @@ class RunConfig:
     patience: int = 0
     rule: Part = None
     error_signal: Part = None
+    loss: Part = "quadratic"
+    activation: Part = "leaky_relu"
+    output_activation: Part = None
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
+    digested: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, Method):
@@ -130,14 +140,19 @@ class RunConfig:
     def _check_parts(self) -> None:
         """Raise an error for a part that cannot be used, and compute the digests of all parts of your own."""
         own = self._own_code
+        parts = (*own.values(), self.own_schedule)
+        if self.digested not in (None, parts):
+            object.__setattr__(self, "code_sha256", "")
+            object.__setattr__(self, "source_sha256", "")
+        object.__setattr__(self, "digested", parts)
         if not self.code_sha256:  # otherwise the parts come from a record, whose files may be gone
             for kind, part in own.items():
                 check_part(kind, part)
             object.__setattr__(self, "code_sha256", code_digest(own.values()))
-        if digest := source_digest([*own.values(), self.own_schedule]):
+        if digest := source_digest(parts):
             object.__setattr__(self, "source_sha256", digest)
         for kind in KINDS:
-            if not is_own_part(part := getattr(self, kind)) and part is not None:
+            if not is_own_part(part := getattr(self, kind)) and part != _default(kind):
                 check_part(kind, part)
 
     @property
@@ -163,6 +178,9 @@ class RunConfig:
             "rule": method.rule if self.rule is None else self.rule,
             "error_signal": method.error_signal if self.error_signal is None else self.error_signal,
             "decorrelation": self.decorrelation if method.decorrelates else None,
+            "loss": self.loss,
+            "activation": self.activation,
+            "output_activation": self.output_activation,
         }
 
     def line_at_fault(self, error: Exception) -> str | None:
@@ -176,8 +194,8 @@ class RunConfig:
 
     @property
     def replaced(self) -> str:
-        """The parts that replace those of the method, such as "rule sgd, decorrelation kappa"; "" if there are none."""
-        replaced = {kind: part for kind in ("rule", "error_signal") if (part := getattr(self, kind)) is not None}
+        """The parts that replace the usual ones, such as "rule sgd, decorrelation kappa"; "" if there are none."""
+        replaced = {kind: part for kind in REPLACING if (part := getattr(self, kind)) != _default(kind)}
         return label_of_parts(replaced | self.own_parts)
 
     @property
@@ -195,7 +213,7 @@ class RunConfig:
         return self.patience > 0 and has_waited(history, self.patience, self.first_epochs)
 
     def network_parts(self) -> dict[str, Any]:
-        """Return rule, error signal and decorrelation as `Network` takes them.
+        """Return rule, error signal, decorrelation, loss and activations as `Network` takes them.
 
         Raises
         ------
@@ -210,12 +228,12 @@ class RunConfig:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         if isinstance(self.method, Method):
             parts = {kind: plain(getattr(self.method, kind)) for kind in ("rule", "error_signal")}
             values["method"] = self.method._asdict() | parts
         values |= {name: plain(values[name]) for name in (*KINDS, "own_schedule")}
-        return {name: value for name, value in values.items() if name not in OPTIONAL or value}
+        return {name: value for name, value in values.items() if name not in OPTIONAL or value != _default(name)}
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> RunConfig:
@@ -228,7 +246,12 @@ class RunConfig:
 
     def without_folders(self) -> RunConfig:
         """Return the configuration without the folders of files, as `own_parts.without_folder` does for each part."""
-        return replace(self, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
+        return replace(self, digested=None, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
+
+
+def _default(name: str) -> Any:
+    """Return the default of a field of `RunConfig`."""
+    return next(field.default for field in fields(RunConfig) if field.name == name)
 
 
 def run_name(config: RunConfig, data: Dataset) -> str:
@@ -238,9 +261,8 @@ def run_name(config: RunConfig, data: Dataset) -> str:
     It leaves out values that equal the defaults of `RunConfig`, so that a field added later does not rename earlier
     runs. The data set is hashed by content, not by path; 50 and 50.0 are the same number.
     """
-    defaults = {field.name: field.default for field in fields(config)}
     values = config.without_folders().as_dict()
-    differing = {name: _one_number(value) for name, value in values.items() if value != defaults[name]}
+    differing = {name: _one_number(value) for name, value in values.items() if value != _default(name)}
     differing.pop("patience", None)
     content = differing | {"epochs": None, "dataset": data.fingerprint}
     digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -284,10 +306,10 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     text = _preset_text(name)
     try:
         values = tomllib.loads(text)
-    except RecursionError as error:
-        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from error
+    except RecursionError:
+        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from None
     except ValueError as error:  # not TOML, or an integer with too many digits
-        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from error
+        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from None
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
     try:
@@ -303,7 +325,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     try:
         RunConfig(**{"dataset": "(not chosen yet)", **values})
     except InputError as error:
-        raise DataError(f"preset {name!r}: {error}") from error
+        raise DataError(f"preset {name!r}: {error}") from None
     return values
 
 

@@ -24,6 +24,7 @@ from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.plotting import image_rows, learning_curves, save_figure
+from copi_np.storage.atomic import replace_text
 from copi_np.training import N_MONITORED, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
@@ -125,8 +126,7 @@ def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoRes
         for config, result in zip(configs, results, strict=False)
     ]
     record = {"versions": versions(), "device": network.backend.describe(), "blas": blas(), "runs": runs}
-    with explain_os_errors("write", folder / DEMO_FILE):
-        (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    replace_text(folder / DEMO_FILE, json.dumps(record, indent=1) + "\n")
 
 
 def demo_table(results: list[DemoResult]) -> str:

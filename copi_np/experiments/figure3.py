@@ -238,7 +238,7 @@ def measures_of(folder: Path) -> dict[str, Any] | None:
             check_numbers("a measure", values, len(record["correlations"]))
         return record if record["epoch"] == _n_epochs(folder) else None
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): {ADVICE}") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): {ADVICE}") from None
 
 
 def pictures_of(folder: Path) -> dict[str, NDArray] | None:

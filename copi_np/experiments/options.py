@@ -25,8 +25,8 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
     Parameters
     ----------
-    options : dict      dataset, method, preset, seed, epochs, layers, eta, eta_w, eta_r, delta_scale,
-                        r_only_epochs, batch_size, rule, error_signal, decorrelation, dtype
+    options : dict      dataset, method, preset, seed, epochs, layers, eta, eta_w, eta_r, delta_scale, r_only_epochs,
+                        batch_size, rule, error_signal, decorrelation, loss, activation, output_activation, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -131,10 +131,10 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         for value in found if name in KINDS else ():
             check_text(value)
         return name, found
-    except ValueError as error:
+    except ValueError:
         raise InputError(
             f"cannot read {text[:80]!r}: give values such as {name}={EXAMPLES[str(kinds[name])]}"
-        ) from error
+        ) from None
 
 
 EXAMPLES = {

@@ -15,17 +15,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from copi_np._finding_parts import file_digest, load_part, part_path
-from copi_np._parts import describe, is_own, label, named_arguments
+from copi_np._parts import choose_part, describe, is_own, label, named_arguments
+from copi_np.activations import ACTIVATIONS
 from copi_np.error_signals import ERROR_SIGNALS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import DataError, InputError, choose, list_names, one_line
+from copi_np.losses import LOSSES
 from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS, forward_step, lateral_step
 
 KINDS: Final[dict[str, Mapping[str, Any]]] = {
     "rule": FORWARD_STEPS,
     "error_signal": ERROR_SIGNALS,
     "decorrelation": LATERAL_STEPS,
+    "loss": LOSSES,
+    "activation": ACTIVATIONS,
+    "output_activation": ACTIVATIONS,
 }
-"""The parts of a method, and their built-in names."""
+"""The parts of a network that a run may choose, and their built-in names."""
 
 
 def is_file(part: Any) -> bool:
@@ -59,6 +64,12 @@ def check_text(part: Any) -> None:
         part_path(part)  # raises the error that shows the right form
 
 
+def object_of(kind: str, text: str) -> Any:
+    """Return what ``FILE.py:NAME`` names, as `Network` takes it; raises what `check_part` does."""
+    check_text(text)
+    return _for_network(kind, load_part(text)) if is_file(text) else text
+
+
 def _for_network(kind: str, part: Any) -> Any:
     """Check an object, and return it as `Network` takes it: a function of errors becomes an `ErrorSignal`."""
     if kind == "error_signal":
@@ -66,12 +77,15 @@ def _for_network(kind: str, part: Any) -> Any:
             return part
         named_arguments("error signal", part, SIGNAL_ARGUMENTS)
         return ErrorSignal(label(part), part)
-    (forward_step if kind == "rule" else lateral_step)(part)
-    return part
+    if kind in ("rule", "decorrelation"):
+        (forward_step if kind == "rule" else lateral_step)(part)
+        return part
+    own = "Loss(name, values, gradient)" if kind == "loss" else "Activation(name, f, df)"
+    return choose_part(kind, part, KINDS[kind], own)
 
 
 def code_digest(parts: Iterable[Any]) -> str:
-    """Return one SHA-256 for the files of all parts in files, or "" if there are none."""
+    """Return one SHA-256 for the files of all parts in files, and what these import beside them; "" without any."""
     return _digest(file_digest(part_path(part)[0]) for part in parts if is_file(part))
 
 
@@ -139,7 +153,7 @@ def network_part(kind: str, part: Any, digest: str, digest_now: Callable[[], str
     Raises
     ------
     InputError      if the file is missing, or a record only names an object
-    DataError       if the file has changed since the run began
+    DataError       if the file, or one that it imports, has changed since the run began
     """
     if not is_own_part(part):
         return part
@@ -150,7 +164,8 @@ def network_part(kind: str, part: Any, digest: str, digest_now: Callable[[], str
             f"this run has its own {kind}, {label(part)} (from {part.partition(':')[0]}): run it from Python"
         )
     if digest_now() != digest:
-        raise DataError(f"{part_path(part)[0]} has changed since this run began: restore it, or start another run")
+        changed = f"{part_path(part)[0]} has changed since this run began, or a file that it imports"
+        raise DataError(f"{changed}: restore it, or start another run")
     return _for_network(kind, load_part(part))
 
 

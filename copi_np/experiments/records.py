@@ -6,6 +6,7 @@ short; readers skip such a line with a `CopiWarning`.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -52,8 +53,8 @@ def hold(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK_FILE, blocking=False)
         try:
             lock.acquire()
-        except Timeout as error:
-            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
+        except Timeout:
+            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from None
     try:
         remove_leftovers(folder)
         try:
@@ -123,14 +124,14 @@ def read_run(folder: str | Path) -> RunRecord:
         description = parse_json(text)
         values = description["config"]
         _check_description(description)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from None
     lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
         config = RunConfig.from_dict(values)
         history = [read_record(line) for line in lines]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
+        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from None
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")
     failure = folder / FAILURE_FILE
@@ -181,10 +182,10 @@ def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
         return plain
     try:
         from pandas import DataFrame
-    except ImportError as error:
+    except ImportError:
         if as_frame is None:
             return plain
-        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from error
+        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from None
     if one:
         return DataFrame([record.as_dict() for record in runs[0].history]).set_index("epoch")
     names = varied(run.config for run in runs)
@@ -206,6 +207,19 @@ def _all_runs(root: Path) -> list[RunRecord]:
     return runs
 
 
+def _folders_of_runs(root: Path) -> Iterator[Path]:
+    """Find the folders in `root` that hold a run, through symbolic links too, each once."""
+    visited = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        subfolders.sort()
+        real = os.path.realpath(folder)
+        if real in visited:  # a link may lead back up
+            subfolders.clear()
+        elif RUN_FILE in files:
+            yield Path(folder)
+        visited.add(real)
+
+
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """Find all runs in a folder and its subfolders.
 
@@ -220,7 +234,7 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """
     root = Path(root)
     check_folder(root)  # in an unreadable folder, the search below would silently find nothing
-    folders = sorted(path.parent for path in root.rglob(RUN_FILE))
+    folders = sorted(_folders_of_runs(root))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")
     runs: dict[str, RunRecord] = {}

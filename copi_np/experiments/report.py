@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from copi_np.errors import DataError, InputError, list_names
+from copi_np.experiments.best_setting import write_best
 from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import Figure3, read_figure3
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
@@ -35,7 +36,7 @@ CURVES: Final = "fig2.png"
 RUN: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{10})?"
 """The name of a run's folder, as `config.run_name` and `runner.free_folder` form it."""
 WRITTEN: Final = re.compile(
-    r"table\.md|summary\.json|fig2\.png|settings(?:-\d+)?\.png"
+    r"table\.md|summary\.json|best\.toml|fig2\.png|settings(?:-\d+)?\.png"
     rf"|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png"
 )
 """Names of the files that a report writes."""
@@ -85,6 +86,8 @@ class Results:
 def write_report(root: str | Path, title: str | None = None) -> tuple[Results, list[Path]]:
     """Write table.md, summary.json and the figures that the records of a folder allow, into that folder.
 
+    Of several settings with a validation split, the best one is written too, as the preset best.toml.
+
     An earlier report is replaced; figures that the records no longer allow are removed. Damaged records are left out,
     with a remark.
 
@@ -108,7 +111,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     earlier = earlier_report(root)
     replace_text(root / SUMMARY, json_of(results.grids))  # first, since it marks the other files as those of a report
     replace_text(root / TABLE, markdown(results))
-    files = [root / TABLE, root / SUMMARY, *draw(root, results)]
+    files = [root / TABLE, root / SUMMARY, *write_best(root, results.groups), *draw(root, results)]
     for path in earlier:
         if path not in files:
             path.unlink()

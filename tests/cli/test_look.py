@@ -105,6 +105,8 @@ COMMANDS = {
     "reproduce": ["reproduce", "fig3", *TINY, *MANY],
     "sweep": ["sweep", *TINY, *MANY, "--workers", "1", "--vary", "eta_W=1e-3,2e-3", "--vary", "batch_size=10,20"],
     "report": ["report", "out"],
+    "predict": ["predict", "run", "tiny.npz"],
+    "export": ["export", "run", "network.safetensors"],
     "bench": ["bench", "--network", "784-30-30-30-30-30-30-10", "--rounds", "1", "--backend", "numpy"],
     "doctor": ["doctor"],
 }
@@ -114,6 +116,8 @@ EXPECTED = {
     "reproduce": {"title", "groups", "remarks", "written"},
     "sweep": {"title", "groups", "remarks", "written"},
     "report": {"title", "groups", "remarks", "written"},
+    "predict": {"network", "epoch", "accuracy", "labels", "written"},
+    "export": {"network", "epoch", "sizes", "dtype", "written"},
     "bench": {"milliseconds", "step_over_floor"},
     "doctor": {"versions", "blas", "gpu", "data"},
 }
@@ -129,6 +133,8 @@ def test_results_fit_80_columns_and_json_is_one_object_without_a_word_beside_it(
     assert COMMANDS.keys() == EXPECTED.keys() == main.commands.keys()
     if command == "report":
         request.getfixturevalue("out")
+    if command in ("predict", "export"):
+        call(*COMMANDS["train"], "--out", "run")
     text = call(*COMMANDS[command])
     assert len(text.stdout.splitlines()) >= 2
     assert max(map(len, text.stdout.splitlines())) <= 80

@@ -130,7 +130,10 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path):
     [
         ("etaW = 1", "unknown key 'etaW': did you mean 'eta_W'"),
         ("[methods.bp]\neta_w = 1", "unknown key 'eta_w': did you mean 'eta_W'"),
-        ("[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2", "unknown key 'speed': known: batch_size, "),
+        (
+            "[methods.bp]\nlayers = [1, 2]\n[methods.copi-fa]\nspeed = 2",
+            "unknown key 'speed': known: activation, batch_size, ",
+        ),
         ("[methods.copi-pb]\neta_W = 1", "unknown method 'copi-pb': did you mean 'copi-bp'"),
         ('method = "bp"', "unknown key 'method'"),
         ("seed = 3", "unknown key 'seed'"),
