@@ -46,7 +46,7 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     """Write a network to an .onnx file that computes what `Network.predict` does (extra ``export``).
 
     One input, "inputs" (N, I), and one output, "outputs" (N, K), logits for the cross-entropy. W and R of each layer
-    are folded into one matrix.
+    are folded into one matrix. A network that was trained on scaled inputs scales them itself.
 
     Raises
     ------
@@ -67,6 +67,11 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     kind = TensorProto.FLOAT if network.dtype == "float32" else TensorProto.DOUBLE
     nodes, constants = [], []
     value = "inputs"
+    if network.scaling is not None:
+        for operator, name, array in (("Sub", "shift", network.scaling.shift), ("Div", "scale", network.scaling.scale)):
+            constants.append(numpy_helper.from_array(array.astype(network.dtype), name))
+            nodes.append(helper.make_node(operator, [value, name], [f"after_{name}"]))
+            value = f"after_{name}"
     for k, layer in enumerate(network.layers):
         M = network.backend.to_host(layer.folded())
         constants.append(numpy_helper.from_array(np.ascontiguousarray(M.T), f"M_{k}"))

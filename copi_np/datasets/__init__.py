@@ -8,17 +8,20 @@ from typing import NamedTuple
 
 from copi_np.datasets.bundled import bundled_path
 from copi_np.datasets.catalogue import DATASETS, Description
-from copi_np.datasets.dataset import Dataset, Split, as_float, one_hot
+from copi_np.datasets.dataset import Dataset, Split, one_hot
 from copi_np.datasets.fetch import cache_dir, locate, obtain, search_folders
 from copi_np.datasets.holding_out import hold_out
 from copi_np.datasets.npz import load_npz
+from copi_np.datasets.scaling import SCALINGS, Scaling, as_float
 from copi_np.errors import InputError, choose
 
 __all__ = [
     "DATASETS",
+    "SCALINGS",
     "Dataset",
     "Description",
     "FoundFiles",
+    "Scaling",
     "Split",
     "as_float",
     "cache_dir",

@@ -17,7 +17,7 @@ import numpy as np
 from copi_np._checks import check_count, check_rate, check_sizes, with_both_rates
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
-from copi_np.datasets import Dataset
+from copi_np.datasets import SCALINGS, Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.own_parts import (
@@ -42,7 +42,7 @@ MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
 REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activation")
 """Fields that are in the label of a run if they are set."""
-OPTIONAL: Final = (*REPLACING, "own_schedule", "code_sha256", "source_sha256", "digested")
+OPTIONAL: Final = (*REPLACING, "scale", "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that records without them stay as they are."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -67,6 +67,9 @@ class RunConfig:
     decorrelation : {"matrix", "local"}, or a part of your own
                                         the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
+    scale : {"none", "standardize", "unit"}
+                                        how inputs are scaled, see `Dataset.scaled`; measured on the training samples
+                                        that are not held out
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
@@ -108,6 +111,7 @@ class RunConfig:
     loss: Part = "quadratic"
     activation: Part = "leaky_relu"
     output_activation: Part = None
+    scale: str = "none"
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
@@ -119,6 +123,8 @@ class RunConfig:
         self._check_parts()
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if self.scale not in SCALINGS:
+            raise unknown("scale", self.scale, SCALINGS)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
