@@ -69,6 +69,13 @@ def check_fraction(name: str, value: Any) -> float:
     return float(value)
 
 
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False as a Python bool, or raise an InputError; 0, 1 and text are refused."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
+
+
 def check_sizes(name: str, values: Any) -> tuple[int, ...]:
     """Return layer sizes as a tuple, or raise an InputError unless they are two or more positive integers."""
     sizes = list(values) if isinstance(values, Iterable) else []

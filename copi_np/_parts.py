@@ -173,7 +173,8 @@ def settings_of(instance: Any) -> dict[str, Any]:
         names = inspect.signature(type(instance)).parameters
     except (TypeError, ValueError):
         return {}
-    return {name: getattr(instance, name) for name in names if hasattr(instance, name)}
+    kept = (name for name in names if not callable(getattr(type(instance), name, None)))  # methods are not settings
+    return {name: getattr(instance, name) for name in kept if hasattr(instance, name)}
 
 
 def label(part: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import numpy as np
@@ -84,6 +85,10 @@ class Backend:
         # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
+    def free_memory(self) -> int | None:
+        """Return how many bytes are free where arrays live, or None if that is unknown."""
+        return None
+
     def describe(self) -> str:
         """Name the device, for records."""
         return str(self.device)
@@ -122,6 +127,15 @@ class NumPyBackend(Backend):
             super().matmul_add(out, A, B, alpha)
         else:
             product(out, A, B, alpha)
+
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: known on Linux."""
+        try:
+            lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
+            available = next(line.split() for line in lines if line.startswith("MemAvailable:"))
+            return int(available[1]) * 1024
+        except (OSError, StopIteration, ValueError):
+            return None
 
     def describe(self) -> str:
         """Name the device: "cpu"."""
@@ -174,6 +188,10 @@ class CuPyBackend(Backend):
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
+
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`."""
+        return int(self._cupy.cuda.runtime.memGetInfo()[0])
 
     def describe(self) -> str:
         """Name the GPU."""

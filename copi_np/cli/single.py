@@ -116,7 +116,18 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     type=click.IntRange(min=0),
     help="Number of first epochs in which only the lateral weights learn.",
 )
+@click.option("--rest-r-after", type=click.IntRange(min=1), help="Lateral weights stay as they are after this epoch.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
+@click.option(
+    "--decorrelation-samples",
+    type=click.IntRange(min=1),
+    help="Lateral weights learn from this many samples of each batch only.",
+)
+@click.option(
+    "--decorrelation-every",
+    type=click.IntRange(min=1),
+    help="Lateral weights learn at every n-th batch only, with n times the step size.",
+)
 @part_options
 @scale_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")

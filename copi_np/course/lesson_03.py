@@ -150,7 +150,7 @@ def _first(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: A
 def _second(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Any) -> Deltas:
     deltas = [delta_L]
     for above, x in zip(reversed(layers[1:]), reversed(trace.x[1:]), strict=True):
-        deltas.insert(0, above.carry_back(deltas[0], x)[0])
+        deltas.insert(0, above.carry_back(deltas[0], x, eta_R=0)[0])
     return deltas
 
 

@@ -40,6 +40,8 @@ SHAPING: Final = (
     "rule",
     "error_signal",
     "decorrelation",
+    "decorrelation_samples",
+    "decorrelation_every",
     "activation",
     "loss",
     "standardize",
@@ -131,6 +133,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     rule: Any = "copi"
     error_signal: str | ErrorSignal = "bp"
     decorrelation: Any = "matrix"
+    decorrelation_samples: Any = None
+    decorrelation_every: Any = 1
     activation: Any = "leaky_relu"
     standardize: bool = True
     fit_intercept: bool = True
@@ -140,6 +144,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     first_eta_W: float = 0.0
     first_eta_R: float | None = None
     delta_scale: float = 10.0
+    rest_R_after: int | None = None
     batch_size: int = 50
     max_iter: int = 200
     tol: float = 1e-4
@@ -279,6 +284,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             rule=self.rule,
             error_signal=self.error_signal,
             decorrelation=self.decorrelation,
+            decorrelation_samples=self.decorrelation_samples,
+            decorrelation_every=self.decorrelation_every,
             activation=self.activation,
             output_activation=self._output_activation,
             loss=self.loss,
@@ -293,7 +300,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         eta_R = self.eta_W if self.eta_R is None else self.eta_R
         first_eta_R = eta_R if self.first_eta_R is None else self.first_eta_R
         sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
-        rates = Schedule(*sizes).rates(self.n_iter_ + 1)
+        rates = Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
         with located(f"epoch {self.n_iter_ + 1}, "):
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
@@ -361,6 +368,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
             if name not in ("eta_R", "first_eta_R") or getattr(self, name) is not None:
                 check_rate(name, getattr(self, name))
+        if self.rest_R_after is not None:
+            check_count("rest_R_after", self.rest_R_after)
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
 

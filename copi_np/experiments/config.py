@@ -42,7 +42,9 @@ MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
 REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activation")
 """Fields that are in the label of a run if they are set."""
-OPTIONAL: Final = (*REPLACING, "scale", "own_schedule", "code_sha256", "source_sha256", "digested")
+CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
+"""Fields that make decorrelation cheaper."""
+OPTIONAL: Final = (*REPLACING, *CHEAPER, "scale", "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that records without them stay as they are."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -76,6 +78,8 @@ class RunConfig:
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
     loss, activation, output_activation as for `Network`, or text such as "my_parts.py:softplus"
+    decorrelation_samples, decorrelation_every, rest_R_after
+                                        as for `Network` and `Schedule`
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
     code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
                                         these import; computed if empty
@@ -112,6 +116,9 @@ class RunConfig:
     activation: Part = "leaky_relu"
     output_activation: Part = None
     scale: str = "none"
+    decorrelation_samples: int | None = None
+    decorrelation_every: int = 1
+    rest_R_after: int | None = None
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
@@ -129,6 +136,7 @@ class RunConfig:
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
+        minima |= {name: 1 for name in CHEAPER if getattr(self, name) is not None}
         for name, minimum in minima.items():
             checked[name] = check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "val_fraction"):
@@ -230,7 +238,8 @@ class RunConfig:
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
-        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **self.network_parts())
+        sparse: Any = {name: getattr(self, name) for name in ("decorrelation_samples", "decorrelation_every")}
+        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **sparse, **self.network_parts())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""

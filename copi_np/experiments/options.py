@@ -15,7 +15,10 @@ from copi_np.experiments.own_parts import KINDS, check_text
 
 DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
 FALLBACK_PRESET = "own-data"
-STEP_SIZE_OPTIONS = ("eta", "eta_w", "eta_r", "r_only_epochs")
+STEP_SIZE_OPTIONS = ("eta", "eta_w", "eta_r", "r_only_epochs", "rest_r_after")
+
+CHEAPER_OPTIONS = ("decorrelation_samples", "decorrelation_every", "rest_r_after")
+LATERAL_OPTIONS = ("eta_r", "decorrelation", *CHEAPER_OPTIONS, "r_only_epochs")
 
 
 def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
@@ -26,7 +29,8 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     Parameters
     ----------
     options : dict      dataset, method, preset, seed, epochs, layers, eta, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, rule, error_signal, decorrelation, loss, activation, output_activation, dtype
+                        batch_size, rule, error_signal, decorrelation, decorrelation_samples, decorrelation_every,
+                        rest_r_after, loss, activation, output_activation, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -63,7 +67,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
 def _check_decorrelates(given: dict[str, Any]) -> None:
     """Raise an InputError for options of the lateral weights if the method has none."""
-    useless = [option for option in ("eta_r", "decorrelation", "r_only_epochs") if option in given]
+    useless = [option for option in LATERAL_OPTIONS if option in given]
     if useless and not METHODS[given["method"]].decorrelates:
         options = list_names("--" + option.replace("_", "-") for option in useless)
         raise InputError(f"method {given['method']!r} does not decorrelate: leave out {options}")
@@ -87,6 +91,8 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
         sizes |= {"first_epochs": given["r_only_epochs"], "first_eta_W": 0.0}
         if not values.get("first_eta_R"):
             sizes["first_eta_R"] = sizes.get("eta_R", values["eta_R"])
+    if "rest_r_after" in given:
+        sizes["rest_R_after"] = given["rest_r_after"]
     return sizes
 
 
@@ -125,7 +131,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
-    read = {"int": int, "float": float, "str": str, "Part": str}.get(str(kinds[name]), parse_layers)
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Part": str}
+    read = (readers | {"int | None": _int_or_none}).get(str(kinds[name]), parse_layers)
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():
@@ -137,8 +144,13 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
         ) from None
 
 
+def _int_or_none(text: str) -> int | None:
+    return None if text == "none" else int(text)
+
+
 EXAMPLES = {
     "int": "20,50",
+    "int | None": "5,none",
     "float": "0.001,0.01",
     "str": "float32,float64",
     "Part": "matrix,my_rules.py:kappa",

@@ -36,7 +36,7 @@ CURVES: Final = "fig2.png"
 RUN: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{10})?"
 """The name of a run's folder, as `config.run_name` and `runner.free_folder` form it."""
 WRITTEN: Final = re.compile(
-    r"table\.md|summary\.json|best\.toml|fig2\.png|settings(?:-\d+)?\.png"
+    r"table\.md|best\.toml|summary\.json|fig2\.png|settings(?:-\d+)?\.png"
     rf"|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png"
 )
 """Names of the files that a report writes."""

@@ -161,6 +161,13 @@ SETTINGS = {
     "rule": ("--rule", "sgd", {"rule": "sgd"}),
     "error_signal": ("--error-signal", "fa", {"error_signal": "fa"}),
     "decorrelation": ("--decorrelation", "local", {"decorrelation": "local"}),
+    "decorrelation_samples": ("--decorrelation-samples", "3", {"decorrelation_samples": 3}),
+    "decorrelation_every": ("--decorrelation-every", "2", {"decorrelation_every": 2}),
+    "rest_r_after": ("--rest-r-after", "1", {"rest_R_after": 1}),
+    "eta": ("--eta", "0.0625", {"eta_W": 0.0625, "eta_R": 0.0625, "first_eta_R": 0.0625}),
+    "loss": ("--loss", "cross_entropy", {"loss": "cross_entropy"}),
+    "activation": ("--activation", "tanh", {"activation": "tanh"}),
+    "output_activation": ("--output-activation", "linear", {"output_activation": "linear"}),
 }
 """Options that set fields of a run's configuration."""
 
@@ -184,7 +191,7 @@ def check_settings(name):
 
 for _name in SETTINGS:
     case("train", _name)(check_settings(_name))
-for _name in ("epochs", "rule", "error_signal", "decorrelation"):
+for _name in ("epochs", "rule", "error_signal", "decorrelation", "loss", "activation", "output_activation"):
     case("reproduce sweep", _name)(check_settings(_name))
 
 
