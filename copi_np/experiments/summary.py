@@ -156,8 +156,10 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
     """Return a key to sort groups by: first in the order of `METHODS`, then your own methods, then by settings."""
     order, values = list(METHODS), config.as_dict()
     place = len(order) if isinstance(config.method, Method) else order.index(config.method)
-    settings = [values.get(field.name) for field in fields(config)]
-    return place, [str(each) if isinstance(each, (str, dict, type(None))) else each for each in settings]
+    settings = [values.get(field.name, field.default) for field in fields(config)]
+    return place, [
+        (2, str(each)) if isinstance(each, (str, dict)) else (each is not None, each or 0) for each in settings
+    ]
 
 
 def _code(config: RunConfig) -> str:
