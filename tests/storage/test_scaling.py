@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from scipy.special import softmax
 from sklearn.preprocessing import StandardScaler
 
 from copi_np import DataError, Dataset, InputError, Network, Schedule, Split, fit, load_network, save_network
@@ -16,8 +18,11 @@ from copi_np.datasets import Scaling, as_float, hold_out
 from copi_np.experiments.campaign import grid
 from copi_np.experiments.config import RunConfig, load_preset, run_name
 from copi_np.experiments.figure3 import measure_figure3, record_figure3
+from copi_np.experiments.prediction import predict
 from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import prepared, train, train_into
+from copi_np.experiments.samples import Samples
+from copi_np.experiments.trained import Trained
 from copi_np.export import export_onnx
 from copi_np.storage.npz import read_npz, write_npz
 
@@ -184,6 +189,17 @@ def test_an_exported_network_scales_its_inputs_itself(tmp_path, dtype):
     (outputs,) = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"inputs": data.test.inputs.astype(dtype)})
     expected = network.predict(as_float(network.scaling.apply(data.test.inputs), dtype))
     np.testing.assert_allclose(outputs, expected, atol=1e-4 if dtype == "float32" else 1e-12)
+
+
+@pytest.mark.parametrize("how", ["unit", "standardize"])
+def test_prediction_takes_raw_samples(how):
+    data = made_up()
+    network = trained(data.scaled(how), loss="cross_entropy", dtype="float64")
+    samples = Samples(data.test.inputs, data.test.labels)
+    prediction = predict(Trained(network, Path("net.npz"), None, None), samples, probabilities=True)
+    logits = network.predict(data.scaled(how).test.inputs)
+    np.testing.assert_allclose(prediction.probabilities, softmax(logits, axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(prediction.labels, logits.argmax(axis=1))
 
 
 # --------------------------------------------------------------------------------------------------------- of runs
