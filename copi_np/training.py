@@ -157,6 +157,7 @@ def fit(
         writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
         records = writer.begin(network, records, resume=resume)
         callbacks = [writer, *callbacks]
+    network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
     rates: dict[str, float] = {}
@@ -178,7 +179,7 @@ def fit(
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 losses = (record.train_loss, record.test_loss, record.val_loss)
                 if not all(loss is None or loss <= limit for loss in losses):
-                    raise DivergenceError(blame_weights(network.layers, rates))
+                    raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
                 check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
         for callback in callbacks:
@@ -275,9 +276,9 @@ def train_epoch(
     if not backend.is_host:
         exploded = np.flatnonzero(~(values <= loss_limit(backend, network.loss, train.targets)))
         if exploded.size:
-            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
+            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates, train.inputs)}")
     with located(f"batch {len(batches)}: "):
-        check_weights(network.layers, rates)
+        check_weights(network.layers, rates, train.inputs)
     return float(np.average(values, weights=[part.stop - part.start for part in batches]))
 
 

@@ -22,6 +22,7 @@ from copi_np.cli.options import (
     one_of,
     part_options,
     patience_option,
+    scale_options,
     threads_option,
     val_fraction_option,
 )
@@ -130,6 +131,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option(
     "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
 )
+@scale_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @val_fraction_option
 @patience_option

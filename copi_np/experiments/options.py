@@ -125,8 +125,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such key, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds: dict[str, Any] = {"eta": "float", "first_eta": "float"}
-    kinds |= {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
+    kinds: dict[str, Any] = {each.name: each.type for each in fields(RunConfig) if each.name not in NOT_FROM_TEXT}
+    kinds |= {"eta": "float", "first_eta": "float"}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
