@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 
 from copi_np.arrays import Array, NDArray
 from copi_np.backend.blas import gemm
+from copi_np.backend.free_memory import free_memory
 from copi_np.errors import BackendError, InputError, unknown
 
 DTYPES = ("float32", "float64")
@@ -79,6 +80,10 @@ class Backend:
         # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
+    def free_bytes(self) -> int | None:
+        """Return how much memory is free on the device; None if that is not known."""
+        return None
+
     def describe(self) -> str:
         """Name the device, for records."""
         return str(self.device)
@@ -117,6 +122,10 @@ class NumPyBackend(Backend):
             super().matmul_add(out, A, B, alpha)
         else:
             product(out, A, B, alpha)
+
+    def free_bytes(self) -> int | None:
+        """As `Backend.free_bytes`: of main memory."""
+        return free_memory()
 
     def describe(self) -> str:
         """Name the device: "cpu"."""
@@ -169,6 +178,11 @@ class CuPyBackend(Backend):
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
+
+    def free_bytes(self) -> int | None:
+        """As `Backend.free_bytes`: of the GPU, with what CuPy keeps for itself."""
+        pool = self._cupy.get_default_memory_pool()
+        return int(self._cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
 
     def describe(self) -> str:
         """Name the GPU."""
