@@ -117,7 +117,7 @@ def reproduce(
     left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
     with (
-        if_stopped(RESUME_ADVICE),
+        if_stopped(lambda: RESUME_ADVICE),
         blas_threads(threads),
         CampaignBar(len(configs), sum(left.values())) as bar,
         StopOnSignal() as stop,
@@ -280,7 +280,7 @@ def sweep(
         variations,
     )
     left = sum(epochs_left(out, config, data) for config in configs)
-    with if_stopped(RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+    with if_stopped(lambda: RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
 
         def on_tick(n_epochs: int) -> None:
             bar.set_left(n_epochs)

@@ -63,6 +63,9 @@ class Output:
             replace_text(self.json_to, json_text(values) + "\n")
 
 
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors.")
+
+
 def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options --quiet and --json, and pass them to the command as `output`, an `Output`.
 
@@ -77,12 +80,10 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
             if json_to is not None:
                 check_parent(json_to, "--json")
+            quiet = quiet or click.get_current_context().find_root().params["quiet"]  # copi-np --quiet COMMAND
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 
-        quiet_option = click.option(
-            "--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors."
-        )
         json_option = click.option(
             "--json",
             "json_to",

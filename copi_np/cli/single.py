@@ -19,6 +19,7 @@ from copi_np.cli.options import (
     Folder,
     backend_option,
     data_dir_option,
+    layers_option,
     one_of,
     part_options,
     patience_option,
@@ -36,10 +37,11 @@ from copi_np.experiments.estimate import MIB, Estimate, estimate
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.own_parts import KINDS
-from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
-from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
+from copi_np.experiments.records import BEST_FILE, RUN_FILE, RunRecord, read_run
+from copi_np.experiments.runner import DEMO_FILE, check_holds_no_run, free_folder, train_into
 from copi_np.experiments.trained import with_parts
 from copi_np.history import EpochRecord
+from copi_np.storage.untrusted import exists
 
 ONLY_R = "So far only the lateral weights have learned: the forward weights need more --epochs."
 
@@ -118,7 +120,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and shuffling.")
-@click.option("--layers", help="Layer sizes, inputs first, e.g. 784,500,10.")
+@layers_option("layers")
 @click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
 @click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
 @click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
@@ -181,8 +183,12 @@ def train(
         return
     label = config.label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+    how = f"copi-np train --resume {shlex.quote(str(out))}{where}"
+    if resume is None:
+        longer = "" if options["epochs"] is None else f" --epochs {config.epochs}"
+        check_holds_no_run(out, config, data, f"{how}{longer}")
     with (
-        if_stopped(f"resume with copi-np train --resume {shlex.quote(str(out))}{where}"),
+        if_stopped(lambda: f"resume with {how}" if exists(out / RUN_FILE) else None),
         blas_threads(threads),
         ProgressBar(label, config.epochs, done) as bar,
         StopOnSignal() as stop,
