@@ -24,6 +24,12 @@ EXPLODED_WEIGHT: Final = 1e6
 EXPLODED_ACTIVITY: Final = 1e3
 """Above this RMS the activity has already exploded, so it no longer shows which step size would be stable."""
 
+USUAL_BATCH: Final = 50
+"""Samples per batch in the paper, for which the usual step sizes are."""
+
+SMALL_BATCH: Final = 10
+"""Batches below this size need smaller step sizes: their moments are noisy, and an epoch has more of them."""
+
 LARGE_INPUT: Final = 10
 """Inputs above this RMS, such as pixels from 0 to 255, need step sizes other than the usual ones."""
 
@@ -41,12 +47,14 @@ def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
 
 
 @contextmanager
-def located(where: str) -> Iterator[None]:
-    """Put `where`, such as "epoch 2, ", in front of the message of a divergence that happens inside."""
+def located(where: str, batch_size: int = USUAL_BATCH) -> Iterator[None]:
+    """Put `where`, such as "epoch 2, ", before the message of a divergence inside, and advice for small batches after."""
     try:
         yield
     except DivergenceError as error:
-        raise DivergenceError(f"{where}{error}") from error
+        advice = f"; batches of {batch_size} need step sizes about {USUAL_BATCH / batch_size:.2g} times smaller than"
+        hint = f"{advice} batches of {USUAL_BATCH}" if batch_size < SMALL_BATCH else ""
+        raise DivergenceError(f"{where}{error}{hint}") from error
 
 
 def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:

@@ -150,7 +150,7 @@ def fit(
             break
         start = time.perf_counter()
         rates = rates_of(schedule, epoch)
-        with located(f"epoch {epoch}, "):
+        with located(f"epoch {epoch}, ", batch_size):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
                 record = _evaluated(network, splits, epoch, start)
