@@ -48,7 +48,7 @@ def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
 
 @contextmanager
 def located(where: str, batch_size: int = USUAL_BATCH) -> Iterator[None]:
-    """Put `where`, such as "epoch 2, ", before the message of a divergence inside, and advice for small batches after."""
+    """Put `where`, such as "epoch 2, ", in front of the message of a divergence inside; add advice on small batches."""
     try:
         yield
     except DivergenceError as error:
