@@ -29,6 +29,12 @@ LARGE_INPUT: Final = 2
 N_MEASURED: Final = 1000
 """The size of inputs is measured on this many samples."""
 
+USUAL_BATCH: Final = 50
+"""Samples per batch in the paper, for which the usual step sizes are."""
+
+SMALL_BATCH: Final = 10
+"""Batches below this size need smaller step sizes: their moments are noisy, and an epoch has more of them."""
+
 
 def has_exploded(loss: Array, backend: Backend, kind: Loss, targets: Array) -> bool:
     """Return whether the loss of a batch exploded; the limit of its targets is only computed where it may have."""
@@ -43,12 +49,14 @@ def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
 
 
 @contextmanager
-def located(where: str) -> Iterator[None]:
-    """Put `where`, such as "epoch 2, ", in front of the message of a divergence that happens inside."""
+def located(where: str, batch_size: int = USUAL_BATCH) -> Iterator[None]:
+    """Put `where`, such as "epoch 2, ", in front of the message of a divergence inside; add advice on small batches."""
     try:
         yield
     except DivergenceError as error:
-        raise DivergenceError(f"{where}{error}") from None
+        advice = f"; batches of {batch_size} need step sizes about {USUAL_BATCH / batch_size:.2g} times smaller than"
+        hint = f"{advice} batches of {USUAL_BATCH}" if batch_size < SMALL_BATCH else ""
+        raise DivergenceError(f"{where}{error}{hint}") from None
 
 
 def check_weights(layers: Sequence[Layer], rates: Mapping[str, float], inputs: Array | None = None) -> None:

@@ -121,7 +121,7 @@ def reproduce(
     left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
     with (
-        if_stopped(RESUME_ADVICE),
+        if_stopped(lambda: RESUME_ADVICE),
         blas_threads(threads),
         CampaignBar(len(configs), sum(left.values())) as bar,
         StopOnSignal() as stop,
@@ -287,7 +287,7 @@ def sweep(
     fixed = {name: value for name, value in {"preset": preset, **options}.items() if value and name != "epochs"}
     wanted = Grid(list(variations), fixed, [run_name(config, data) for config in configs])
     left = sum(epochs_left(out, config, data) for config in configs)
-    with if_stopped(RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+    with if_stopped(lambda: RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
         ticks = count()
 
         def on_tick(n_epochs: int) -> None:

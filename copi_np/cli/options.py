@@ -14,6 +14,7 @@ from copi_np.backend import BACKENDS
 from copi_np.datasets import SCALINGS
 from copi_np.errors import CopiWarning, list_names
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.options import NETWORKS
 from copi_np.experiments.own_parts import KINDS
 
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -77,6 +78,13 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         command = option(command)
     return command
+
+
+def layers_option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Return the option for layer sizes, which is called --layers or --network in every command; passed as `name`."""
+    help_text = f"Layer sizes, inputs first, such as 784-500-10; or a network of the paper: {list_names(NETWORKS)}."
+    spelling = ("--layers", "--network")
+    return click.option(*spelling, name, shell_complete=one_of(NETWORKS), help=help_text, **settings)
 
 
 val_fraction_option = click.option(

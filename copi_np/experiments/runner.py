@@ -141,7 +141,7 @@ def train_into(
 
     Raises
     ------
-    InputError          if the folder holds another run, or cannot be written
+    InputError          if the folder holds another run, or without `resume` this one, or cannot be written
     DataError           if its run cannot resume, because the checkpoint is missing or damaged
     """
     folder = Path(folder)
@@ -167,10 +167,35 @@ def train_into(
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
-    """Return the records of this run, if any; raise an error for another run, or for any run without `resume`."""
-    if not resume and _holds_a_run(folder):
-        raise another_run(folder)
+    """Return the records of this run, if any; raise an InputError for another run, or for any run without `resume`."""
+    if not resume:
+        check_holds_no_run(folder, config, data, "resume=True")
     return own_run(folder, config, data)
+
+
+def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str) -> None:
+    """Raise an InputError if a folder holds this run, finished or not, or another one.
+
+    Parameters
+    ----------
+    how : str       how to resume the run, for the message
+    others          as for `train_into`
+    """
+    if not _holds_a_run(folder):
+        return
+    try:
+        record = read_run(folder)
+    except DataError as error:
+        raise another_run(folder) from error
+    if record.description.get("data_sha256") != data.fingerprint:
+        raise another_run(folder)
+    own_run(folder, config, data)  # raises an error for other settings
+    n_done, others = len(record.history), "or choose another folder"
+    if config.is_over(record.history):
+        done = f"finished after {n_done} epochs"
+        raise InputError(f"{folder} holds this run already, {done}: train it further with {how}, {others}")
+    done = f"with {n_done} of {config.epochs} epochs finished"
+    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}, {others}")
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:
