@@ -1,4 +1,4 @@
-"""What runs measure: evaluation, diagnostics and times, by plain NumPy from raw data; benchmarks, by a made-up clock."""
+"""What runs measure: evaluation, diagnostics and times, by plain NumPy from raw data; benchmarks by a made-up clock."""
 
 from __future__ import annotations
 
