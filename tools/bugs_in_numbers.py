@@ -6,7 +6,8 @@ Each is planted in turn and must be found by the tests it stands under: the argu
 from __future__ import annotations
 
 REPORT = "tests/experiments/test_report_numbers.py"
-MEASURED = "tests/experiments/test_measured_numbers.py"
+WORKERS = "tests/experiments/test_measured_numbers.py -k workers"
+MEASURED = "tests/experiments/test_measured_numbers.py -k 'not workers'"
 FIGURE3 = "tests/experiments/test_figure3.py " + MEASURED
 CONFIG = "tests/experiments/test_config.py " + REPORT
 SELECTED = "tests/training/test_selected_numbers.py"
@@ -16,6 +17,9 @@ COURSE = "tests/course/test_slider_numbers.py tests/course/test_animation.py"
 DIAGNOSTICS = "tests/training/test_diagnostics.py " + MEASURED
 PICTURES = "tests/experiments/test_plotting.py -k 'not pages and not legible'"
 OPTIONS = "tests/cli/test_every_option.py -k "
+
+RECORDS = "tests/experiments/test_report.py -k 'copies or damaged or frame or missing or records'"
+TASKS = "tests/experiments/test_sweep.py -k task"
 
 NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     REPORT: [
@@ -60,7 +64,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             '"peak_test_accuracy": lambda history: max(history, key=lambda r: r.train_accuracy).test_accuracy',
         ),
         ("summary: epochs of the longest run", "experiments/summary.py", "min(map(len", "max(map(len"),
-        ("summary: groups of any dtype", "experiments/summary.py", "seed=0, epochs=1,", "seed=0, dtype='float32', epochs=1,"),
+        (
+            "summary: groups of any dtype",
+            "experiments/summary.py",
+            "seed=0, epochs=1,",
+            "seed=0, dtype='float32', epochs=1,",
+        ),
         (
             "summary: groups of any first epochs",
             "experiments/summary.py",
@@ -515,36 +524,6 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "experiments/campaign.py",
             "else config.epochs - len(history)",
             "else config.epochs",
-        ),
-        (
-            "campaign: diagnostics not recorded",
-            "experiments/campaign.py",
-            "callbacks, resume=True, diagnostics=diagnostics)",
-            "callbacks, resume=True)",
-        ),
-        (
-            "sweep: workers without diagnostics",
-            "experiments/sweep.py",
-            "task = partial(run_task, str(root), source, backend, diagnostics)",
-            "task = partial(run_task, str(root), source, backend, False)",
-        ),
-        (
-            "sweep: workers on any backend",
-            "experiments/sweep.py",
-            "task = partial(run_task, str(root), source, backend, diagnostics)",
-            'task = partial(run_task, str(root), source, "auto", diagnostics)',
-        ),
-        (
-            "sweep: workers do not know the folder of the data",
-            "experiments/sweep.py",
-            "_absolute(data_dir), data.fingerprint",
-            "None, data.fingerprint",
-        ),
-        (
-            "sweep: workers look in a relative folder",
-            "experiments/sweep.py",
-            "str(Path(data_dir).absolute())",
-            "str(Path(data_dir))",
         ),
         (
             "cli: first epoch for the last in the line of a run",
@@ -1566,5 +1545,108 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "if self.json_to is not None:\n            replace_text",
             "if self.json_to is None:\n            replace_text",
         ),
+    ],
+    RECORDS: [
+        ("records: the shortest copy of a run", "experiments/records.py", "-len(each.history)", "len(each.history)"),
+        (
+            "records: failures unread",
+            "experiments/records.py",
+            "MAX_FAILURE) if exists(failure) else None",
+            "MAX_FAILURE) if False else None",
+        ),
+        (
+            "records: epochs in any order",
+            "experiments/records.py",
+            "!= list(range(1, len(history) + 1)):",
+            "!= sorted(record.epoch for record in history):",
+        ),
+        (
+            "records: finished by any epoch",
+            "experiments/records.py",
+            "return self.config.is_over(self.history)",
+            "return bool(self.history)",
+        ),
+        (
+            "records: the other copy is named",
+            "experiments/records.py",
+            'f"{other.folder}: left out',
+            'f"{run.folder}: left out',
+        ),
+        ("records: lists for frames", "experiments/records.py", "if as_frame is False:", "if not as_frame:"),
+        (
+            "records: damaged ones not named",
+            "experiments/records.py",
+            '            left_out.append(f"{folder.name}: left out, since {error}")\n',
+            "",
+        ),
+    ],
+    TASKS: [
+        (
+            "sweep: two threads per worker",
+            "experiments/sweep.py",
+            "threadpool_limits(1, user_api",
+            "threadpool_limits(2, user_api",
+        ),
+        (
+            "sweep: any data of that name",
+            "experiments/sweep.py",
+            "if data.fingerprint != source.fingerprint:",
+            "if False:",
+        ),
+        ("sweep: workers that see no folder", "experiments/sweep.py", "if not Path(root).is_dir():", "if False:"),
+        ("sweep: no wait for a run in use", "experiments/sweep.py", "if not outcome.in_use or", "if True or"),
+        (
+            "sweep: waits without an end",
+            "experiments/sweep.py",
+            "deadline = time.monotonic() + PATIENCE",
+            "deadline = time.monotonic() - PATIENCE",
+        ),
+    ],
+    WORKERS: [
+        (
+            "sweep: workers without diagnostics",
+            "experiments/sweep.py",
+            "task = partial(run_task, str(root), source, backend, diagnostics)",
+            "task = partial(run_task, str(root), source, backend, False)",
+        ),
+        (
+            "sweep: workers on any backend",
+            "experiments/sweep.py",
+            "task = partial(run_task, str(root), source, backend, diagnostics)",
+            'task = partial(run_task, str(root), source, "auto", diagnostics)',
+        ),
+        (
+            "sweep: workers do not know the folder of the data",
+            "experiments/sweep.py",
+            "_absolute(data_dir), data.fingerprint",
+            "None, data.fingerprint",
+        ),
+        (
+            "sweep: workers look in a relative folder",
+            "experiments/sweep.py",
+            "str(Path(data_dir).absolute())",
+            "str(Path(data_dir))",
+        ),
+        (
+            "campaign: diagnostics not recorded",
+            "experiments/campaign.py",
+            "callbacks, resume=True, diagnostics=diagnostics)",
+            "callbacks, resume=True)",
+        ),
+        ("sweep: always as many workers as cores", "experiments/sweep.py", "n_workers or n_cores()", "n_cores()"),
+        (
+            "sweep: tasks without diagnostics",
+            "experiments/sweep.py",
+            "[StopWhenCancelled()], diagnostics=diagnostics)",
+            "[StopWhenCancelled()])",
+        ),
+        (
+            "sweep: tasks on NumPy",
+            "experiments/sweep.py",
+            "perform(root, config, data, backend, [Stop",
+            'perform(root, config, data, "numpy", [Stop',
+        ),
+        ("sweep: two threads for each worker", "experiments/sweep.py", "threads_per_worker=1", "threads_per_worker=2"),
+        ("sweep: a limit of memory", "experiments/sweep.py", "memory_limit=None", 'memory_limit="4GB"'),
     ],
 }

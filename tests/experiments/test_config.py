@@ -332,6 +332,15 @@ def test_lateral_weights_alone_at_a_step_size_of_the_users():
     assert [rates(config, epoch) for epoch in (1, 2, 3)] == [(0, 0.04), (0, 0.04), (0.03, 0.04)]
 
 
+def test_lateral_weights_alone_by_a_preset_without_first_epochs(tmp_path):
+    """They learn at the preset's later step size, or at the one given."""
+    (tmp_path / "mine.toml").write_text(SOUND.replace("eta_R = 1.0", "eta_R = 0.25"))
+    options = {"preset": str(tmp_path / "mine.toml"), "r_only_epochs": 2}
+    for eta_r, expected in ((None, 0.25), (0.125, 0.125)):
+        config = from_options(**options, eta_r=eta_r)
+        assert [rates(config, epoch) for epoch in (1, 2, 3)] == [(0, expected), (0, expected), (1.0, expected)]
+
+
 # ---------------------------------------------------------------- refused
 
 

@@ -10,6 +10,7 @@ from statistics import median
 from types import SimpleNamespace
 
 import array_api_compat.numpy as xp
+import distributed
 import numpy as np
 import pytest
 from tiny import write_tiny
@@ -163,10 +164,12 @@ def test_patience_counts_from_the_end_of_the_first_epochs(tmp_path, config, data
 
 
 def test_workers_get_what_a_sweep_is_told(tmp_path, config, data, monkeypatch):
-    """They measure diagnostics, use the backend, and look for data in the same folder."""
-    config = replace(config, epochs=1)
+    """How many they are; they measure diagnostics, use the backend, and look for data in the same folder."""
+    config, clusters, start = replace(config, epochs=1), [], distributed.LocalCluster
+    monkeypatch.setattr(distributed, "LocalCluster", lambda **options: clusters.append(options) or start(**options))
     (outcome,) = sweep(tmp_path / "out", [config], data, backend="numpy", diagnostics=True, n_workers=1)
     assert [each.epoch for each in read_diagnostics(outcome.folder)] == [0, 1]
+    assert (clusters[0]["n_workers"], clusters[0]["threads_per_worker"], clusters[0]["memory_limit"]) == (1, 1, None)
     (outcome,) = sweep(tmp_path / "other", [config], data, backend="no such", n_workers=1)
     assert "unknown backend 'no such'" in outcome.failure
     folder = tmp_path / "data" / "fashion-mnist"

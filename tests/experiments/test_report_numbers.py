@@ -206,6 +206,22 @@ def test_comparisons_pair_seeds_at_the_last_epoch_of_both(root, tmp_path):
         assert row in text
 
 
+def test_every_pair_of_groups_is_compared_at_its_last_common_epoch(root, groups):
+    """Whichever of the two is longer; over the seeds that both have."""
+    for method, group in zip(NAMES, groups, strict=True):
+        for against, other in zip(NAMES, groups, strict=True):
+            one, two = frames_of(root, method), frames_of(root, against)
+            epoch = min(map(len, [*one.values(), *two.values()]))
+            seeds = sorted(one.keys() & two.keys())
+            differences = pd.Series(
+                [one[seed]["test_accuracy"][epoch - 1] - two[seed]["test_accuracy"][epoch - 1] for seed in seeds]
+            )
+            found = compare(group, other)
+            assert found[:3] == (NAMES[method], NAMES[against], epoch)
+            assert found.difference == pytest.approx((differences.mean(), differences.std()), abs=1e-15)
+            assert found[4:] == (sum(differences > 0), len(seeds))
+
+
 def test_equal_accuracies_are_not_ahead(tmp_path):
     for method, accuracy in (("copi-bp", 0.5), ("bp", 0.5)):
         record = EpochRecord(1, 0.5, accuracy, 1.0, 1.0, [0.1], 1.0)
