@@ -170,6 +170,7 @@ def test_a_preset_that_lacks_something_is_refused(tmp_path):
     ("text", "expected"),
     [
         ("eta_W=1e-3,0.1", ("eta_W", [1e-3, 0.1])),
+        ("delta_scale=12.3456789,1e-12", ("delta_scale", [12.3456789, 1e-12])),
         ("batch_size=20, 50", ("batch_size", [20, 50])),
         ("decorrelation=matrix,local", ("decorrelation", ["matrix", "local"])),
         ("layers=784-500-10,784-10", ("layers", [(784, 500, 10), (784, 10)])),

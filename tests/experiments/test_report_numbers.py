@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import fields, replace
 from io import StringIO
@@ -179,6 +180,7 @@ def test_tables_for_documents_hold_the_same_numbers(root, groups, form):
 
 def test_the_table_of_a_terminal_holds_the_same_numbers(root):
     lines = text_table(read_results(root)).splitlines()
+    assert re.split(r"\s{2,}", lines[0]) == ["method", "runs", "train %", "test %", "best test %", "99 % at"]
     for method, label in NAMES.items():
         main, *selected = (line.removeprefix(label).split() for line in lines if line.startswith(f"{label} "))
         assert main == " ".join(main_row(root, method)[:5]).split()
@@ -204,6 +206,16 @@ def test_comparisons_pair_seeds_at_the_last_epoch_of_both(root, tmp_path):
         )
         row = f"| {label} | {epoch} | {100 * pairs.mean():+.2f} ± {100 * pairs.std():.2f} | {sum(pairs > 0)} of 2 |"
         assert row in text
+
+
+@pytest.mark.parametrize(("test_accuracy", "difference"), [(0.75, "+25.00"), (0.25, "-25.00"), (0.5, "+0.00")])
+def test_differences_have_a_sign(tmp_path, test_accuracy, difference):
+    for method, accuracy in (("copi-bp", test_accuracy), ("bp", 0.5)):
+        record = EpochRecord(1, 0.9, accuracy, 1.0, 1.0, [0.1], 1.0)
+        write_run(tmp_path, replace(CONFIG, method=method, epochs=1), [record])
+    write_report(tmp_path)
+    row = f"| BP (SGD) | 1 | {difference} | {int(test_accuracy > 0.5)} of 1 |"
+    assert row in (tmp_path / "table.md").read_text(encoding="utf-8")
 
 
 def test_every_pair_of_groups_is_compared_at_its_last_common_epoch(root, groups):
