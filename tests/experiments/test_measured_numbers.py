@@ -299,9 +299,11 @@ class Clock(Backend):
 
 def test_times_are_seconds_per_call_in_every_round():
     """Each function is called as often as takes the shortest time, and each round starts with another one."""
-    functions = {name: lambda name=name: name for name in "abc"}
+    warmed = []
+    functions = {name: lambda name=name: warmed.append(name) for name in "abc"}
     clock = Clock([0.01, 0.03, 5.0], [1.0, 3.0, 2.0, 4.0])
     times = measure(functions, clock, 4, 0.2)
+    assert warmed == [*"abc"]  # once, before it is timed; the clock itself calls nothing
     for name, cost in (("a", 0.01), ("b", 0.03), ("c", 5.0)):
         assert times[name] == pytest.approx([cost * factor for factor in (1, 3, 2, 4)])
     named = [next(name for name in functions if functions[name] is function) for function, _ in clock.calls[3:]]
