@@ -7,9 +7,10 @@ import json
 import click
 
 from copi_np.backend import get_backend
-from copi_np.experiments.benchmark import candidates, measure, sizes_of
+from copi_np.experiments.benchmark import candidates, measure
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import parse_layers
 
 
 @click.command()
@@ -20,7 +21,7 @@ from copi_np.experiments.methods import METHODS
 def main(network: str, batch_size: int, threads: int, seconds: float) -> None:
     """Time the training step."""
     backend = get_backend("numpy")
-    sizes = sizes_of(network)
+    sizes = parse_layers(network)
     with blas_threads(threads):
         step = candidates(sizes, batch_size, METHODS["copi-bp"], backend, "float32")["step"]
         times = measure({"step": step}, backend, 1, seconds)

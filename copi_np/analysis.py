@@ -281,6 +281,7 @@ def compress(
     changes["rule"] = [part_of(layer.forward_step) for layer in kept]
     changes["decorrelation"] = [part_of(layer.lateral_step) for layer in kept]
     compressed = Network(**network.parts | changes, rng=np.random.default_rng(0), backend=network.backend)
+    compressed.scaling = network.scaling
     for k, (new, old) in enumerate(zip(compressed.layers, kept, strict=True)):
         new.W = W if k == first else old.W
         if old.has_lateral_weights:

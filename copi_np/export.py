@@ -69,7 +69,7 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
     """Write a network or an estimator to an .onnx file that computes what its `predict` does (extra ``export``).
 
     A network has one input, "inputs" (N, I), and one output, "outputs" (N, K), logits for the cross-entropy. W and R of
-    each layer are folded into one matrix.
+    each layer are folded into one matrix. A network that was trained on scaled inputs scales them itself.
 
     An estimator is exported as a whole, scaling included, with the names that skl2onnx uses: the input "X" (N, I) has
     its ``n_features_in_`` features, in the dtype that it was fitted in. A classifier has the outputs "label" (N,) and
@@ -101,7 +101,10 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
         check_network(model)
         graph = _Graph(model.dtype)
         n_inputs = model.layers[0].n_inputs
-        outputs = graph.network(model, graph.input("inputs", n_inputs), n_inputs)
+        value = graph.input("inputs", n_inputs)
+        if model.scaling is not None:
+            value = graph.scaled(value, model.scaling.shift, model.scaling.scale)
+        outputs = graph.network(model, value, n_inputs)
         graph.output("outputs", outputs, [model.layers[-1].n_outputs])
     content = graph.content()
     replace_file(Path(path), lambda file: file.write(content))
@@ -112,8 +115,7 @@ def _estimator(model: Exportable) -> _Graph:
     graph, n_outputs = _Graph(model.network.dtype), model.network.layers[-1].n_outputs
     value = graph.input("X", model.n_features)
     if model.inputs is not None:
-        mean, scale = model.inputs.astype(graph.dtype)
-        value = graph.node("Div", graph.node("Sub", value, graph.constant(mean)), graph.constant(scale))
+        value = graph.scaled(value, *model.inputs)
     value = graph.network(model.network, value, model.n_features)
     if model.outputs is not None:
         mean, scale = model.outputs.astype(graph.dtype)
@@ -175,6 +177,11 @@ class _Graph:
         name = name or f"{operator}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(operator, values, [name], **attributes))
         return name
+
+    def scaled(self, value: str, shift: NDArray, scale: NDArray) -> str:
+        """Add (value - shift) / scale."""
+        shift, scale = shift.astype(self.dtype), scale.astype(self.dtype)
+        return self.node("Div", self.node("Sub", value, self.constant(shift)), self.constant(scale))
 
     def network(self, network: Network, value: str, n_inputs: int) -> str:
         """Add the layers of a network, with W R of each folded into one matrix."""

@@ -21,6 +21,7 @@ from copi_np._checks import (
     check_sizes,
 )
 from copi_np._divergence import blame_activity, has_exploded
+from copi_np._memory import check_network_fits
 from copi_np._parts import explain_impure, label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, read_only, slices
 from copi_np.backend import DTYPES, Backend, get_backend
@@ -81,11 +82,12 @@ class Network(Assembly):
     feedback : list                     the top-down matrix into each layer, or None; assignable
     error_signal, loss                  assignable, as the parameters
     backend : Backend
+    scaling : Scaling or None           how the inputs were scaled that it was trained on, see `Dataset.scaled`
 
     Raises
     ------
     InputError                          if an argument cannot be used
-    BackendError                        if the backend does not work here
+    BackendError                        if the backend does not work here, or has not enough memory
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class Network(Assembly):
         weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)
         rules = per_layer("rule", rule, n_layers)
         decorrelations = lateral_steps(decorrelation, decorrelation_samples, decorrelation_every, n_layers)
+        check_network_fits(sizes, rules, decorrelations, dtype, self.backend)
         make_layer = BiasedLayer if check_flag("bias", bias) else Layer
         self.layers: list[Layer] = [
             make_layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)

@@ -13,6 +13,7 @@ import numpy as np
 from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
+from copi_np._memory import check_training_fits
 from copi_np._parts import describe, label
 from copi_np.arrays import Array, slices
 from copi_np.backend import Backend
@@ -145,6 +146,7 @@ def fit(
     InputError                  if the data do not fit the network, a number is out of range, or the checkpoint belongs
                                 to another training, or exists and resume=False
     DataError                   if the checkpoint cannot be read or written
+    BackendError                if the data do not fit into memory
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
     """
     _check_fit(network, data, schedule, rng)
@@ -157,6 +159,8 @@ def fit(
         writer = CheckpointWriter(checkpoint, rng, training_settings(data, schedule, batch_size))
         records = writer.begin(network, records, resume=resume)
         callbacks = [writer, *callbacks]
+    check_training_fits(network, sum(len(split.labels) for split in data.splits.values()))
+    network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
     rates: dict[str, float] = {}
@@ -171,14 +175,14 @@ def fit(
             rates = rates_of(schedule, epoch)
             check_decorrelation_every(network, train.inputs[:N_MONITORED, :], rates["eta_R"])
         x0 = resting.inputs(network, train.inputs, rates["eta_R"])
-        with located(f"epoch {epoch}, "):
+        with located(f"epoch {epoch}, ", batch_size):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
                 record = _evaluated(network, splits, epoch, start)
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 losses = (record.train_loss, record.test_loss, record.val_loss)
                 if not all(loss is None or loss <= limit for loss in losses):
-                    raise DivergenceError(blame_weights(network.layers, rates))
+                    raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
                 check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
         for callback in callbacks:
@@ -275,9 +279,9 @@ def train_epoch(
     if not backend.is_host:
         exploded = np.flatnonzero(~(values <= loss_limit(backend, network.loss, train.targets)))
         if exploded.size:
-            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
+            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates, train.inputs)}")
     with located(f"batch {len(batches)}: "):
-        check_weights(network.layers, rates)
+        check_weights(network.layers, rates, train.inputs)
     return float(np.average(values, weights=[part.stop - part.start for part in batches]))
 
 
@@ -287,14 +291,19 @@ def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, sta
     results = {name: evaluate(network, split.inputs, split.targets) for name, split in splits.items()}
     (train_accuracy, train_loss), (test_accuracy, test_loss) = results["train"], results["test"]
     val_accuracy, val_loss = results.get("validation", (None, None))
-    trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
-    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
-        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]  # not the constant
-        decorrelation = [decorrelation_loss(second_moment(x)) for x in xs]
+    decorrelation = monitored(network, train)
     seconds = round(time.perf_counter() - start, 3)
     return EpochRecord(
         epoch, train_accuracy, test_accuracy, train_loss, test_loss, decorrelation, seconds, val_accuracy, val_loss
     )
+
+
+def monitored(network: Network, train: DeviceSplit) -> list[float]:
+    """Return the decorrelation loss of every layer's inputs, on the first `N_MONITORED` training samples."""
+    trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
+    with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
+        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]  # not the constant
+        return [decorrelation_loss(second_moment(x)) for x in xs]
 
 
 def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and check that the tests find each.
+"""Plant bugs, one at a time in a copy of this folder, and check that the tests find each.
 
     python tools/plant_bugs.py [WORD ..]
 
@@ -7,11 +7,13 @@ results/quality/mutants/planted.txt. mutmut changes one expression inside a func
 tables of a module, all properties, products (@) and transposes, and cannot run three tests, which list the functions of
 a module and would find its copies of them. The bugs below are of these kinds, or take more than one change, and are
 easily made by someone who writes down the paper's equations. The text of each occurs once in its file.
+bugs_in_numbers.py lists others: in the numbers, figures and options that users see, each with the tests to find it.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,18 +24,24 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from bugs_in_numbers import NUMBERS
+
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "results" / "quality" / "mutants" / "planted.txt"
 N_PROCESSES = os.cpu_count() or 2
 
 
 class Bug(NamedTuple):
-    """What is wrong, the file in `copi_np`, the text there, and the text that replaces it."""
+    """What is wrong, the file in `copi_np`, the text there, the text that replaces it, and the tests to run.
+
+    The tests are arguments of pytest; by default, the files that mutmut runs.
+    """
 
     fault: str
     file: str
     text: str
     planted: str
+    tests: str = ""
 
 
 # ---------------------------------------------------------------- where to plant
@@ -861,6 +869,8 @@ BUGS = [
     # for the tests that cannot run under mutmut
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
     Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
+    # outside the mathematics
+    *(Bug(*bug, tests) for tests, bugs in NUMBERS.items() for bug in bugs),
 ]
 
 
@@ -876,14 +886,14 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
-def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tests that mutmut runs, up to the first failure."""
+def run_tests(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run these tests, or those that mutmut runs, up to the first failure."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
+    tests = tests or config["mutmut"]["pytest_add_cli_args_test_selection"]
     # the copy comes before an installation of the package, since "-m" puts the working folder first
     pytest = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-pno:cacheprovider", "--hypothesis-profile=mutants"]
-    return subprocess.run([*pytest, *tests], cwd=tree, capture_output=True, text=True)
+    return subprocess.run([*pytest, *shlex.split(tests)], cwd=tree, capture_output=True, text=True)
 
 
 def plant(bug: Bug, tree: Path) -> str:
@@ -894,7 +904,7 @@ def plant(bug: Bug, tree: Path) -> str:
         sys.exit(f"{bug.fault}: its text must occur once in {bug.file}, and occurs {healthy.count(bug.text)} times")
     path.write_text(healthy.replace(bug.text, bug.planted), encoding="utf-8")
     try:
-        result = run_tests(tree)
+        result = run_tests(tree, bug.tests)
     finally:
         path.write_text(healthy, encoding="utf-8")
     if result.returncode > 1:
@@ -915,10 +925,11 @@ def main() -> None:
             trees.put(copy_of_the_tree(Path(folder) / str(k)))
 
         tree = trees.get()
-        healthy = run_tests(tree)
+        for tests in {bug.tests for bug in bugs}:
+            healthy = run_tests(tree, tests)
+            if healthy.returncode != 0:
+                sys.exit(f"tests fail without any bug\n{healthy.stdout}")
         trees.put(tree)
-        if healthy.returncode != 0:
-            sys.exit(f"tests fail without any bug\n{healthy.stdout}")
 
         def find(bug: Bug) -> str:
             tree = trees.get()

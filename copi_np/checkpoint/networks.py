@@ -15,6 +15,7 @@ from copi_np._finding_parts import Given, objects_in
 from copi_np._parts import is_list, label, per_layer
 from copi_np.arrays import NDArray
 from copi_np.backend import Backend
+from copi_np.datasets.scaling import Scaling
 from copi_np.error_signals import ERROR_SIGNALS
 from copi_np.errors import (
     BackendError,
@@ -34,13 +35,16 @@ from copi_np.storage.untrusted import parse_json
 
 SCHEMA: Final = 3
 """Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one. Version 3 has
-biases; networks without them are written as version 2, which earlier versions of the package can read."""
+biases and scaled inputs; networks without them are written as version 2, which earlier versions of the package read."""
 
 ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
 FORWARD_MEMORY: Final = "step_"
 LATERAL_MEMORY: Final = "lateral_"
 """Prefixes of the names of what a step keeps, see `steps.Step.state`."""
+SHIFT: Final = "input_shift"
+SCALE: Final = "input_scale"
+"""Names of the arrays of `Network.scaling`."""
 ADAM_MEMORY: Final = ("step_mean_", "step_square_")
 """What Adam keeps for each weight."""
 
@@ -73,8 +77,8 @@ def save_network(
     """
     arrays = network_arrays(network)
     config = network.config
-    content: dict[str, Any] = {"schema": SCHEMA if "bias" in config else 2, "network": config}
-    content |= {"arrays": sorted(arrays), "metadata": metadata or {}}
+    schema = SCHEMA if "bias" in config or network.scaling is not None else SCHEMA - 1
+    content = {"schema": schema, "network": config, "arrays": sorted(arrays), "metadata": metadata or {}}
     content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
@@ -105,7 +109,9 @@ def content_digest(arrays: Mapping[str, NDArray]) -> str:
 def network_arrays(network: Network) -> dict[str, NDArray]:
     """Return what `network_of` needs besides the configuration to build a network that continues where this one is.
 
-    The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0. The arrays are copies on the host.
+    The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; and "input_shift" and "input_scale"
+    (I,) if the network was trained on scaled inputs, ``(inputs - input_shift) / input_scale``. The arrays are copies on
+    the host.
 
     Raises
     ------
@@ -113,6 +119,8 @@ def network_arrays(network: Network) -> dict[str, NDArray]:
     """
     check_network(network)
     arrays: dict[str, NDArray] = {}
+    if network.scaling is not None:
+        arrays |= {SHIFT: network.scaling.shift, SCALE: network.scaling.scale}
     for k, (layer, feedback) in enumerate(zip(network.layers, network.feedback, strict=True)):
         named = {"W": layer.W, "R": layer.R if layer.has_lateral_weights else None, "feedback": feedback}
         arrays |= {f"{name}_{k}": network.backend.to_host(value) for name, value in named.items() if value is not None}
@@ -237,6 +245,8 @@ def network_of(
     given.check_complete()
     _check_shapes(parts, arrays)
     network = Network(**parts, rng=np.random.default_rng(0), backend=backend)
+    if SHIFT in arrays or SCALE in arrays:
+        network.scaling = Scaling(arrays[SHIFT], arrays[SCALE])
     asarray = network.backend.asarray
     for k, layer in enumerate(network.layers):
         layer.W = asarray(arrays[f"W_{k}"])
@@ -278,7 +288,7 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
             f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
         )
     n_columns = [size + n_constant for size in sizes]
-    shapes = {f"W_{k}": (sizes[k + 1], n_columns[k]) for k in range(n_layers)}
+    shapes: dict[str, tuple[int, ...]] = {f"W_{k}": (sizes[k + 1], n_columns[k]) for k in range(n_layers)}
     rules = per_layer("rule", parts["rule"], n_layers)
     of_adam = [(k, f"{prefix}{k}") for prefix in ADAM_MEMORY for k in range(n_layers) if rules[k] == "adam"]
     shapes |= {name: shapes[f"W_{k}"] for k, name in of_adam if name in arrays}
@@ -290,6 +300,7 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
         above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
         of_feedback = {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
         shapes |= {name: shape for name, shape in of_feedback.items() if name in arrays}
+    shapes |= {name: (sizes[0],) for name in (SHIFT, SCALE) if name in arrays}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")

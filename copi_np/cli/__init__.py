@@ -16,7 +16,7 @@ from copi_np.cli.campaigns import report, reproduce, sweep
 from copi_np.cli.doctor import describe, examine
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
-from copi_np.cli.output import Output, output_options
+from copi_np.cli.output import Output, output_options, quiet_option
 from copi_np.cli.single import demo, train
 from copi_np.cli.trained import export, predict
 
@@ -32,8 +32,9 @@ START: Final = {
 
 @click.group(cls=Group, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(copi_np.__version__, prog_name="copi-np")
+@quiet_option
 @click.pass_context
-def main(context: click.Context) -> None:
+def main(context: click.Context, quiet: bool) -> None:
     """Constrained Parameter Inference (COPI): learning with local rules."""
     if context.invoked_subcommand is None:
         click.echo(f"{main.help}\n")

@@ -7,23 +7,16 @@ from typing import Any
 import click
 
 from copi_np.backend import DTYPES
-from copi_np.cli.options import backend_option, one_of, threads_option
+from copi_np.cli.options import backend_option, layers_option, one_of, threads_option
 from copi_np.cli.output import Output, output_options
-from copi_np.errors import list_names
-from copi_np.experiments.benchmark import NETWORKS, bench_table
 from copi_np.experiments.benchmark import bench as carry_out
+from copi_np.experiments.benchmark import bench_table
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
 
 
 @click.command()
-@click.option(
-    "--network",
-    default="mnist",
-    show_default=True,
-    shell_complete=one_of(NETWORKS),
-    help=f"{list_names(NETWORKS)}, or layer sizes such as 784-500-10.",
-)
+@layers_option("network", default="mnist", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Samples per update.")
 @click.option(
     "--method",

@@ -45,7 +45,7 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
     except StoppedError as error:
         raise _stopped(error, str(error), error.signal_number) from error
     except KeyboardInterrupt as error:  # a second signal, or a first one outside training
-        number = error.args[0] if error.args and isinstance(error.args[0], int) else signal.SIGINT
+        number = _number(error)
         raise _stopped(error, f"stopped by {signal.Signals(number).name}", number) from error
     except CopiError as error:
         raise Failure(str(error)) from error
@@ -63,6 +63,11 @@ def one_line_errors(context: click.Context) -> Iterator[None]:
         raise Failure(f"cannot use {name[:80]} ({error.strerror}): check the path and the disk") from error
 
 
+def _number(error: KeyboardInterrupt) -> int:
+    """Return the number of the signal that raised an error."""
+    return error.args[0] if error.args and isinstance(error.args[0], int) else signal.SIGINT
+
+
 def _stopped(error: BaseException, text: str, number: int) -> click.exceptions.Exit:
     """Say what stopped the command and how to resume; return an exit with the shell's code, 130 for Ctrl-C."""
     print_line("Error", "; ".join([text, *getattr(error, "__notes__", [])]), "red")
@@ -70,13 +75,17 @@ def _stopped(error: BaseException, text: str, number: int) -> click.exceptions.E
 
 
 @contextmanager
-def if_stopped(advice: str) -> Iterator[None]:
-    """Add advice on how to resume if a signal stops the code inside."""
+def if_stopped(advice: Callable[[], str | None]) -> Iterator[None]:
+    """Add advice on how to resume if a signal stops the code inside; None says that there is nothing to resume."""
     try:
         yield
     except (StoppedError, KeyboardInterrupt) as error:
-        error.add_note(advice)
-        raise
+        found = advice()
+        if found is None:
+            number = error.signal_number if isinstance(error, StoppedError) else _number(error)
+            error, found = KeyboardInterrupt(number), "nothing was recorded yet: run the same command again"
+        error.add_note(found)
+        raise error from None
 
 
 def _show_once() -> Callable[..., None]:

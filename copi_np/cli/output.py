@@ -63,6 +63,9 @@ class Output:
             click.echo(command)
 
 
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors.")
+
+
 def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add the options --quiet and --json, and pass them to the command as `output`, an `Output`.
 
@@ -79,12 +82,10 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
                 check_parent(json_to, "--json")
                 if json_to != STANDARD_OUTPUT:
                     check_writable(json_to)
+            quiet = quiet or click.get_current_context().find_root().params["quiet"]  # copi-np --quiet COMMAND
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
 
-        quiet_option = click.option(
-            "--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors."
-        )
         json_option = click.option(
             "--json",
             "json_to",

@@ -12,16 +12,18 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from copi_np.backend import DTYPES, get_backend
+from copi_np.backend import DTYPES, Backend, get_backend
 from copi_np.callbacks import best_epoch
 from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import (
     Folder,
     backend_option,
     data_dir_option,
+    layers_option,
     one_of,
     part_options,
     patience_option,
+    scale_options,
     threads_option,
     val_fraction_option,
 )
@@ -33,13 +35,15 @@ from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, method_name, preset_names
 from copi_np.experiments.demo import CURVES, DIGITS, demo_table, run_demo
 from copi_np.experiments.environment import blas_threads
+from copi_np.experiments.estimate import MIB, Estimate, estimate
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.own_parts import KINDS
-from copi_np.experiments.records import BEST_FILE, RunRecord, read_run
-from copi_np.experiments.runner import DEMO_FILE, free_folder, train_into
+from copi_np.experiments.records import BEST_FILE, RUN_FILE, RunRecord, read_run
+from copi_np.experiments.runner import DEMO_FILE, check_holds_no_run, free_folder, train_into
 from copi_np.experiments.trained import with_parts
 from copi_np.history import EpochRecord
+from copi_np.storage.untrusted import exists
 
 ONLY_R = "So far only the lateral weights have learned: the forward weights need more --epochs."
 
@@ -70,7 +74,19 @@ def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Outp
 def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     """Return the run in a folder, with the options that may change it; raise an InputError for any other option."""
     context = click.get_current_context()
-    allowed = {"resume", "epochs", "patience", "dataset", "data_dir", "backend", "threads", "quiet", "json_to", *KINDS}
+    allowed = {
+        "resume",
+        "epochs",
+        "patience",
+        "dataset",
+        "data_dir",
+        "backend",
+        "threads",
+        "dry_run",
+        "quiet",
+        "json_to",
+        *KINDS,
+    }
     given = [
         "--" + name.replace("_", "-")
         for name in context.params
@@ -104,7 +120,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and shuffling.")
-@click.option("--layers", help="Layer sizes, inputs first, e.g. 784,500,10.")
+@layers_option("layers")
 @click.option("--eta", type=click.FloatRange(min=0), help="Step size of forward and lateral weights, constant.")
 @click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
 @click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
@@ -130,6 +146,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option(
     "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
 )
+@scale_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @val_fraction_option
 @patience_option
@@ -146,10 +163,12 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help="Resume the run in DIR with its own settings; --epochs and --patience extend it, --dataset says where its "
     "data are now.",
 )
+@click.option("--dry-run", is_flag=True, help="Train and write nothing: estimate the time and memory it would take.")
 @output_options()
 def train(
     out: Path | None,
     resume: Path | None,
+    dry_run: bool,
     data_dir: Path | None,
     backend: str,
     threads: int,
@@ -173,10 +192,19 @@ def train(
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
             raise DataError(f"{error}; or say where the data are now, with --dataset") from None
+    if dry_run:
+        with blas_threads(threads):
+            estimated = estimate(config, data, chosen_backend, done)
+        output.result(describe_estimate(estimated, config, chosen_backend), estimated._asdict())
+        return
     label = config.label
     where = "" if data_dir is None else f" --data-dir {shlex.quote(str(data_dir))}"
+    how = f"copi-np train --resume {shlex.quote(str(out))}{where}"
+    if resume is None:
+        longer = "" if options["epochs"] is None else f" --epochs {config.epochs}"
+        check_holds_no_run(out, config, data, f"{how}{longer}")
     with (
-        if_stopped(f"resume with copi-np train --resume {shlex.quote(str(out))}{where}"),
+        if_stopped(lambda: f"resume with {how}" if exists(out / RUN_FILE) else None),
         blas_threads(threads),
         ProgressBar(label, config.epochs, done) as bar,
         StopOnSignal() as stop,
@@ -187,6 +215,20 @@ def train(
         output.note("Nothing left to do: the run had already ended.")
     if config.schedule.rates(len(history))["eta_W"] == 0:
         output.note(ONLY_R)
+
+
+def describe_estimate(estimated: Estimate, config: RunConfig, backend: Backend) -> str:
+    """Format an estimate."""
+    n_epochs, patience = estimated.epochs, ", or fewer, by --patience" if config.patience else ""
+    free = backend.free_bytes()
+    of_free = "" if free is None else f"; {free / MIB:.0f} MiB are free"
+    return (
+        f"about {estimated.seconds / 60:.2g} minutes for {n_epochs} epochs{patience}, if the machine is idle "
+        f"({config.label} on {config.dataset})\n"
+        f"{estimated.seconds_per_epoch:.2g} s per epoch, {estimated.milliseconds_per_step:.2g} ms per batch of "
+        f"{config.batch_size}\n"
+        f"about {estimated.mebibytes:.0f} MiB of {backend.describe()} memory{of_free}"
+    )
 
 
 def _result(out: Path, config: RunConfig, history: Sequence[EpochRecord]) -> tuple[str, dict[str, Any]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
@@ -14,6 +14,7 @@ import numpy.typing as npt
 from copi_np._checks import check_count, check_fraction, check_rng
 from copi_np.arrays import NDArray, check_plain
 from copi_np.datasets.own_arrays import as_rows, not_classes, number_classes, share_of_every_class
+from copi_np.datasets.scaling import Scaling
 from copi_np.errors import InputError, shown
 
 
@@ -48,6 +49,7 @@ class Dataset:
     validation : Split or None  samples that are neither trained nor tested on, see `hold_out`
     class_names : tuple of str or None
                                 what the classes are called, by number; the names are no part of the `fingerprint`
+    scaling : Scaling or None   how the inputs were scaled, see `scaled`
 
     Raises
     ------
@@ -62,6 +64,7 @@ class Dataset:
     image_shape: tuple[int, ...] | None = None
     validation: Split | None = None
     class_names: tuple[str, ...] | None = None
+    scaling: Scaling | None = None
 
     @classmethod
     def from_arrays(
@@ -164,6 +167,34 @@ class Dataset:
         """The number of features I of one sample."""
         return int(self.train.inputs.shape[1])
 
+    def scaled(self, how: str | Scaling) -> Dataset:
+        """Scale the inputs of all splits, as measured on the training split alone.
+
+        COPI's step sizes suit inputs of about unit size. `fit` keeps the scaling with the network, as
+        ``network.scaling``, and `save_network` stores it.
+
+        Parameters
+        ----------
+        how : {"standardize", "unit"} or Scaling
+                        "standardize": zero mean and unit variance for each feature; "unit": divide all features by the
+                        largest absolute value, so that 0 stays 0; or a scaling that was measured before
+
+        Raises
+        ------
+        InputError      if there is no such scaling, the data are scaled already, or values are too large
+        """
+        if self.scaling is not None:
+            raise InputError(f"data set {self.name!r} is scaled already: scale the original")
+        scaling = how if isinstance(how, Scaling) else Scaling.measured_on(self.train.inputs, how)
+        if len(scaling.shift) != self.n_inputs:
+            raise InputError(
+                f"the scaling is of {len(scaling.shift)} features, data set {self.name!r} has {self.n_inputs}"
+            )
+        splits: dict[str, Any] = {
+            name: split._replace(inputs=scaling.apply(split.inputs)) for name, split in self.splits.items()
+        }
+        return replace(self, **splits, scaling=scaling)
+
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 of all samples and labels with their shapes and dtypes, in hexadecimal; the name does not count."""
@@ -211,37 +242,6 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
             f"{where}: labels run from {labels.min()} to {labels.max()}: number the classes "
             f"0 .. {max(n_found, n_classes) - 1}{advice}"
         )
-
-
-def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDArray:
-    """Convert inputs to the dtype that a network computes in.
-
-    Parameters
-    ----------
-    inputs : (N, I) array       uint8 pixels 0..255, which are scaled to 0..1, or floating point, which is only cast
-    dtype : float32 or float64
-    what : str                  what a message calls the inputs
-
-    Returns
-    -------
-    inputs : (N, I) array       a new array of `dtype`
-
-    Raises
-    ------
-    InputError                  if the inputs or `dtype` are of another type, or a value is too large for `dtype`
-    """
-    check_plain(what, inputs)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
-    if inputs.dtype == np.uint8:
-        return np.divide(inputs, 255, dtype=dtype)
-    if np.issubdtype(inputs.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            cast = inputs.astype(dtype)
-        if not np.isfinite(cast).all():
-            raise InputError(f"{what} hold values that {np.dtype(dtype)} cannot: scale them down")
-        return cast
-    raise InputError(f"{inputs.dtype} {what}: convert them to uint8 pixels or floating point")
 
 
 def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:

@@ -15,7 +15,7 @@ from copi_np.storage.npz import read_npz
 from copi_np.storage.untrusted import expand_home
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
-HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.., x_test=.., y_test=..)"
+HOW_TO_WRITE = "write it with numpy.savez(path, x_train=.., y_train=.., x_test=.., y_test=..)"
 
 
 def load_npz(name: str) -> Dataset:

@@ -308,7 +308,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
         rates = Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
-        with located(f"epoch {self.n_iter_ + 1}, "):
+        with located(f"epoch {self.n_iter_ + 1}, ", self.batch_size):
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
 
     def _train(self, train: Samples, held_out: Samples | None) -> None:

@@ -14,14 +14,12 @@ from copi_np._checks import check_count, check_sizes
 from copi_np.algorithm import LayerWeights, train_batch
 from copi_np.arrays import Array
 from copi_np.backend import Backend, get_backend
-from copi_np.errors import InputError, choose, unknown
+from copi_np.errors import InputError, choose
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.options import parse_layers
 from copi_np.network import Network
 
-NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 1000, 10)}
-"""The networks of the paper's Figure 2."""
 ETA: Final = 1e-6
 """Step size, so small that the weights hardly change however many steps are timed."""
 N_EVALUATED: Final = 2000
@@ -169,7 +167,7 @@ def bench(
 
     Parameters
     ----------
-    network : str or sequence of int    a name of `NETWORKS`, or layer sizes such as "784-500-10"
+    network : str or sequence of int    as for `parse_layers`, or layer sizes
     batch_size : int
     method : str                        a name of `METHODS` with BP or FA
     backend : str or Backend
@@ -188,7 +186,7 @@ def bench(
     ------
     InputError          if an argument cannot be used
     """
-    sizes = sizes_of(network) if isinstance(network, str) else check_sizes("network", network)
+    sizes = parse_layers(network) if isinstance(network, str) else check_sizes("network", network)
     batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
@@ -218,15 +216,6 @@ def bench(
         **{name: median(values) for name, values in ratios.items()},
         "ratios": ratios,
     }
-
-
-def sizes_of(network: str) -> tuple[int, ...]:
-    """Return layer sizes from a name of `NETWORKS`, or from text such as "784-500-10"."""
-    if network in NETWORKS:
-        return NETWORKS[network]
-    if any(character.isalpha() for character in network):
-        raise InputError(f"{unknown('network', network, NETWORKS)}, or layer sizes such as 784-500-10")
-    return parse_layers(network)
 
 
 def measure(

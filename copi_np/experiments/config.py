@@ -17,7 +17,7 @@ import numpy as np
 from copi_np._checks import check_count, check_flag, check_rate, check_sizes, with_both_rates
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
-from copi_np.datasets import Dataset
+from copi_np.datasets import SCALINGS, Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.own_parts import (
@@ -44,7 +44,7 @@ REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activa
 """Fields that are in the label of a run if they are set."""
 CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
 """Fields that make decorrelation cheaper."""
-OPTIONAL: Final = (*REPLACING, "bias", *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
+OPTIONAL: Final = (*REPLACING, "bias", "scale", *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that records without them stay as they are."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -69,6 +69,9 @@ class RunConfig:
     decorrelation : {"matrix", "local"}, or a part of your own
                                         the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
+    scale : {"none", "standardize", "unit"}
+                                        how inputs are scaled, see `Dataset.scaled`; measured on the training samples
+                                        that are not held out
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
@@ -114,6 +117,7 @@ class RunConfig:
     activation: Part = "leaky_relu"
     output_activation: Part = None
     bias: bool = False
+    scale: str = "none"
     decorrelation_samples: int | None = None
     decorrelation_every: int = 1
     rest_R_after: int | None = None
@@ -128,6 +132,8 @@ class RunConfig:
         self._check_parts()
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if self.scale not in SCALINGS:
+            raise unknown("scale", self.scale, SCALINGS)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers), "bias": check_flag("bias", self.bias)}

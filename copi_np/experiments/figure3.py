@@ -83,6 +83,7 @@ def record_figure3(
         return
     check_writable(folder / MEASURES_FILE)
     network, metadata = load_with(folder / CHECKPOINT_FILE, backend, (config or run.config).network_parts())
+    data = data if network.scaling is None else data.scaled(network.scaling)
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):
         raise DataError(f"{folder / CHECKPOINT_FILE} does not say after which epoch it is: train the run again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, Final
 
 from copi_np._checks import bad_sizes, check_sizes, with_both_rates
 from copi_np.datasets import Dataset
@@ -125,8 +125,8 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such key, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds: dict[str, Any] = {"eta": "float", "first_eta": "float"}
-    kinds |= {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
+    kinds: dict[str, Any] = {each.name: each.type for each in fields(RunConfig) if each.name not in NOT_FROM_TEXT}
+    kinds |= {"eta": "float", "first_eta": "float"}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
@@ -164,13 +164,21 @@ def parse_flag(text: str) -> bool:
     return {"true": True, "false": False}[text.lower()]
 
 
+NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 1000, 10)}
+"""The networks of the paper's Figure 2."""
+
+
 def parse_layers(text: str) -> tuple[int, ...]:
-    """Parse layer sizes such as "784,500,10", or "784-500-10" as in the paper.
+    """Parse layer sizes such as "784,500,10", or "784-500-10" as in the paper; or a name of `NETWORKS`.
 
     Raises
     ------
-    InputError          if they are not two or more positive integers
+    InputError          if they are not two or more positive integers, or there is no such name
     """
+    if text in NETWORKS:
+        return NETWORKS[text]
+    if text[:1].isalpha():
+        raise InputError(f"{unknown('network', text, NETWORKS)}, or layer sizes such as 784-500-10")
     parts = [part.strip() for part in text.replace("-", ",").split(",")]
     if not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise bad_sizes("layers", text[:80])

@@ -66,7 +66,7 @@ def train(
     history : list of EpochRecord
     """
     network, rng = first_state(config, backend)
-    return network, _fit(network, rng, config, with_validation(config, data), callbacks)
+    return network, _fit(network, rng, config, prepared(config, data), callbacks)
 
 
 def with_validation(config: RunConfig, data: Dataset) -> Dataset:
@@ -74,6 +74,12 @@ def with_validation(config: RunConfig, data: Dataset) -> Dataset:
     if not config.val_fraction:
         return data
     return hold_out(data, config.val_fraction, np.random.default_rng(config.seed).spawn(3)[2])
+
+
+def prepared(config: RunConfig, data: Dataset) -> Dataset:
+    """Return the data that a run learns from: with its validation split, scaled as measured on the other samples."""
+    splits = with_validation(config, data)
+    return splits if config.scale == "none" else splits.scaled(config.scale)
 
 
 def _fit(
@@ -135,7 +141,7 @@ def train_into(
 
     Raises
     ------
-    InputError          if the folder holds another run, or cannot be written
+    InputError          if the folder holds another run, or without `resume` this one, or cannot be written
     DataError           if its run cannot resume, because the checkpoint is missing or damaged
     """
     folder = Path(folder)
@@ -150,7 +156,7 @@ def train_into(
         if record is not None and record.history and not any(map(path_exists, (checkpoint, previous_path(checkpoint)))):
             raise DataError(f"there is no {checkpoint} to resume from: move that folder away to start the run again")
         network, rng = first_state(config, backend)
-        splits = with_validation(config, data)
+        splits = prepared(config, data)
         recorders: list[Callback] = [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
         recorders += [DiagnosticsRecorder(folder, splits)] if diagnostics else []
         recorders += [RunRecorder(folder, config, data)]
@@ -161,10 +167,35 @@ def train_into(
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:
-    """Return the records of this run, if any; raise an error for another run, or for any run without `resume`."""
-    if not resume and _holds_a_run(folder):
-        raise another_run(folder)
+    """Return the records of this run, if any; raise an InputError for another run, or for any run without `resume`."""
+    if not resume:
+        check_holds_no_run(folder, config, data, "resume=True")
     return own_run(folder, config, data)
+
+
+def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str) -> None:
+    """Raise an InputError if a folder holds this run, finished or not, or another one.
+
+    Parameters
+    ----------
+    how : str       how to resume the run, for the message
+    others          as for `train_into`
+    """
+    if not _holds_a_run(folder):
+        return
+    try:
+        record = read_run(folder)
+    except DataError as error:
+        raise another_run(folder) from error
+    if record.description.get("data_sha256") != data.fingerprint:
+        raise another_run(folder)
+    own_run(folder, config, data)  # raises an error for other settings
+    n_done, others = len(record.history), "or choose another folder"
+    if config.is_over(record.history):
+        done = f"finished after {n_done} epochs"
+        raise InputError(f"{folder} holds this run already, {done}: train it further with {how}, {others}")
+    done = f"with {n_done} of {config.epochs} epochs finished"
+    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}, {others}")
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:

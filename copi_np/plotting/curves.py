@@ -53,8 +53,8 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
                 _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
                 name = literal(label) if split == "test" else None
                 mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
-            # if only R learns in the first epoch, its accuracy at chance would squeeze the rest into a thin band
-            lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
+                # if only R learns in the first epoch, its accuracy at chance would squeeze the rest into a thin band
+                lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
         for split, line in reversed(lines.items()):
             accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
         accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))

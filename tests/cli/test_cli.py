@@ -463,7 +463,9 @@ def test_without_a_network_one_error_says_what_to_do(place):
 
 
 def test_how_to_go_on_is_said_with_where_the_data_were(place, monkeypatch):
-    def stopped(*_, **__):
+    def stopped(folder, *_, **__):
+        folder.mkdir()
+        (folder / "run.json").touch()
         raise StoppedError(2)
 
     monkeypatch.setattr("copi_np.cli.single.train_into", stopped)
@@ -539,7 +541,7 @@ def test_a_signal_that_acts_at_once_is_one_line_too(monkeypatch, command, name, 
     monkeypatch.setattr(sys.modules[f"copi_np.cli.{module}"], function, work)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     result = call("bench") if command == "bench" else train()
-    advice = {"bench": "", "train": "; resume with copi-np train --resume run"}[command]
+    advice = {"bench": "", "train": "; nothing was recorded yet: run the same command again"}[command]
     assert result.stderr == f"Error: stopped by {name}{advice}\n"
     assert result.exit_code == exit_code
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers

@@ -142,6 +142,7 @@ def test_results_fit_80_columns_and_json_is_one_object_without_a_word_beside_it(
     assert result.stderr == ""
     values = json.loads(result.stdout, parse_constant=refuse)
     assert values.keys() >= EXPECTED[command]
+    assert call("--quiet", *COMMANDS[command]).stderr == ""
     assert all(Path(file).is_file() for file in values.get("written", []))
 
 

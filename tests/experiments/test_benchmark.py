@@ -17,8 +17,9 @@ from click.testing import CliRunner
 
 from copi_np import Dataset, InputError, Network, Schedule, Split, algorithm, fit, get_backend
 from copi_np.cli import main
-from copi_np.experiments.benchmark import NETWORKS, bench, candidates, products_of_step
+from copi_np.experiments.benchmark import bench, candidates, products_of_step
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.options import NETWORKS
 
 ROOT = Path(__file__).parents[2]
 

@@ -192,8 +192,11 @@ def modules() -> dict[str, ModuleType]:
     """Make all modules of the mock, and the namespace of array-api-compat on top of them."""
     stream = SimpleNamespace(synchronize=lambda: None)
     runtime = SimpleNamespace(
-        getDeviceCount=lambda: 1, getDeviceProperties=lambda device: {"name": b"mock of CuPy on the host"}
+        getDeviceCount=lambda: 1,
+        getDeviceProperties=lambda device: {"name": b"mock of CuPy on the host"},
+        memGetInfo=lambda: (2**33, 2**34),
     )
+    pool = SimpleNamespace(free_bytes=lambda: 2**32)
     of_linalg = SURFACE["cupy.linalg"]
     silent = {
         name: strict(of_linalg[name], unchecked(getattr(np.linalg, name))) for name in ("cholesky", "inv", "solve")
@@ -205,7 +208,9 @@ def modules() -> dict[str, ModuleType]:
         "cublas": module("cupy.cublas", None, gemm=strict(SURFACE["cupy.cublas"]["gemm"], gemm)),
     }
     made = {f"cupy.{name}": part for name, part in parts.items()} | {"cupy.cuda.device": parts["cuda"]}
-    made["cupy"] = module("cupy", np, **parts, ndarray=ndarray, asnumpy=ndarray.get)
+    made["cupy"] = module(
+        "cupy", np, **parts, ndarray=ndarray, asnumpy=ndarray.get, get_default_memory_pool=lambda: pool
+    )
     with replaced(made):
         import_module(COMPAT)
         return made | {name: sys.modules.pop(name) for name in list(sys.modules) if is_compat(name)}

@@ -1,0 +1,116 @@
+"""How much memory a network and its training take: checked before anything is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from copi_np._assembly import Assembly
+from copi_np._parts import per_layer
+from copi_np.backend import Backend
+from copi_np.errors import BackendError
+
+GIB: Final = 2**30
+SMALL: Final = 2**26
+"""Bytes that are there on any machine, so that small networks do not ask the system."""
+MOMENT_ARRAYS: Final = 4
+"""Arrays (I, I) that exist at once while the decorrelation loss of a layer's inputs is computed."""
+CHUNK: Final = 1000
+"""Samples that are evaluated or monitored at a time."""
+
+
+class Matrix(NamedTuple):
+    """One matrix of a network, and how many arrays of its shape there are: with Adam, three."""
+
+    name: str
+    shape: tuple[int, int]
+    n_arrays: int = 1
+
+    @property
+    def n_values(self) -> int:
+        """Numbers in all these arrays."""
+        return self.shape[0] * self.shape[1] * self.n_arrays
+
+
+def matrices(
+    sizes: Sequence[int], rules: Sequence[Any], decorrelations: Sequence[Any], feedback_from: str | None = None
+) -> Iterator[Matrix]:
+    """Yield all matrices of a network: forward, lateral and feedback weights, and the memory of Adam.
+
+    Parameters
+    ----------
+    sizes : sequence of int         numbers of units, inputs first
+    rules, decorrelations : lists   one per layer, as for `Network`
+    feedback_from : str or None     as for `ErrorSignal`
+    """
+    for k, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
+        yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 3 if rules[k] == "adam" else 1)
+        if decorrelations[k] is not None:
+            yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
+        if feedback_from is not None and k < len(sizes) - 2:
+            yield Matrix(f"feedback of layer {k}", (n_outputs, sizes[k + 2] if feedback_from == "above" else sizes[-1]))
+
+
+def check_network_fits(
+    sizes: Sequence[int], rules: Sequence[Any], decorrelations: Sequence[Any], dtype: str, backend: Backend
+) -> None:
+    """Raise a BackendError if the weights of a network do not fit into memory; parameters as for `matrices`."""
+    found = list(matrices(sizes, rules, decorrelations))
+    itemsize = np.dtype(dtype).itemsize
+    largest = max(found, key=lambda matrix: matrix.n_values)
+    shape = " x ".join(map(str, largest.shape))
+    what = (
+        f"a network of {'-'.join(map(str, sizes))} units in {dtype} takes {{need}}, "
+        f"of which {largest.name} ({shape}) takes {largest.n_values * itemsize / GIB:.1f} GiB"
+    )
+    advice = "use smaller layers"
+    if largest.name.startswith("R"):
+        advice = "use fewer inputs, since R grows with their square, or a method without decorrelation"
+    check_fits(sum(matrix.n_values for matrix in found) * itemsize, what, advice, backend)
+
+
+def check_fits(n_bytes: int, what: str, advice: str, backend: Backend) -> None:
+    """Raise a BackendError unless so many bytes are free; `what` holds a place for them, ``{need}``."""
+    free = backend.free_bytes() if n_bytes > SMALL else None
+    if free is not None and n_bytes > free:
+        need = what.format(need=f"{n_bytes / GIB:.1f} GiB")
+        raise BackendError(f"{need}, but {free / GIB:.1f} GiB are free: {advice}")
+
+
+def check_training_fits(network: Assembly, n_samples: int) -> None:
+    """Raise a BackendError if so many samples, and what training needs besides them, do not fit into memory."""
+    need = training_bytes(network.parts["sizes"], bytes_of(network), n_samples, network.dtype)
+    what = f"training on {n_samples} samples takes {{need}} more in {network.dtype}"
+    check_fits(need, what, "use fewer samples or smaller layers", network.backend)
+
+
+def bytes_of(network: Assembly) -> int:
+    """Return the bytes of all matrices of a network."""
+    parts, n_layers = network.parts, len(network.layers)
+    rules, decorrelations = (per_layer(kind, parts[kind], n_layers) for kind in ("rule", "decorrelation"))
+    found = matrices(parts["sizes"], rules, decorrelations, network.error_signal.feedback_from)
+    return sum(matrix.n_values for matrix in found) * np.dtype(network.dtype).itemsize
+
+
+def training_bytes(sizes: Sequence[int], weights: int, n_samples: int, dtype: str) -> int:
+    """Return the bytes that training takes besides the weights: all samples, and at the most the temporary arrays.
+
+    These are largest when an epoch ends: second moments, chunks of samples that are evaluated, or a copy of all
+    weights, for the checkpoint.
+
+    Parameters
+    ----------
+    sizes : sequence of int     numbers of units, inputs first
+    weights : int               bytes of all matrices
+    n_samples : int             in all splits
+    dtype : str
+    """
+    samples = n_samples * (sizes[0] + sizes[-1])
+    monitored = MOMENT_ARRAYS * max(sizes[:-1]) ** 2 + 3 * CHUNK * sum(sizes)
+    folded = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(sizes))
+    evaluated = folded + CHUNK * (sizes[0] + 2 * max(sizes[1:]))
+    itemsize = np.dtype(dtype).itemsize
+    return itemsize * samples + max(itemsize * monitored, itemsize * evaluated, weights)
