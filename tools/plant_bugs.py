@@ -734,6 +734,19 @@ BUGS = [
         "return _settings(part.func)",
     ),
     Bug("parts: settings of an instance ignored", "_parts.py", "passed or named_settings(settings_of(part))", "passed"),
+    Bug("parts: checksum of the named file alone", "_finding_parts.py", "[path, *_imported_files(path)]", "[path]"),
+    Bug(
+        "parts: imported files as they were at first",
+        "_finding_parts.py",
+        "if known and Path(known).resolve() == file.resolve():",
+        "if False:",
+    ),
+    Bug(
+        "parts: checksums of parts that are gone",
+        "experiments/config.py",
+        "if self.digested not in (None, parts):",
+        "if False:",
+    ),
     Bug(
         "parts: what a function is made with ignored",
         "_parts.py",
