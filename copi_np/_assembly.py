@@ -16,7 +16,7 @@ from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGU
 from copi_np.errors import InputError, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
-from copi_np.steps import describe_steps, part_of
+from copi_np.steps import describe_steps, every_of, part_of, samples_of
 
 BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 """Bit generators whose state a checkpoint can hold: those of NumPy."""
@@ -71,16 +71,19 @@ class Assembly:
         layers = self.layers
         activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
         hidden = one_or_list(activations[:-1] or activations)
-        return {
+        parts = {
             "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
             "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
             "error_signal": _named(self.error_signal, ERROR_SIGNALS),
             "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
+            "decorrelation_samples": one_or_list(samples_of(layer.lateral_step) for layer in layers),
+            "decorrelation_every": one_or_list(every_of(layer.lateral_step) for layer in layers),
             "activation": hidden if not isinstance(hidden, list) else activations,
             "output_activation": activations[-1],
             "loss": _named(self.loss, LOSSES),
             "dtype": self.dtype,
         }
+        return parts | {"bias": True} if layers[0].has_bias else parts  # earlier versions read files without a bias
 
     @property
     def config(self) -> dict[str, Any]:

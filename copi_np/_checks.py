@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
+from copi_np.arrays import check_plain
 from copi_np.backend import Backend
-from copi_np.errors import InputError, shown
+from copi_np.errors import InputError, list_names, shown
 
 MAX_UNITS: Final = 1_000_000
 """Most units that a layer may have; lateral weights between that many would take 4 TB."""
@@ -43,11 +44,36 @@ def check_rate(name: str, value: Any) -> float:
     return float(value)
 
 
+def with_both_rates(rates: Mapping[str, Any]) -> dict[str, Any]:
+    """Return step sizes by name, with eta replaced by eta_W and eta_R, and first_eta by first_eta_W and first_eta_R.
+
+    Raises
+    ------
+    InputError      if a rate is given twice, or eta or first_eta is not a finite number, at least 0
+    """
+    expanded = dict(rates)
+    for eta in ("eta", "first_eta"):
+        if eta in expanded:
+            both = (f"{eta}_W", f"{eta}_R")
+            if twice := [name for name in both if name in rates]:
+                raise InputError(f"{eta} sets both {both[0]} and {both[1]}: leave out {eta}, or {list_names(twice)}")
+            check_rate(eta, rates[eta])
+            expanded |= dict.fromkeys(both, expanded.pop(eta))
+    return expanded
+
+
 def check_fraction(name: str, value: Any) -> float:
     """Return a number between 0 and 1 as a Python float, or raise an InputError."""
     if not isinstance(value, (int, float, np.integer, np.floating)) or not 0 < value < 1:
         raise InputError(f"{name} must be between 0 and 1, e.g. 0.1, got {shown(value)}")
     return float(value)
+
+
+def check_flag(name: str, value: Any) -> bool:
+    """Return True or False as a Python bool, or raise an InputError; 0, 1 and text are refused."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise InputError(f"{name} must be True or False, got {shown(value)}")
+    return bool(value)
 
 
 def check_sizes(name: str, values: Any) -> tuple[int, ...]:
@@ -101,6 +127,7 @@ def check_sample_weight(backend: Backend, dtype: str, sample_weight: Any, n_samp
 
 def check_kind(backend: Backend, dtype: str, what: str, array: Any) -> None:
     """Raise an InputError unless an array is of this backend and dtype."""
+    check_plain(what, array)
     if not backend.owns(array):
         raise InputError(
             f"{what} must be an array of backend {backend.name!r}, got {type(array).__name__}: "

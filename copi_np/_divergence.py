@@ -54,7 +54,7 @@ def located(where: str, batch_size: int = USUAL_BATCH) -> Iterator[None]:
     except DivergenceError as error:
         advice = f"; batches of {batch_size} need step sizes about {USUAL_BATCH / batch_size:.2g} times smaller than"
         hint = f"{advice} batches of {USUAL_BATCH}" if batch_size < SMALL_BATCH else ""
-        raise DivergenceError(f"{where}{error}{hint}") from error
+        raise DivergenceError(f"{where}{error}{hint}") from None
 
 
 def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:

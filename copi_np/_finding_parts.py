@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import functools
 import hashlib
 import importlib.util
 import inspect
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -142,9 +144,27 @@ def part_path(text: str, folder: str | Path = ".") -> tuple[Path, str]:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file."""
+    """Return the SHA-256 of a file, followed by those of the files beside it that it imports."""
     with explain_os_errors("read", path, "check its permissions"):
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in [path, *_imported_files(path)])
+
+
+def _imported_files(path: Path) -> list[Path]:
+    """Return the modules and packages in a file's folder that it imports, directly or through one another."""
+    files = [path]
+    for file in files:  # the list grows as it is read
+        with suppress(SyntaxError, ValueError):  # running the file reports it
+            for name in _imported_names(ast.parse(file.read_bytes())) - {"copi_np"}:
+                beside = [path.with_name(f"{name}.py"), *path.with_name(name).rglob("*.py")]
+                files += [each for each in beside if each.is_file() and each not in files]
+    return sorted(files[1:])
+
+
+def _imported_names(tree: ast.AST) -> set[str]:
+    """Return the top-level modules that code imports, in functions too."""
+    names = [alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names]
+    names += [node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and not node.level]
+    return {name.partition(".")[0] for name in names}
 
 
 @functools.cache
@@ -152,11 +172,16 @@ def _module_of(path: Path, digest: str) -> ModuleType:
     """Run a file with this content as a module, once; pickle finds it by name, unless another module has that name."""
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec is not None  # the path ends in .py
-    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    for file in _imported_files(path):
+        name = ".".join(file.relative_to(path.parent).with_suffix("").parts).removesuffix(".__init__")
+        known = getattr(sys.modules.get(name), "__file__", None)
+        if known and Path(known).resolve() == file.resolve():
+            del sys.modules[name]  # the file may have changed since it was imported
     is_new = sys.modules.setdefault(path.stem, module) is module
     try:
-        spec.loader.exec_module(module)
+        # not from Python's cache, which does not see a change within the same second
+        exec(compile(path.read_bytes(), path, "exec", dont_inherit=True), vars(module))
     except Exception as error:
         if is_new:
             del sys.modules[path.stem]

@@ -6,13 +6,14 @@ parts of one layer or all. `_finding_parts` finds them again.
 
 from __future__ import annotations
 
+import dis
 import functools
 import hashlib
 import inspect
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from types import MethodType
+from types import FunctionType, MethodType
 from typing import Any, TypeVar
 
 import numpy as np
@@ -58,9 +59,9 @@ def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str
         raise InputError(f"{what} must be a function of any of {list_names(known)}: got {shown(function)}")
     try:
         parameters = inspect.signature(function).parameters.values()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError):
         advice = f"wrap it in a function of any of {list_names(known)}"
-        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from error
+        raise InputError(f"cannot read the parameters of {what} {label(function)}: {advice}") from None
     names = []
     for parameter in parameters:
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
@@ -135,21 +136,52 @@ def describe(part: Any) -> str:
     """Return the name under which a part is recorded: "module:qualified name", with the settings that it holds.
 
     For example "my_rules:kappa", "__main__:<lambda>", "my_rules:kappa(c=2)" for a partial, "my_rules:softplus" for an
-    `Activation`, `Loss` or `ErrorSignal` named "softplus".
+    `Activation`, `Loss` or `ErrorSignal` named "softplus", "my_rules:make.<locals>.rule(c=2)" for what make(2) returns.
     """
+    settings = _settings(part)
+    named = part.func if isinstance(part, functools.partial) else part
+    if isinstance(named, tuple):  # a NamedTuple: a name, then functions; the first says which module it is from
+        name = f"{getattr(named[1], '__module__', None) or 'unknown'}:{named[0]}"
+    else:
+        named = named if hasattr(named, "__qualname__") else type(named)
+        name = f"{getattr(named, '__module__', None) or 'unknown'}:{named.__qualname__}"
+    is_call = settings or not (isinstance(part, tuple) or hasattr(part, "__qualname__"))
+    return f"{name}({list_names(settings)})" if is_call else name
+
+
+def _settings(part: Any) -> list[str]:
+    """Return the settings that a part holds, as text."""
     if isinstance(part, functools.partial):
-        values = [_setting(value) for value in part.args]
-        return f"{describe(part.func)}({list_names([*values, *named_settings(part.keywords)])})"
-    if isinstance(part, MethodType) and not inspect.isclass(part.__self__):
-        settings = named_settings(settings_of(part.__self__))
-        return f"{part.__module__}:{part.__qualname__}" + (f"({list_names(settings)})" if settings else "")
-    if isinstance(part, tuple):  # a NamedTuple: a name, then functions; the first says which module it is from
-        return f"{getattr(part[1], '__module__', None) or 'unknown'}:{part[0]}"
-    if hasattr(part, "__qualname__"):
-        return f"{getattr(part, '__module__', None) or 'unknown'}:{part.__qualname__}"
+        return [*_settings(part.func), *map(_setting, part.args), *named_settings(part.keywords)]
+    if isinstance(part, tuple):  # what its functions hold, which often is the same
+        return list(dict.fromkeys(text for each in part if callable(each) for text in _settings(each)))
+    if isinstance(part, MethodType):
+        return _settings(part.__self__)
+    if inspect.isfunction(part):
+        return named_settings(_enclosed(part))
     # a step is recorded with the settings that it was passed with, since it may change them as it learns
-    settings = getattr(part, "passed_settings", None) or named_settings(settings_of(part))
-    return f"{type(part).__module__}:{type(part).__qualname__}({list_names(settings)})"
+    passed = list(getattr(part, "passed_settings", ()))
+    return [] if hasattr(part, "__qualname__") else passed or named_settings(settings_of(part))
+
+
+def _enclosed(function: FunctionType) -> dict[str, Any]:
+    """Return the numbers and text that tell apart the functions that a function or a loop makes under one name.
+
+    These are the variables that they take from outside, except those that they set, and the defaults of parameters.
+    """
+    values = dict(inspect.getclosurevars(function).nonlocals)
+    if "<" in function.__qualname__:  # "<locals>" or "<lambda>"
+        parameters = inspect.signature(function, follow_wrapped=False).parameters.values()
+        values |= {each.name: each.default for each in parameters}
+    changing = {each.argval for each in dis.get_instructions(function) if each.opname == "STORE_DEREF"}
+    return {name: value for name, value in values.items() if _is_plain(value) and name not in changing}
+
+
+def _is_plain(value: Any) -> bool:
+    """Return whether a value is a number or text, or a tuple of them: it cannot change."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return isinstance(value, (int, float, complex, str, np.generic))
 
 
 def named_settings(settings: Mapping[str, Any]) -> list[str]:
@@ -173,7 +205,8 @@ def settings_of(instance: Any) -> dict[str, Any]:
         names = inspect.signature(type(instance)).parameters
     except (TypeError, ValueError):
         return {}
-    return {name: getattr(instance, name) for name in names if hasattr(instance, name)}
+    kept = (name for name in names if not callable(getattr(type(instance), name, None)))  # methods are not settings
+    return {name: getattr(instance, name) for name in kept if hasattr(instance, name)}
 
 
 def label(part: Any) -> str:

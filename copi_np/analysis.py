@@ -14,7 +14,7 @@ import numpy as np
 
 from copi_np._checks import check_count, check_rate
 from copi_np._parts import label, named_arguments
-from copi_np.arrays import Array, check_like, common_namespace, safe_divisor, slices
+from copi_np.arrays import Array, check_like, common_namespace, safe_divisor, slices, spectral_rounding
 from copi_np.error_signals import Trace, backpropagation, output_signal
 from copi_np.errors import InputError
 from copi_np.network import Network
@@ -187,8 +187,8 @@ def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_
         products += y.T @ x
         moment += x.T @ x
     rms = safe_divisor(xp.linalg.diagonal(moment) ** 0.5)
-    of_x, of_moment = (int(rms.shape[0]) * float(xp.finfo(dtype).eps) for dtype in (y0.dtype, xp.float64))
-    rtol = max(of_x**2, of_moment)  # an eigenvalue of <x x^T> is the square of a singular value of x
+    of_x = int(rms.shape[0]) * float(xp.finfo(y0.dtype).eps)
+    rtol = max(of_x**2, spectral_rounding(moment))  # an eigenvalue of <x x^T> is the square of a singular value of x
     W = (products / rms) @ xp.linalg.pinv(moment / rms / rms[:, None], rtol=rtol) / rms
     return xp.astype(W, y0.dtype)
 

@@ -110,6 +110,7 @@ def backpropagation(
     for k in reversed(range(len(layers) - 1)):
         above = layers[k + 1]
         carried = deltas[0] @ above.W @ above.R if carry is None else carry(k + 1, deltas[0])
+        carried = carried[:, : trace.a[k].shape[1]]  # nothing goes to the constant of a bias
         deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
     return deltas
 

@@ -97,10 +97,11 @@ def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None =
     """Build the error for a name that is not in `names`; it suggests `nearest`, by default the most similar one."""
     names = list(names)
     text = name.lower()[:LONGEST] if isinstance(name, str) else ""
-    similar = get_close_matches(text, names, n=3, cutoff=0.5)
+    lowered = {known.lower(): known for known in names}
+    similar = get_close_matches(text, lowered, n=3, cutoff=0.5)
     if nearest is None and similar:
         # swapped letters are the most common slip, and the similarity alone does not favour them
-        nearest = max(similar, key=lambda candidate: sorted(candidate) == sorted(text))
+        nearest = lowered[max(similar, key=lambda candidate: sorted(candidate) == sorted(text))]
     hint = f"did you mean {nearest!r}? " if nearest else ""
     return InputError(f"unknown {kind} {shown(name)}: {hint}known: {list_names(names)}")
 
@@ -122,7 +123,7 @@ def explain_os_errors(
         yield
     except OSError as error:
         why = error.strerror or type(error).__name__
-        raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from error
+        raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from None
 
 
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:

@@ -15,7 +15,7 @@ from copi_np.activations import ACTIVATIONS, LEAK
 from copi_np.checkpoint import check_network, network_arrays
 from copi_np.errors import InputError, list_names
 from copi_np.network import Network
-from copi_np.storage.atomic import replace_file
+from copi_np.storage.atomic import check_writable, replace_file
 
 OPSET: Final = 17
 """Version of ONNX's operators; runtimes since 2022 support it."""
@@ -32,10 +32,11 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
     InputError          if safetensors is not installed, or `network` is not a network
     DataError           if the file cannot be written
     """
+    check_writable(Path(path))
     try:
         from safetensors.numpy import save
-    except ImportError as error:
-        raise _missing("safetensors") from error
+    except ImportError:
+        raise _missing("safetensors") from None
     # the library writes an array's memory as it is, ignoring its strides
     tensors = {name: np.asarray(array, order="C") for name, array in network_arrays(network).items()}
     content = save(tensors, metadata={"copi_np": json.dumps({"version": __version__, "network": network.config})})
@@ -53,10 +54,11 @@ def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
     InputError          if onnx is not installed, `network` is not a network, or an activation is your own
     DataError           if the file cannot be written
     """
+    check_writable(Path(path))
     try:
         from onnx import TensorProto, checker, helper, numpy_helper
-    except ImportError as error:
-        raise _missing("onnx") from error
+    except ImportError:
+        raise _missing("onnx") from None
     check_network(network)
     for layer in network.layers:
         if layer.activation != ACTIVATIONS.get(layer.activation.name):

@@ -31,6 +31,9 @@ class Layer:
                                             all assignable; the last three take what the parameters take
     """
 
+    has_bias = False
+    """Whether its last input is the constant 1 of a bias, see `copi_np.bias`."""
+
     def __init__(self, W: Array, activation: Any, forward_step: Any, decorrelation: Any, backend: Backend) -> None:
         self.backend = backend
         self._W = W
@@ -42,8 +45,8 @@ class Layer:
 
     @property
     def n_inputs(self) -> int:
-        """Number of inputs, I."""
-        return int(self._W.shape[1])
+        """Number of inputs, I; the constant of a bias does not count."""
+        return int(self._W.shape[1]) - self.has_bias
 
     @property
     def n_outputs(self) -> int:
@@ -59,7 +62,7 @@ class Layer:
 
     @W.setter
     def W(self, values: Array) -> None:
-        self._W = self._checked("W", values, (self.n_outputs, self.n_inputs))
+        self._W = self._checked("W", values, self._W.shape)
 
     @property
     def R(self) -> Array:
@@ -76,7 +79,7 @@ class Layer:
 
     @R.setter
     def R(self, values: Array) -> None:
-        self._R = self._checked("R", values, (self.n_inputs, self.n_inputs))
+        self._R = self._checked("R", values, (self._W.shape[1],) * 2)
 
     @property
     def has_lateral_weights(self) -> bool:
@@ -124,7 +127,7 @@ class Layer:
         self._lateral_step = step
 
     def _identity(self) -> Array:
-        return self.backend.xp.eye(self.n_inputs, dtype=self._W.dtype, device=self.backend.device)
+        return self.backend.xp.eye(self._W.shape[1], dtype=self._W.dtype, device=self.backend.device)
 
     def _checked(self, name: str, values: Array, shape: tuple[int, int]) -> Array:
         if not self.backend.owns(values):
@@ -145,12 +148,13 @@ class Layer:
 
     # ----------------------------------------------------------------------------------------- Algorithm 1
 
-    def forward(self, y: Array) -> tuple[Array, Array, Array]:
+    def forward(self, y: Array, x: Array | None = None) -> tuple[Array, Array, Array]:
         """Pass a batch through the layer (Algorithm 1, lines 5 to 7).
 
         Parameters
         ----------
         y : (B, I) array    input
+        x : (B, I) array    decorrelated input, if it is already known
 
         Returns
         -------
@@ -158,11 +162,12 @@ class Layer:
         a : (B, O) array    pre-activation, W x
         y : (B, O) array    output, f(a)
         """
-        x = y if self._R is None else decorrelate(self._R, y)
+        if x is None:
+            x = y if self._R is None else decorrelate(self._R, y)
         a = transform(self._W, x)
         return x, a, self.activation.f(a)
 
-    def carry_back(self, delta: Array, x: Array) -> tuple[Array, Array | None]:
+    def carry_back(self, delta: Array, x: Array, eta_R: float) -> tuple[Array, Array | None]:
         """Propagate an error signal back to the layer's input; also return x R, which the matrix form needs.
 
         One product with R gives both, which costs less than two products.
@@ -171,23 +176,29 @@ class Layer:
         ----------
         delta : (B, O) array            error signal of the pre-activation
         x : (B, I) array                decorrelated input of the same batch
+        eta_R : float                   step size with which R will learn from this batch
 
         Returns
         -------
         carried : (B, I) array          (W R)^T delta
-        x_R : (B, I) array or None      x R, for `step`; None where it is not needed
+        x_R : (b, I) array or None      x R, of the b <= B samples that `step` needs it of; None if of none
         """
         carried = delta @ self._W
         if self._R is None:
             return carried, None
-        if self.lateral_step is None or not self.lateral_step.uses_x_R:
-            return carried @ self._R, None
-        both = self.backend.xp.concat([carried, x], axis=0) @ self._R
         batch_size = x.shape[0]
+        n_rows = 0 if self.lateral_step is None or eta_R == 0 else self.lateral_step.rows_of_x_R(batch_size)
+        if n_rows == 0:
+            return carried @ self._R, None
+        both = self.backend.xp.concat([carried, x[:n_rows, :]], axis=0) @ self._R
         return both[:batch_size, :], both[batch_size:, :]
 
+    def with_constant(self, y: Array) -> Array:
+        """Return inputs y (B, I) as R and W take them: unchanged, unless the layer has a bias."""
+        return y
+
     def folded(self) -> Array:
-        """Return the layer's two matrices folded into one, W R, (O, I)."""
+        """Return the layer's two matrices folded into one, W R, (O, I), to be applied to `with_constant(y)`."""
         return self._W if self._R is None else self._W @ self._R
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:

@@ -13,6 +13,7 @@ from copi_np._assembly import Assembly
 from copi_np._checks import (
     check_batch,
     check_count,
+    check_flag,
     check_list,
     check_rate,
     check_rng,
@@ -24,6 +25,7 @@ from copi_np._memory import check_network_fits
 from copi_np._parts import explain_impure, label, per_layer
 from copi_np.arrays import Array, NDArray, check_like, read_only, slices
 from copi_np.backend import DTYPES, Backend, get_backend
+from copi_np.bias import BiasedLayer
 from copi_np.error_signals import (
     ErrorSignal,
     Trace,
@@ -33,7 +35,7 @@ from copi_np.error_signals import (
 from copi_np.errors import DivergenceError, unknown
 from copi_np.layer import Layer, ReadOnlyLayer
 from copi_np.losses import LOSSES, Loss
-from copi_np.steps import States
+from copi_np.steps import States, lateral_steps
 
 
 def glorot_normal(rng: np.random.Generator, n_outputs: int, n_inputs: int) -> NDArray:
@@ -60,11 +62,16 @@ class Network(Assembly):
                                         how the lateral weights learn; None keeps them at the identity. The parameters
                                         of a function are any of R, x, y, eta_R and sample_weight. A list has one per
                                         layer
+    decorrelation_samples : int or None R learns from this many samples of each batch, the first ones, which costs less;
+                                        None: from all, as in the paper. May be a list with one per layer
+    decorrelation_every : int           R learns at every n-th batch, with n times its step size; may be a list
     activation : {"leaky_relu", "relu", "tanh", "linear"}, Activation, or list of them
                                         of all layers, or a list with one per layer, the first layer first
     output_activation : str, Activation or None
                                         of the output layer; None: as `activation`, or "linear" for cross-entropy
     loss : {"quadratic", "cross_entropy"} or Loss
+    bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`.
+                                        The paper has none
     backend : {"numpy", "cupy", "auto"} or Backend
     dtype : {"float32", "float64"}      of weights, inputs and targets alike
 
@@ -90,9 +97,12 @@ class Network(Assembly):
         rule: Any = "copi",
         error_signal: str | ErrorSignal = "bp",
         decorrelation: Any = "matrix",
+        decorrelation_samples: Any = None,
+        decorrelation_every: Any = 1,
         activation: Any = "leaky_relu",
         output_activation: Any = None,
         loss: str | Loss = "quadratic",
+        bias: bool = False,
         backend: str | Backend = "numpy",
         dtype: str = "float32",
     ) -> None:
@@ -109,10 +119,12 @@ class Network(Assembly):
         self.dtype = dtype
         self.backend = get_backend(backend)
         weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)
-        rules, decorrelations = per_layer("rule", rule, n_layers), per_layer("decorrelation", decorrelation, n_layers)
+        rules = per_layer("rule", rule, n_layers)
+        decorrelations = lateral_steps(decorrelation, decorrelation_samples, decorrelation_every, n_layers)
         check_network_fits(sizes, rules, decorrelations, dtype, self.backend)
-        self.layers = [
-            Layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)
+        make_layer = BiasedLayer if check_flag("bias", bias) else Layer
+        self.layers: list[Layer] = [
+            make_layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)
             for (n_inputs, n_outputs), f, dW, dR in zip(
                 pairwise(sizes), activations, rules, decorrelations, strict=True
             )
@@ -145,6 +157,7 @@ class Network(Assembly):
         eta_R: float | None = None,
         delta_scale: float = 1.0,
         sample_weight: Array | None = None,
+        x0: Array | None = None,
     ) -> Array:
         """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
 
@@ -162,6 +175,7 @@ class Network(Assembly):
                                     how many times each sample counts in every mean over the batch, including those of
                                     the lateral weights, and in the loss; 0 or more, None: once. Their mean should be
                                     one: larger weights mean larger steps
+        x0 : (B, I) array or None   y0 as the first layer decorrelates it, if that is already known
 
         Returns
         -------
@@ -174,9 +188,9 @@ class Network(Assembly):
                                     weights stay as they were before this step
         """
         rates = self._checked_rates(eta_W, eta_R, delta_scale)
-        self._check_batch(y0, targets, sample_weight)
+        self._check_batch(y0, targets, sample_weight, x0)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence, not as a warning
-            trace = self._forward(y0)  # lines 4 to 8
+            trace = self._forward(y0, x0)  # lines 4 to 8
             loss = self.loss.mean(trace.y[-1], targets, sample_weight)  # 9
             self._check_loss(loss, trace, targets, rates)
             deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12
@@ -205,11 +219,11 @@ class Network(Assembly):
         self._check("inputs", y0, self.layers[0].n_inputs)
         return self._forward(y0)
 
-    def _forward(self, y0: Array) -> Trace:
+    def _forward(self, y0: Array, x0: Array | None = None) -> Trace:
         trace = Trace(y0, [], [], [])
         y = y0
-        for layer in self.layers:  # 4
-            x, a, y = layer.forward(y)  # 5 to 7
+        for k, layer in enumerate(self.layers):  # 4
+            x, a, y = layer.forward(y, x0 if k == 0 else None)  # 5 to 7
             trace.x.append(x)
             trace.a.append(a)
             trace.y.append(y)
@@ -242,7 +256,7 @@ class Network(Assembly):
         x_R = list(nothing)
 
         def carry(k: int, delta: Array) -> Array:
-            carried, x_R[k] = self.layers[k].carry_back(delta, trace.x[k])
+            carried, x_R[k] = self.layers[k].carry_back(delta, trace.x[k], rates["eta_R"])
             return carried
 
         output = self.layers[-1]
@@ -311,7 +325,7 @@ class Network(Assembly):
             for rows in slices(int(y0.shape[0]), batch_size):
                 y = y0[rows, :]
                 for layer, M in zip(self.layers, folded, strict=True):
-                    y = layer.activation.f(y @ M.T)
+                    y = layer.activation.f(layer.with_constant(y) @ M.T)
                 chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
@@ -325,13 +339,15 @@ class Network(Assembly):
     def _check(self, what: str, array: Array, layer_size: int, n_samples: int | None = None) -> None:
         check_batch(self.backend, self.dtype, what, array, layer_size, n_samples)
 
-    def _check_batch(self, y0: Array, targets: Array, sample_weight: Array | None) -> None:
+    def _check_batch(self, y0: Array, targets: Array, sample_weight: Array | None, x0: Array | None) -> None:
         """Raise an InputError unless a batch fits the network."""
         self._check("inputs", y0, self.layers[0].n_inputs)
         n_samples = int(y0.shape[0])
         self._check("targets", targets, self.layers[-1].n_outputs, n_samples)
         if sample_weight is not None:
             check_sample_weight(self.backend, self.dtype, sample_weight, n_samples)
+        if x0 is not None:
+            self._check("x0", x0, self.layers[0].R.shape[0], n_samples)
 
     def _check_loss(self, loss: Array, trace: Trace, targets: Array, rates: dict[str, float]) -> None:
         """Raise a DivergenceError if the loss exploded, on the host, where a value can be read without waiting."""

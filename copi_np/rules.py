@@ -16,7 +16,7 @@ Reference: N. Ahmad, E. Schrader, M. van Gerven, "Constrained Parameter Inferenc
 
 from __future__ import annotations
 
-from copi_np.arrays import Array, common_namespace, is_concrete, safe_divisor
+from copi_np.arrays import Array, common_namespace, is_concrete, safe_divisor, spectral_rounding
 from copi_np.errors import InputError
 
 # ------------------------------------------------------------------------------------------------ statistics
@@ -162,8 +162,7 @@ def _is_invertible(C: Array) -> bool:
     power = xp.linalg.diagonal(C)
     rms = xp.sqrt(xp.where(power > 0, power, xp.ones_like(power)))
     spectrum = xp.linalg.eigvalsh(C / rms / rms[:, None])
-    rounding = C.shape[0] * float(xp.finfo(C.dtype).eps)
-    return bool(xp.min(spectrum) > rounding * xp.max(spectrum))
+    return bool(xp.min(spectrum) > spectral_rounding(C) * xp.max(spectrum))
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, InitVar, asdict, dataclass
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_rng
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
+from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
 from copi_np._parts import describe, label
@@ -27,6 +28,9 @@ from copi_np.whitening import decorrelation_loss, second_moment
 N_MONITORED: Final = 1000
 """Decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
 
+NOT_GIVEN: Final[Any] = object()
+"""The default of a step size that another one may set."""
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -34,34 +38,50 @@ class Schedule:
 
     Parameters
     ----------
-    eta_W, eta_R : float                step sizes of the forward and lateral weights
+    eta_W, eta_R : float                step sizes of the forward and lateral weights; eta_R is by default eta_W
     first_epochs : int                  number of epochs at the start with step sizes of their own
-    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0 leaves the weights as they are
+    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0, the default, leaves the weights as they are
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
+    rest_R_after : int or None          after this epoch the lateral weights stay as they are, which costs less; None:
+                                        they learn to the end
+    eta, first_eta : float              set both eta_W and eta_R, which the paper keeps equal; both of the first epochs
 
     Raises
     ------
-    InputError                          if a value cannot be used
+    InputError                          if a value cannot be used, or a step size is missing or given twice
     """
 
-    eta_W: float
-    eta_R: float
+    eta_W: float = NOT_GIVEN
+    eta_R: float = NOT_GIVEN
     first_epochs: int = 0
-    first_eta_W: float = 0.0
-    first_eta_R: float = 0.0
+    first_eta_W: float = NOT_GIVEN
+    first_eta_R: float = NOT_GIVEN
     delta_scale: float = 1.0
+    rest_R_after: int | None = None
+    _: KW_ONLY
+    eta: InitVar[float] = NOT_GIVEN
+    first_eta: InitVar[float] = NOT_GIVEN
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, eta: float, first_eta: float) -> None:
         """Check the numbers, and turn NumPy's into Python's, since a checkpoint holds plain numbers."""
+        if self.rest_R_after is not None:
+            object.__setattr__(self, "rest_R_after", check_count("rest_R_after", self.rest_R_after))
         object.__setattr__(self, "first_epochs", check_count("first_epochs", self.first_epochs, minimum=0))
-        for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale"):
-            object.__setattr__(self, name, check_rate(name, getattr(self, name)))
+        names = ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale")
+        values = {name: getattr(self, name) for name in names} | {"eta": eta, "first_eta": first_eta}
+        rates = with_both_rates({name: value for name, value in values.items() if value is not NOT_GIVEN})
+        if "eta_W" not in rates:
+            raise InputError("a schedule needs step sizes: give eta, or eta_W and eta_R")
+        rates = {"eta_R": rates["eta_W"], "first_eta_W": 0.0, "first_eta_R": 0.0} | rates
+        for name in names:
+            object.__setattr__(self, name, check_rate(name, rates[name]))
 
     def rates(self, epoch: int) -> dict[str, float]:
         """Return the keyword arguments of `Network.step` in an epoch, counted from 1."""
-        if epoch <= self.first_epochs:
-            return {"eta_W": self.first_eta_W, "eta_R": self.first_eta_R, "delta_scale": self.delta_scale}
-        return {"eta_W": self.eta_W, "eta_R": self.eta_R, "delta_scale": self.delta_scale}
+        eta_W, eta_R = (self.first_eta_W, self.first_eta_R) if epoch <= self.first_epochs else (self.eta_W, self.eta_R)
+        if self.rest_R_after is not None and epoch > self.rest_R_after:
+            eta_R = 0.0
+        return {"eta_W": eta_W, "eta_R": eta_R, "delta_scale": self.delta_scale}
 
 
 class DeviceSplit(NamedTuple):
@@ -141,7 +161,8 @@ def fit(
         callbacks = [writer, *callbacks]
     check_training_fits(network, sum(len(split.labels) for split in data.splits.values()))
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
-    train = splits["train"]
+    train, resting = splits["train"], RestingR()
+    rates: dict[str, float] = {}
     for callback in callbacks:
         callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)
@@ -149,9 +170,12 @@ def fit(
         if any(callback.stop for callback in callbacks):
             break
         start = time.perf_counter()
-        rates = rates_of(schedule, epoch)
+        if rates_of(schedule, epoch) != rates:
+            rates = rates_of(schedule, epoch)
+            check_decorrelation_every(network, train.inputs[:N_MONITORED, :], rates["eta_R"])
+        x0 = resting.inputs(network, train.inputs, rates["eta_R"])
         with located(f"epoch {epoch}, ", batch_size):
-            train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, callbacks=callbacks)
+            train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
                 record = _evaluated(network, splits, epoch, start)
                 limit = loss_limit(network.backend, network.loss, train.targets)
@@ -197,6 +221,7 @@ def train_epoch(
     rng: np.random.Generator,
     batch_size: int = 50,
     sample_weight: Array | None = None,
+    x0: Array | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> float:
     """Train on all samples once, in a new order (Algorithm 1, lines 3 to 17).
@@ -213,6 +238,7 @@ def train_epoch(
     batch_size : int                the last batch may be smaller
     sample_weight : (N,) array or None
                                     how many times each sample counts, see `Network.step`
+    x0 : (N, I) array or None       the inputs as the first layer decorrelates them, if known because R is at rest
     callbacks : sequence of Callback
                                     only their `on_batch` is called
 
@@ -230,6 +256,8 @@ def train_epoch(
     xp, backend = network.backend.xp, network.backend
     n_samples = int(train.inputs.shape[0])
     _check_n_rows(backend, "targets", train.targets, n_samples)
+    if x0 is not None:
+        _check_n_rows(backend, "x0", x0, n_samples)
     if sample_weight is not None:
         _check_n_rows(backend, "sample_weight", sample_weight, n_samples)
         if not bool(xp.all(xp.isfinite(sample_weight) & (sample_weight >= 0))):  # once, not for every batch
@@ -241,8 +269,9 @@ def train_epoch(
         rows = order[part]
         inputs, targets = xp.take(train.inputs, rows, axis=0), xp.take(train.targets, rows, axis=0)
         weights = None if sample_weight is None else xp.take(sample_weight, rows, axis=0)
+        x0_rows = None if x0 is None else xp.take(x0, rows, axis=0)
         with located(f"batch {batch}: "):
-            losses.append(network.step(inputs, targets, **rates, sample_weight=weights))
+            losses.append(network.step(inputs, targets, **rates, sample_weight=weights, x0=x0_rows))
         for callback in callbacks:
             callback.on_batch(batch, len(batches))
     values = backend.to_host(xp.stack(losses))
@@ -305,7 +334,7 @@ def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Ge
     check_dataset(data)
     if not isinstance(schedule, Schedule):
         if not callable(schedule) or isinstance(schedule, type):
-            example = "a Schedule, e.g. Schedule(eta_W=0.01, eta_R=0.01), or a function of the epoch"
+            example = "a Schedule, e.g. Schedule(eta=0.01), or a function of the epoch"
             raise InputError(f"schedule must be {example}, got {shown(schedule)}")
         rates_of(schedule, 1)  # fail before anything is computed
     check_rng(rng)

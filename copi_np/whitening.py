@@ -9,7 +9,7 @@ from __future__ import annotations
 from math import inf
 
 from copi_np._checks import check_rate
-from copi_np.arrays import Array, common_namespace, safe_divisor
+from copi_np.arrays import Array, common_namespace, safe_divisor, spectral_rounding
 from copi_np.errors import InputError
 from copi_np.rules import mean_outer, mean_square
 
@@ -42,7 +42,8 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding
+    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding: if
+                            an input is always zero or linear in others, or there are fewer samples than inputs
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
@@ -78,10 +79,12 @@ def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
     values, vectors = xp.linalg.eigh(sigma)
     values = values + epsilon
     smallest, largest = float(xp.min(values)), float(xp.max(values))
-    if not smallest > largest * float(xp.finfo(sigma.dtype).eps):
+    if not smallest > largest * spectral_rounding(sigma):
+        shrinkage = float(xp.mean(xp.linalg.diagonal(sigma))) / 10
+        epsilon = shrinkage if shrinkage > 0 else 0.01
         raise InputError(
-            f"cannot whiten: the smallest eigenvalue is {smallest:.2g}, the largest {largest:.2g}: "
-            "raise epsilon (1e-2 suits digits), or drop inputs that are always zero or equal"
+            f"cannot whiten: the smallest eigenvalue is {smallest:.2g}, the largest {largest:.2g}: raise epsilon, e.g. "
+            f"to {epsilon:.2g}, give more samples than inputs, or drop inputs that are dead, or sums of other inputs"
         )
     return 1 / xp.sqrt(values), vectors
 
@@ -160,13 +163,17 @@ def hadamard_defect(C: Array) -> float:
 
     Raises
     ------
-    InputError          if C is not positive definite
+    InputError          if C is not positive definite, up to rounding
     """
     xp = common_namespace("II", C)
-    spectrum = xp.linalg.eigvalsh(C)
-    if not float(xp.min(spectrum)) > 0:
-        raise InputError("the Hadamard defect needs a positive definite second-moment matrix: drop dead inputs")
-    return float(xp.sum(xp.log(xp.linalg.diagonal(C))) - xp.sum(xp.log(spectrum)))
+    rms = xp.sqrt(safe_divisor(xp.linalg.diagonal(C)))
+    spectrum = xp.linalg.eigvalsh(C / rms / rms[:, None])
+    if not float(xp.min(spectrum)) > float(xp.max(spectrum)) * spectral_rounding(C):
+        raise InputError(
+            "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are dead, or sums of "
+            "other inputs"
+        )
+    return -float(xp.sum(xp.log(spectrum)))
 
 
 def asymmetry(R: Array) -> float:

@@ -13,10 +13,10 @@ from typing import Any, Final, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from copi_np.arrays import Array, NDArray
+from copi_np.arrays import OTHER_MEANING, Array, NDArray, check_plain
 from copi_np.backend.blas import gemm
-from copi_np.backend.free_memory import free_memory
-from copi_np.errors import BackendError, InputError, unknown
+from copi_np.backend.free_memory import free_main_memory
+from copi_np.errors import BackendError, InputError, brief, unknown
 
 DTYPES = ("float32", "float64")
 
@@ -43,9 +43,14 @@ class Backend:
         """Copy host `values` to an array on the device, in `dtype` (default: that of `values`).
 
         With ``copy=False`` a host array may be used without copying, for arrays that nothing else will change. Values
-        that are not numbers, such as text, raise an `InputError`.
+        that are not numbers, such as text and missing values, and masked arrays raise an `InputError`.
         """
-        values = np.asarray(values, dtype=dtype)
+        if isinstance(values, np.ma.MaskedArray):  # a matrix loses nothing
+            check_plain("values", values)
+        try:
+            values = np.asarray(values, dtype=dtype)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"cannot convert the values to {dtype} ({brief(error)}): give numbers") from None
         dtype_there = getattr(self.xp, values.dtype.name, None)
         if dtype_there is None:
             raise InputError(f"an array cannot hold values of dtype {values.dtype}: convert them to numbers first")
@@ -80,8 +85,8 @@ class Backend:
         # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
-    def free_bytes(self) -> int | None:
-        """Return how much memory is free on the device; None if that is not known."""
+    def free_memory(self) -> int | None:
+        """Return how many bytes are free where arrays live, or None if that is unknown."""
         return None
 
     def describe(self) -> str:
@@ -112,8 +117,8 @@ class NumPyBackend(Backend):
         super().__init__("numpy", array_api_numpy)
 
     def owns(self, array: Array) -> bool:
-        """Return whether `array` is a NumPy array."""
-        return isinstance(array, np.ndarray)
+        """Return whether `array` is a NumPy array, not masked and not a matrix."""
+        return isinstance(array, np.ndarray) and not isinstance(array, OTHER_MEANING)
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
         """As `Backend.matmul_add`; NumPy's BLAS adds inside the product where it can be called directly."""
@@ -123,9 +128,9 @@ class NumPyBackend(Backend):
         else:
             product(out, A, B, alpha)
 
-    def free_bytes(self) -> int | None:
-        """As `Backend.free_bytes`: of main memory."""
-        return free_memory()
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: of main memory."""
+        return free_main_memory()
 
     def describe(self) -> str:
         """Name the device: "cpu"."""
@@ -179,8 +184,8 @@ class CuPyBackend(Backend):
         """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
 
-    def free_bytes(self) -> int | None:
-        """As `Backend.free_bytes`: of the GPU, with what CuPy keeps for itself."""
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: with what CuPy keeps for itself."""
         pool = self._cupy.get_default_memory_pool()
         return int(self._cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
 

@@ -15,7 +15,7 @@ from copi_np.checkpoint import Progress, load_progress, previous_path, save_prog
 from copi_np.errors import DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.history import EpochRecord, read_record
 from copi_np.network import Network
-from copi_np.storage.atomic import remove_leftovers
+from copi_np.storage.atomic import check_writable, followed, remove_leftovers
 from copi_np.storage.untrusted import path_exists
 
 
@@ -49,19 +49,21 @@ class CheckpointWriter(Callback):
         Raises
         ------
         InputError      if a checkpoint exists but `resume` is not set, or it belongs to another training
-        DataError       if both the checkpoint and its predecessor are damaged
+        DataError       if both the checkpoint and its predecessor are damaged, or it cannot be written
         """
         self.history = list(history)
         try:
             json.dumps(self.rng.bit_generator.state)
-        except TypeError as error:
+        except TypeError:
             kind = type(self.rng.bit_generator).__name__
-            raise InputError(f"the state of {kind} cannot be recorded: use numpy.random.default_rng") from error
+            raise InputError(f"the state of {kind} cannot be recorded: use numpy.random.default_rng") from None
         kept = (self.path, previous_path(self.path))
         for path in kept:
             if not resume and path_exists(path):
                 raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
-        remove_leftovers(self.path.parent, [path.name for path in kept])
+        check_writable(self.path)
+        for path in map(followed, kept):
+            remove_leftovers(path.parent, [path.name])
         if not resume:
             return list(self.history)
         try:
@@ -69,17 +71,17 @@ class CheckpointWriter(Callback):
         except NewerVersionError:
             raise
         except OtherPartsError as error:
-            raise InputError(f"{self.path} belongs to another training: {error}") from error
+            raise InputError(f"{self.path} belongs to another training: {error}") from None
         except DataError as error:
-            raise ResumeError(str(error)) from error
+            raise ResumeError(str(error)) from None
         if progress is not None:
             self._check_same(network, progress)
             try:
                 self.history = [read_record(values) for values in progress.history]
                 self.rng.bit_generator.state = progress.shuffling
             # NumPy does not check a state before it uses it
-            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-                raise ResumeError(f"{self.path} holds no state that training can resume from: move it away") from error
+            except (ArithmeticError, AttributeError, IndexError, KeyError, TypeError, ValueError):
+                raise ResumeError(f"{self.path} holds no state that training can resume from: move it away") from None
             network.layers, network.feedback = progress.network.layers, progress.network.feedback
             network.noise_rng = progress.network.noise_rng
         return list(self.history)

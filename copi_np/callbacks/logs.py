@@ -13,7 +13,7 @@ from copi_np.callbacks.base import Callback, another_training
 from copi_np.errors import InputError, explain_os_errors
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.storage.atomic import check_free, replace_file
+from copi_np.storage.atomic import append_text, check_free, check_writable, replace_text
 from copi_np.storage.untrusted import exists, open_file
 
 
@@ -42,12 +42,13 @@ class CSVLog(Callback):
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Write the epochs done so far."""
+        check_writable(self.path)
         if not history:
             check_free(self.path)
             return
-        content = _rows(map(flat_record, history), header=True).encode()
-        self._check_own(content)
-        replace_file(self.path, lambda file: file.write(content))
+        content = _rows(map(flat_record, history), header=True)
+        self._check_own(content.encode())
+        replace_text(self.path, content)
 
     def _check_own(self, content: bytes) -> None:
         """Raise an InputError unless the file holds a part of `content`, or one more row if its writer was killed."""
@@ -61,8 +62,7 @@ class CSVLog(Callback):
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Add a row."""
-        with explain_os_errors("write", self.path), self.path.open("a", encoding="utf-8", newline="") as file:
-            file.write(_rows([flat_record(record)], header=record.epoch == 1))
+        append_text(self.path, _rows([flat_record(record)], header=record.epoch == 1))
 
 
 def _rows(records: Iterable[dict[str, float]], *, header: bool) -> str:
@@ -94,8 +94,8 @@ class TensorBoardLog(Callback):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         try:
             import tensorboardX  # noqa: F401  # imported here only to fail before training
-        except ImportError as error:
-            raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from error
+        except ImportError:
+            raise InputError("TensorBoardLog needs tensorboardX: pip install 'copi-np[tensorboard]'") from None
         self.folder = Path(folder)
         self._writer: Any = None
 

@@ -18,7 +18,7 @@ from copi_np.checkpoint import load_like, save_network
 from copi_np.errors import CopiWarning, DataError, InputError, choose
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.storage.atomic import check_free
+from copi_np.storage.atomic import check_free, check_writable, is_stream
 from copi_np.storage.untrusted import path_exists
 
 MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
@@ -140,6 +140,7 @@ class BestCheckpoint(Callback):
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Check that the file is from this training; save the latest epoch if a killed process did not get that far."""
         self.history = list(history)
+        check_writable(self.path)
         if not history:
             check_free(self.path)
             return
@@ -153,12 +154,12 @@ class BestCheckpoint(Callback):
 
     def _check_own(self, network: Network) -> None:
         """Raise an InputError unless the file holds an epoch of this training, or its next one."""
-        if not path_exists(self.path):
+        if not path_exists(self.path) or is_stream(self.path):
             return
         try:
             found, metadata = load_like(self.path, network)
-        except (DataError, InputError) as error:
-            raise another_training(self.path) from error
+        except (DataError, InputError):
+            raise another_training(self.path) from None
         epochs = [record.as_dict() for record in self.history]
         # training may have resumed from the checkpoint before the latest
         is_next = found.config == network.config and metadata.get("epoch") == len(epochs) + 1

@@ -28,6 +28,10 @@ from copi_np.experiments.methods import METHODS
 @click.option(
     "--dtype", default="float32", show_default=True, shell_complete=one_of(DTYPES), help="float32 or float64."
 )
+@click.option(
+    "--decorrelation-samples", type=click.IntRange(min=1), help="R learns from this many samples of each batch."
+)
+@click.option("--rest-r", is_flag=True, help="R is at rest, so that its update costs nothing.")
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True, help="Measurements of each kind.")
 @backend_option
 @threads_option

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +29,14 @@ from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
 from copi_np.experiments.best_setting import BEST_PRESET, best_group, describe_best, train_command
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
-from copi_np.experiments.config import RunConfig, preset_names
+from copi_np.experiments.config import RunConfig, preset_names, run_name
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.environment import blas_threads
+from copi_np.experiments.grids import Grid, record_grid
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
-from copi_np.experiments.summary import short
+from copi_np.experiments.settings import setting
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
@@ -172,8 +174,8 @@ def run_label(config: RunConfig) -> str:
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
     config = outcome.config
-    others = [name for name in varied if name not in config.own_parts]  # which the label names
-    parts = [run_label(config), *(f"{name}={short(getattr(config, name))}" for name in others)]
+    values = {name: setting(config, name) for name in varied if name not in config.own_parts}  # which the label names
+    parts = [run_label(config), *(f"{name}={value}" for name, value in values.items() if value is not None)]
     result = outcome.failure
     if result is None:
         last = outcome.history[-1]
@@ -262,7 +264,7 @@ def sweep(
 
     \b
       copi-np sweep --preset mnist-5k --methods copi-bp,bp-decor \\
-                    --vary eta_W=1e-4,3e-4,1e-3
+                    --vary eta=1e-4,3e-4,1e-3
 
     Processes are started here, one per core, unless --scheduler names a running Dask scheduler, whose workers must be
     able to see the folder --out. Finished runs are not repeated, and interrupted ones resume, as in copi-np reproduce.
@@ -279,10 +281,15 @@ def sweep(
         lambda name: load_dataset(name, data_dir),
         variations,
     )
+    fixed = {name: value for name, value in {"preset": preset, **options}.items() if value and name != "epochs"}
+    wanted = Grid(list(variations), fixed, [run_name(config, data) for config in configs])
     left = sum(epochs_left(out, config, data) for config in configs)
     with if_stopped(lambda: RESUME_ADVICE), CampaignBar(len(configs), left) as bar, StopOnSignal() as stop:
+        ticks = count()
 
         def on_tick(n_epochs: int) -> None:
+            if next(ticks) == 0:  # all workers are ready
+                record_grid(out, wanted)
             bar.set_left(n_epochs)
             stop.check()
 
@@ -325,6 +332,6 @@ def report(folder: Path, title: str | None, form: str | None, by_epoch: bool, ou
     if output.json_to is not None:
         raise InputError("--json and --format cannot be combined: leave out one of them")
     results = read_results(folder, title)
-    click.echo((HISTORY_FORMATS if by_epoch else FORMATS)[form](results.groups), nl=False)
+    click.echo(HISTORY_FORMATS[form](results.groups) if by_epoch else FORMATS[form](results.grids), nl=False)
     for remark in results.remarks:  # also with --quiet: tables in these formats do not say what is left out
         click.echo(remark, err=True)

@@ -9,7 +9,7 @@ from typing import Any
 from copi_np.backend import CuPyBackend, why_no_gpu
 from copi_np.datasets import DATASETS, cache_dir, find_dataset
 from copi_np.datasets.fetch import DATA_VARIABLE
-from copi_np.errors import list_names
+from copi_np.errors import DataError, list_names
 from copi_np.experiments.environment import blas, n_cores, versions
 
 
@@ -24,13 +24,21 @@ def examine(data_dir: Path | None = None) -> dict[str, Any]:
         "gpu": CuPyBackend().describe() if reason is None else None,
         "why_no_gpu": reason,
         "backend_auto": "cupy" if reason is None else "numpy",
-        "cache": str(cache_dir()),
+        **_cache(),
         "data_folder": os.environ.get(DATA_VARIABLE) or None,
         "data": {
             name: {"folders": [str(folder) for folder in files.folders], "missing": list(files.missing)}
             for name, files in found.items()
         },
     }
+
+
+def _cache() -> dict[str, str | None]:
+    """Return the cache for data sets, or why there is none."""
+    try:
+        return {"cache": str(cache_dir()), "why_no_cache": None}
+    except DataError as error:
+        return {"cache": None, "why_no_cache": str(error)}
 
 
 def describe(found: dict[str, Any]) -> str:
@@ -41,7 +49,7 @@ def describe(found: dict[str, Any]) -> str:
         "BLAS": f"{found['blas']}; {found['cores']} cores; copi-np uses one thread unless --threads is given",
         "GPU": f"works: {found['gpu']}" if reason is None else f"no: {reason}",
         "backend auto": found["backend_auto"],
-        "cache": found["cache"],
+        "cache": found["cache"] or f"none: {found['why_no_cache']}",
     }
     if folder:
         lines[DATA_VARIABLE] = f"{folder}{'' if Path(folder).is_dir() else ' (there is no such folder)'}"

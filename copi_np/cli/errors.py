@@ -12,6 +12,7 @@ from typing import IO, Any
 import click
 
 from copi_np.cli.signals import sigterm_interrupts
+from copi_np.cli.streams import secure_streams
 from copi_np.errors import CopiError, CopiWarning, StoppedError, unknown
 
 
@@ -103,6 +104,11 @@ def _show_once() -> Callable[..., None]:
 
 class Group(click.Group):
     """A group of commands whose errors are shown in one line."""
+
+    def main(self, *args: Any, **options: Any) -> Any:
+        """Run a command; closed or broken standard streams do not stop it."""
+        secure_streams()
+        return super().main(*args, **options)
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         """Parse the options before the command; turn colours off if NO_COLOR is set, see no-color.org."""

@@ -16,7 +16,7 @@ import click
 
 from copi_np.cli.progress import no_bars
 from copi_np.errors import InputError
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 
 STANDARD_OUTPUT: Final = Path("-")
 WIDTH: Final = 80
@@ -55,12 +55,12 @@ class Output:
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
             return
+        if self.json_to is not None:  # first, since nobody may read standard output
+            replace_text(self.json_to, json_text(values) + "\n")
         head, *rest = (fitting(line, indent) for line in text.split("\n"))
         click.echo("\n".join([click.style(head, bold=True), *rest]))
         if command is not None:
             click.echo(command)
-        if self.json_to is not None:
-            replace_text(self.json_to, json_text(values) + "\n")
 
 
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress and no notes: only results and errors.")
@@ -80,6 +80,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
             if json_to is not None:
                 check_parent(json_to, "--json")
+                if json_to != STANDARD_OUTPUT:
+                    check_writable(json_to)
             quiet = quiet or click.get_current_context().find_root().params["quiet"]  # copi-np --quiet COMMAND
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)

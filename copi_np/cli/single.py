@@ -121,6 +121,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes through the training samples.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of weights and shuffling.")
 @layers_option("layers")
+@click.option("--eta", type=click.FloatRange(min=0), help="Step size of forward and lateral weights, constant.")
 @click.option("--eta-w", type=click.FloatRange(min=0), help="Step size of the forward weights, constant.")
 @click.option("--eta-r", type=click.FloatRange(min=0), help="Step size of the lateral weights, constant.")
 @click.option("--delta-scale", type=click.FloatRange(min=0), help="Multiplies the error signals.")
@@ -129,7 +130,18 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     type=click.IntRange(min=0),
     help="Number of first epochs in which only the lateral weights learn.",
 )
+@click.option("--rest-r-after", type=click.IntRange(min=1), help="Lateral weights stay as they are after this epoch.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
+@click.option(
+    "--decorrelation-samples",
+    type=click.IntRange(min=1),
+    help="Lateral weights learn from this many samples of each batch only.",
+)
+@click.option(
+    "--decorrelation-every",
+    type=click.IntRange(min=1),
+    help="Lateral weights learn at every n-th batch only, with n times the step size.",
+)
 @part_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @val_fraction_option
@@ -175,7 +187,7 @@ def train(
         try:
             data = load_dataset(config.dataset, data_dir)
         except DataError as error:
-            raise DataError(f"{error}; or say where the data are now, with --dataset") from error
+            raise DataError(f"{error}; or say where the data are now, with --dataset") from None
     if dry_run:
         with blas_threads(threads):
             estimated = estimate(config, data, chosen_backend, done)
@@ -204,7 +216,7 @@ def train(
 def describe_estimate(estimated: Estimate, config: RunConfig, backend: Backend) -> str:
     """Format an estimate."""
     n_epochs, patience = estimated.epochs, ", or fewer, by --patience" if config.patience else ""
-    free = backend.free_bytes()
+    free = backend.free_memory()
     of_free = "" if free is None else f"; {free / MIB:.0f} MiB are free"
     return (
         f"about {estimated.seconds / 60:.2g} minutes for {n_epochs} epochs{patience}, if the machine is idle "

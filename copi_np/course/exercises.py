@@ -1,6 +1,6 @@
-"""How exercises are judged: a function for each exercise examines the answer, and raises a `Hint` if it is wrong.
+"""Judge exercises: each has a function that examines the answer, and raises a `Hint` if it is wrong.
 
-The modules `lesson_00`, `lesson_01`, .. hold these functions for the notebooks with the same numbers.
+These functions are in the modules `lesson_00`, `lesson_01`, .., one module for each notebook.
 """
 
 from __future__ import annotations

@@ -118,9 +118,9 @@ def the_price_of_R(answer: Any) -> str:
             f"For sizes {sizes} something is missing or counted twice. Draw the layers: each has one R and one W.",
         )
     return (
-        "In the network of this tour R has 654,656 weights and W 158,800: decorrelation costs four times as many "
-        "lateral weights as there are forward ones. After training you can multiply W and R into one matrix of the "
-        "size of W, and R costs nothing."
+        "In the network of this tour there are 654,656 lateral weights and 158,800 forward ones: R takes four times as "
+        "many weights as W. After training you can multiply W and R into one matrix of the size of W, and R costs "
+        "nothing."
     )
 
 
@@ -138,8 +138,8 @@ def the_largest_step_that_trains(answer: Any) -> str:
         raise Hint(f"Answer with one of the six step sizes, {', '.join(map(str, RATES))}.")
     if eta > 0.03:
         raise Hint(
-            "With this one, training diverges within the first batches. Make a new network in every round, and read "
-            "the error that `fit` raises; remember 2 / lambda."
+            "With this one, training diverges within the first few batches. Make a new network in every round, and "
+            "read the error that `fit` raises; remember 2 / lambda."
         )
     if eta < 0.03:
         raise Hint(

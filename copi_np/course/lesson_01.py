@@ -88,6 +88,7 @@ def one_sample_at_a_time(answer: Any) -> str:
 
 
 def _expect_one_sample_at_a_time(answer: Any, n_outputs: int) -> None:
+    """Raise a `Hint` unless the answer is right for a layer with this many outputs."""
     rng = np.random.default_rng(2)
     W, x, z = rng.normal(size=(n_outputs, I)), rng.normal(size=(B, I)), rng.normal(size=(B, n_outputs))
     eta = 0.1
@@ -100,6 +101,7 @@ def _expect_one_sample_at_a_time(answer: Any, n_outputs: int) -> None:
         return V
 
     def eq_5(V: Array, u: Array, t: Array) -> Array:
+        """Return the update of Eq. 5 for weights V, one input u and its target t."""
         return np.asarray(np.outer(t, u) - V * u**2)
 
     right = epoch(eq_5)

@@ -32,7 +32,7 @@ def whitening(answer: Any) -> str:
             "Take the mean over the samples: divide by the number of rows of x.": R - n_samples * C @ R,
             "R belongs on the right, after C - I: with samples in rows, C R is x.T @ (x @ R) / B.": R_on_the_left,
             "R is in the wrong place: use x @ R, not x @ R.T, since C R = <x (x^T R)>.": R - C @ R.T,
-            "Nearly. R multiplies the term from the identity too: -(C - I) R = R - C R.": identity - C @ R,
+            "Almost. R multiplies the term from the identity too: -(C - I) R = R - C R.": identity - C @ R,
             "This is -(C - I). You still have to multiply it by R.": identity - C,
             "Return only the change, not R plus the change.": 2 * R - C @ R,
             "C is not centred (Section 1), but np.cov subtracts the mean: use x.T @ x / B.": with_biased_cov,

@@ -86,7 +86,7 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
         found = call(answer, a, B, delta_L)
     except Hint as hint:
         raised = str(hint).removesuffix(".")
-        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint
+        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint.__cause__
     if not all(np.array_equal(one, other) for one, other in zip((*a, *B), given, strict=True)):
         raise Hint("Your function changes a or B in place: build new arrays.")
     _expect_list_of_signals(found, len(a), delta_L)
@@ -129,6 +129,8 @@ def _expect_list_of_signals(found: Any, n_layers: int, delta_L: Array) -> None:
 
 Deltas = list[Any]
 
+# neither names nor docstrings say what the suspects do: that would give the answer away
+
 
 def _backward(layers: Sequence[Layer], trace: Trace, delta_L: Any, carry: Callable[[Layer, Any], Any]) -> Deltas:
     deltas = [delta_L]
@@ -148,7 +150,7 @@ def _first(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: A
 def _second(layers: Sequence[Layer], trace: Trace, feedback: Feedback, delta_L: Any) -> Deltas:
     deltas = [delta_L]
     for above, x in zip(reversed(layers[1:]), reversed(trace.x[1:]), strict=True):
-        deltas.insert(0, above.carry_back(deltas[0], x)[0])
+        deltas.insert(0, above.carry_back(deltas[0], x, eta_R=0)[0])
     return deltas
 
 

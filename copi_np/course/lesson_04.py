@@ -170,6 +170,7 @@ def judge_one_loop(answer: Any) -> str:
 
 
 def _has_length(part: Any, n: int) -> bool:
+    """Return whether part of an answer is a list or tuple of n items."""
     return isinstance(part, (tuple, list)) and len(part) == n
 
 

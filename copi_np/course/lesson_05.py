@@ -142,7 +142,7 @@ suspects: Final[dict[str, Step]] = {
     "once with a random R, and once with the identity.",
 )
 def judge_suspects(answer: Any) -> str:
-    """Judge two letters: who always cancels the motion, and who does so only at the identity."""
+    """Judge two letters: which suspect always cancels the motion, and which does so only at the identity."""
     if not isinstance(answer, (tuple, list, str)) or len(answer) != 2 or not all(isinstance(a, str) for a in answer):
         raise Hint('Answer with two letters, such as ("A", "B").')
     letters = tuple(letter.strip().upper() for letter in answer)

@@ -115,5 +115,5 @@ def where_ojas_decay_comes_from(answer: Any) -> str:
     return (
         "For weights of length 1, dividing by the length means subtracting eta <a^2> w, up to terms in eta squared. So "
         "Oja's decay is this scaling in a local form. To divide, a unit must add up the squares of all its weights; "
-        "to decay, a synapse needs only its own."
+        "to decay, a synapse needs only its own weight and the output of its unit."
     )

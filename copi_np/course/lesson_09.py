@@ -1,4 +1,4 @@
-"""Judge the exercises of 09, One code, two devices."""
+"""Judge the exercises of 09, The same code on two devices."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WAITS: Final = {
     "A": "A shape is known on the host: Python can read it without waiting.",
     "B": "A product is asked for, and Python continues: nothing needs its values yet.",
     "C": "This line computes on the host only: labels and weights are NumPy arrays.",
-    "D": "The largest value stays on the device, as an array without axes. Who needs its value?",
+    "D": "The largest value stays on the device, as an array without axes. What needs its value?",
     "F": "Dividing by an array without axes is just one more request, and does not wait. Look further up.",
     "G": "This line comes too late: something above it already needs a value.",
 }
@@ -38,7 +38,7 @@ RAISES: Final = {
 }
 
 
-@exercise("09.1", "For every line ask: where are its operands? And does Python need a value before it can continue?")
+@exercise("09.1", "For each line, ask: where are its operands? And does Python need a value before it can continue?")
 def predict(answer: Any) -> str:
     """Judge two letters: the line that waits, and the line that raises an error."""
     letters = answer.strip().upper() if isinstance(answer, str) else ""
@@ -102,6 +102,7 @@ def make_it_portable(answer: Any) -> str:
 
 
 def _expect_mean_covariance(found: Any, x: np.ndarray[Any, Any]) -> None:
+    """Raise a `Hint` unless `found` is the mean |<x_i x_j>| over all pairs i != j, for x (B, I)."""
     n_samples, n = x.shape
     C = x.T @ x / n_samples
     off = np.abs(C - np.diag(np.diag(C)))
@@ -129,7 +130,7 @@ def _expect_mean_covariance(found: Any, x: np.ndarray[Any, Any]) -> None:
 
 
 def _expect_portable(answer: Any, x: np.ndarray[Any, Any]) -> None:
-    """Judge an answer that is right with NumPy, by a library that has nothing but the standard."""
+    """Raise a `Hint` unless an answer that is right with NumPy also works with nothing but the standard."""
     strict = StrictBackend()
     try:
         found = answer(strict.asarray(x))
@@ -143,7 +144,7 @@ def _expect_portable(answer: Any, x: np.ndarray[Any, Any]) -> None:
 
 
 def _advice(error: Exception) -> str:
-    """Return the message, and what most likely helps."""
+    """Return the first line of an error message, with advice where the cause is known."""
     message = (str(error).splitlines() or [""])[0]
     for sign, advice in {
         "two different devices": "An array was created on the default device: give xp.eye a device, "
@@ -170,23 +171,25 @@ def _names(code: CodeType | None) -> Iterator[str]:
 
 
 class _Counting(Backend):
-    """NumPy as if it were a device; counts how often it is asked for values."""
+    """NumPy as if it were a device; counts in `asked` how often the host reads a value from it."""
 
     def __init__(self) -> None:
         super().__init__("counting", get_backend("numpy").xp)
         self.asked = 0
 
     def scalar(self, array: Array) -> float:
+        """Count one read, and return the value."""
         self.asked += 1
         return super().scalar(array)
 
     def to_host(self, array: Array) -> np.ndarray[Any, Any]:
+        """Count one read, and return the copy."""
         self.asked += 1
         return super().to_host(array)
 
 
 def _count(n_epochs: int, n_layers: int, n_batches: int) -> int:
-    """Return how often `fit` asks the backend for values."""
+    """Return how often `fit` reads a value from the backend, with batches of one sample."""
     labels = np.arange(n_batches + 3) % 3
     inputs = np.eye(3)[labels]
     train, test = Split(inputs[:n_batches], labels[:n_batches]), Split(inputs[n_batches:], labels[n_batches:])
@@ -224,6 +227,7 @@ def how_often_does_fit_look(answer: Any) -> str:
 
 
 def _depends_on_batches(answer: Any) -> bool:
+    """Return whether a formula gives another result for another number of batches."""
     try:
         return bool(call(answer, 1, 2, 4) != call(answer, 1, 2, 6))
     except (Hint, NotDone):

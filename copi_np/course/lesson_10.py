@@ -16,7 +16,7 @@ from copi_np.experiments.runner import train
 
 
 def a_colleagues_run() -> dict[str, Any]:
-    """Train the run for exercise 10.3, and return its record; do the exercise before you read on here."""
+    """Train the run for exercise 10.3, and return its record. Do the exercise before you read the code."""
     config = RunConfig(**load_preset("mnist-5k", "copi-bp") | {"layers": (784, 50, 10), "epochs": 4, "seed": 3})
     data = load_dataset(config.dataset)
     seen = Split(data.train.inputs[:1000], data.train.labels[:1000])
@@ -36,7 +36,7 @@ def standard_error_of_the_mean(answer: Any) -> str:
             "This is the standard deviation: how much single runs vary. We know the mean better than that.": s,
             "The mean comes from the same numbers: divide the squares by n - 1 (ddof=1).": population / np.sqrt(n),
             "This divides the squares by n, not by n - 1, and the root of n is still missing.": population,
-            "Divide by the root of n, not by n: four times as many seeds halve the error only once.": s / n,
+            "Divide by the root of n, not by n: four times as many seeds only halve the error.": s / n,
             "This is the square of the standard error: take the root.": s**2 / n,
             "This is the variance: take the root, and divide by the root of n.": s**2,
             "This is the mean itself; the exercise asks how well we know it.": np.mean(values),
@@ -72,6 +72,7 @@ def what_makes_it_unfair(answer: Any) -> str:
     """Judge the names of the settings in which two runs differ."""
 
     def names(run_a: dict[str, Any], run_b: dict[str, Any]) -> list[str]:
+        """Return the names that the answer gives for two records, or raise a `Hint` if they are not a list."""
         given = deepcopy(run_a), deepcopy(run_b)
         result = call(answer, run_a, run_b)
         if (run_a, run_b) != given:
@@ -108,7 +109,7 @@ def _judge_names(found: list[Any], right: set[str]) -> None:
     if "method" in found:
         raise Hint("The methods are meant to differ: leave out 'method'.")
     if {"config", "versions", "cores", "device", "backend"} & set(found):
-        raise Hint("Look inside run['config']: the machine and the versions affect how, but not what, is computed.")
+        raise Hint("Look inside run['config']: the machine and the versions do not determine what is computed.")
     if missing := right - set(found):
         raise Hint(f"The configurations differ in {sorted(missing)[0]!r} as well, but it is not in your list.")
     if wrong := set(found) - right:

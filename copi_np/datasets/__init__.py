@@ -92,8 +92,8 @@ def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
     """
     files = _describe(name).files
     if not files:
-        path = bundled_path()
-        return FoundFiles((path,), ()) if path.is_file() else FoundFiles((), (path.name,))
+        bundled = bundled_path()
+        return FoundFiles((Path(str(bundled)),), ()) if bundled.is_file() else FoundFiles((), (bundled.name,))
     paths = locate(files, search_folders(name, data_dir))
     return FoundFiles(tuple(paths.values()), tuple(file.name for file in files if file not in paths))
 

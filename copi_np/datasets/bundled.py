@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
-from importlib.resources import as_file, files
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +19,14 @@ from copi_np.errors import DataError, explain_os_errors
 SHA256 = "9a3ff04b20c57e2c9e4b0431486066756ae0a71cec3e6166744d681cd478fe3c"
 
 
-def bundled_path() -> Path:
-    """Return where the installed package keeps mnist-5k; in a broken installation the file may be missing."""
-    with as_file(files("copi_np.data") / "mnist-5k.npz") as path:
-        return path
+def bundled_path() -> Traversable:
+    """Return where mnist-5k is: inside the installed package, or in ``data/`` of a checkout that is not installed.
+
+    Both may be inside a zip file. In a broken installation the file may be missing.
+    """
+    package: Any = files("copi_np")  # Traversable does not promise a parent, but paths and those in zip files have one
+    places: list[Traversable] = [folder / "data" / "mnist-5k.npz" for folder in (package, package.parent)]
+    return next((place for place in places if place.is_file()), places[0])
 
 
 def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:

@@ -43,8 +43,8 @@ def read_batches(path: Path) -> dict[str, npt.NDArray[np.uint8]]:
                 if member.name in names and member.isreg() and not member.issparse() and member.size == size:
                     batch = np.frombuffer(content, np.uint8, size, member.offset_data)
                     batches[member.name] = batch.reshape(-1, ROW_BYTES)
-    except Exception as error:  # damaged bytes make tarfile raise nearly every kind of exception
-        raise damaged(path, "is cut short, or not a .tar.gz archive") from error
+    except Exception:  # damaged bytes make tarfile raise nearly every kind of exception
+        raise damaged(path, "is cut short, or not a .tar.gz archive") from None
     if missing := [name for name in names if name not in batches]:
         raise damaged(path, f"lacks {list_names(missing)} of {size} bytes each")
     return batches

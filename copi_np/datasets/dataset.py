@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from copi_np._checks import check_count
-from copi_np.arrays import NDArray
+from copi_np.arrays import NDArray, check_plain
 from copi_np.errors import InputError, shown
 
 
@@ -122,6 +122,7 @@ def check_inputs(where: str, inputs: NDArray) -> None:
     """Raise an InputError, whose message starts with `where`, unless `inputs` are non-empty (N, I), uint8 or finite."""
     if not isinstance(inputs, np.ndarray):
         raise InputError(f"{where}: inputs are a {type(inputs).__name__}: convert them with numpy.asarray")
+    check_plain(f"{where}: inputs", inputs)
     if inputs.size == 0:
         raise InputError(f"{where}: inputs of shape {inputs.shape} are empty: give at least one sample")
     if inputs.ndim != 2:
@@ -136,13 +137,17 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
     """Raise an InputError, whose message starts with `where`, unless `labels` are (N,) integers 0 .. n_classes - 1."""
     if not isinstance(labels, np.ndarray):
         raise InputError(f"{where}: labels are a {type(labels).__name__}: convert them with numpy.asarray")
+    check_plain(f"{where}: labels", labels)
     if labels.ndim != 1:
         raise InputError(f"{where}: labels of shape {labels.shape}: give one class number per sample, as (samples,)")
     if not np.issubdtype(labels.dtype, np.integer):
         raise InputError(f"{where}: {labels.dtype} labels: give integer class numbers")
     if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
+        n_found = len(np.unique(labels))
+        advice = f", and give n_classes={n_found}" if n_found > n_classes else ""
         raise InputError(
-            f"{where}: labels run from {labels.min()} to {labels.max()}: number the classes 0 .. {n_classes - 1}"
+            f"{where}: labels run from {labels.min()} to {labels.max()}: number the classes "
+            f"0 .. {max(n_found, n_classes) - 1}{advice}"
         )
 
 
@@ -163,6 +168,7 @@ def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDA
     ------
     InputError                  if the inputs or `dtype` are of another type, or a value is too large for `dtype`
     """
+    check_plain(what, inputs)
     if np.dtype(dtype) not in (np.float32, np.float64):
         raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
     if inputs.dtype == np.uint8:

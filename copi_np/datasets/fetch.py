@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
-from copi_np.errors import DataError, explain_os_errors, list_names
+from copi_np.errors import DataError, brief, explain_os_errors, list_names
 from copi_np.storage.atomic import remove_leftovers, replace_file
 from copi_np.storage.untrusted import exists, expand_home, open_file
 
@@ -65,14 +67,26 @@ class DataFile:
 
 
 def cache_dir() -> Path:
-    """Return the user's cache folder for downloaded files, which has one sub-folder per data set."""
+    """Return the user's cache folder for downloaded files, which has one sub-folder per data set.
+
+    Raises
+    ------
+    DataError       if the user has no home folder, as in some containers
+    """
     from platformdirs import user_cache_dir
 
-    return Path(user_cache_dir("copi_np"))
+    try:
+        folder = Path(user_cache_dir("copi_np"))
+    except RuntimeError:
+        folder = Path("~")
+    if not folder.is_absolute():
+        advice = f"set HOME or XDG_CACHE_HOME, or name a folder with the data by --data-dir or {DATA_VARIABLE}"
+        raise DataError(f"this user has no home folder for a cache: {advice}")
+    return folder
 
 
 def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
-    """List the folders that may hold the files of a data set, in search order.
+    """List the folders that may hold the files of a data set, in search order; the user's cache only if there is one.
 
     Parameters
     ----------
@@ -85,7 +99,9 @@ def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
     """
     if data_dir is None:
         data_dir = os.environ.get(DATA_VARIABLE) or None
-    roots = [cache_dir()] if data_dir is None else [expand_home(data_dir), cache_dir()]
+    roots = [] if data_dir is None else [expand_home(data_dir)]
+    with suppress(DataError):
+        roots.append(cache_dir())
     return [root / name for root in roots]
 
 
@@ -113,6 +129,8 @@ def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, do
     folders = search_folders(name, data_dir)
     paths = locate(files, folders)
     missing = [file for file in files if file not in paths]
+    if missing:
+        check_cache(name)
     if missing and not download:
         looked = " or ".join(str(folder) for folder in folders)
         raise DataError(f"{name} is not complete in {looked}, download is off: {manually(missing, folders[-1])}")
@@ -120,10 +138,18 @@ def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, do
         try:
             paths[file] = fetch(file, folders[-1])
         except DataError as error:
-            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from error
+            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from None
     for file, path in paths.items():
         verify_archive(file, path)
     return {file: paths[file] for file in files}
+
+
+def check_cache(name: str) -> None:
+    """Raise a DataError unless there is a cache to download data set `name` to."""
+    try:
+        cache_dir()
+    except DataError as error:
+        raise DataError(f"{name} is not complete on this machine, and cannot be downloaded: {error}") from error
 
 
 def manually(missing: Sequence[DataFile], folder: Path) -> str:
@@ -188,7 +214,7 @@ def _bar(file: DataFile) -> Any:
     """Make a progress bar for one download, which only a terminal shows."""
     from tqdm import tqdm
 
-    hidden = not (SHOW_PROGRESS.get() and sys.stderr.isatty())
+    hidden = not (SHOW_PROGRESS.get() and sys.stderr is not None and sys.stderr.isatty())
     return tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, disable=hidden)
 
 
@@ -199,7 +225,7 @@ def chunks(url: str, size: int) -> Iterator[bytes]:
     ------
     MirrorError     if the mirror fails, sends more than `size` bytes, or is too slow
     """
-    from requests import RequestException, get
+    from requests import get
     from urllib3.exceptions import HTTPError as TransportError
 
     deadline = time.monotonic() + TIMEOUT + size / SLOWEST
@@ -214,14 +240,16 @@ def chunks(url: str, size: int) -> Iterator[bytes]:
                 if time.monotonic() > deadline:
                     raise MirrorError("too slow")
                 yield chunk
-    except (RequestException, TransportError) as error:
-        raise MirrorError(reason(error)) from error
+    # requests raises a plain OSError if REQUESTS_CA_BUNDLE names no file
+    except (OSError, TransportError) as error:
+        raise MirrorError(reason(error)) from None
 
 
 def reason(error: Exception) -> str:
     """Say in a few words why a download failed."""
     from requests import ConnectionError as NoConnection
-    from requests import HTTPError, Timeout, TooManyRedirects
+    from requests import HTTPError, RequestException, Timeout, TooManyRedirects
+    from requests.exceptions import ProxyError, SSLError
     from urllib3.exceptions import ProtocolError, ReadTimeoutError
 
     match error:
@@ -231,10 +259,17 @@ def reason(error: Exception) -> str:
             return "no answer in time"
         case TooManyRedirects():
             return "redirect loop"
+        case SSLError():
+            why = re.search(r"\] (.+?) \(_ssl", str(error))  # between the codes of OpenSSL and a line of Python
+            return why[1] if why else "no secure connection"
+        case ProxyError():
+            return "no connection to the proxy"
         case NoConnection():
             return "no connection"
         case ProtocolError():
             return "the connection broke"
+        case OSError() if not isinstance(error, RequestException):
+            return brief(error)
     return type(error).__name__
 
 

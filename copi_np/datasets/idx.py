@@ -59,8 +59,8 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
         raise DataError(f"announces shape {shape} but holds {len(content) - start} bytes")
     try:
         return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
-    except ValueError as error:  # zero samples, each of more pixels than an array can have
-        raise DataError(f"announces shape {shape}, which no array can have") from error
+    except ValueError:  # zero samples, each of more pixels than an array can have
+        raise DataError(f"announces shape {shape}, which no array can have") from None
 
 
 def read_content(path: Path, size: int) -> bytes:
@@ -73,8 +73,8 @@ def read_content(path: Path, size: int) -> bytes:
     with open_file(path, FETCH_AGAIN) as file, explain_os_errors("read", path, f"check the disk, or {FETCH_AGAIN}"):
         try:
             return (gzip.GzipFile(fileobj=file) if path.suffix == ".gz" else file).read(size + 1)
-        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-            raise damaged(path, "is cut short, or not a gzip archive") from error
+        except (gzip.BadGzipFile, EOFError, zlib.error):
+            raise damaged(path, "is cut short, or not a gzip archive") from None
 
 
 def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
@@ -91,7 +91,7 @@ def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
     try:
         array = parse_idx(content)
     except DataError as error:
-        raise damaged(path, str(error)) from error
+        raise damaged(path, str(error)) from None
     if array.shape != shape:
         raise damaged(path, f"holds shape {array.shape} instead of {shape}")
     return array

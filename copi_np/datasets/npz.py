@@ -39,24 +39,24 @@ def load_npz(name: str) -> Dataset:
     for key, labels in (("y_train", y_train), ("y_test", y_test)):
         if not np.issubdtype(labels.dtype, np.integer):
             raise DataError(f"{name}: {key} is {labels.dtype}: store integer class numbers")
+    n_classes = _count_classes(name, y_train, y_test)
     train, test = _split(x_train, y_train), _split(x_test, y_test)
-    n_classes = 1 + max(int(labels.max(initial=0)) for labels in (train.labels, test.labels))
     try:
-        data = Dataset(name, train, test, n_classes, x_train.shape[1:] if x_train.ndim > 2 else None)
+        return Dataset(name, train, test, n_classes, x_train.shape[1:] if x_train.ndim > 2 else None)
     except InputError as error:
-        raise DataError(str(error)) from error
-    _check_gaps(data)
-    return data
+        raise DataError(str(error)) from None
 
 
-def _check_gaps(data: Dataset) -> None:
-    """Refuse classes without a sample: the labels count from 1, or one of them is wrong."""
-    classes = np.unique(np.concatenate([data.train.labels, data.test.labels]))
-    if len(classes) != data.n_classes:
+def _count_classes(name: str, *labels: npt.NDArray[Any]) -> int:
+    """Return the number of classes, after refusing labels that count from 1, have a gap, or are wrong in one place."""
+    classes = sorted(set().union(*(np.unique(each).tolist() for each in labels)))  # exact, also for mixed dtypes
+    is_empty = not all(each.size for each in labels)  # which `Dataset` refuses
+    if not is_empty and (classes[0] < 0 or classes[-1] >= len(classes)):
         raise DataError(
-            f"{data.name}: labels run to {classes[-1]}, but take only {len(classes)} different values: "
+            f"{name}: labels run from {classes[0]} to {classes[-1]}, and take {len(classes)} different values: "
             f"number the classes 0 .. {len(classes) - 1}"
         )
+    return max(len(classes), 1)
 
 
 def _split(inputs: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Split:

@@ -35,6 +35,20 @@ from copi_np.training import DeviceSplit, Schedule, train_epoch
 
 FLOATS: Final = (np.float64, np.float32)
 """The dtypes X may have; any other is converted to the first."""
+SHAPING: Final = (
+    "hidden_layer_sizes",
+    "rule",
+    "error_signal",
+    "decorrelation",
+    "decorrelation_samples",
+    "decorrelation_every",
+    "activation",
+    "loss",
+    "standardize",
+    "fit_intercept",
+    "backend",
+)
+"""The parameters that a trained network cannot follow: its size and parts, its inputs and what its outputs mean."""
 PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
 """The attributes that an epoch changes."""
 
@@ -44,15 +58,36 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
     Raises
     ------
-    InputError      for arrays of another library, which scikit-learn does not convert under array API dispatch
+    InputError      for masked and missing values, and for arrays of another library, which scikit-learn does not
+                    convert under array API dispatch
     ValueError      from scikit-learn, for anything else
     """
+    for name, values in zip("Xy", (X, *y), strict=False):
+        check_complete(name, values)
     if get_config()["array_api_dispatch"]:
         for array in (X, *y):
             if is_array_api_obj(array) and not is_numpy_array(array):
                 kind = f"{type(array).__module__}.{type(array).__name__}"
                 raise InputError(f"cannot learn from {kind}: only NumPy's arrays are allowed, use numpy.asarray")
     return validate_data(estimator, X, *y, **{"dtype": FLOATS, **options})
+
+
+def check_complete(what: str, values: Any) -> None:
+    """Raise an InputError if values are masked or missing; scikit-learn drops masks, and stumbles over pandas' NA.
+
+    Parameters
+    ----------
+    what : str              what a message calls the values
+    values : array-like     an array, a frame, a series, or a list of numbers or rows
+    """
+    parts = list(values) if isinstance(values, (list, tuple)) else []
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        parts = values.ravel().tolist()
+    is_masked = any(map(np.ma.is_masked, [values, *parts]))
+    is_missing = any(part is None or type(part).__name__ == "NAType" for part in parts)
+    if is_masked or is_missing or (hasattr(values, "isna") and np.any(values.isna())):
+        kind = "masked" if is_masked else "missing"
+        raise InputError(f"{what} holds {kind} values: drop their samples, or fill them in")
 
 
 class Samples(NamedTuple):
@@ -98,15 +133,18 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     rule: Any = "copi"
     error_signal: str | ErrorSignal = "bp"
     decorrelation: Any = "matrix"
+    decorrelation_samples: Any = None
+    decorrelation_every: Any = 1
     activation: Any = "leaky_relu"
     standardize: bool = True
     fit_intercept: bool = True
     eta_W: float = 0.01
-    eta_R: float = 0.01
+    eta_R: float | None = None
     first_epochs: int = 1
     first_eta_W: float = 0.0
-    first_eta_R: float = 0.01
+    first_eta_R: float | None = None
     delta_scale: float = 10.0
+    rest_R_after: int | None = None
     batch_size: int = 50
     max_iter: int = 200
     tol: float = 1e-4
@@ -165,12 +203,15 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
 
         Raises
         ------
-        InputError                  if a parameter is invalid
+        InputError                  if a parameter is invalid, or with `warm_start`, if one that the network was built
+                                    with has changed
         DivergenceError             as soon as training blows up; names the layer and the step size to lower
         ValueError                  from scikit-learn, if X or y cannot be used
         """
         self._check_numbers()
         first = not (self.warm_start and hasattr(self, "network_"))
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples, held_out = self._samples(X, y, sample_weight, reset=first), None
             if first:
@@ -179,6 +220,11 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
                 options = {"test_size": self.validation_fraction, "random_state": self.random_state}
                 rows = train_test_split(np.arange(len(samples.X)), stratify=self._strata(samples.y), **options)
                 samples, held_out = map(samples.take, rows)
+                if len(held_out.X) < 2:
+                    raise InputError(
+                        f"validation_fraction={self.validation_fraction} holds out one sample, which cannot be scored: "
+                        "raise it, or give more samples"
+                    )
             if first:
                 self._start(samples)
             self._train(samples, held_out)
@@ -188,6 +234,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """Train for one epoch, after building the network if needed; `_learn_targets` sees `all_y`, if given, not y."""
         self._check_numbers()
         first = not hasattr(self, "network_")
+        if not first:
+            self._check_unchanged()
         with self._restored_on_failure(first=first):
             samples = self._samples(X, y, sample_weight, reset=first)
             if first:
@@ -214,6 +262,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         X, y = self._checked(X, y, reset=reset)
         if sample_weight is None:
             return Samples(X, y, None)
+        check_complete("sample_weight", sample_weight)
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         if not weights.any():  # newer versions of scikit-learn check this themselves
             raise InputError("sample_weight is zero for all samples: give some of them a positive weight")
@@ -235,18 +284,23 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             rule=self.rule,
             error_signal=self.error_signal,
             decorrelation=self.decorrelation,
+            decorrelation_samples=self.decorrelation_samples,
+            decorrelation_every=self.decorrelation_every,
             activation=self.activation,
             output_activation=self._output_activation,
             loss=self.loss,
             backend=self.backend,
             dtype=X.dtype.name,
         )
+        self._built_with = self._shaping()
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
     def _train_epoch(self, train: DeviceSplit, weights: Any) -> None:
-        sizes = (self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R, self.delta_scale)
-        rates = Schedule(*sizes).rates(self.n_iter_ + 1)
+        eta_R = self.eta_W if self.eta_R is None else self.eta_R
+        first_eta_R = eta_R if self.first_eta_R is None else self.first_eta_R
+        sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
+        rates = Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
         with located(f"epoch {self.n_iter_ + 1}, ", self.batch_size):
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
@@ -312,9 +366,27 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         for name, minimum in (("batch_size", 1), ("max_iter", 1), ("n_iter_no_change", 1), ("first_epochs", 0)):
             check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "tol"):
-            check_rate(name, getattr(self, name))
+            if name not in ("eta_R", "first_eta_R") or getattr(self, name) is not None:
+                check_rate(name, getattr(self, name))
+        if self.rest_R_after is not None:
+            check_count("rest_R_after", self.rest_R_after)
         check_fraction("validation_fraction", self.validation_fraction)
         self._hidden_sizes()
+
+    def _shaping(self) -> dict[str, Any]:
+        """Return the parameters in `SHAPING`, with copies of lists and one form of sizes."""
+        given = {name: getattr(self, name) for name in SHAPING} | {"hidden_layer_sizes": self._hidden_sizes()}
+        return {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
+
+    def _check_unchanged(self) -> None:
+        """Raise an InputError that names the first parameter in `SHAPING` that the trained network does not have."""
+        now = self._shaping()
+        for name, before in self._built_with.items():
+            if now[name] is not before and now[name] != before:
+                raise InputError(
+                    f"{name} was {shown(before)} when the network was built, and is now {shown(now[name])}: set it "
+                    "back to train this network further, or start again with warm_start=False or sklearn.clone"
+                )
 
     def _hidden_sizes(self) -> list[int]:
         """Return `hidden_layer_sizes` as a list."""
@@ -323,9 +395,9 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         sizes = sizes if isinstance(sizes, Iterable) else [sizes]
         try:
             _, *hidden, _ = check_sizes("sizes", [1, *sizes, 1])
-        except InputError as error:
+        except InputError:
             example = "a positive integer, or several such as (500, 500)"
-            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from error
+            raise InputError(f"hidden_layer_sizes must be {example}, got {shown(given)}") from None
         return hidden
 
     def __getstate__(self) -> dict[str, Any]:
@@ -335,7 +407,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """
         state = super().__getstate__()
         if network := state.pop("network_", None):
-            for kind, part in network.parts.items():
+            for kind, part in {**network.parts, **self._built_with}.items():
                 check_picklable(kind, part)
             stored = {"config": network.parts, "backend": network.backend.name, "arrays": network_arrays(network)}
             state["network_"] = stored | {"noise": network.noise_state}

@@ -7,19 +7,21 @@ from typing import Any, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
+from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.estimators.base import NetworkEstimator, check_complete, validated
 from copi_np.losses import LOSSES, Loss, log_softmax
 
 
 def _has_probabilities(estimator: COPIClassifier) -> bool:
     """Return True if the outputs are logits, whose softmax gives class probabilities; else raise AttributeError."""
-    if estimator.loss not in ("cross_entropy", LOSSES["cross_entropy"]):
+    loss = estimator.network_.loss if hasattr(estimator, "network_") else estimator.loss
+    if loss not in ("cross_entropy", LOSSES["cross_entropy"]):
         raise AttributeError("predict_proba needs the softmax: COPIClassifier(loss='cross_entropy')")
     return True
 
@@ -37,14 +39,17 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     rule, error_signal, decorrelation, activation, backend
                                         as for `copi_np.network.Network`: built-in names, or functions and objects of
                                         your own. Pickle stores a function by name, so it must be defined in a module
+    decorrelation_samples, decorrelation_every, rest_R_after
+                                        as for `Network` and `Schedule`: they make decorrelation cheaper
     standardize : bool                  scale the features to zero mean and unit variance, as measured on the samples of
                                         the first call of `fit` or `partial_fit`: COPI needs inputs of about unit size,
                                         and diverges on large ones
     fit_intercept : bool                add one input that is always one. The networks of the paper have no biases;
                                         without this input, no layer can shift its outputs
     eta_W, eta_R, first_epochs, first_eta_W, first_eta_R, delta_scale
-                                        step sizes by epoch, see `copi_np.training.Schedule`; by default the first epoch
-                                        only decorrelates
+                                        step sizes by epoch, see `copi_np.training.Schedule`; eta_R None: the same as
+                                        eta_W; first_eta_R None: the same as eta_R. By default the first epoch only
+                                        decorrelates
     batch_size : int                    samples per step; the last batch of an epoch may be smaller
     max_iter : int                      largest number of epochs
     tol, n_iter_no_change : float, int  stop once this many epochs in a row, not counting the first ones, fail to beat
@@ -52,7 +57,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
                                         the validation split
     early_stopping : bool               hold out some samples for validation, and keep the network of the best epoch
     validation_fraction : float         the share of samples held out
-    warm_start : bool                   let `fit` continue from the network of the last fit
+    warm_start : bool                   let `fit` continue from the network of the last fit, with its sizes and parts:
+                                        only step sizes and when to stop may change
     random_state : int, RandomState or None
                                         draws weights, order of samples and validation split; an integer gives the
                                         weights and the order of ``copi-np train --seed``
@@ -88,6 +94,9 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         -------
         self
         """
+        if classes is not None:
+            check_complete("classes", classes)
+            assert_all_finite(np.asarray(classes), input_name="classes")
         if not hasattr(self, "network_"):
             if classes is None:
                 raise InputError("the first partial_fit needs classes, all labels that will ever occur: got None")
@@ -105,6 +114,12 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     def predict_proba(self, X: Any) -> NDArray:
         """Return the softmax of the outputs, (N, K) in float64: class probabilities in the order of `classes_`."""
         return np.asarray(np.exp(log_softmax(self._outputs(X).astype(np.float64))))
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return the accuracy, as classifiers of scikit-learn do; masked and missing values raise an `InputError`."""
+        check_complete("y", y)
+        check_complete("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         X, y = validated(self, X, y, reset=reset)

@@ -17,7 +17,7 @@ from copi_np._checks import check_count, check_rate
 from copi_np.analysis import decorrelation_path, lateral_move
 from copi_np.arrays import Array, NDArray
 from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
-from copi_np.estimators.base import FLOATS, OwnParts, validated
+from copi_np.estimators.base import FLOATS, OwnParts, check_complete, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.steps import LATERAL_ARGUMENTS
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
@@ -27,6 +27,14 @@ UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi-local": local_decorrelation_update,
 }
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
+
+
+def _sum_of_products(X: NDArray) -> NDArray:
+    """Return X^T X (I, I), summed pairwise: one sum over all samples loses digits, most where a feature is constant."""
+    if len(X) <= 256:
+        return np.asarray(X.T @ X)
+    half = len(X) // 2
+    return _sum_of_products(X[:half]) + _sum_of_products(X[half:])
 
 
 @dataclass(eq=False, repr=False)
@@ -123,6 +131,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     def inverse_transform(self, X: Any) -> NDArray:
         """Return the samples (N, I) whose decorrelated features are X (N, I)."""
         check_is_fitted(self, "components_")
+        check_complete("X", X)
         X = check_array(X, dtype=self.components_.dtype)
         if X.shape[1] != self._n_features_out:
             raise InputError(f"X must have {self._n_features_out} decorrelated features, got {X.shape[1]}")
@@ -150,7 +159,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     def _moment(self, X: NDArray) -> NDArray:
         """Return the second moments of X, or raise an InputError if its dtype cannot hold their trace."""
         with np.errstate(over="ignore", invalid="ignore"):
-            C = np.asarray(second_moment(X))
+            C = _sum_of_products(X) / len(X)
             if not np.isfinite(np.trace(C)):
                 raise InputError(f"the squares of X are too large for {X.dtype}: scale the features down")
         return C
@@ -188,12 +197,16 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
                     break
             else:
                 now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
-                warn(f"{now}: raise max_iter, or scale features to equal variance", ConvergenceWarning, stacklevel=3)
+                advice = "raise max_iter, scale features to equal variance, or drop features that are sums of others"
+                warn(f"{now}: {advice}", ConvergenceWarning, stacklevel=3)
         return R, n_steps
 
     def _check_finite(self, R: NDArray) -> NDArray:
         if not np.isfinite(R).all():
-            raise DivergenceError(f"decorrelation diverged: lower eta_R (now {self.eta_R:g}), 1 or less is safe")
+            advice = (
+                f"lower eta_R (now {self.eta_R:g}), 1 or less is safe unless features are sums of others: drop those"
+            )
+            raise DivergenceError(f"decorrelation diverged: {advice}")
         return R
 
     def __sklearn_tags__(self) -> Tags:

@@ -12,7 +12,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import column_or_1d
 
 from copi_np.arrays import NDArray
-from copi_np.estimators.base import NetworkEstimator, validated
+from copi_np.errors import InputError
+from copi_np.estimators.base import NetworkEstimator, check_complete, validated
 
 
 @dataclass(eq=False, repr=False)
@@ -42,8 +43,16 @@ class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type
             outputs = self.target_scaler_.inverse_transform(outputs)
         return outputs[:, 0] if outputs.shape[1] == 1 else outputs
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """Return R^2, as regressors of scikit-learn do; masked and missing values raise an `InputError`."""
+        check_complete("y", y)
+        check_complete("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
+
     def _checked(self, X: Any, y: Any, *, reset: bool) -> tuple[NDArray, NDArray]:
         X, y = validated(self, X, y, reset=reset, multi_output=True, y_numeric=True)
+        if y.dtype.kind == "f" and not np.isfinite(y).all():  # from None in y, converted after scikit-learn's check
+            raise InputError("y holds missing values: drop their samples, or fill them in")
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _learn_targets(self, y: NDArray, weights: NDArray | None) -> None:

@@ -44,18 +44,23 @@ class Product(NamedTuple):
         return 2e-9 * self.m * self.k * self.n
 
 
-def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> list[Product]:
+def products_of_step(
+    sizes: Sequence[int], batch_size: int, method: Method, samples: int | None = None, *, rest_R: bool = False
+) -> list[Product]:
     """List the matrix products that no implementation of a step can avoid.
 
     Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
     z^T x, x R and x^T (x R), and of these only the first without lateral weights. Where delta W and x are both
-    multiplied by R, it is one product. This counts the matrix form of the decorrelation rule.
+    multiplied by R, it is one product. This counts the matrix form of the decorrelation rule. While R is at rest, there
+    are no products for its update, and the inputs of the first layer are already decorrelated.
 
     Parameters
     ----------
     sizes : sequence of int     numbers of units, inputs first
     batch_size : int            B
     method : Method             with error signal "bp" or "fa"
+    samples : int or None       of how many samples R learns; None: of all
+    rest_R : bool               R is at rest
 
     Raises
     ------
@@ -64,18 +69,20 @@ def products_of_step(sizes: Sequence[int], batch_size: int, method: Method) -> l
     if method.error_signal not in ("bp", "fa"):
         raise InputError(f"cannot count the products of {method.label}: choose a method with BP or FA")
     B, products = batch_size, []
+    learned = 0 if rest_R or not method.decorrelates else min(samples or B, B)
     for k, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
         lateral = Product(B, n_inputs, n_inputs)
-        if method.decorrelates:
+        if method.decorrelates and not (rest_R and k == 0):
             products.append(lateral._replace(right_transposed=True))
         products.append(Product(B, n_inputs, n_outputs, right_transposed=True))
-        carried = k > 0 and method.error_signal == "bp"
+        carried = B if method.decorrelates and k > 0 and method.error_signal == "bp" else 0
         if k > 0:
             products.append(Product(B, n_outputs, n_inputs, right_transposed=method.error_signal == "fa"))
         products.append(Product(n_outputs, B, n_inputs, left_transposed=True, accumulated=method.rule != "adam"))
-        if method.decorrelates:
-            products.append(lateral._replace(m=2 * B) if carried else lateral)
-            products.append(Product(n_inputs, B, n_inputs, left_transposed=True, accumulated=True))
+        if carried + learned:
+            products.append(lateral._replace(m=carried + learned))
+        if learned:
+            products.append(Product(n_inputs, learned, n_inputs, left_transposed=True, accumulated=True))
     return products
 
 
@@ -96,7 +103,14 @@ def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Gene
 
 
 def candidates(
-    sizes: Sequence[int], batch_size: int, method: Method, backend: Backend, dtype: str
+    sizes: Sequence[int],
+    batch_size: int,
+    method: Method,
+    backend: Backend,
+    dtype: str,
+    samples: int | None = None,
+    *,
+    rest_R: bool = False,
 ) -> dict[str, Callable[[], object]]:
     """Return the functions to time, by name."""
     rng = np.random.default_rng(0)
@@ -106,6 +120,7 @@ def candidates(
         rule=method.rule,
         error_signal=method.error_signal,
         decorrelation="matrix" if method.decorrelates else None,
+        decorrelation_samples=samples,
         backend=backend,
         dtype=dtype,
     )
@@ -113,15 +128,21 @@ def candidates(
     targets = backend.asarray(np.eye(sizes[-1])[np.arange(batch_size) % sizes[-1]], dtype)
     evaluated = backend.asarray(rng.normal(size=(N_EVALUATED, sizes[0])), dtype)
     chunks = [evaluated[start : start + 1000, :] for start in range(0, N_EVALUATED, 1000)]
-    products = [prepared(backend, product, dtype, rng) for product in products_of_step(sizes, batch_size, method)]
+    counted = products_of_step(sizes, batch_size, method, samples, rest_R=rest_R)
+    products = [prepared(backend, product, dtype, rng) for product in counted]
+    rates: dict[str, Any] = {
+        "eta_W": ETA,
+        "eta_R": 0 if rest_R else ETA,
+        "x0": y0 if rest_R and method.decorrelates else None,
+    }
     found: dict[str, Callable[[], object]] = {
         "floor": lambda: [product() for product in products],
-        "step": lambda: network.step(y0, targets, eta_W=ETA),
+        "step": lambda: network.step(y0, targets, **rates),
         "forward": lambda: network.forward(y0),
         "evaluation": lambda: network.predict(evaluated),
         "evaluation, unfolded": lambda: [network.forward(chunk).y[-1] for chunk in chunks],
     }
-    if method == METHODS["copi-bp"]:
+    if method == METHODS["copi-bp"] and samples is None and not rest_R:
         layers = [LayerWeights(layer.W * 1, layer.R * 1, layer.activation) for layer in network.layers]
 
         def equations() -> None:
@@ -138,6 +159,9 @@ def bench(
     backend: str | Backend = "auto",
     dtype: str = "float32",
     rounds: int = 9,
+    decorrelation_samples: int | None = None,
+    *,
+    rest_r: bool = False,
 ) -> dict[str, Any]:
     """Time a training step and its matrix products in turn, so that a busy machine slows both alike.
 
@@ -149,6 +173,8 @@ def bench(
     backend : str or Backend
     dtype : {"float32", "float64"}
     rounds : int                        how often everything is measured
+    decorrelation_samples : int or None samples of each batch that R learns from; None: all
+    rest_r : bool                       R is at rest, and the first layer's inputs are decorrelated once for all
 
     Returns
     -------
@@ -164,7 +190,10 @@ def bench(
     batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
-    timed = candidates(sizes, batch_size, parts, backend, dtype)
+    if decorrelation_samples is not None:
+        decorrelation_samples = check_count("decorrelation_samples", decorrelation_samples)
+    timed = candidates(sizes, batch_size, parts, backend, dtype, decorrelation_samples, rest_R=rest_r)
+    counted = products_of_step(sizes, batch_size, parts, decorrelation_samples, rest_R=rest_r)
     times = measure(timed, backend, rounds, SHORTEST)
     ratios = {"step_over_floor": ratio(times["step"], times["floor"])}
     ratios["unfolded_over_folded"] = ratio(times["evaluation, unfolded"], times["evaluation"])
@@ -175,7 +204,9 @@ def bench(
         "batch_size": batch_size,
         "method": method,
         "dtype": dtype,
-        "gflop": sum(product.gflop for product in products_of_step(sizes, batch_size, parts)),
+        "decorrelation_samples": decorrelation_samples,
+        "rest_R": rest_r,
+        "gflop": sum(product.gflop for product in counted),
         "backend": backend.name,
         "device": backend.describe(),
         "blas": blas(),
@@ -210,9 +241,11 @@ def ratio(times: Sequence[float], others: Sequence[float]) -> list[float]:
 
 def bench_table(results: dict[str, Any]) -> str:
     """Format the results for a terminal, in at most 80 columns."""
-    sizes = "-".join(map(str, results["sizes"]))
+    sizes, samples = "-".join(map(str, results["sizes"])), results["decorrelation_samples"]
     lines = [
         f"{results['method']}, {sizes}, batches of {results['batch_size']}, {results['dtype']}, {results['device']}",
+        *(["R at rest"] if results["rest_R"] else []),
+        *([f"R learns from {samples} samples of each batch"] if samples and not results["rest_R"] else []),
         f"{results['gflop']:.3g} GFLOP per step; medians of {results['rounds']} rounds",
         "",
     ]

@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 
 from numpy.linalg import LinAlgError
 
+from copi_np._checks import with_both_rates
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset
@@ -22,18 +23,15 @@ from copi_np.errors import CopiError, DataError, DivergenceError, InUseError, St
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
 from copi_np.experiments.runner import train_into
+from copi_np.experiments.settings import LATERAL
 from copi_np.history import EpochRecord
 from copi_np.storage.atomic import replace_text
 from copi_np.storage.untrusted import exists
 
 RUNS: Final = "runs"
 """The folder of all runs, inside the folder of a campaign."""
-LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
-"""Fields of `RunConfig` that have no effect on methods without lateral weights."""
-
 
 # RuntimeError is the only base class that the errors of CuPy's device and libraries share
 FAILURES: Final = (CopiError, OSError, MemoryError, LinAlgError, RuntimeError)
@@ -74,8 +72,8 @@ def grid(
     methods : sequence      names of `METHODS`
     seeds : iterable of int
     load : callable         loads a data set by its name
-    variations : mapping    from a field of `RunConfig` to its values, in every combination; fields of the lateral
-                            weights do not vary for methods without them
+    variations : mapping    from a field of `RunConfig`, or eta or first_eta, which set both rates, to its values, in
+                            every combination; fields of the lateral weights do not vary for methods without them
 
     Returns
     -------
@@ -96,11 +94,9 @@ def grid(
     variations = variations or {}
     configs = []
     for seed, *values in product(seeds, *variations.values()):
-        changes = dict(zip(variations, values, strict=True))
+        changes = with_both_rates(dict(zip(variations, values, strict=True)))
         for method in methods:
             applicable = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
-            if KINDS.keys() & applicable.keys():
-                applicable["code_sha256"] = ""  # to be computed again, for the files of these parts
             configs.append(replace(bases[method][0], seed=seed, **applicable))
     return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
 

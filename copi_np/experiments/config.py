@@ -6,7 +6,7 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_sizes
+from copi_np._checks import check_count, check_rate, check_sizes, with_both_rates
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
 from copi_np.datasets import Dataset
@@ -42,9 +42,11 @@ MAX_PRESET: Final = 2**20
 """The largest preset that is read, in bytes."""
 REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activation")
 """Fields that are in the label of a run if they are set."""
-OPTIONAL: Final = (*REPLACING, "own_schedule", "code_sha256", "source_sha256")
+CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
+"""Fields that make decorrelation cheaper."""
+OPTIONAL: Final = (*REPLACING, *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that records without them stay as they are."""
-NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256")
+NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
 Part: TypeAlias = Any
 """A part of a method: a built-in name, an object of your own, or text such as "my_rules.py:kappa"."""
@@ -73,10 +75,15 @@ class RunConfig:
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
     loss, activation, output_activation as for `Network`, or text such as "my_parts.py:softplus"
+    decorrelation_samples, decorrelation_every, rest_R_after
+                                        as for `Network` and `Schedule`
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
-    code_sha256 : str                   SHA-256 of the files that parts are in; computed if empty
+    code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
+                                        these import; computed if empty
     source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
                                         names them, keeps it
+    digested : tuple, optional          the parts that the two checksums are of: for other parts, as after
+                                        `dataclasses.replace`, they are computed again. None: they are of these parts
 
     Raises
     ------
@@ -105,9 +112,13 @@ class RunConfig:
     loss: Part = "quadratic"
     activation: Part = "leaky_relu"
     output_activation: Part = None
+    decorrelation_samples: int | None = None
+    decorrelation_every: int = 1
+    rest_R_after: int | None = None
     own_schedule: Any = None
     code_sha256: str = ""
     source_sha256: str = ""
+    digested: tuple[Any, ...] | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.method, Method):
@@ -119,6 +130,7 @@ class RunConfig:
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
         checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
+        minima |= {name: 1 for name in CHEAPER if getattr(self, name) is not None}
         for name, minimum in minima.items():
             checked[name] = check_count(name, getattr(self, name), minimum)
         for name in ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale", "val_fraction"):
@@ -136,11 +148,16 @@ class RunConfig:
     def _check_parts(self) -> None:
         """Raise an error for a part that cannot be used, and compute the digests of all parts of your own."""
         own = self._own_code
+        parts = (*own.values(), self.own_schedule)
+        if self.digested not in (None, parts):
+            object.__setattr__(self, "code_sha256", "")
+            object.__setattr__(self, "source_sha256", "")
+        object.__setattr__(self, "digested", parts)
         if not self.code_sha256:  # otherwise the parts come from a record, whose files may be gone
             for kind, part in own.items():
                 check_part(kind, part)
             object.__setattr__(self, "code_sha256", code_digest(own.values()))
-        if digest := source_digest([*own.values(), self.own_schedule]):
+        if digest := source_digest(parts):
             object.__setattr__(self, "source_sha256", digest)
         for kind in KINDS:
             if not is_own_part(part := getattr(self, kind)) and part != _default(kind):
@@ -215,11 +232,12 @@ class RunConfig:
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
-        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **self.network_parts())
+        sparse: Any = {name: getattr(self, name) for name in ("decorrelation_samples", "decorrelation_every")}
+        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **sparse, **self.network_parts())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values = {field.name: getattr(self, field.name) for field in fields(self) if field.compare}
         if isinstance(self.method, Method):
             parts = {kind: plain(getattr(self.method, kind)) for kind in ("rule", "error_signal")}
             values["method"] = self.method._asdict() | parts
@@ -237,7 +255,7 @@ class RunConfig:
 
     def without_folders(self) -> RunConfig:
         """Return the configuration without the folders of files, as `own_parts.without_folder` does for each part."""
-        return replace(self, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
+        return replace(self, digested=None, **{kind: without_folder(part) for kind, part in self.own_parts.items()})
 
 
 def _default(name: str) -> Any:
@@ -279,7 +297,8 @@ def preset_names() -> list[str]:
 def load_preset(name: str, method: str) -> dict[str, Any]:
     """Read the hyper-parameters of a method from a preset, as keyword arguments of `RunConfig`.
 
-    A preset is a TOML file; its ``[methods.NAME]`` tables override values for single methods.
+    A preset is a TOML file; its ``[methods.NAME]`` tables override values for single methods. In any of them, eta sets
+    both eta_W and eta_R, and first_eta both rates of the first epochs.
 
     Parameters
     ----------
@@ -296,13 +315,16 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     text = _preset_text(name)
     try:
         values = tomllib.loads(text)
-    except RecursionError as error:
-        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from error
+    except RecursionError:
+        raise DataError(f"preset {name!r} cannot be read (nested too deep): correct the file") from None
     except ValueError as error:  # not TOML, or an integer with too many digits
-        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from error
+        raise DataError(f"preset {name!r} cannot be read ({brief(error)}): correct the file") from None
     overrides = values.pop("methods", {})
     _check_keys(name, values, overrides)
-    values |= overrides.get(method, {})
+    try:
+        values = with_both_rates(values) | with_both_rates(overrides.get(method, {}))
+    except InputError as error:
+        raise DataError(f"preset {name!r}: {error}") from error
     if name.endswith(".toml"):
         values = with_folder(Path(name).parent, values)
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:
@@ -312,7 +334,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     try:
         RunConfig(**{"dataset": "(not chosen yet)", **values})
     except InputError as error:
-        raise DataError(f"preset {name!r}: {error}") from error
+        raise DataError(f"preset {name!r}: {error}") from None
     return values
 
 
@@ -320,7 +342,7 @@ def _check_keys(name: str, values: dict[str, Any], overrides: Any) -> None:
     """Raise a DataError for unknown keys, so that a typo does not silently mean the default."""
     if not isinstance(overrides, dict) or not all(isinstance(table, dict) for table in overrides.values()):
         raise DataError(f"preset {name!r}: methods are tables such as [methods.bp-adam]: correct the file")
-    known = {field.name for field in fields(RunConfig)} - {"method", "seed", *NOT_FROM_TEXT}
+    known = {"eta", "first_eta", *(field.name for field in fields(RunConfig))} - {"method", "seed", *NOT_FROM_TEXT}
     of_methods = set().union(*overrides.values())
     for kind, names, allowed in (("method", set(overrides), set(METHODS)), ("key", set(values) | of_methods, known)):
         if wrong := sorted(names - allowed):

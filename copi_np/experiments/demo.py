@@ -24,12 +24,14 @@ from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.plotting import image_rows, learning_curves, save_figure
+from copi_np.storage.atomic import check_writable, replace_text
 from copi_np.training import N_MONITORED, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
 PRESET: Final = "mnist-5k"
 DEMO_METHODS: Final = ("copi-bp", "copi-fa", "bp-decor", "bp-adam")
 CURVES: Final = "learning-curves.png"
+DIGITS: Final = "digits.png"
 
 
 class DemoResult(NamedTuple):
@@ -85,7 +87,7 @@ def run_demo(
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:
             rows = whitened_samples(network, data, data.test.inputs[:N_SAMPLES])
-            save_figure(image_rows(rows, data.image_shape or (1, data.n_inputs)), folder / "digits.png")
+            save_figure(image_rows(rows, data.image_shape or (1, data.n_inputs)), folder / DIGITS)
     save_figure(learning_curves({METHODS[result.method].label: result.history for result in results}), folder / CURVES)
     return results
 
@@ -111,6 +113,8 @@ def _prepare(folder: Path) -> None:
         if names and (DEMO_FILE not in names or RUN_FILE in names):
             raise InputError(f"{folder} is not empty and does not hold an earlier demo: {advice}")
         (folder / DEMO_FILE).touch()
+    for name in (DEMO_FILE, DIGITS, CURVES):
+        check_writable(folder / name)
 
 
 def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoResult], network: Network) -> None:
@@ -125,8 +129,7 @@ def _write_records(folder: Path, configs: list[RunConfig], results: list[DemoRes
         for config, result in zip(configs, results, strict=False)
     ]
     record = {"versions": versions(), "device": network.backend.describe(), "blas": blas(), "runs": runs}
-    with explain_os_errors("write", folder / DEMO_FILE):
-        (folder / DEMO_FILE).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+    replace_text(folder / DEMO_FILE, json.dumps(record, indent=1) + "\n")
 
 
 def demo_table(results: list[DemoResult]) -> str:

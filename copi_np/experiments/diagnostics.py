@@ -87,7 +87,7 @@ def read_diagnostics(folder: str | Path) -> list[EpochDiagnostics]:
     try:
         return [_epoch_diagnostics(line) for line in read_lines(path, MOVE_AWAY)]
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): move it away") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): move it away") from None
 
 
 def _epoch_diagnostics(line: dict[str, Any]) -> EpochDiagnostics:

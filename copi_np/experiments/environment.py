@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from contextlib import AbstractContextManager
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from copi_np.errors import list_names
@@ -13,6 +14,7 @@ PACKAGES = ("numpy", "array-api-compat", "matplotlib", "scipy")
 CUPY_PACKAGES = ("cupy-cuda12x", "cupy-cuda13x", "cupy")
 
 
+@cache  # takes longer than an epoch of a small network, and stays the same
 def versions() -> dict[str, str]:
     """Return the versions of this package, Python, the platform and the numerical packages that are installed."""
     import copi_np

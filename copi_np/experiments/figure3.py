@@ -19,7 +19,7 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
 from copi_np.experiments.runner import other_data
 from copi_np.network import Network
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import check_numbers, exists, parse_json, read_text
@@ -81,6 +81,7 @@ def record_figure3(
     needs_pictures = pictures and data.image_shape is not None and pictures_of(folder) is None
     if not needs_measures and not needs_pictures:
         return
+    check_writable(folder / MEASURES_FILE)
     network, metadata = load_with(folder / CHECKPOINT_FILE, backend, (config or run.config).network_parts())
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):
@@ -238,7 +239,7 @@ def measures_of(folder: Path) -> dict[str, Any] | None:
             check_numbers("a measure", values, len(record["correlations"]))
         return record if record["epoch"] == _n_epochs(folder) else None
     except (KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): {ADVICE}") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): {ADVICE}") from None
 
 
 def pictures_of(folder: Path) -> dict[str, NDArray] | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import fields, replace
 from typing import Any, Final
 
-from copi_np._checks import bad_sizes, check_sizes
+from copi_np._checks import bad_sizes, check_sizes, with_both_rates
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
 from copi_np.experiments.config import NOT_FROM_TEXT, RunConfig, load_preset
@@ -15,7 +15,10 @@ from copi_np.experiments.own_parts import KINDS, check_text
 
 DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
 FALLBACK_PRESET = "own-data"
-STEP_SIZE_OPTIONS = ("eta_w", "eta_r", "r_only_epochs")
+STEP_SIZE_OPTIONS = ("eta", "eta_w", "eta_r", "r_only_epochs", "rest_r_after")
+
+CHEAPER_OPTIONS = ("decorrelation_samples", "decorrelation_every", "rest_r_after")
+LATERAL_OPTIONS = ("eta_r", "decorrelation", *CHEAPER_OPTIONS, "r_only_epochs")
 
 
 def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:
@@ -25,8 +28,9 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
     Parameters
     ----------
-    options : dict      dataset, method, preset, seed, epochs, layers, eta_w, eta_r, delta_scale, r_only_epochs,
-                        batch_size, rule, error_signal, decorrelation, loss, activation, output_activation, dtype
+    options : dict      dataset, method, preset, seed, epochs, layers, eta, eta_w, eta_r, delta_scale, r_only_epochs,
+                        batch_size, rule, error_signal, decorrelation, decorrelation_samples, decorrelation_every,
+                        rest_r_after, loss, activation, output_activation, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -63,7 +67,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
 
 def _check_decorrelates(given: dict[str, Any]) -> None:
     """Raise an InputError for options of the lateral weights if the method has none."""
-    useless = [option for option in ("eta_r", "decorrelation", "r_only_epochs") if option in given]
+    useless = [option for option in LATERAL_OPTIONS if option in given]
     if useless and not METHODS[given["method"]].decorrelates:
         options = list_names("--" + option.replace("_", "-") for option in useless)
         raise InputError(f"method {given['method']!r} does not decorrelate: leave out {options}")
@@ -72,6 +76,12 @@ def _check_decorrelates(given: dict[str, Any]) -> None:
 def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
     """Return the step sizes that options change; a given one holds in every epoch in which those weights learn."""
     sizes: dict[str, Any] = {}
+    if "eta" in given:
+        if twice := [option for option in ("eta_w", "eta_r") if option in given]:
+            options = list_names("--" + option.replace("_", "-") for option in twice)
+            raise InputError(f"--eta sets both step sizes: leave out --eta, or {options}")
+        decorrelates = METHODS[given["method"]].decorrelates
+        given = given | {"eta_w": given["eta"]} | ({"eta_r": given["eta"]} if decorrelates else {})
     for option, name in (("eta_w", "eta_W"), ("eta_r", "eta_R")):
         if option in given:
             sizes[name] = given[option]
@@ -81,6 +91,8 @@ def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]
         sizes |= {"first_epochs": given["r_only_epochs"], "first_eta_W": 0.0}
         if not values.get("first_eta_R"):
             sizes["first_eta_R"] = sizes.get("eta_R", values["eta_R"])
+    if "rest_r_after" in given:
+        sizes["rest_R_after"] = given["rest_r_after"]
     return sizes
 
 
@@ -99,40 +111,50 @@ def parse_variations(texts: Iterable[str]) -> dict[str, list[Any]]:
         if name in variations:
             raise InputError(f"--vary {name} is given twice: list all its values at once, as {name}=V1,V2,..")
         variations[name] = values
+    with_both_rates({name: values[0] for name, values in variations.items()})  # refuses eta next to eta_W
     return variations
 
 
 def parse_variation(text: str) -> tuple[str, list[Any]]:
-    """Parse a field of `RunConfig` and its values in a sweep, such as "eta_W=1e-3,1e-2".
+    """Parse a key of a preset and its values in a sweep, such as "eta=1e-3,1e-2", which sets both eta_W and eta_R.
 
-    Layer sizes are joined by hyphens: "layers=784-500-10,784-100-10".
+    Layer sizes are joined by hyphens: "784-500-10,784-100-10".
 
     Raises
     ------
-    InputError          if there is no such field, or a value is of the wrong kind
+    InputError          if there is no such key, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds = {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
+    kinds: dict[str, Any] = {"eta": "float", "first_eta": "float"}
+    kinds |= {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
-    read = {"int": int, "float": float, "str": str, "Part": str}.get(str(kinds[name]), parse_layers)
+    readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Part": str}
+    read = (readers | {"int | None": _int_or_none}).get(str(kinds[name]), parse_layers)
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():
             check_text(value)
         return name, found
-    except ValueError as error:
-        raise InputError(f"cannot read {text[:80]!r}: give values such as {EXAMPLES[str(kinds[name])]}") from error
+    except ValueError:
+        raise InputError(
+            f"cannot read {text[:80]!r}: give values such as {name}={EXAMPLES[str(kinds[name])]}"
+        ) from None
+
+
+def _int_or_none(text: str) -> int | None:
+    return None if text == "none" else int(text)
 
 
 EXAMPLES = {
-    "int": "batch_size=20,50",
-    "float": "eta_W=1e-3,1e-2",
-    "str": "dtype=float32,float64",
-    "Part": "decorrelation=matrix,my_rules.py:kappa",
-    "tuple[int, ...]": "layers=784-500-10,784-100-10",
+    "int": "20,50",
+    "int | None": "5,none",
+    "float": "0.001,0.01",
+    "str": "float32,float64",
+    "Part": "matrix,my_rules.py:kappa",
+    "tuple[int, ...]": "784-500-10,784-100-10",
 }
 
 

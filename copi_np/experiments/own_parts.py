@@ -85,7 +85,7 @@ def _for_network(kind: str, part: Any) -> Any:
 
 
 def code_digest(parts: Iterable[Any]) -> str:
-    """Return one SHA-256 for the files of all parts in files, or "" if there are none."""
+    """Return one SHA-256 for the files of all parts in files, and what these import beside them; "" without any."""
     return _digest(file_digest(part_path(part)[0]) for part in parts if is_file(part))
 
 
@@ -153,7 +153,7 @@ def network_part(kind: str, part: Any, digest: str, digest_now: Callable[[], str
     Raises
     ------
     InputError      if the file is missing, or a record only names an object
-    DataError       if the file has changed since the run began
+    DataError       if the file, or one that it imports, has changed since the run began
     """
     if not is_own_part(part):
         return part
@@ -164,7 +164,8 @@ def network_part(kind: str, part: Any, digest: str, digest_now: Callable[[], str
             f"this run has its own {kind}, {label(part)} (from {part.partition(':')[0]}): run it from Python"
         )
     if digest_now() != digest:
-        raise DataError(f"{part_path(part)[0]} has changed since this run began: restore it, or start another run")
+        changed = f"{part_path(part)[0]} has changed since this run began, or a file that it imports"
+        raise DataError(f"{changed}: restore it, or start another run")
     return _for_network(kind, load_part(part))
 
 

@@ -6,6 +6,8 @@ short; readers skip such a line with a `CopiWarning`.
 
 from __future__ import annotations
 
+import os
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -14,8 +16,9 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from copi_np.errors import DataError, InputError, InUseError, brief, explain_os_errors
-from copi_np.experiments.config import RunConfig
+from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief, explain_os_errors
+from copi_np.experiments.config import RunConfig, method_name
+from copi_np.experiments.settings import setting, varied
 from copi_np.history import EpochRecord, read_record
 from copi_np.storage.atomic import remove_leftovers
 from copi_np.storage.jsonl import read_lines
@@ -50,8 +53,8 @@ def hold(folder: Path) -> Iterator[None]:
         lock = FileLock(folder / LOCK_FILE, blocking=False)
         try:
             lock.acquire()
-        except Timeout as error:
-            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from error
+        except Timeout:
+            raise InUseError(f"{folder} is in use by another process: wait for it, or stop it") from None
     try:
         remove_leftovers(folder)
         try:
@@ -91,6 +94,11 @@ class RunRecord:
     failure: str | None
 
     @property
+    def name(self) -> str:
+        """The name of the run, see `config.run_name`; that of its folder may be another one."""
+        return str(self.description.get("name", self.folder))
+
+    @property
     def finished(self) -> bool:
         """Whether the run has ended: after all its epochs, or because its patience ran out."""
         return self.config.is_over(self.history)
@@ -116,14 +124,14 @@ def read_run(folder: str | Path) -> RunRecord:
         description = parse_json(text)
         values = description["config"]
         _check_description(description)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from error
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise DataError(f"{folder / RUN_FILE} is damaged, or not of a run of copi-np: {MOVE_AWAY}") from None
     lines = read_lines(folder / HISTORY_FILE, MOVE_AWAY)
     try:
         config = RunConfig.from_dict(values)
         history = [read_record(line) for line in lines]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from error
+        raise DataError(f"the records in {folder} are damaged ({brief(error)}): {MOVE_AWAY}") from None
     if [record.epoch for record in history] != list(range(1, len(history) + 1)):
         raise DataError(f"{folder / HISTORY_FILE} does not count its epochs 1, 2, ..: {MOVE_AWAY}")
     failure = folder / FAILURE_FILE
@@ -141,33 +149,75 @@ def _check_description(description: dict[str, Any]) -> None:
 
 
 def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:
-    """Read the history of one run, for your own tables and plots.
+    """Read the history of one run, or of all runs of a sweep or campaign, for your own tables and plots.
 
     Parameters
     ----------
-    path : path                 the run's folder
+    path : path                 the folder of a run, or one that holds the folders of runs, at any depth
     as_frame : bool, optional   whether to return a pandas DataFrame; default: if pandas is installed
 
     Returns
     -------
-    history : list of EpochRecord, or pandas.DataFrame
-                                one row per epoch, indexed by epoch; "decorrelation_loss" holds one list per epoch
+    history : pandas.DataFrame  one row per epoch; "decorrelation_loss" holds one list per epoch. The frame of one run
+                                is indexed by epoch. That of several has columns for run, method, seed, epoch, and each
+                                setting that varies between runs of one method, such as eta. Runs that failed have rows
+                                for the epochs before they did
+    history : list of EpochRecord, or dict of them by the names of runs
+                                without pandas, or with as_frame=False
 
     Raises
     ------
     DataError                   if the folder holds no run, or its records cannot be read
     InputError                  if as_frame is True and pandas is not installed
+
+    Warns
+    -----
+    CopiWarning                 for each of several runs that is left out because it is damaged or a copy
     """
-    history = read_run(path).history
+    path = Path(path)
+    one = exists(path / RUN_FILE)
+    runs = [read_run(path)] if one else _all_runs(path)
+    plain = runs[0].history if one else {run.name: run.history for run in runs}
     if as_frame is False:
-        return history
+        return plain
     try:
         from pandas import DataFrame
-    except ImportError as error:
+    except ImportError:
         if as_frame is None:
-            return history
-        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from error
-    return DataFrame([record.as_dict() for record in history]).set_index("epoch")
+            return plain
+        raise InputError("a DataFrame needs pandas: pip install pandas, or pass as_frame=False for a list") from None
+    if one:
+        return DataFrame([record.as_dict() for record in runs[0].history]).set_index("epoch")
+    names = varied(run.config for run in runs)
+    rows = []
+    for run in runs:
+        settings = {name: setting(run.config, name) for name in names}
+        head = {"run": run.name, "method": method_name(run.config), **settings, "seed": run.config.seed}
+        rows += [head | record.as_dict() for record in run.history]
+    return DataFrame(rows)
+
+
+def _all_runs(root: Path) -> list[RunRecord]:
+    """Return all runs in a folder, with a warning for each that is left out."""
+    runs, left_out = find_runs(root)
+    for remark in left_out:
+        warnings.warn(remark, CopiWarning, stacklevel=3)
+    if not runs:
+        raise DataError(f"no run in {root} can be read: {left_out[0]}")
+    return runs
+
+
+def _folders_of_runs(root: Path) -> Iterator[Path]:
+    """Find the folders in `root` that hold a run, through symbolic links too, each once."""
+    visited = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        subfolders.sort()
+        real = os.path.realpath(folder)
+        if real in visited:  # a link may lead back up
+            subfolders.clear()
+        elif RUN_FILE in files:
+            yield Path(folder)
+        visited.add(real)
 
 
 def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
@@ -184,7 +234,7 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
     """
     root = Path(root)
     check_folder(root)  # in an unreadable folder, the search below would silently find nothing
-    folders = sorted(path.parent for path in root.rglob(RUN_FILE))
+    folders = sorted(_folders_of_runs(root))
     if not folders:
         raise DataError(f"there are no runs in {root}: make some with copi-np reproduce, sweep or train")
     runs: dict[str, RunRecord] = {}
@@ -195,9 +245,8 @@ def find_runs(root: str | Path) -> tuple[list[RunRecord], list[str]]:
         except DataError as error:
             left_out.append(f"{folder.name}: left out, since {error}")
             continue
-        name = run.description.get("name", str(folder))
-        if name in runs:
-            run, other = sorted((runs[name], run), key=lambda each: -len(each.history))
+        if run.name in runs:
+            run, other = sorted((runs[run.name], run), key=lambda each: -len(each.history))
             left_out.append(f"{other.folder}: left out, since {run.folder} holds the same run")
-        runs[name] = run
+        runs[run.name] = run
     return sorted(runs.values(), key=lambda run: run.folder), left_out

@@ -13,19 +13,21 @@ from copi_np.experiments.best_setting import write_best
 from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import Figure3, read_figure3
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
+from copi_np.experiments.grids import draw_grids, group_by_grid, read_grids
 from copi_np.experiments.records import RunRecord, find_runs
 from copi_np.experiments.summary import Group, compare, group_runs
 from copi_np.experiments.tables import (
     HEADER,
     JSON_HEAD,
     SELECTED_HEADER,
+    by_grid,
     json_of,
     markdown_table,
     percent,
     results_rows,
     selected_rows,
 )
-from copi_np.storage.atomic import replace_text
+from copi_np.storage.atomic import check_writable, replace_text
 from copi_np.storage.untrusted import exists, path_exists, read_text
 
 TABLE: Final = "table.md"
@@ -34,7 +36,8 @@ CURVES: Final = "fig2.png"
 RUN: Final = r"[a-z0-9]+(?:-[a-z0-9]+)*_(?:.+_)?seed\d+(?:_\d+|_[0-9a-f]{10})?"
 """The name of a run's folder, as `config.run_name` and `runner.free_folder` form it."""
 WRITTEN: Final = re.compile(
-    rf"table\.md|best\.toml|summary\.json|fig2\.png|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png"
+    r"table\.md|best\.toml|summary\.json|fig2\.png|settings(?:-\d+)?\.png"
+    rf"|fig3[abc](?:-{RUN})?\.png|diagnostics-{RUN}\.png"
 )
 """Names of the files that a report writes."""
 MAX_CURVES: Final = 8
@@ -59,7 +62,8 @@ class Results:
     Attributes
     ----------
     title : str
-    groups : list of Group
+    groups : list of Group      all of them; every run is in one
+    grids : list of Group       the same runs, one grid of hyper-parameters after the other, see `grids.group_by_grid`
     figure3 : dict              from a group's label to the records of Figure 3 of its runs
     diagnostics : dict          from a group's label to its first run with diagnostics, and its diagnostics by epoch
     remarks : list of str       one line for each run that is left out or stopped early
@@ -68,6 +72,7 @@ class Results:
 
     title: str
     groups: list[Group]
+    grids: list[Group]
     figure3: dict[str, list[Figure3]]
     diagnostics: dict[str, tuple[RunRecord, list[EpochDiagnostics]]]
     remarks: list[str]
@@ -75,7 +80,7 @@ class Results:
 
     def as_dict(self) -> dict[str, Any]:
         """Return the numbers as plain values, ready for JSON."""
-        return {"title": self.title, "groups": [group.as_dict() for group in self.groups], "remarks": self.remarks}
+        return {"title": self.title, "groups": [group.as_dict() for group in self.grids], "remarks": self.remarks}
 
 
 def write_report(root: str | Path, title: str | None = None) -> tuple[Results, list[Path]]:
@@ -104,7 +109,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     root = Path(root)
     results = read_results(root, title)
     earlier = earlier_report(root)
-    replace_text(root / SUMMARY, json_of(results.groups))  # first, since it marks the other files as those of a report
+    replace_text(root / SUMMARY, json_of(results.grids))  # first, since it marks the other files as those of a report
     replace_text(root / TABLE, markdown(results))
     files = [root / TABLE, root / SUMMARY, *write_best(root, results.groups), *draw(root, results)]
     for path in earlier:
@@ -119,6 +124,7 @@ def earlier_report(root: Path) -> list[Path]:
     Raises
     ------
     InputError              if there are files of these names that no report has written
+    DataError               if one of them cannot be written
     """
     if not path_exists(root):
         return []
@@ -127,6 +133,8 @@ def earlier_report(root: Path) -> list[Path]:
     if files and not is_report:
         names = list_names(path.name for path in files)
         raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move that away")
+    for path in (root / SUMMARY, *files):
+        check_writable(path)
     return files
 
 
@@ -152,7 +160,12 @@ def read_results(root: Path, title: str | None = None) -> Results:
             except DataError as error:
                 left_out.append(f"{run.folder.name}: left out of some figures, since {error}")
     remarks = [*remarks_on(everything), *left_out]
-    return Results(title or default_title(groups), groups, figure3, diagnostics, remarks, environments(runs))
+    try:
+        grids = [group for group in group_by_grid(runs, read_grids(root)) if group.runs]
+    except DataError as error:
+        remarks.append(f"The grids of sweeps are not told apart, since {error}")
+        grids = groups
+    return Results(title or default_title(groups), groups, grids, figure3, diagnostics, remarks, environments(runs))
 
 
 def default_title(groups: Sequence[Group]) -> str:
@@ -166,10 +179,14 @@ def default_title(groups: Sequence[Group]) -> str:
 
 def text_table(results: Results) -> str:
     """Format the table for a terminal; accuracies in per cent, mean and standard deviation over seeds."""
-    lines = [*_text_lines([("method", "runs", *HEADER[2:6]), *results_rows(results.groups)])]
+    lines: list[str] = []
+    for grid, groups in by_grid(results.grids):
+        lines += [grid] if grid else []
+        lines += _text_lines([("method", "runs", *HEADER[2:6]), *results_rows(groups)])
+        if selected := selected_rows(groups):
+            lines += ["", SELECTED_ON, *_text_lines([SELECTED_HEADER, *selected])]
+        lines += [""] if grid else []
     lines += ["runs: seeds x epochs; 99 % at: epoch that reaches 99 % of peak train accuracy"]
-    if selected := selected_rows(results.groups):
-        lines += ["", SELECTED_ON, *_text_lines([SELECTED_HEADER, *selected])]
     return "\n".join([*lines, *results.remarks])
 
 
@@ -185,12 +202,21 @@ def _text_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
 
 def markdown(results: Results) -> str:
     """Return the tables for a document: results, comparisons with the first group, remarks, and environments."""
-    groups = results.groups
-    parts = [
-        f"# {results.title}",
-        EXPLANATION,
-        markdown_table(HEADER, results_rows(groups)),
-    ]
+    parts = [f"# {results.title}", EXPLANATION]
+    for grid, groups in by_grid(results.grids):
+        parts += [f"## {grid}"] if grid else []
+        parts += _tables(groups)
+    for label, records in results.figure3.items():
+        parts += [f"## {label}"] if len(results.figure3) > 1 else []
+        parts += figure3_parts(records)
+    parts += results.remarks
+    parts += [f"Ran on {environment}." for environment in results.environments]
+    return "\n\n".join(parts) + "\n"
+
+
+def _tables(groups: Sequence[Group]) -> list[str]:
+    """Return the tables of groups that are compared: results, and comparisons with the first group."""
+    parts = [markdown_table(HEADER, results_rows(groups))]
     if selected := selected_rows(groups):
         parts += [SELECTED_ON, markdown_table(SELECTED_HEADER, selected)]
     comparisons = [compare(groups[0], other) for other in groups[1:]]
@@ -204,12 +230,7 @@ def markdown(results: Results) -> str:
             f"Test accuracy of {groups[0].label} less that of each other method with the same seed, in points:"
         )
         parts.append(markdown_table(["less", "epoch", "difference", "ahead in"], rows))
-    for label, records in results.figure3.items():
-        parts += [f"## {label}"] if len(results.figure3) > 1 else []
-        parts += figure3_parts(records)
-    parts += results.remarks
-    parts += [f"Ran on {environment}." for environment in results.environments]
-    return "\n\n".join(parts) + "\n"
+    return parts
 
 
 def remarks_on(groups: Iterable[Group]) -> list[str]:
@@ -248,9 +269,9 @@ def environments(runs: Iterable[RunRecord]) -> list[str]:
 def draw(root: Path, results: Results) -> list[Path]:
     """Draw all figures that the records allow.
 
-    These are learning curves (Figure 2), with more than eight groups only of the best on the test set; Figure 3 of each
-    group that has recorded it; and diagnostics of one run of each group. Files of Figure 3 are named after a run,
-    except those of the first group.
+    These are learning curves (Figure 2), with more than eight groups only of the best on the test set; accuracy over a
+    setting that varies, for each grid; Figure 3 of each group that has recorded it; and diagnostics of one run of each
+    group. Files of Figure 3 are named after a run, except those of the first group.
     """
     from copi_np.plotting import (
         diagnostic_curves,
@@ -263,6 +284,7 @@ def draw(root: Path, results: Results) -> list[Path]:
     shown = {group.label: group.histories for group in groups if group in best}
     choice = f" (the best {len(shown)} of {len(groups)})" if len(shown) < len(groups) else ""
     files = [save_figure(learning_curves(shown, results.title + choice), root / CURVES)]
+    files += draw_grids(root, results.title, by_grid(results.grids), MAX_CURVES)
     for k, (label, records) in enumerate(results.figure3.items()):
         title = label if len(results.figure3) > 1 else None
         files += draw_figure3(root, records, f"-{records[0].run.folder.name}" if k else "", title)

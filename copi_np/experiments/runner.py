@@ -102,7 +102,7 @@ def _fit(
         raise
     except Exception as error:
         if line := config.line_at_fault(error):
-            raise InputError(f"{line}: correct it") from error
+            raise InputError(f"{line}: correct it") from None
         raise
 
 
@@ -157,7 +157,7 @@ def train_into(
         try:
             return _fit(network, rng, config, splits, [*recorders, *callbacks], checkpoint=checkpoint, resume=resume)
         except ResumeError as error:
-            raise DataError(f"{error}; or move {folder} away to start the run again") from error
+            raise DataError(f"{error}; or move {folder} away to start the run again") from None
 
 
 def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> RunRecord | None:

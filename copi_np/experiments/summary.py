@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -15,6 +15,7 @@ from copi_np.experiments.config import OPTIONAL, RunConfig
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.own_parts import plain
 from copi_np.experiments.records import RunRecord
+from copi_np.experiments.settings import BOTH, setting, short, varied
 from copi_np.history import EpochRecord
 
 SHARE_OF_PEAK: Final = 0.99
@@ -72,12 +73,16 @@ class Group:
     runs : tuple of RunRecord   the runs that statistics cover, by seed: as long as the longest one, or ended by their
                                 patience; none that failed
     others : tuple of RunRecord shorter runs, and those that failed
+    settings : dict             its values of the settings that vary between groups, see `settings.setting`
+    grid : str                  the grid of a sweep that the runs belong to; "" if there is no other
     """
 
     label: str
     config: RunConfig
     runs: tuple[RunRecord, ...]
     others: tuple[RunRecord, ...]
+    settings: dict[str, Any] = field(default_factory=dict)
+    grid: str = ""
 
     @property
     def n_epochs(self) -> int:
@@ -94,6 +99,12 @@ class Group:
         """One history per seed."""
         return [run.history for run in self.runs]
 
+    @property
+    def head(self) -> dict[str, Any]:
+        """The label, and grid and settings if there are any, ready for JSON."""
+        others = {"grid": self.grid, "settings": self.settings}
+        return {"label": self.label} | {name: value for name, value in others.items() if value}
+
     def statistic(self, quantity: str) -> Statistic:
         """Return mean and standard deviation over seeds of one of `quantities`."""
         return statistic(self.quantities[quantity](history) for history in self.histories)
@@ -106,18 +117,27 @@ class Group:
             quantities[name] = statistic(by_seed)._asdict() | {"by_seed": by_seed}
         config = {name: value for name, value in self.config.as_dict().items() if name not in ("seed", "epochs")}
         seeds = [run.config.seed for run in self.runs]
-        return {"label": self.label, "config": config, "seeds": seeds, "epochs": self.n_epochs, **quantities}
+        return {**self.head, "config": config, "seeds": seeds, "epochs": self.n_epochs, **quantities}
 
 
-def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
-    """Group runs that differ only in their seed, in the order of `METHODS`; a group may have no run with a result."""
+def group_runs(runs: Iterable[RunRecord], names: Sequence[str] | None = None, grid: str = "") -> list[Group]:
+    """Group runs that differ only in their seed, in the order of `METHODS`; a group may have no run with a result.
+
+    Parameters
+    ----------
+    runs : iterable of RunRecord
+    names : sequence of str, optional   the settings that groups report; default: those in which the runs differ
+    grid : str                          the grid that the runs belong to
+    """
     families: dict[Any, list[RunRecord]] = {}
     for run in runs:
         same = run.config.without_folders()
         kind = replace(same, seed=0, epochs=1, patience=0, dataset=Path(run.config.dataset).stem)
         families.setdefault((kind, run.description.get("data_sha256")), []).append(run)
     kinds = sorted(families, key=lambda key: (*_rank(key[0]), str(key[1])))
-    labels = _labels(kinds)
+    if names is None:
+        names = varied(config for config, _ in kinds)
+    labels = _labels(kinds, {name: BOTH[name] for name in names if name in BOTH})
     groups = []
     for key, label in zip(kinds, labels, strict=True):
         members = sorted(families[key], key=lambda run: run.config.seed)
@@ -126,7 +146,9 @@ def group_runs(runs: Iterable[RunRecord]) -> list[Group]:
         full = [run for run in sound if len(run.history) == longest or run.ended_early]
         taken = {run.folder for run in full}
         others = [run for run in members if run.folder not in taken]
-        groups.append(Group(label, (full or others)[0].config, tuple(full), tuple(others)))
+        config = (full or others)[0].config
+        settings = {name: setting(config, name) for name in names}
+        groups.append(Group(label, config, tuple(full), tuple(others), settings, grid))
     return groups
 
 
@@ -143,8 +165,11 @@ def _code(config: RunConfig) -> str:
     return config.code_sha256 + config.source_sha256
 
 
-def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
-    """Label each group by its method, and by whatever else distinguishes it from groups of the same method."""
+def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str, tuple[str, str]]) -> list[str]:
+    """Label each group by its method, and by whatever else distinguishes it from groups of the same method.
+
+    `together` names the settings that stand for two step sizes, which are equal.
+    """
     labels = []
     for kind, data_sha256 in kinds:
         same = [other for other in kinds if other[0].method == kind.method]
@@ -154,7 +179,9 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
             if len({getattr(other, field.name) for other, _ in same}) > 1
             and not (field.name in OPTIONAL or field.name in kind.own_parts)  # a part of your own is in the label
         ]
-        parts = [f"{name}={short(getattr(kind, name))}" for name in names]
+        for eta, (of_W, of_R) in together.items():
+            names = [eta if name == of_W else name for name in names if name != of_R or not kind.parts.decorrelates]
+        parts = [f"{name}={short(getattr(kind, BOTH.get(name, (name,))[0]))}" for name in names]
         if kind.own_schedule is not None:
             parts.append(f"schedule {label_of(plain(kind.own_schedule))}")
         alike = [other for other, _ in same if (other.label, other.own_schedule) == (kind.label, kind.own_schedule)]
@@ -164,11 +191,6 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]]) -> list[str]:
             parts.append(f"data={str(data_sha256)[:8]}")
         labels.append(", ".join([kind.label, *parts]))
     return labels
-
-
-def short(value: Any) -> str:
-    """Format a configuration value for a label, e.g. "784-500-10"."""
-    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 class Comparison(NamedTuple):

@@ -26,7 +26,9 @@ from copi_np.errors import CopiError, DataError, InputError, StoppedError, expla
 from copi_np.experiments.campaign import Outcome, epochs_left, perform, run_folder
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
+from copi_np.experiments.main_guard import check_main_guard
 from copi_np.experiments.own_parts import with_folder
+from copi_np.storage.untrusted import expand_home
 
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
@@ -77,10 +79,13 @@ def sweep(
 
     Raises
     ------
-    InputError                  if Dask is not installed, or the scheduler or its workers cannot be used
+    InputError                  if Dask is not installed, the scheduler or its workers cannot be used, or processes
+                                cannot be started here: in a script, call this inside ``if __name__ == "__main__":``
     DataError                   if the campaign's folder cannot be written
     CopiError                   if the scheduler is lost; epochs finished before are recorded
     """
+    if scheduler is None:
+        check_main_guard("sweep()")
     root = Path(root).absolute()
     source = Source(_source(data.name), _absolute(data_dir), data.fingerprint)
     task = partial(run_task, str(root), source, backend, diagnostics)
@@ -121,7 +126,7 @@ class Source(NamedTuple):
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
     """Return the configuration with absolute paths of its own files: workers may have another current folder."""
-    return replace(config, **with_folder(Path.cwd(), config.own_parts))
+    return replace(config, digested=None, **with_folder(Path.cwd(), config.own_parts))
 
 
 def run_task(root: str, source: Source, backend: str, diagnostics: bool, config: RunConfig) -> Outcome:
@@ -180,8 +185,8 @@ def _client(scheduler: str | None, n_workers: int) -> Iterator[Any]:
     """Connect to an existing scheduler, or start worker processes that end with the client."""
     try:
         from distributed import Client, LocalCluster
-    except ImportError as error:
-        raise InputError("copi-np sweep needs Dask: pip install 'copi-np[sweep]'") from error
+    except ImportError:
+        raise InputError("copi-np sweep needs Dask: pip install 'copi-np[sweep]'") from None
     for name in ("distributed", "distributed.client", "distributed.gc"):  # the levels that Dask sets
         getLogger(name).setLevel(CRITICAL)  # the user sees outcomes and errors instead
     if scheduler is not None:
@@ -224,7 +229,7 @@ def _connect(scheduler: str) -> Any:
         raise InputError(
             f"there is no Dask scheduler at {scheduler} ({_describe(error)}): "
             "start one with 'dask scheduler', or correct the address"
-        ) from error
+        ) from None
 
 
 async def _check_scheduler(scheduler: str) -> None:
@@ -252,9 +257,9 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
     """
     try:
         client.wait_for_workers(1, timeout=CONNECTION_TIMEOUT)
-    except TimeoutError as error:
+    except TimeoutError:
         address = client.scheduler.address
-        raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from error
+        raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from None
     probe = root / f".probe-{uuid.uuid4().hex}"
     with explain_os_errors("write", root):
         root.mkdir(parents=True, exist_ok=True)
@@ -295,10 +300,10 @@ def _finished(futures: Any) -> list[Any]:
     try:
         with suppress(TimeoutError):
             wait(list(futures), timeout=TICK, return_when="FIRST_COMPLETED")
-    except CancelledError as error:
+    except CancelledError:
         raise CopiError(
             "lost the Dask scheduler: finished epochs are recorded; run the same command again to resume"
-        ) from error
+        ) from None
     return [future for future in futures if future.done()]
 
 
@@ -322,7 +327,7 @@ def _describe(error: BaseException) -> str:
 
 def _source(name: str) -> str:
     """Return a data set's name, or its file's absolute path: workers may have another current folder."""
-    return str(Path(name).expanduser().absolute()) if name.endswith(".npz") else name
+    return str(expand_home(name).absolute()) if name.endswith(".npz") else name
 
 
 def _absolute(data_dir: str | Path | None) -> str | None:

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import StringIO
+from itertools import groupby
 from typing import Final
 
 from copi_np.callbacks.logs import flat_record
@@ -34,19 +35,29 @@ def plus_minus(value: Statistic, digits: int, *, sign: bool = False) -> str:
 
 
 def csv_of(groups: Sequence[Group]) -> str:
-    """Return one row per group: method, seeds, epochs, and mean and deviation of every quantity; accuracies 0 to 1."""
+    """Return one row per group: method, settings that vary, seeds, epochs, mean and deviation of every quantity.
+
+    Accuracies are 0 to 1. Of several grids, the first column names the one that the group belongs to.
+    """
     text = StringIO()
     names = dict.fromkeys(name for group in groups for name in group.quantities)
     columns = [f"{name}{suffix}" for name in names for suffix in ("", "_std")]
+    settings, grid = columns_of(groups), any(group.grid for group in groups)
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["method", "seeds", "epochs", *columns])
+    writer.writerow([*(["grid"] if grid else []), "method", *settings, "seeds", "epochs", *columns])
     for group in groups:
         values = [
             value for name in names for value in (group.statistic(name) if name in group.quantities else (None, None))
         ]
         cells = ["" if value is None else repr(value) for value in values]
-        writer.writerow([group.label, len(group.runs), group.n_epochs, *cells])
+        head = [*([group.grid] if grid else []), group.label, *(group.settings.get(name) for name in settings)]
+        writer.writerow([*head, len(group.runs), group.n_epochs, *cells])
     return text.getvalue()
+
+
+def columns_of(groups: Iterable[Group]) -> list[str]:
+    """List the settings that groups report, each once."""
+    return list(dict.fromkeys(name for group in groups for name in group.settings))
 
 
 def json_of(groups: Sequence[Group]) -> str:
@@ -98,13 +109,28 @@ def selected_rows(groups: Iterable[Group]) -> list[list[str]]:
 
 
 def markdown_of(groups: Sequence[Group]) -> str:
-    """Return the main table in Markdown, followed by that of the selected epochs if there is a validation split."""
-    return "\n\n".join(markdown_table(*table) for table in _tables(groups)) + "\n"
+    """Return the main table in Markdown, followed by that of the selected epochs if there is a validation split.
+
+    Of several grids, each has its own tables, under a heading.
+    """
+    parts = []
+    for grid, members in by_grid(groups):
+        parts += [f"## {grid}"] if grid else []
+        parts += [markdown_table(*table) for table in _tables(members)]
+    return "\n\n".join(parts) + "\n"
+
+
+def by_grid(groups: Iterable[Group]) -> list[tuple[str, list[Group]]]:
+    """Return the name of each grid with its groups."""
+    return [(grid, list(members)) for grid, members in groupby(groups, lambda group: group.grid)]
 
 
 def latex_of(groups: Sequence[Group]) -> str:
     """Return the same tables in LaTeX, for the package booktabs."""
-    return "\n".join(latex_table(*table) for table in _tables(groups))
+    tables = [
+        f"% {grid}\n" * bool(grid) + latex_table(*table) for grid, part in by_grid(groups) for table in _tables(part)
+    ]
+    return "\n".join(tables)
 
 
 def _tables(groups: Sequence[Group]) -> Iterator[tuple[Sequence[str], list[list[str]]]]:
@@ -141,10 +167,13 @@ def _escaped(cell: str) -> str:
 
 
 def history_csv(groups: Sequence[Group]) -> str:
-    """Return one row per epoch: method, seed, and every recorded number; accuracies 0 to 1, empty where missing."""
+    """Return one row per epoch: method, settings that vary, seed, and every recorded number.
+
+    Accuracies are 0 to 1; a cell is empty where there is no value.
+    """
     text = StringIO()
     rows = [
-        {"method": group.label, "seed": run.config.seed, **flat_record(record)}
+        {"method": group.label, **group.settings, "seed": run.config.seed, **flat_record(record)}
         for group in groups
         for run in group.runs
         for record in run.history
@@ -158,7 +187,7 @@ def history_csv(groups: Sequence[Group]) -> str:
 def history_json(groups: Sequence[Group]) -> str:
     """Return every run with its records as in its folder."""
     runs = [
-        {"label": group.label, "seed": run.config.seed, "history": [record.as_dict() for record in run.history]}
+        {**group.head, "seed": run.config.seed, "history": [record.as_dict() for record in run.history]}
         for group in groups
         for run in group.runs
     ]

@@ -93,7 +93,7 @@ def with_parts(config: RunConfig, parts: Mapping[str, str]) -> RunConfig:
     InputError      if such a file is missing, or a part is not of the form ``FILE.py:NAME``
     """
     changes: dict[str, Any] = dict(parts)
-    config = replace(config, **changes)
+    config = replace(config, digested=None, **changes)  # a file that has moved must still be the recorded one
     for kind, part in config.own_parts.items():
         check_text(parts.get(kind))
         if is_file(part) and not Path(part.rpartition(":")[0]).is_file():

@@ -7,6 +7,7 @@ from copi_np.plotting.curves import learning_curves
 from copi_np.plotting.diagnostics import diagnostic_curves
 from copi_np.plotting.files import save_figure
 from copi_np.plotting.representations import as_picture, compression_curves, field_blocks, image_rows
+from copi_np.plotting.settings import setting_curves
 from copi_np.plotting.style import COLOURS, FIGURE_WIDTH, MARKERS, STYLE, legend_below, looks
 
 __all__ = [
@@ -23,4 +24,5 @@ __all__ = [
     "legend_below",
     "looks",
     "save_figure",
+    "setting_curves",
 ]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from copi_np.errors import choose, explain_os_errors
+from copi_np.errors import choose
 from copi_np.plotting.style import DPI, MARGIN
+from copi_np.storage.atomic import replace_file
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -18,7 +20,8 @@ def save_figure(figure: Figure, path: Path) -> Path:
     InputError      if the suffix is not a known figure format
     DataError       if the file cannot be written
     """
-    choose("figure format", Path(path).suffix.removeprefix(".").lower(), figure.canvas.get_supported_filetypes())
-    with explain_os_errors("write", path):
-        figure.savefig(path, dpi=DPI, bbox_inches="tight", pad_inches=MARGIN)
+    form = Path(path).suffix.removeprefix(".").lower()
+    choose("figure format", form, figure.canvas.get_supported_filetypes())
+    look: dict[str, Any] = {"dpi": DPI, "bbox_inches": "tight", "pad_inches": MARGIN}
+    replace_file(Path(path), lambda file: figure.savefig(file, format=form, **look))
     return path

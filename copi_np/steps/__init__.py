@@ -12,12 +12,16 @@ from copi_np.steps.choice import (
     LATERAL_STEPS,
     describe_step,
     describe_steps,
+    every_of,
     forward_step,
     lateral_step,
+    lateral_steps,
     part_of,
+    samples_of,
 )
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
+from copi_np.steps.sparse import SparseStep
 
 __all__ = [
     "FORWARD_ARGUMENTS",
@@ -30,11 +34,15 @@ __all__ = [
     "LocalStep",
     "MatrixStep",
     "SgdStep",
+    "SparseStep",
     "States",
     "Step",
     "describe_step",
     "describe_steps",
+    "every_of",
     "forward_step",
     "lateral_step",
+    "lateral_steps",
     "part_of",
+    "samples_of",
 ]

@@ -12,12 +12,15 @@ from copi_np._parts import call_by_name, label, named_arguments
 from copi_np.arrays import Array, NDArray, check_like, read_only, weigh
 from copi_np.backend import Backend
 from copi_np.errors import InputError
-from copi_np.rules import mean_square, target_state
+from copi_np.rules import local_decorrelation_update, mean_square, target_state
 
 FORWARD_ARGUMENTS: Final = ("W", "R", "x", "y", "a", "z", "delta", "y_out", "sample_weight")
 """What a rule of the forward weights may ask for."""
 LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
 """What a rule of the lateral weights may ask for."""
+
+ROWS: Final = ("y", "x", "a", "y_out", "delta", "x_R")
+"""Those of `States` that have one row per sample."""
 
 
 @dataclass
@@ -33,7 +36,7 @@ class States:
     y_out : (B, O) array            output, f(a)
     delta : (B, O) array or None    error signal; None where only R learns
     eta_R : float                   step size of the lateral weights
-    x_R : (B, I) array or None      the product x R, if it is already known
+    x_R : (B, I) array or None      the product x R, if it is already known, of as many samples as `step` asked for
     sample_weight : (B,) array or None
                                     how many times each sample counts; None: once
     """
@@ -73,13 +76,21 @@ class States:
         """Mean square of x over the batch, (I,)."""
         return mean_square(self.x)
 
+    def first(self, n_samples: int | None) -> States:
+        """Return the states of the first samples of the batch; None: of all."""
+        if n_samples is None or n_samples >= self.x.shape[0]:
+            return self
+        arrays = {name: getattr(self, name) for name in (*ROWS, "sample_weight")}
+        first: Any = {name: None if rows is None else rows[:n_samples, ...] for name, rows in arrays.items()}
+        return replace(self, **first)
+
     def weighted(self) -> States:
         """Return the same states with every row times the root of its sample's weight, see `arrays.weigh`."""
         if self.sample_weight is None:
             return self
-        rows = {
-            name: weigh(getattr(self, name), self.sample_weight) for name in ("y", "x", "a", "y_out", "delta", "x_R")
-        }
+        rows = {name: weigh(getattr(self, name), self.sample_weight) for name in ROWS if name != "x_R"}
+        if self.x_R is not None:
+            rows["x_R"] = weigh(self.x_R, self.sample_weight[: self.x_R.shape[0]])
         return replace(self, **rows, sample_weight=None)
 
 
@@ -95,8 +106,14 @@ class Step(ABC):
     """Whether the rule may blow up in layers that do not decorrelate their inputs as fast as they learn."""
     passed_settings: Sequence[str] = ()
     """The settings that it was passed with, such as "beta=0.9", by which files record it."""
+    is_local_form: bool = False
+    """Whether the rule of the lateral weights is -R off(C); biases then learn on their own, see `copi_np.bias`."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
+
+    def rows_of_x_R(self, batch_size: int) -> int:
+        """Return of how many of the first samples of a batch the next `step` uses ``states.x_R``."""
+        return batch_size if self.uses_x_R else 0
 
     def start(self, weights: Array, backend: Backend) -> None:
         """Prepare for a layer's weights (N, I), and forget earlier ones."""
@@ -112,6 +129,10 @@ class Step(ABC):
         states : States         of the batch
         eta : float             step size
         """
+
+    def learns_from(self, states: States, eta: float) -> tuple[States, float]:
+        """Return the samples that the next `step` uses, and the step size that it takes."""
+        return states, eta
 
     def state(self) -> dict[str, Array | float]:
         """Return what the next step depends on besides its arguments: arrays and numbers by name."""
@@ -143,6 +164,7 @@ class FunctionStep(Step):
         self.kind = kind
         self.arguments = named_arguments(kind, function, known)
         self.takes_sample_weight = "sample_weight" in self.arguments
+        self.is_local_form = function is local_decorrelation_update
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as `Step.step`."""

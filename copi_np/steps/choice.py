@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, Final
 
-from copi_np._parts import describe, label, named_settings, one_or_list, settings_of
+from copi_np._checks import check_count
+from copi_np._parts import describe, label, named_settings, one_or_list, per_layer, settings_of
 from copi_np.errors import InputError, choose, list_names, one_line, shown
 from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, Step
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
+from copi_np.steps.sparse import SparseStep
 
 FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
 LATERAL_STEPS: Final[dict[str, Callable[[], Step]]] = {"matrix": MatrixStep, "local": LocalStep}
@@ -36,6 +38,43 @@ def lateral_step(decorrelation: Any) -> Step | None:
     if decorrelation is None:
         return None
     return _step("decorrelation", decorrelation, LATERAL_STEPS, LATERAL_ARGUMENTS)
+
+
+def lateral_steps(decorrelation: Any, samples: Any, every: Any, n_layers: int) -> list[Step | None]:
+    """Return the lateral steps of all layers, from the arguments of `Network`; each may be a list, one per layer."""
+    rows = zip(
+        per_layer("decorrelation", decorrelation, n_layers),
+        per_layer("decorrelation_samples", samples, n_layers),
+        per_layer("decorrelation_every", every, n_layers),
+        strict=True,
+    )
+    steps = []
+    for rule, n_samples, n_batches in rows:
+        if n_samples is not None:
+            n_samples = check_count("decorrelation_samples", n_samples)
+        n_batches = check_count("decorrelation_every", n_batches)
+        step = lateral_step(rule)
+        steps.append(step if step is None else _sparse(step, n_samples, n_batches))
+    return steps
+
+
+def _sparse(step: Step, samples: int | None, every: int) -> Step:
+    return step if samples is None and every == 1 else SparseStep(step, samples, every)
+
+
+def samples_of(step: Step | None) -> int | None:
+    """Return of how many samples of a batch R learns with this step; None: of all."""
+    return step.samples if isinstance(step, SparseStep) else None
+
+
+def every_of(step: Step | None) -> int:
+    """Return how many batches pass from one update of R to the next with this step."""
+    return step.every if isinstance(step, SparseStep) else 1
+
+
+def _rule_of(step: Step | None) -> Step | None:
+    """Return the step that applies the rule, whether to all samples or to some."""
+    return step.inner if isinstance(step, SparseStep) else step
 
 
 def _step(kind: str, given: Any, table: dict[str, Callable[[], Step]], known: Sequence[str]) -> Step:
@@ -64,6 +103,7 @@ def _step(kind: str, given: Any, table: dict[str, Callable[[], Step]], known: Se
 
 def describe_step(step: Step | None) -> str | None:
     """Return the name under which a step is recorded: its built-in name, or what `describe` returns; None for None."""
+    step = _rule_of(step)
     if step is None:
         return None
     if isinstance(step, FunctionStep):
@@ -76,6 +116,7 @@ def describe_step(step: Step | None) -> str | None:
 
 def describe_steps(steps: Sequence[Step | None]) -> Any:
     """Return the name of all steps, or a list of names: also for two functions of one name, such as two lambdas."""
+    steps = [_rule_of(step) for step in steps]
     names = [describe_step(step) for step in steps]
     same = one_or_list(
         step.function if isinstance(step, FunctionStep) else name for step, name in zip(steps, names, strict=True)
@@ -85,6 +126,7 @@ def describe_steps(steps: Sequence[Step | None]) -> Any:
 
 def part_of(step: Step | None) -> Any:
     """Return what a user would pass to get this step: a name, a function or the step itself."""
+    step = _rule_of(step)
     name = describe_step(step)
     if name is None or ":" not in name:
         return name

@@ -50,6 +50,8 @@ class MatrixStep(Step):
 class LocalStep(Step):
     """``R += eta_R * rules.local_decorrelation_update(R, x)`` (Eq. 4, second line)."""
 
+    is_local_form = True
+
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Grow each column by its unit's power, then add the outer product; parameters as `Step.step`."""
         x = states.x

@@ -1,12 +1,19 @@
-"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mixture or a part."""
+"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mixture or a part.
+
+Every file of the package is written here. Symbolic links are followed: the file that they lead to is replaced. What
+cannot be replaced, such as a device or a pipe, is written to.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import shutil
+import stat
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
+from errno import EISDIR
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -20,6 +27,8 @@ LEFTOVER: Final = re.compile(r"\.(?P<name>.+)\.\d+\.copi-np-tmp")
 def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path | None = None) -> None:
     """Write a temporary file in the same folder, flush it to disk (fsync), and move it to `path`.
 
+    A symbolic link at `path` stays, and what it leads to is replaced. A stream, see `is_stream`, is written to.
+
     Parameters
     ----------
     path : Path
@@ -31,18 +40,100 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object], previous: Path
     InputError      if `path` cannot be the name of a file
     DataError       if the file cannot be written; an older one at `path` is left as it was
     """
-    if not path.name or "\0" in str(path):
-        raise InputError(f"{str(path)!r} cannot be the name of a file: choose another path")
+    _check_name(path)
     with explain_os_errors("write", path):
-        with _temporary(path) as temporary:
+        if is_stream(path):
+            content = BytesIO()  # some writers seek, which a pipe cannot
+            write(content)
+            with _open_stream(path) as stream:
+                stream.write(content.getvalue())
+            return
+        target = followed(path)
+        with _temporary(target) as temporary:
             with temporary.open("wb") as file:
                 write(file)
                 file.flush()
                 os.fsync(file.fileno())
-            if previous is not None and path.is_file():
-                _keep(path, previous)
-            temporary.replace(path)
-        _sync_folder(path.parent)
+            if previous is not None and target.is_file():
+                _keep(target, followed(previous))
+            temporary.replace(target)
+        _sync_folder(target.parent)
+
+
+def _check_name(path: Path) -> None:
+    if not path.name or "\0" in str(path):
+        raise InputError(f"{str(path)!r} cannot be the name of a file: choose another path")
+
+
+def check_writable(path: Path) -> None:
+    """Raise the error that `replace_file` would raise now: call it before computing what is to be written.
+
+    Raises
+    ------
+    InputError      if `path` cannot be the name of a file
+    DataError       if its folder is missing or cannot be written to, or if it is a folder itself
+    """
+    _check_name(path)
+    if is_stream(path):
+        return
+    with explain_os_errors("write", path):
+        if path.is_dir():
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with _temporary(followed(path)) as temporary:
+            temporary.touch()
+
+
+def followed(path: Path) -> Path:
+    """Return the path that symbolic links lead to, whether or not there is a file."""
+    return Path(os.path.realpath(path))
+
+
+def is_stream(path: Path) -> bool:
+    """Return whether a path must be written to in place: a device, a pipe, or the output of this process.
+
+    Raises
+    ------
+    DataError       if the path cannot be accessed
+    """
+    with explain_os_errors("write", path):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            return False
+    is_plain = stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
+    return not is_plain or _output_descriptor(status) is not None
+
+
+def _output_descriptor(status: os.stat_result) -> int | None:
+    """Return the descriptor of standard output or error if it is this file, as /dev/stdout may be."""
+    for descriptor in (1, 2):
+        with suppress(OSError):  # it may be closed
+            if os.path.samestat(status, os.fstat(descriptor)):
+                return descriptor
+    return None
+
+
+def _open_stream(path: Path) -> BinaryIO:
+    """Open a stream; the process's own output stays where it is, so that neither overwrites the other."""
+    descriptor = _output_descriptor(path.stat())
+    return path.open("wb") if descriptor is None else os.fdopen(os.dup(descriptor), "wb")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Add text to the end of a file, and flush it to disk (fsync).
+
+    Raises
+    ------
+    DataError       if the file cannot be written
+    """
+    with explain_os_errors("write", path):
+        if is_stream(path):
+            replace_text(path, text)
+            return
+        with path.open("ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
 
 
 def replace_text(path: Path, text: str) -> None:
@@ -90,8 +181,8 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None
 
 
 def check_free(path: Path) -> None:
-    """Raise an InputError if there is anything at `path`, so that nothing is overwritten."""
-    if path_exists(path):
+    """Raise an InputError if there is anything at `path` but a stream, so that nothing is overwritten."""
+    if path_exists(path) and not is_stream(path):
         raise InputError(f"{path} exists already: move it away, or choose another path")
 
 

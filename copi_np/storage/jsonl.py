@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from copi_np.errors import CopiWarning, DataError, brief, explain_os_errors
-from copi_np.storage.atomic import replace_text
+from copi_np.errors import CopiWarning, DataError, brief
+from copi_np.storage.atomic import append_text, replace_text
 from copi_np.storage.untrusted import exists, parse_json, read_text
 
 
@@ -36,7 +35,7 @@ def read_lines(path: Path, advice: str) -> list[dict[str, Any]]:
     try:
         return [parse_json(line) for line in lines]
     except ValueError as error:
-        raise DataError(f"{path} is damaged ({brief(error)}): {advice}") from error
+        raise DataError(f"{path} is damaged ({brief(error)}): {advice}") from None
 
 
 def append_line(path: Path, values: dict[str, Any]) -> None:
@@ -46,10 +45,7 @@ def append_line(path: Path, values: dict[str, Any]) -> None:
     ------
     DataError       if the file cannot be written
     """
-    with explain_os_errors("write", path), path.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(values) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    append_text(path, json.dumps(values) + "\n")
 
 
 def write_lines(path: Path, lines: Iterable[dict[str, Any]]) -> None:

@@ -71,12 +71,12 @@ def read_npz(path: Path, advice: str, names: Collection[str] | None = None) -> d
                 }
                 _check_sizes(members.values(), os.fstat(file.fileno()).st_size)
                 return {name: _read_array(archive, member) for name, member in members.items()}
-        except MemoryError as error:
-            raise DataError(f"{path} does not fit into memory: use a smaller one") from error
+        except MemoryError:
+            raise DataError(f"{path} does not fit into memory: use a smaller one") from None
         # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception
         except Exception as error:
             what = error if isinstance(error, _UnusableError) else "an array that cannot be read"
-            raise DataError(f"{path} is damaged or holds {what}: {advice}") from error
+            raise DataError(f"{path} is damaged or holds {what}: {advice}") from None
 
 
 def _check_sizes(members: Collection[zipfile.ZipInfo], size: int) -> None:

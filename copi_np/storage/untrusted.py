@@ -71,7 +71,7 @@ def read_text(path: Path, advice: str, limit: int = MAX_TEXT) -> str:
     try:
         return content.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is damaged (byte {error.start} is not UTF-8 text): {advice}") from error
+        raise DataError(f"{path} is damaged (byte {error.start} is not UTF-8 text): {advice}") from None
 
 
 def parse_json(text: str) -> Any:
@@ -85,8 +85,8 @@ def parse_json(text: str) -> Any:
         value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # an unpaired surrogate cannot be printed or written
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
+    except RecursionError:
+        raise ValueError("nested too deep") from None
     return value
 
 
@@ -125,5 +125,5 @@ def expand_home(path: str | Path) -> Path:
     """
     try:
         return Path(path).expanduser()
-    except RuntimeError as error:
-        raise InputError(f"there is no home folder for {path}: write the path in full") from error
+    except RuntimeError:
+        raise InputError(f"there is no home folder for {path}: write the path in full") from None

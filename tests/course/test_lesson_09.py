@@ -104,14 +104,14 @@ RIGHT = [
 
 
 WRONG = [
-    ("09.1", ..., "not done yet. For every line"),
+    ("09.1", ..., "not done yet. For each line"),
     ("09.1", "E", "two letters"),
     ("09.1", "XY", "two letters"),
     ("09.1", 5, "two letters"),
     ("09.1", "AG", "A shape is known"),
     ("09.1", "BG", "A product is asked for"),
     ("09.1", "CG", "on the host only"),
-    ("09.1", "DG", "Who needs its value"),
+    ("09.1", "DG", "What needs its value"),
     ("09.1", "FG", "Look further up"),
     ("09.1", "GG", "comes too late"),
     ("09.1", "EA", "no arrays meet here"),

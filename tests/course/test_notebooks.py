@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import jupytext
@@ -49,13 +50,14 @@ def test_the_notebook_is_its_source_executed(source):
 def test_a_lesson_keeps_its_form(source):
     """Goals, minutes, questions before answers, a failure, three exercises; short cells."""
     text, code = cells(source, "markdown"), cells(source, "code")
-    for part in ("What you will be able to do", "Time", "Before this", "In the paper"):
-        assert f"**{part}" in text[0], part
+    for part in ("What you will be able to do", "Time:", "Before this:", "In the paper:"):
+        assert f"\n**{part}**" in text[0], part
     prose = "\n\n".join(text)
     assert re.search(r"^#+ .*Break it: ", prose, re.MULTILINE)
     asked = re.findall(r"\*\*(Question|Answer)", prose)
     assert asked == ["Question", "Answer"] * (len(asked) // 2)
     assert len(asked) >= 6
+    assert f"Solutions: [solutions/{source.stem}.ipynb](solutions/{source.stem}.ipynb)." in " ".join(prose.split())
     assert "## What you have seen" in prose
     assert any('BACKEND = "numpy"' in cell for cell in code)
     numbers = re.findall(r'check\("(\d\d\.\d)"', "\n".join(code))
@@ -63,6 +65,27 @@ def test_a_lesson_keeps_its_form(source):
     imports, *others = (len(cell.splitlines()) for cell in code)
     assert imports <= 20
     assert max(others) <= 15
+
+
+@pytest.mark.parametrize(("lesson", "following"), [*pairwise(SOURCES)], ids=lambda path: path.stem[:2])
+def test_a_lesson_leads_to_the_next(lesson, following):
+    """By its title and a link; the tour leads to all lessons."""
+    title = re.match(r"# (\d\d · .*?)(: |\n)", cells(following, "markdown")[0])[1]
+    end = " ".join(cells(lesson, "markdown")[-1].split())
+    if lesson == SOURCES[0]:
+        assert re.findall(r"\]\((\d\d_\w+)\.ipynb\) \|", end) == [path.stem for path in SOURCES[1:]]
+    else:
+        assert re.search(rf"\*\*Next:\*\* \[{title}.*?\]\({following.name[:-3]}\.ipynb\)", end)
+
+
+@pytest.mark.parametrize("solution", SOLUTIONS, ids=by_name)
+def test_a_solution_keeps_its_form(solution):
+    """Each exercise of the lesson under its title, with the reason and the common mistakes."""
+    prose, lesson = ("\n\n".join(cells(path, "markdown")) for path in (solution, SOURCES[int(solution.name[:2])]))
+    exercises_of = [re.findall(r"^##+ (Exercise .*)$", text, re.MULTILINE) for text in (prose, lesson)]
+    assert exercises_of[0] == exercises_of[1]
+    parts = re.findall(r"^(?:## (Exercise)|\*\*(Why|Common mistakes)\.\*\* )", prose, re.MULTILINE)
+    assert ["".join(part) for part in parts] == ["Exercise", "Why", "Common mistakes"] * 3
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=by_name)

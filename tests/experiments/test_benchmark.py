@@ -56,11 +56,12 @@ def plain(value):
 
 @pytest.mark.parametrize("name", ["copi-bp", "copi-fa", "bp-decor", "bp-adam", "bp"])
 @pytest.mark.parametrize("sizes", [(7, 5), (7, 6, 5, 3)])
-def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes):
+@pytest.mark.parametrize(("samples", "rest_R"), [(None, False), (3, False), (9, False), (3, True)])
+def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes, samples, rest_R):
     method, counting = METHODS[name], Counting(monkeypatch)
     network = Network(
         sizes, rng=np.random.default_rng(0), rule=method.rule, error_signal=method.error_signal,
-        decorrelation="matrix" if method.decorrelates else None,
+        decorrelation="matrix" if method.decorrelates else None, decorrelation_samples=samples,
     )  # fmt: skip
     for layer in network.layers:
         layer._W = counting.of(layer._W)
@@ -68,14 +69,31 @@ def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, si
             layer._R = counting.of(layer._R)
     network.feedback = [None if B is None else counting.of(B) for B in network.feedback]
     y0, targets = counting.of(np.ones((4, 7), "float32")), np.eye(4, sizes[-1], dtype="float32")
-    network.step(y0, targets, eta_W=0.01)
-    assert counting.flop == round(1e9 * sum(product.gflop for product in products_of_step(sizes, 4, method)))
+    network.step(y0, targets, eta_W=0.01, eta_R=0 if rest_R else 0.01, x0=y0 if rest_R else None)
+    counted = products_of_step(sizes, 4, method, samples, rest_R=rest_R)
+    assert counting.flop == round(1e9 * sum(product.gflop for product in counted))
 
 
-@pytest.mark.parametrize(("network", "gflop"), [("mnist", 0.71), ("cifar10", 4.55)])
-def test_the_networks_of_the_paper_cost_what_is_known(network, gflop):
-    products = products_of_step(NETWORKS[network], 50, METHODS["copi-bp"])
-    assert round(sum(product.gflop for product in products), 2) == gflop
+DEEP = (3072, 1000, 1000, 1000, 1000, 10)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "now", "some_samples", "at_rest", "sgd"),
+    [
+        (NETWORKS["mnist"], 0.71, 0.47, 0.38, 0.23),
+        (NETWORKS["cifar10"], 4.55, 2.49, 1.32, 0.92),
+        (DEEP, 5.95, 3.53, 2.32, 1.52),
+    ],
+)
+def test_the_networks_of_the_paper_cost_what_is_known(sizes, now, some_samples, at_rest, sgd):
+    def gflop(method, *args, **options):
+        products = products_of_step(sizes, 50, METHODS[method], *args, **options)
+        return round(sum(product.gflop for product in products), 2)
+
+    assert gflop("copi-bp") == now
+    assert gflop("copi-bp", 5) == some_samples
+    assert gflop("copi-bp", rest_R=True) == at_rest
+    assert gflop("bp") == sgd
 
 
 def test_error_signals_that_are_not_counted_are_refused():

@@ -72,7 +72,7 @@ def test_a_product_that_came_along_on_the_way_back_is_not_made_again(decorrelati
     for comes_along in (False, True):
         layer = make_layer(W, decorrelation=decorrelation)
         layer.R = R
-        _, x_R = layer.carry_back(delta, x)
+        _, x_R = layer.carry_back(delta, x, 0.1)
         assert (x_R is not None) == (decorrelation == "matrix")
         step_layer(layer, x, a, delta, 0.1, 0.2, x_R if comes_along else None)
         moved.append(layer.R)
@@ -189,7 +189,7 @@ def test_passes_go_through_R_then_W(forward, activation, seed):
     layer = make_layer(W, activation=activation)
     layer.R = R
     x, a, out = layer.forward(y)
-    carried, x_R = layer.carry_back(delta, x)
+    carried, x_R = layer.carry_back(delta, x, 0.1)
     for n, sample in enumerate(y):
         assert_near(x[n], R @ sample, 100)
         assert_near(a[n], W @ (R @ sample), 500)
@@ -211,7 +211,7 @@ def test_an_identity_that_is_not_stored_computes_as_a_stored_one(forward):
     assert seen.has_lateral_weights
     for one, other in zip(fresh.forward(y), seen.forward(y), strict=True):
         assert_near(other, one, 50)
-    assert_near(seen.carry_back(delta, y)[0], fresh.carry_back(delta, y)[0], 50)
+    assert_near(seen.carry_back(delta, y, 0.1)[0], fresh.carry_back(delta, y, 0.1)[0], 50)
     assert_near(seen.folded(), fresh.folded())
 
 

@@ -107,7 +107,10 @@ def test_epsilon_is_added_to_every_eigenvalue(transform, sigma, epsilon):
 def test_singular_matrices_are_refused(transform, sigma):
     """Unless epsilon makes them regular."""
     why = r"the smallest eigenvalue is \S+, the largest \S+"
-    advice = r"raise epsilon \(1e-2 suits digits\), or drop inputs that are always zero or equal"
+    advice = (
+        f"raise epsilon, e.g. to {max(np.trace(sigma) / 20, 0) or 0.01:.2g}, give more samples than inputs, or drop"
+    )
+    advice += " inputs that are dead, or sums of other inputs"
     with pytest.raises(InputError, match=f"^cannot whiten: {why}: {advice}$"):
         transform(sigma)
     assert np.isfinite(transform(sigma, epsilon=2.0)).all()
@@ -218,7 +221,8 @@ def test_whitened_batches_need_no_whitening(x):
 
 @pytest.mark.parametrize("C", [np.diag([1.0, -1.0]), np.ones((2, 2))])
 def test_the_hadamard_defect_needs_a_positive_determinant(C):
-    why = "the Hadamard defect needs a positive definite second-moment matrix: drop dead inputs"
+    why = "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are dead, or sums of "
+    why += "other inputs"
     with pytest.raises(InputError, match=f"^{why}$"):
         hadamard_defect(C)
 

@@ -278,7 +278,7 @@ def test_too_little_memory_is_no_damage(tmp_path, monkeypatch):
     path = tmp_path / "net.npz"
     for seed in range(2):
         save_progress(path, progress(seed))
-    monkeypatch.setattr("copi_np.checkpoint.network_of", network_of)
+    monkeypatch.setattr("copi_np.checkpoint.networks.network_of", network_of)
     with pytest.raises(BackendError, match=r"not enough memory for the network in .*net\.npz"):
         load_progress(path)
     assert path.is_file()

@@ -317,9 +317,9 @@ SERVER = multiprocessing.get_context("forkserver" if sys.platform != "win32" els
 
 @pytest.fixture(autouse=True)
 def preloaded(monkeypatch):
-    """A process starts as a fork of one that has everything imported, and so in no time."""
-    SERVER.set_forkserver_preload(["killed"])
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"))
+    """A process starts as a fork of one that has trained before, and so in no time."""
+    SERVER.set_forkserver_preload(["warm"])
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1] / "support"), prepend=os.pathsep)
     monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")
 
 
@@ -336,8 +336,8 @@ def exit_code(target, *arguments, kill_after=None):
 @needs_sigkill
 def test_a_process_killed_at_random_moments_comes_to_the_same(tmp_path, config):
     """Fifty times and more, each followed by going on; moments are drawn from the time that a whole run takes."""
-    config = replace(config, epochs=60)
-    exit_code(train_there, tmp_path / "warm", replace(config, epochs=1))
+    config = replace(config, epochs=20)
+    exit_code(train_there, tmp_path / "warm", replace(config, epochs=1))  # starts the server
     begin = time.perf_counter()
     assert exit_code(train_there, tmp_path / "whole", config) == 0
     duration = time.perf_counter() - begin
@@ -356,7 +356,7 @@ def test_a_process_killed_at_random_moments_comes_to_the_same(tmp_path, config):
             lines = (folder / "history.jsonl").read_text().count("\n") if (folder / "history.jsonl").exists() else 0
             n_half += 0 < lines < config.epochs
             if n_kills % 3 == 0:  # let it end, so that many different runs are seen
-                assert exit_code(train_there, folder, config) == 0
+                train_there(folder, config)
                 break
         assert result_of(folder) == expected
         assert not list(folder.glob("*-tmp"))
@@ -387,7 +387,7 @@ def test_a_process_killed_inside_each_step_of_saving_comes_to_the_same(tmp_path,
             break
         assert code == -signal.SIGKILL
         saved = (folder / "checkpoint.npz").exists() and (folder / "checkpoint.npz").read_bytes() != b"damaged"
-        assert exit_code(train_there, folder, config) == 0
+        train_there(folder, config)  # in this process: all that the other one left is on the disk
         assert result_of(folder) == expected, n
         assert not list(folder.glob("*-tmp"))
         if damaged and saved:

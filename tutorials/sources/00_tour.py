@@ -9,13 +9,13 @@
 # - break the training, and work out from the error message what went wrong;
 # - choose the notebook that answers your next question.
 #
-# **Time** 25 minutes to read and run, 20 minutes for the exercises.
+# **Time:** 25 minutes to read and run, 20 minutes for the exercises.
 #
-# **Before this** You should have seen a neural network trained by gradient descent, and be comfortable with matrix
-# products. You need to know nothing about COPI.
+# **Before this:** you should have seen a neural network trained by gradient descent, and be comfortable with matrix
+# products. You do not need to know anything about COPI.
 #
-# **In the paper** This is an overview: Sections 2.1 to 2.5 and Algorithm 1 for the rules, Figure 1 for the layer,
-# Figure 3A for the digits.
+# **In the paper:** Sections 2.1 to 2.5 and Algorithm 1 for the rules, Figure 1 for the layer, Figure 3A for the
+# digits.
 
 # %%
 from tempfile import TemporaryDirectory
@@ -40,7 +40,7 @@ plt.rcParams.update(STYLE)
 # ## 1. The digits
 #
 # The package comes with 5,000 handwritten digits from MNIST, 4,000 to train on and 1,000 to test on. Each is an image
-# of 28 by 28 pixels, so 784 numbers between 0 (background) and 1 (ink), and comes with its class, 0 to 9.
+# of 28 by 28 pixels, that is, 784 numbers between 0 (background) and 1 (ink), and comes with its class, 0 to 9.
 #
 # The network outputs ten numbers, and the largest one is its guess. The output we want is a *one-hot* target: 1 at
 # the class of the digit, 0 elsewhere.
@@ -66,8 +66,8 @@ image_rows({"digits": images[:10]}, (28, 28))
 # the inputs are uncorrelated, each weight can work out how to change from its own input $x_j$ and its own target
 # $z_i$. It needs to know nothing about the other weights.
 #
-# Here is one layer. Squares are operations, circles are the states between them. Read the black line from left to
-# right. The dashed lines show what each set of weights learns from.
+# Here is one layer. Squares are operations, circles are the states between them. Follow the black arrows from left to
+# right. The dashed arrows show what each set of weights learns from.
 
 # %%
 from copi_np.course.lesson_00 import draw_layer
@@ -99,7 +99,7 @@ draw_layer()
 #
 # Where does $\delta$ come from? In the last layer it comes from the difference between the output and the target. In
 # the others it comes from the layer above, by backpropagation or in some other way. For now, all you need to know is
-# that following $\delta$ lowers the loss: $\ell = \lVert y - y^*\rVert^2$, the squared distance between the network's
+# that following $\delta$ lowers the loss $\ell = \lVert y - y^*\rVert^2$, the squared distance between the network's
 # output $y$ and the target $y^*$.
 
 # %% [markdown]
@@ -190,7 +190,7 @@ assert loss_after < loss
 # the step sizes:
 #
 # - In the first epoch only $R$ learns ($\eta_W = 0$), so that the inputs are decorrelated by the time $W$ relies on
-#   that.
+#   it.
 # - Then both learn, with $\eta_W = \eta_R = 0.001$.
 # - `delta_scale` multiplies all error signals by 500. The journal version of the paper does something similar.
 #   Notebook 04 explains why it helps.
@@ -219,9 +219,9 @@ learning_curves({"COPI": history})
 
 # %% [markdown]
 # These are *learning curves*: accuracy and loss by epoch, on the training digits (dashed) and on the test digits
-# (solid). The left axis leaves out the first epoch. After the third epoch the network keeps improving on the digits
-# it trains on, but hardly on the others: 4,000 digits are not enough to learn everything about handwriting. Always
-# look at the solid line.
+# (solid). (In the left panel, the first epoch is off the bottom of the plot.) After the third epoch the network keeps
+# improving on the digits it trains on, but hardly on the others: 4,000 digits are not enough to learn everything
+# about handwriting. Always look at the solid line.
 
 # %% [markdown]
 # ## 6. What R did
@@ -261,10 +261,10 @@ assert 0.4 < means[0] < 0.6
 assert means[1] < 0.2
 
 # %% [markdown]
-# **Answer.** Below 0.1. The diagonal stays at 1, because every pixel is perfectly correlated with itself. Most of
-# what is left off the diagonal is between direct neighbours: the line next to the diagonal is the pixel to the right,
-# and the line ten steps away is the pixel below. These correlations were the strongest to begin with, and eight
-# epochs were not enough to remove them completely.
+# **Answer.** Below 0.1. The diagonal stays at 1, because every pixel is perfectly correlated with itself. Most of the
+# correlation that remains is between direct neighbours: the line next to the diagonal pairs each pixel with the one
+# to its right, and the line ten steps away pairs it with the one below. These correlations were the strongest to
+# begin with, and eight epochs were not enough to remove them completely.
 #
 # What about the hidden layer? `mean_absolute_correlation` averages over all pairs of a layer's inputs.
 
@@ -276,10 +276,11 @@ for k, (y, x) in enumerate(zip(trace.y_in, trace.x, strict=True)):
     assert after < before
 
 # %% [markdown]
-# Over all 784 pixels, it fell to about a third. In the second layer it fell too, but by much less. There are two
-# reasons. The inputs of that layer, the hidden units, are small ("size" is their root mean square), and the update of
-# $R$ multiplies two of them together. And they keep changing while $W$ learns. Eight epochs of training are also not
-# many. Notebook 02 looks at how fast decorrelation is, and what it depends on.
+# In the first layer, over all 784 pixels, the mean correlation fell to about a third. In the second layer it fell
+# too, but by much less. There are two reasons. The inputs of that layer, the hidden units, are small ("size" is their
+# root mean square), and the update of $R$ multiplies two of them together. And they keep changing while $W$ learns.
+# Besides, eight epochs is a short training run. Notebook 02 looks at how fast decorrelation is, and what it depends
+# on.
 
 # %% [markdown]
 # ## 7. R as an image
@@ -368,7 +369,7 @@ print(loaded, notes)
 # %% [markdown]
 # ## Break it: a step too large
 #
-# The training above used $\eta_R = 0.001$. Would a step a hundred times larger not be a hundred times faster? In this
+# The training above used $\eta_R = 0.001$. Wouldn't a step a hundred times larger be a hundred times faster? In this
 # run only $R$ learns.
 
 # %%
@@ -420,8 +421,8 @@ legend = ax.legend()
 # ## Break it: switch R off
 #
 # The equation for $W$ relies on the one for $R$: each weight ignores how its input is correlated with the others.
-# What if those correlations are still there? `decorrelation=None` keeps $R$ at the identity. We compare it with plain
-# gradient descent, `rule="sgd"`, with the same step size and the same initial weights.
+# What if those correlations are still there? `decorrelation=None` keeps $R$ at the identity. We compare COPI without
+# decorrelation with plain gradient descent, `rule="sgd"`, with the same step size and the same initial weights.
 #
 # **Question.** Which of the two will fail?
 
@@ -509,13 +510,13 @@ check("00.3", answer)
 #
 # | your question | notebook |
 # |---|---|
-# | Where does the equation for $W$ come from? | 01 Inferring parameters |
-# | Why does $R$ decorrelate, how fast, and how does it differ from whitening? | 02 Decorrelation |
-# | Where does $\delta$ come from, with and without backpropagation? | 03 Error signals |
-# | How do many layers learn together? | 04 A deep network |
-# | Why is COPI ahead of backpropagation on the same decorrelated inputs? | 05 COPI and backpropagation |
-# | What does a hidden unit look for? | 06 Reading a network |
-# | Can whole layers be replaced by one matrix? | 07 Compression |
-# | What does a single synapse need to know? | 08 One synapse |
-# | How does the same code run on a GPU? | 09 One code, two devices |
-# | Does the paper hold up, and how would you know? | 10 Reproducing the paper |
+# | Where does the equation for $W$ come from? | [01 · Inferring parameters](01_inferring_parameters.ipynb) |
+# | Why does $R$ decorrelate, and how does it differ from whitening? | [02 · Decorrelation](02_decorrelation.ipynb) |
+# | Where does $\delta$ come from, with and without backpropagation? | [03 · Error signals](03_error_signals.ipynb) |
+# | How do many layers learn together? | [04 · A deep network](04_deep_network.ipynb) |
+# | Why is COPI ahead of gradient descent? | [05 · COPI and backpropagation](05_copi_and_backpropagation.ipynb) |
+# | What does a hidden unit look for? | [06 · Reading a network](06_reading_a_network.ipynb) |
+# | Can whole layers be replaced by one matrix? | [07 · Compression](07_compression.ipynb) |
+# | What does a single synapse need to know? | [08 · One synapse](08_one_synapse.ipynb) |
+# | How does the same code run on a GPU? | [09 · The same code on two devices](09_two_devices.ipynb) |
+# | Does the paper hold up, and how would you know? | [10 · Reproducing the paper](10_reproducing_the_paper.ipynb) |

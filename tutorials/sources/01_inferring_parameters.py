@@ -10,12 +10,12 @@
 # - prove that COPI is gradient descent plus a correlation term;
 # - break the rule in two ways, and predict how badly it fails.
 #
-# **Time** 35 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 35 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** Gradient descent, and matrix products, inverses and eigenvectors at the level of a first course. You
-# need to know nothing about neural networks.
+# **Before this:** gradient descent, and matrix products, inverses and eigenvectors at the level of a first course.
+# You do not need to know anything about neural networks.
 #
-# **In the paper** Sections 2.2, 2.3 and 2.5 to 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
+# **In the paper:** Sections 2.2, 2.3 and 2.5 to 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
 
 # %%
 import matplotlib.pyplot as plt
@@ -190,8 +190,8 @@ assert np.allclose(host(rules.mean_outer(z_two, x_two)), [[1, 0.8]])
 #
 # $$\langle z x^\top \rangle = \langle D x\, x^\top \rangle = D\, \langle x x^\top \rangle .$$
 #
-# Look at entry $ij$: $\langle z_i x_j \rangle = \sum_k d_{ik} \langle x_k x_j \rangle$. What output $i$ and input $j$
-# have in common is a sum over *every* input $k$, weighted by how strongly $k$ varies with $j$. The matrix
+# Look at entry $ij$: $\langle z_i x_j \rangle = \sum_k d_{ik} \langle x_k x_j \rangle$. So the mean product of output
+# $i$ and input $j$ is a sum over *every* input $k$, weighted by how strongly $k$ varies with $j$. The matrix
 #
 # $$C = \langle x x^\top \rangle$$
 #
@@ -234,10 +234,9 @@ print(f"distance to the least-squares fit {np.linalg.norm(found - fit):.0e}")
 assert np.allclose(found, fit)
 
 # %% [markdown]
-# **Answer.** It is linear regression: the *least-squares* solution, which makes
-# $\langle \lvert z - W x \rvert^2 \rangle$ as small as possible.
-# ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that its gradient is zero.) This is
-# [claim C3](../docs/claims.md).
+# **Answer.** The *least-squares* weights, those of linear regression: they make $\langle \lvert z - W x \rvert^2
+# \rangle$ as small as possible. ($\langle z x^\top\rangle = W \langle x x^\top\rangle$ says that the gradient is
+# zero.) This is [claim C3](../docs/claims.md).
 #
 # ## 4. Getting rid of the inverse
 #
@@ -384,9 +383,9 @@ assert np.all(changes["Eq. 2"] > 1e-12)
 #
 # ## 6. Where do targets come from?
 #
-# So far we were given the desired output $z$. In a network we are not, least of all in the hidden layers. What we do
-# have, from one source or another, is an error signal $\delta$ that says how the output should change. The paper
-# defines the target as (Section 2.5)
+# So far we have been given the desired output $z$. In a network we are not, least of all in the hidden layers. What
+# we do have, from one source or another, is an error signal $\delta$ that says how the output should change. The
+# paper defines the target as (Section 2.5)
 #
 # $$z = a + \delta :$$
 #
@@ -577,16 +576,16 @@ plt.show()
 # %% [markdown]
 # Left: COPI converges to about $(1.1, 0.7)$. The second input *lowers* the output, yet COPI gives it a positive
 # weight, because it is correlated with the first input, which raises the output. This point has no special meaning
-# for the loss: here COPI does not descend the loss at all. Right: without correlations it does, along the same path
-# as gradient descent.
+# for the loss: on correlated inputs COPI does not minimise it. Right: without correlations it does, along the same
+# path as gradient descent.
 #
 # **The fix** is in the method's name: the inputs have to be *constrained* to be decorrelated. A network can do this
 # by itself, with a second set of weights. Notebook 02 shows how, and ends by fixing exactly this failure.
 #
 # ## 8. Break it: a step too large
 #
-# On decorrelated inputs the fixed point is the right one. Does COPI always reach it? Subtract $W^*$ on both sides of
-# $W \leftarrow W + \eta\,\Delta W$. Since $\langle z_i x_j \rangle = w^*_{ij} \langle x_j^2\rangle$,
+# On decorrelated inputs the fixed point is the right one. Does COPI always reach it? Subtract $W^*$ from both sides
+# of $W \leftarrow W + \eta\,\Delta W$. Since $\langle z_i x_j \rangle = w^*_{ij} \langle x_j^2\rangle$,
 #
 # $$w_{ij} - w^*_{ij} \;\leftarrow\; \bigl(1 - \eta\,\langle x_j^2\rangle\bigr)\,(w_{ij} - w^*_{ij}) .$$
 #
@@ -649,9 +648,9 @@ check("01.1", my_rule)
 # %% [markdown]
 # ### Exercise 01.2 · One sample at a time
 #
-# Section 2.6 of the paper replaces the means by single samples. Write a function that goes through the samples once,
-# in order, and updates the weights after *each* of them by $\eta$ times Eq. 5,
-# $\Delta W = z\,x^\top - W\,\mathrm{diag}(x^2)$. Return the new weights.
+# Section 2.6 of the paper replaces the means with single samples. Write a function that goes through the samples
+# once, in order, and updates the weights after *each* of them by $\eta$ times Eq. 5, $\Delta W = z\,x^\top -
+# W\,\mathrm{diag}(x^2)$. Return the new weights.
 
 
 # %%
@@ -688,7 +687,6 @@ check("01.3", largest_rho)
 #   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`). On correlated inputs COPI converges to the wrong weights
 #   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), tested in
 #   `tests/mathematics/theorems/test_08_fixed_point.py`).
-# - Which statements in Sections 2.1 to 2.4 of the paper hold is listed one by one in
-#   [claims C1 to C11](../docs/claims.md).
+# - [Claims C1 to C11](../docs/claims.md) say, one by one, which statements in Sections 2.1 to 2.4 of the paper hold.
 #
-# Next: [02_decorrelation.ipynb](02_decorrelation.ipynb), on how a layer decorrelates its own inputs.
+# **Next:** [02 · Decorrelation](02_decorrelation.ipynb) shows how a layer decorrelates its own inputs.

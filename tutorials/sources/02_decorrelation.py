@@ -11,14 +11,14 @@
 # - derive the update of $R$ (above Eq. 4 of the paper) and implement it as a loop, as matrices, and without ever
 #   building the matrix of second moments;
 # - say what happens to the variances, to $\det R$ and to the Hadamard defect during decorrelation, and why this
-#   proves that it converges;
+#   proves convergence;
 # - break it with a step that is too large, find out why, and fix it;
 # - tell the two forms of Eq. 4 apart, and say when they agree;
 # - fix what broke in notebook 01, by letting $W$ learn after $R$.
 #
-# **Time:** about 45 minutes to read and run; another 30 for the exercises.
+# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this:** notebook 01 (samples as rows, the COPI rule). Matrix products, eigenvalues of symmetric matrices.
+# **Before this:** notebook 01 (samples as rows, the COPI rule); matrix products; eigenvalues of symmetric matrices.
 #
 # **In the paper:** Section 2.4 with Eq. 4, Eq. 6, the small first step in Section 3.1, Section 3.2 with Figure 3A,
 # and what Section 4 says about the mean.
@@ -256,8 +256,8 @@ assert np.all(np.diff(variances, axis=0) < 1e-12)  # no variance ever rises
 # %% [markdown]
 # ### The determinant
 #
-# This should worry you. If all $x$ were zero, then $C = 0$, which is diagonal. **$R = 0$ decorrelates perfectly**,
-# and is useless.
+# Falling variances should worry you. If all $x$ were zero, then $C = 0$, which is diagonal. **$R = 0$ decorrelates
+# perfectly**, and is useless.
 #
 # **Question.** Variances can only fall. What keeps $R$ from shrinking to zero? Think of the factor by which a step
 # multiplies volumes, $\det(I - \eta A) = 1 - \eta\,\mathrm{tr}\,A + O(\eta^2)$. What is the trace of
@@ -287,7 +287,7 @@ assert np.allclose([drifts[0] / drifts[1], drifts[1] / drifts[2]], 2, rtol=0.2)
 # %% [markdown]
 # ### The Hadamard defect
 #
-# How do we measure with one number how far a batch is from decorrelated? Hadamard's inequality says that
+# How do we measure, with a single number, how far a batch is from being decorrelated? Hadamard's inequality says that
 # $\det C \le \prod_i C_{ii}$, with equality only where $C$ is diagonal. Hence the **Hadamard defect**
 #
 # $$H(C) = \sum_i \log C_{ii} - \log\det C \;\ge\; 0, \qquad H(C) = 0 \iff \mathrm{off}(C) = 0 .$$
@@ -340,7 +340,8 @@ assert np.all(falls[defect[:-1] > 1e-9] > 0)  # at every step, up to rounding
 # %% [markdown]
 # ## 5. How large a step?
 #
-# Near the end, $C = V + E$, with the variances $V$ on the diagonal and small covariances $E$. To first order in $E$,
+# Close to decorrelation, $C = V + E$, with the variances $V$ on the diagonal and small covariances $E$. To first
+# order in $E$,
 #
 # $$C' = (I - \eta E)(V + E)(I - \eta E) \approx V + E - \eta\,(E V + V E), \qquad
 # C'_{ij} \approx \bigl(1 - \eta\,(C_{ii} + C_{jj})\bigr)\,C_{ij} .$$
@@ -434,8 +435,8 @@ for axes, (name, image) in zip(panels, pictures.items(), strict=True):
 # factor, and the next step is worse. Far from decorrelation, the safe limit is $\eta \le 2/\lambda$, the same as for
 # the variances in Section 4. Here it is 0.05.
 #
-# **The fix.** Decorrelation itself reduces $\lambda$. So start with a small step and raise it later. First, one epoch
-# with $\eta = 0.01$:
+# **The fix.** Decorrelation itself reduces $\lambda$. So start with a small step and increase it later. First, one
+# epoch with $\eta = 0.01$:
 
 
 # %%
@@ -594,7 +595,7 @@ for (name, update), style, colour in zip(forms.items(), ("-", "--"), COLOURS, st
 axes.set(xlabel="step", ylabel="Hadamard defect $H$ (nats)")
 _ = axes.legend(frameon=False)
 # %% [markdown]
-# It does, here and in 300 of 300 random trials. To summarize:
+# It does, here and in 300 of 300 random trials. To summarise:
 #
 # | | matrix form, $-\mathrm{off}(C)\,R$ | local form, $-R\,\mathrm{off}(C)$ |
 # |---|---|---|
@@ -605,8 +606,8 @@ _ = axes.legend(frameon=False)
 # | converges | proved | observed in every trial, not proved |
 # | $R$ stays symmetric | not in general | not in general |
 #
-# The two forms agree at the first step, for two inputs, and when $\Sigma$ is circulant or has a single variance and a
-# single covariance. In general they do not. The library offers both, `decorrelation="matrix"` (the default) and
+# The two forms agree at the first step, for two inputs, and when $\Sigma$ is circulant, or has equal variances and
+# equal covariances. In general they do not. The library offers both, `decorrelation="matrix"` (the default) and
 # `"local"`. The digits will show how close they are on real data.
 
 # %% [markdown]
@@ -727,11 +728,11 @@ assert np.all(variances["COPI"] < variances["raw"])
 assert variances["COPI"].max() > 20 * variances["COPI"].min()
 
 # %% [markdown]
-# **Answer.** COPI lowers every variance, and those of busy pixels most, because they have the most in common with
-# others. But it does not make them equal: after five epochs the largest is about 60 times the smallest. ZCA would
-# make all of them exactly 1, were it not for the 0.01 added to its eigenvalues, which lowers the variance of pixels
-# that vary little. This is the difference the paper points out: COPI decorrelates but does not whiten. Nothing is
-# divided by a small variance, so pixels that are nearly always zero do no harm.
+# **Answer.** COPI lowers every variance, most of all those of busy pixels, which have the most in common with others.
+# But it does not make them equal: after five epochs the largest is about 60 times the smallest. ZCA would make all of
+# them exactly 1, were it not for the 0.01 added to its eigenvalues, which lowers the variance of pixels that vary
+# little. This is the difference the paper points out: COPI decorrelates but does not whiten. Nothing is divided by a
+# small variance, so pixels that are nearly always zero do no harm.
 
 # %% [markdown]
 # ## 8. The mean disappears too
@@ -746,10 +747,10 @@ assert variances["COPI"].max() > 20 * variances["COPI"].min()
 #
 # <details><summary>Proof</summary>
 #
-# Take each input as a vector over the $B$ samples. Decorrelated means that these vectors are orthogonal, and
-# $x_i/\sqrt{B\langle x_i^2\rangle}$ are orthonormal. The constant vector $(1, \dots, 1)/\sqrt{B}$ has length 1, and
-# its components along them are $\langle x_i\rangle/\sqrt{\langle x_i^2\rangle}$. By Bessel's inequality the squares
-# of these components add up to at most 1.
+# Take each input as a vector over the $B$ samples. Decorrelated means that these vectors are orthogonal, so the
+# vectors $x_i/\sqrt{B\langle x_i^2\rangle}$ are orthonormal. The constant vector $(1, \dots, 1)/\sqrt{B}$ has length
+# 1, and its components along them are $\langle x_i\rangle/\sqrt{\langle x_i^2\rangle}$. By Bessel's inequality the
+# squares of these components add up to at most 1.
 #
 # </details>
 
@@ -787,8 +788,8 @@ assert end < 1e-3
 
 # %% [markdown]
 # **Answer.** Left: it never does, whatever $\eta_W$ is. COPI ends with a *higher* loss than it started with; this is
-# the failure from notebook 01. Middle: $W$ can only be as good as its inputs are decorrelated, so $R$ sets the pace,
-# and the three curves come down together. Right: $R$ is soon done, and then the step size of $W$ matters.
+# the failure from notebook 01. Middle: $W$ can get no better than the decorrelation of its inputs allows, so $R$ sets
+# the pace, and the three curves come down together. Right: $R$ is soon done, and then the step size of $W$ matters.
 #
 # In a running notebook the next cell shows sliders for this figure. Try `rule="sgd"` with and without $R$.
 
@@ -798,8 +799,7 @@ sliders.learning_rate_slider()
 # %% [markdown]
 # ## Exercises
 #
-# Replace the `...`, run the cell, and read what `check` says. Solutions are in
-# [solutions/02_decorrelation.ipynb](solutions/02_decorrelation.ipynb), but the hints will get you a long way.
+# Replace the `...`, run the cell, and read what `check` says.
 #
 # ### Exercise 02.1 · From decorrelating to whitening
 #
@@ -857,6 +857,8 @@ sigma = ...
 check("02.3", sigma)
 
 # %% [markdown]
+# Solutions: [solutions/02_decorrelation.ipynb](solutions/02_decorrelation.ipynb).
+#
 # ## What you have seen
 #
 # - $R$ learns by $\Delta R = -\mathrm{off}(C)\,R$, and $C$ is never built. Variances never rise,
@@ -872,4 +874,4 @@ check("02.3", sigma)
 #   ([Theorem 6](../docs/theory.md#6-similarity-to-zca)), and the mean almost disappears
 #   ([Theorem 12](../docs/theory.md#12-decorrelation-takes-away-the-mean)).
 #
-# Next: [03_error_signals.ipynb](03_error_signals.ipynb), on where the target states $z$ come from.
+# **Next:** [03 · Error signals](03_error_signals.ipynb) explains where the target states $z$ come from.

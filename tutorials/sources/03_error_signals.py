@@ -14,14 +14,13 @@
 # - say why moving the states along any signal within 90° of backpropagation's lowers
 #   the loss, and why this angle falls during training even if the feedback never
 #   changes;
-# - find a bug in a backward pass that the accuracy does not show.
+# - find a bug in a backward pass that the accuracy does not reveal.
 #
-# **Time.** 50 minutes to read and run (the cells compute for less than a
-# minute); 30 minutes for the exercises.
+# **Time:** 50 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this.** Notebooks 01 and 02; the chain rule; the angle between two vectors.
+# **Before this:** notebooks 01 and 02; the chain rule; the angle between two vectors.
 #
-# **In the paper.** Section 2.5 (error signals); Algorithm 1, lines 9 to 12; Figure 1.
+# **In the paper:** Section 2.5 (error signals); Algorithm 1, lines 9 to 12; Figure 1.
 
 # %%
 import matplotlib.pyplot as plt
@@ -75,8 +74,8 @@ y = [backend.to_host(y_k) for y_k in trace.y]
 # $y = f(a)$. We copy states and weights to the host, so that we can loop over them in
 # NumPy.
 #
-# The loss of a sample is $\ell = \lVert y_L - y^*\rVert^2$, and $y_L = f(a_L)$ holds
-# for each unit separately. The chain rule gives two factors:
+# The loss of a sample is $\ell = \lVert y_L - y^*\rVert^2$, where $f$ acts on each unit
+# separately, $y_L = f(a_L)$. The chain rule gives two factors:
 #
 # $$\delta_L = -f'(a_L) \circ \frac{\partial \ell}{\partial y_L}, \qquad
 # \frac{\partial \ell}{\partial y_L} = 2\,(y_L - y^*).$$
@@ -275,8 +274,8 @@ _ = figure.legend(title="angle", loc="outside right")
 # Backpropagation asks a lot of a nervous system: the signal has to travel down through
 # the transposes of the same weights that carried the activity up. A synapse conducts in
 # one direction, and does not know the weight of any other synapse. This is the *weight
-# transport problem*. Each alternative in Section 2.5 replaces the way down. The grey
-# arrows carry activity up; the coloured ones carry something down.
+# transport problem*. Each alternative in Section 2.5 of the paper replaces this way
+# down. The grey arrows carry activity up; the coloured ones carry something down.
 
 
 # %%
@@ -406,7 +405,7 @@ print("delta", as_printed[0].round(2))
 # is driven towards zero, although nothing was wrong ([claim C14](../docs/claims.md)).
 # The reason is that $B$ is a model of *states*, but is given a *perturbation*. If the
 # state above is zero, that tells you something about the layer below. If the error
-# above is zero, it should not change anything.
+# above is zero, nothing below should change.
 #
 # The library's `target_propagation` fixes as much as it can without changing the
 # method: it sends the target of the layer above through the inverse model.
@@ -449,7 +448,8 @@ for send in (signals.target_propagation, signals.difference_target_propagation):
 assert np.all(delta == 0)  # for DTP, with any feedback
 
 # %% [markdown]
-# Without an error DTP sends nothing, however wrong its inverse is. Plain TP does.
+# Without an error DTP sends nothing, however wrong its inverse is. Plain TP sends a
+# large signal.
 #
 # How is $B$ learned? In the paper it is simply given. The library updates it at every
 # step, by gradient descent on the reconstruction error, divided by the size of the
@@ -498,7 +498,7 @@ schedule = Schedule(
 
 # %%
 class Angles(Callback):
-    """The angle to backpropagation in each hidden layer, at first and by epoch."""
+    """Record the angle to backpropagation in each hidden layer, at first and by epoch."""
 
     def __init__(self, network):
         self.rows = [alignment_angles(network, *test)]
@@ -630,10 +630,10 @@ assert frozen["bp"][0][-1] > 80
 # %% [markdown]
 # **Answer.** Freeze the forward weights of the layers above, and train only those of
 # the first layer. The angle stays at about 90°, and the network hardly learns: it
-# reaches about 25 %, where the same feedback reached 90 % before. One layer could do
-# better, since backpropagation through the same frozen weights reaches 90 %. So random
-# feedback becomes useful only because the forward weights change. The feedback does not
-# learn to teach; the network learns to be taught.
+# reaches about 25 %, where the same feedback reached 90 % before. Training the first
+# layer alone could do much better: backpropagation through the same frozen weights
+# reaches 90 %. So random feedback becomes useful only because the forward weights
+# change. The feedback does not learn to teach; the network learns to be taught.
 #
 # Now for the first prediction: how close are $(W_{l+1} R_{l+1})^\top$ and $B_{l+1}$,
 # compared as matrices?
@@ -718,7 +718,7 @@ for send in (climbing, signals.backpropagation):
 # friendly kind of bug, because it is loud.
 
 # %% [markdown]
-# ## 9. Break it: two bugs that the accuracy does not show
+# ## 9. Break it: two bugs that the accuracy does not reveal
 #
 # First bug: someone writes $W R$ instead of $(W R)^\top$. Between layers of different
 # widths NumPy would complain. Our two hidden layers have the same width, so the shapes
@@ -906,5 +906,5 @@ check("03.3", answer)
 #   ([claims C14 and C15](../docs/claims.md)). Taking differences fixes this.
 # - Accuracy does not reveal a wrong backward pass. Finite differences do.
 #
-# Next: [04, a deep network](04_deep_network.ipynb), where these signals and the two
-# update rules together make one step of Algorithm 1.
+# **Next:** [04 · A deep network](04_deep_network.ipynb) puts these signals and the two
+# update rules together into one step of Algorithm 1.

@@ -10,12 +10,12 @@
 #   `delta_scale` does;
 # - break a network in three ways, and find out what went wrong by measuring.
 #
-# **Time** 45 minutes to read and run, 30 for the exercises.
+# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** Notebooks 01 (the rule for $W$), 02 (the rule for $R$) and 03 (error
+# **Before this:** notebooks 01 (the rule for $W$), 02 (the rule for $R$) and 03 (error
 # signals).
 #
-# **In the paper** Appendix A (Algorithm 1), Sections 2.4 to 2.6 and 3.1, Figures 1 and
+# **In the paper:** Appendix A (Algorithm 1), Sections 2.4 to 2.6 and 3.1, Figures 1 and
 # 2A.
 
 # %%
@@ -44,7 +44,7 @@ plt.rcParams.update(STYLE)
 # the paper's Appendix A puts these parts together. Here it is for one batch, with the
 # paper's line numbers:
 #
-# | lines | what happens, for each layer $l$ | in the order |
+# | lines | what happens | for layers $l$ |
 # |---|---|---|
 # | 4-8 | $x_l = R_l\, y_{l-1}$, then $a_l = W_l\, x_l$, then $y_l = f(a_l)$ | $1$ to $L$ |
 # | 9 | the loss, $\ell = \lVert y_L - y^*\rVert^2$ | |
@@ -67,7 +67,7 @@ plt.rcParams.update(STYLE)
 #   initialized"), and lateral weights that start as the identity.
 #
 # We go through it with a network that is small enough to print: 6 inputs, hidden layers
-# of 5 and 4 units, 3 outputs. The library initializes the weights, in `float64` because
+# of 5 and 4 units, 3 outputs. The library initialises the weights, in `float64` because
 # we want to compare digits. First, only the lateral weights learn for a few steps, so
 # that they are no longer the identity: otherwise we would not notice a bug that forgets
 # them.
@@ -290,11 +290,11 @@ print(f"largest difference between the two: {difference(after, weights_of(net)):
 assert difference(after, weights_of(net)) < 1e-12 < difference(after, layers)
 
 # %% [markdown]
-# The two agree up to rounding. So `Network.step` *is* Algorithm 1, with one remark.
-# Line 15 is the *local* form of decorrelation. The paper also derives the *matrix*
-# form, above Eq. 4, and treats the two as equal; notebook 02 showed that they are not.
-# The library has both. Its default is the matrix form, since the theorems hold for it.
-# From here on we use the default.
+# The two agree up to rounding. So `Network.step` *is* Algorithm 1, with one
+# qualification. Line 15 is the *local* form of decorrelation. The paper also derives
+# the *matrix* form, above Eq. 4, and treats the two as equal; notebook 02 showed that
+# they are not. The library has both. Its default is the matrix form, since the theorems
+# hold for it. From here on we use the default.
 #
 # Now try a whole epoch on digits, with a new network: 10 batches of 50, in `float64`.
 
@@ -381,7 +381,7 @@ def train_batch_in_one_loop(layers, y0, targets, s):
 # %%
 start = Network([784, 100, 100, 10], rng=np.random.default_rng(0), backend=BACKEND)
 R_alone = Schedule(eta_W=0, eta_R=1e-3)
-fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
+_ = fit(start, data, epochs=1, schedule=R_alone, rng=np.random.default_rng(1))
 
 
 # %%
@@ -517,8 +517,8 @@ assert gentle_at_once[-1].test_accuracy > gentle[-1].test_accuracy - 0.01
 # bottom of the plot.) With $s = 100$ you can leave out this epoch: the network in which
 # everything learns at once is even ahead, by the epoch that the other one spent on $R$.
 # What this epoch makes possible is the larger signal, which gets further in the same
-# time. Training and test accuracy soon separate in all three: 4,000 digits are few for
-# a network with 200,000 forward weights.
+# time. In all three, a gap soon opens between training and test accuracy: 4,000 digits
+# are not many for a network with 200,000 forward weights.
 #
 # ## 8. What the layers see
 #
@@ -622,7 +622,7 @@ assert len(frozen.accuracy) < 5 or frozen.accuracy[-1] < 60
 
 # %% [markdown]
 # **Answer.** Something else. The network starts to learn, and then forgets everything.
-# The two others learn.
+# The other two learn.
 #
 # **Diagnosis.** Look at the update, $\Delta W = s\,G + W\,\mathrm{off}(C)$. Only the
 # first term comes from the gradient. How large is the other one before learning?
@@ -809,6 +809,8 @@ answer = ...  # (first, second), for example (0.3, 3)
 check("04.3", answer)
 
 # %% [markdown]
+# Solutions: [solutions/04_deep_network.ipynb](solutions/04_deep_network.ipynb).
+#
 # ## What you have seen
 #
 # - `Network.step` is Algorithm 1: forward, error signals, then all updates from the
@@ -820,9 +822,12 @@ check("04.3", answer)
 # - The largest eigenvalue of the raw inputs limits the first steps. Once the inputs are
 #   decorrelated, steps can be larger.
 #
-# Why does $R$ undo what $W\,\mathrm{off}(C)$ does, and what is this term good for? See
-# notebook 05. That the paper needs a small first step is claim C28 in
+# That the paper needs a small first step is claim C28 in
 # [claims.md](../docs/claims.md), tested by `test_a_large_step_from_the_start_blows_up`
 # and `test_the_first_step_is_bounded_by_the_largest_eigenvalue` in
 # `tests/mathematics/test_claims.py`. The tests in `tests/mathematics/test_algorithm.py`
 # compare `Network` with `copi_np.algorithm`.
+#
+# **Next:** [05 · COPI and backpropagation, one term
+# apart](05_copi_and_backpropagation.ipynb) explains why $R$ undoes what
+# $W\,\mathrm{off}(C)$ does, and what this term is good for.

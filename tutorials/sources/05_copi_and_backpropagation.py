@@ -13,11 +13,11 @@
 # - design an experiment that tells two explanations apart;
 # - find a bug in an implementation from the *order* of its error.
 #
-# **Time** 45 minutes to read and run, 40 for the exercises.
+# **Time:** 45 minutes to read and run, 40 minutes for the exercises.
 #
-# **Before this** Notebook 04; eigenvalues of a symmetric matrix.
+# **Before this:** notebook 04; eigenvalues of a symmetric matrix.
 #
-# **In the paper** Sections 2.7 and 3.1, Figure 2. The theorems are not in the paper;
+# **In the paper:** Sections 2.7 and 3.1, Figure 2. The theorems are not in the paper;
 # they are Theorems 1 and 2 of [theory.md](../docs/theory.md).
 
 # %%
@@ -332,14 +332,14 @@ for name in SIGMAS:
 
 # %% [markdown]
 # **Answer.** With equal variances the path *is* Newton's. With unequal variances it is
-# a detour. At first the loss falls more slowly than with plain gradient descent, later
-# faster. The eigenvalues of $\Sigma R^\top R$ (printed above) show why. They are also
-# the eigenvalues of $R\,\Sigma R^\top$, the decorrelated variances. Each is the speed
-# of learning in one direction, and the largest one limits the step size. So the smaller
-# the ratio of the largest to the smallest, the better. This ratio is 19 and 11 for
-# plain gradient descent, 1 and 4 for COPI, and 1 for Newton. COPI's steps are
-# *preconditioned*, but they are not Newton's: the variances are not normalised. (Each
-# method gets a step size that fits its largest eigenvalue.)
+# a detour. At first the loss falls more slowly than with plain gradient descent, and
+# later it falls faster. The eigenvalues of $\Sigma R^\top R$ (printed above) show why.
+# They are also the eigenvalues of $R\,\Sigma R^\top$, the decorrelated variances. Each
+# is the speed of learning in one direction, and the largest one limits the step size.
+# So the smaller the ratio of the largest to the smallest, the better. This ratio is 19
+# and 11 for plain gradient descent, 1 and 4 for COPI, and 1 for Newton. COPI's steps
+# are *preconditioned*, but they are not Newton's: the variances are not normalised.
+# (Each method gets a step size that fits its largest eigenvalue.)
 #
 # ## 5. Two explanations, one experiment
 #
@@ -438,13 +438,14 @@ assert (last["sgd", False] < 0.7 * last["copi", False]).all()
 assert (last["undone", True] < last["copi", True]).all()
 
 # %% [markdown]
-# **Answer.** The first explanation predicts that it does as well as SGD, the second
-# that it does as well as COPI or better. While $R$ learns, COPI beats SGD for each of
-# the three seeds. With $R$ frozen it *loses*. And SGD with the motion undone, on the
-# same correlated batches, beats both: it does as well as if $R$ were frozen. So in this
-# layer SGD does not lose to COPI because of correlations within a batch. It loses
-# because $R$ moves, and COPI removes most of that harm. **The paper's reason does not
-# hold as printed** (claim C21 of [claims.md](../docs/claims.md)).
+# **Answer.** The first explanation predicts that the third learner does only as well as
+# SGD, the second that it does as well as COPI or better. While $R$ learns, COPI beats
+# SGD for each of the three seeds. With $R$ frozen it *loses*. And SGD with the motion
+# undone, on the same correlated batches, beats both: it does as well as if $R$ were
+# frozen. So it is not because of correlations within a batch that SGD loses to COPI in
+# this layer. It loses because $R$ moves, and COPI avoids most of that harm. **The
+# paper's reason does not hold as printed** (claim C21 of
+# [claims.md](../docs/claims.md)).
 #
 # ## 6. The same in a deep network
 #
@@ -452,8 +453,9 @@ assert (last["undone", True] < last["copi", True]).all()
 # 784-200-200-10 network and the paper's step sizes: 0.01 for the first epoch, then 0.1.
 # A callback undoes the motion.
 #
-# **Question.** What do you expect of `bp-decor` (SGD on decorrelated inputs) with the
-# motion undone: will it be close to `bp-decor`, or close to COPI?
+# **Question.** What do you expect from `bp-decor` (SGD on decorrelated inputs) with the
+# motion undone: will it be close to plain `bp-decor`, or close to COPI? (`bp-adam`,
+# which has no $R$, is there for comparison.)
 
 # %%
 from copi_np import Callback
@@ -522,13 +524,13 @@ axes.margins(y=0.15)
 axes.invert_yaxis()
 
 # %% [markdown]
-# **Answer.** Close to COPI. With the motion of $R$ undone, `bp-decor` is within about
-# one per cent of `copi-bp`, far above `bp-decor` itself. So here, too, the motion of
-# $R$ costs accuracy, and COPI is ahead because it does not pay that price. (This is one
-# seed.)
+# **Answer.** Close to COPI. With the motion of $R$ undone, `bp-decor` is within a
+# percentage point of `copi-bp`, far above `bp-decor` itself. So here, too, the motion
+# of $R$ costs accuracy, and COPI is ahead because it does not pay that price. (This is
+# one seed.)
 #
-# If $R$ stops after the first epoch, `bp-decor` is the best of all. The missing motion
-# cannot be the whole reason, since there is none with the motion undone either.
+# If $R$ is frozen after the first epoch, `bp-decor` is the best of all. The absence of
+# motion cannot be the whole reason: with the motion undone there is none either.
 # Something else differs: as long as $R$ learns, it keeps shrinking its outputs.
 
 # %%
@@ -547,7 +549,7 @@ assert size["bp-decor, R frozen from epoch 2"] > 1.5 * size["bp-decor, motion un
 # itself says (Section 3.1). With $R$ frozen the inputs stay larger, and so do the
 # steps.
 #
-# COPI itself must not stop its $R$. With these step sizes its $W$ would then grow
+# For COPI itself, you must not freeze $R$. With these step sizes, $W$ would then grow
 # without bound, for the reason that you saw in notebook 04.
 
 # %%
@@ -609,11 +611,11 @@ for name, groups in records.items():
     print(f"{name}, {SCHEDULES[name]} schedule, {copi.n_epochs} epochs: {accuracy:.2f} %")
     for other in [method for method in ("bp-decor", "bp-adam") if method in groups]:
         lead = leads[name, other] = compare(copi, groups[other])
-        print(f"    less {other:8} {100 * lead.difference.mean:+.2f},", end=" ")
-        print(f"ahead in {lead.n_ahead} of {lead.n_seeds}")
+        print(f"    lead over {other:8} {100 * lead.difference.mean:+.2f},", end=" ")
+        print(f"ahead with {lead.n_ahead} of {lead.n_seeds} seeds")
 if records:
     tied = compare(records["mnist-5k"]["bp-adam"], records["mnist-5k"]["copi-bp"])
-    assert tied.n_ahead == 1  # so that two of the five pairs are level
+    assert tied.n_ahead == 1  # so two of the five pairs are ties
     assert all(c.n_ahead == c.n_seeds for (_, m), c in leads.items() if m == "bp-decor")
 
 # %%
@@ -623,7 +625,7 @@ if records:
         print(f"{method:8} has {learned:.1f} % of the training set right")
 
 # %% [markdown]
-# (The table shows COPI's test accuracy in per cent, and its lead in percentage points
+# (The output shows COPI's test accuracy in per cent, and its lead in percentage points
 # over the other methods with the same seed. The networks are 784-500-500-500-10 for
 # MNIST, 3072-1000-1000-10 for CIFAR-10 and, for the last record,
 # 3072-1000-1000-1000-1000-10. The `cifar10-*` data sets are CIFAR-10's images
@@ -631,11 +633,11 @@ if records:
 #
 # COPI compensates for a real harm, and the harm is large if $R$ moves fast: 1.4 points
 # on MNIST and 6.7 on CIFAR-10. If $R$ moves slowly, SGD on decorrelated inputs is
-# nearly as good: 0.3 to 1.6 points worse, but with every seed.
+# nearly as good: only 0.3 to 1.6 points worse, though it is worse with every seed.
 #
-# Compared with Adam, it depends. On MNIST Adam ends ahead with every seed, though by
-# much less with the journal's schedule. On mnist-5k there is no clear difference: COPI
-# is ahead with two seeds, Adam with one, and two are ties. On CIFAR-10 with the deeper
+# Against Adam, it depends. On MNIST Adam ends ahead with every seed, though by much
+# less with the journal's schedule. On mnist-5k there is no clear difference: COPI is
+# ahead with two seeds, Adam with one, and two are ties. On CIFAR-10 with the deeper
 # network COPI is ahead by 2.7 points after ten epochs. But that is one seed, and Adam
 # is far from finished by then: it gets 66 % of the training set right, COPI nearly all
 # of it.
@@ -669,16 +671,17 @@ for name, kind in list(KINDS.items())[:3]:
 
 # %% [markdown]
 # **Answer.** Unequal steps fall back to about the level of `bp-decor`: nine tenths of
-# the motion of $R$ are left. The local form loses only half a point, with one seed.
+# the motion of $R$ remain uncompensated. The local form loses only half a point, with
+# one seed.
 #
-# **Diagnosis.** An accuracy that is a few per cent too low could have a hundred causes.
+# **Diagnosis.** An accuracy that is a few points too low could have a hundred causes.
 # The order of the residual tells you at once *that* the cancellation fails, from a
 # single batch and without any training. How *much* it matters depends on the size of
 # what is left. For the local form that is $\mathrm{off}(C) R - R\,\mathrm{off}(C)$,
 # which is small if $R$ is close to the identity or commutes with $\mathrm{off}(C)$. For
 # the random $R$ of section 3 it was large. In this network every $R$ starts at the
-# identity, and it does little harm. **Repair**: use equal steps, and the matrix form
-# where you can.
+# identity, and the local form does little harm. **The fix:** use equal steps, and the
+# matrix form where you can.
 #
 # ## Exercises
 #
@@ -727,6 +730,9 @@ answer = ...  # such as ("A", "B")
 check("05.3", answer)
 
 # %% [markdown]
+# Solutions:
+# [solutions/05_copi_and_backpropagation.ipynb](solutions/05_copi_and_backpropagation.ipynb).
+#
 # ## What you have seen
 #
 # - COPI is SGD plus $W\,\mathrm{off}(C)$, exactly ([Theorem
@@ -740,4 +746,5 @@ check("05.3", answer)
 #   tests this, and `tests/mathematics/theorems/test_02_cancellation.py` tests the
 #   theorem. For the rest, see claims C19 to C24 of [claims.md](../docs/claims.md).
 #
-# Next: notebook 06 looks inside a trained network.
+# **Next:** [06 · Reading a trained network](06_reading_a_network.ipynb) shows what the
+# units of a network respond to.

@@ -8,11 +8,11 @@
 # - draw the fields of a network layer by layer, and measure how much they look like digits;
 # - spot a picture that looks right but is wrong: digits in the fields of a network that has learned nothing.
 #
-# **Time** 30 minutes to read and run, 25 minutes for the exercises.
+# **Time:** 30 minutes to read and run, 25 minutes for the exercises.
 #
-# **Before this** Notebook 02 for decorrelation, notebook 04 for a deep network. Partial derivatives.
+# **Before this:** notebook 02 for decorrelation; notebook 04 for a deep network; partial derivatives.
 #
-# **In the paper** Section 3.2 and Figure 3B; Appendix B for the formula.
+# **In the paper:** Section 3.2 and Figure 3B; Appendix B for the formula.
 
 # %%
 import matplotlib.pyplot as plt
@@ -59,7 +59,7 @@ assert history[-1].test_accuracy > 0.9
 # Each unit of layer 1 has one weight for each of the 784 inputs $x$, the decorrelated pixels. So we can draw a row of
 # $W$ as a 28 by 28 picture. And since $x = R y$, a row of $W R$ shows what the unit does with the raw pixels $y$.
 #
-# **Question.** What do you expect to see? Will the ten units look like parts of digits?
+# **Question.** What do you expect to see? Will the pictures of the first ten units look like parts of digits?
 
 # %%
 first = net.layers[0]
@@ -118,7 +118,7 @@ assert n_dead > 50
 # %% [markdown]
 # **Answer.** Pixels in the corners are zero in all digits, so the formula would divide 0 by 0. The loop leaves their
 # weight at 0, and so do the functions of the package. (According to the paper, this is why its compression never
-# replaces the first layer, see notebook 07. For receptive fields, zero is the natural answer.)
+# replaces the first layer; see notebook 07. For receptive fields, zero is the natural answer.)
 #
 # The loop, the matrix form and the library call agree:
 
@@ -220,7 +220,7 @@ templates = templates_of(in_units)
 copi = [likeness(fields, templates) for fields in by_layer.values()]
 for name, cosines in zip(by_layer, copi, strict=True):
     median = np.median(np.abs(cosines))
-    print(f"{name}: likeness {median:.2f} in the median,", end=" ")
+    print(f"{name}: median likeness {median:.2f},", end=" ")
     print(f"{np.sum(cosines < 0):2d} of {len(cosines):3d} units against their digit")
 medians = [np.median(np.abs(cosines)) for cosines in copi]
 assert medians == sorted(medians)
@@ -228,8 +228,8 @@ assert all(np.sum(cosines < 0) > 5 for cosines in copi[:3])
 
 # %% [markdown]
 # The likeness rises with every layer. From layer 1 to layer 3 it rises only a little, from about 0.45 to 0.52. In the
-# output layer, which is trained on digits, it jumps. The "anti-digit" units are there too: in each hidden layer,
-# roughly 20 to 30 of the 200 units respond *against* the digit that they fit best.
+# output layer, which is trained on digits, it jumps. The "anti-digit" units are there too: in each hidden layer, 19
+# to 33 of the 200 units respond *against* the digit that they fit best.
 #
 # Is this a property of COPI? We compare three other networks, and use the same inputs $x$ for all of them. The formula
 # does not care where $x$ comes from: it needs decorrelated inputs, and the outputs of any units for the same samples.
@@ -287,8 +287,8 @@ assert np.all(hidden["untrained"] < hidden["BP (Adam)"])
 # %% [markdown]
 # **Answer.** Units with random weights have a likeness of about 0.3. It does not rise with depth.
 #
-# The output units of Adam's network are as digit-like as COPI's. In its hidden layers the likeness is lower, and does
-# not rise from layer to layer. Backpropagation with lateral weights is very similar to COPI.
+# The output units of Adam's network are as digit-like as COPI's. In its hidden layers the likeness is lower, and
+# there is no steady rise from layer to layer. Backpropagation with lateral weights is very similar to COPI.
 #
 # So the paper's statement holds here, for one small network and with a modest rise. But it is not the COPI rule for $W$
 # that makes the difference. COPI and the network with lateral weights both decorrelate the inputs of every layer, and
@@ -332,14 +332,14 @@ pixel_rms = np.sqrt(np.mean(pixels**2, axis=0))
 mean_image = np.mean(pixels / np.where(pixel_rms > 0, pixel_rms, 1), axis=0)[None]
 for name, fields in raw.items():
     title = name.replace("\n", ", ")
-    print(f"{title}: each other {alike(fields, fields):.2f}", end=", ")
-    print(f"the mean image {alike(fields, mean_image):.2f}")
+    print(f"{title}: cosine to each other {alike(fields, fields):.2f}", end=", ")
+    print(f"to the mean image {alike(fields, mean_image):.2f}")
 
 # %%
 through_x = linear_map(in_units, host(untrained.forward(images).y[0]))
 mean_x = in_units.mean(axis=0)[None]
-print(f"untrained, through x: each other {alike(through_x, through_x):.2f}", end=", ")
-print(f"the mean of x {alike(through_x, mean_x):.2f}")
+print(f"untrained, through x: cosine to each other {alike(through_x, through_x):.2f}", end=", ")
+print(f"to the mean of x {alike(through_x, mean_x):.2f}")
 name = "untrained\nlayer 1"
 assert alike(raw[name], mean_image) > 0.9
 assert alike(through_x, mean_x) < alike(raw[name], mean_image) - 0.2
@@ -351,7 +351,7 @@ assert alike(through_x, through_x) < alike(raw[name], raw[name]) - 0.2
 # are correlated with that one, and they all show up in the field. What pixels have in common is counted once for each
 # of them. The derivation above dropped the terms $\langle x_j x_k\rangle$, and on raw pixels they are not zero.
 #
-# **Repair:** use decorrelated inputs, as in section 5. Then an untrained network looks untrained: its fields differ
+# **The fix:** use decorrelated inputs, as in section 5. Then an untrained network looks untrained: its fields differ
 # from each other, and look much less like the mean. (They still look a little like it, since $x$ is not perfectly
 # decorrelated.) This is an advantage of COPI: its inputs are already decorrelated, so a simple correlation is enough.
 # For other networks you would have to decorrelate the inputs first, as we did in section 5, or invert the matrix
@@ -404,7 +404,7 @@ assert factor < 0.5
 #   fields, but are the hardest to describe.
 # - The formula needs a factor of about 0.1: its sums are ten times too large. The inputs of this network are *nearly*
 #   decorrelated, but over 784 inputs the small remaining correlations add up. Notebook 07 finds the same fault in
-#   compressed networks, and repairs it.
+#   compressed networks, and fixes it.
 # - So these fields are not the least-squares weights, which they would be on exactly decorrelated inputs. They
 #   exaggerate what the inputs still have in common.
 #
@@ -455,6 +455,8 @@ answer = ...  # "a", "b" or "c"
 check("06.3", answer)
 
 # %% [markdown]
+# Solutions: [solutions/06_reading_a_network.ipynb](solutions/06_reading_a_network.ipynb).
+#
 # ## What you have seen
 #
 # - A receptive field is the best linear map from the network's inputs to a unit. On decorrelated inputs it takes just

@@ -9,12 +9,12 @@
 # - break each of the three rules, and say which measurement reveals the cause;
 # - tell the local form of decorrelation from the form that is not local.
 #
-# **Time** 35 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 35 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** Notebooks [01](01_inferring_parameters.ipynb) (the COPI rule) and [02](02_decorrelation.ipynb)
-# (lateral weights). Eigenvectors of a symmetric matrix.
+# **Before this:** notebooks [01](01_inferring_parameters.ipynb) (the COPI rule) and [02](02_decorrelation.ipynb)
+# (lateral weights); eigenvectors of a symmetric matrix.
 #
-# **In the paper** Appendix C; Equations 3 to 6.
+# **In the paper:** Appendix C; Equations 3 to 6.
 
 # %%
 import matplotlib.pyplot as plt
@@ -34,8 +34,8 @@ plt.rcParams.update(STYLE)
 # %% [markdown]
 # ## 1. What a synapse can know
 #
-# Unit $i$ adds up its inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i = a_i +
-# \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
+# Unit $i$ adds up its weighted inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i =
+# a_i + \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
 
 # %%
 PRE, POST, OWN, OTHER = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
@@ -50,8 +50,8 @@ def draw_synapse(ax):
         ax.plot(across, up, "o", color=colour, ms=34)
         ax.text(across, up, name, color="white", ha="center", va="center", size=13)
     ax.text(1.5, 0.08, "the synapse's own $w_{ij}$", color=OWN, ha="center")
-    ax.text(-0.45, 0, "pre-synaptic", color=PRE, ha="right", va="center")
-    ax.text(3.45, 0, "post-synaptic", color=POST, va="center")
+    ax.text(-0.45, 0, "presynaptic", color=PRE, ha="right", va="center")
+    ax.text(3.45, 0, "postsynaptic", color=POST, va="center")
 
 
 # %%
@@ -84,9 +84,9 @@ def copi(w, pre, post):
 
 
 # %% [markdown]
-# All three begin with Hebb's term: units that are active together strengthen their connection. Hebb's rule has nothing
-# else. Oja (1982) and COPI let the weight decay, and differ in one word: Oja's decay depends on the *post*-synaptic
-# activity, COPI's on the *pre*-synaptic activity. This notebook is about that one word.
+# All three begin with Hebb's term: units that are active together strengthen their connection. Hebb's rule has
+# nothing else. Oja (1982) and COPI let the weight decay, and differ in one word: Oja's decay depends on the
+# *postsynaptic* activity, COPI's on the *presynaptic* activity. This notebook is about that one word.
 #
 # **Question.** In one sample the input is silent, $x_j = 0$, while the unit is active because of other inputs. Which of
 # the rules changes the weight?
@@ -145,9 +145,9 @@ for rule, (dW, post) in matrices.items():
     assert np.allclose(host(dW), by_synapses(rule, host(W), host(x), host(post)))
 
 # %% [markdown]
-# Each matrix rule is its scalar rule, entry by entry. (If you compare with the paper: in Oja's rule, Appendix C writes
-# $y = M x$ for our $a = W x$, and $\bigl(\sum_j w_{ij} x_j\bigr)\,x_j$ for Hebb's term. The $j$ inside the sum runs
-# over all inputs, and is not the $j$ after it.)
+# Each matrix rule is its scalar rule, entry by entry. (If you compare with the paper: in Oja's rule, Appendix C
+# writes $y = M x$ for our $a = W x$, and $\bigl(\sum_j w_{ij} x_j\bigr)\,x_j$ for Hebb's term. The $j$ inside the sum
+# runs over all inputs, and is not the same as the $j$ after it.)
 #
 # ## 3. Break it: Hebb alone
 #
@@ -219,8 +219,8 @@ assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
 # $$C\,w = \langle a^2\rangle\, w , \qquad \langle a^2\rangle = w^\top C\, w .$$
 #
 # The first equation says that $w$ is an eigenvector of $C$, with eigenvalue $\langle a^2\rangle$. Multiply it by
-# $w^\top$ from the left: $w^\top C\,w = \langle a^2\rangle\,\lvert w\rvert^2$. Together with the second equation,
-# $\lvert w\rvert^2 = 1$, unless the unit is always silent.
+# $w^\top$ from the left: $w^\top C\,w = \langle a^2\rangle\,\lvert w\rvert^2$. Together with the second equation this
+# gives $\lvert w\rvert^2 = 1$, unless the unit is always silent.
 #
 # **Question.** So every unit eigenvector is a fixed point, including the one along the short axis of the cloud. Start
 # close to the short axis. Will the arrow stay there?
@@ -319,7 +319,7 @@ assert np.isclose(length[0], length[-1])
 # not stop Hebb's explosion for *every* input. It is the right decay for decorrelated inputs, and that is why COPI needs
 # lateral weights.
 #
-# "Stays where it is" is true of the mean update. The $x x^\top$ of a *single* sample is never diagonal.
+# "Stay where they are" is true of the mean update. The $x x^\top$ of a *single* sample is never diagonal.
 #
 # **Question.** Apply COPI with $z = a$ after every single sample (Eq. 5) of the decorrelated cloud. Does the arrow stay
 # where it is?
@@ -410,10 +410,10 @@ assert np.allclose(found["COPI"], sizes[:, None, None] * direction)
 assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
 
 # %% [markdown]
-# (We want length 0.5 and direction $(0.8, -0.6)$.) The **repair** is to put the pre-synaptic square back: a synapse has
-# to compare what its unit does with its *own* contribution. As Appendix C puts it, COPI's decay infers the scale of the
-# weights, while Oja's normalises it. Neither rule is better: without targets, Oja's finds the principal component, and
-# COPI finds nothing at all. They answer different questions.
+# (We want length 0.5 and direction $(0.8, -0.6)$.) The **fix** is to put the presynaptic square back: a synapse has
+# to compare what its unit does with its *own* contribution. As Appendix C puts it, COPI's decay infers the scale of
+# the weights, while Oja's normalises it. Neither rule is better: without targets, Oja's finds the principal
+# component, and COPI finds nothing at all. They answer different questions.
 #
 # ## 7. Lateral synapses
 #
@@ -518,9 +518,9 @@ for step in range(101):
 # | rule | update of one synapse, one sample | decay | pre | post | own weight | others |
 # |---|---|---|---|---|---|---|
 # | Hebb | $a_i x_j$ | none | $x_j$ | $a_i$ | | |
-# | Oja | $a_i x_j - w_{ij}\,a_i^2$ | post-synaptic | $x_j$ | $a_i$ | $w_{ij}$ | |
-# | COPI, forward | $z_i x_j - w_{ij}\,x_j^2$ | pre-synaptic | $x_j$ | $z_i$ | $w_{ij}$ | |
-# | COPI, lateral, local form | $-(q_i x_j - r_{ij}\,x_j^2)$ | pre-synaptic | $x_j$ | $q_i$ | $r_{ij}$ | |
+# | Oja | $a_i x_j - w_{ij}\,a_i^2$ | postsynaptic | $x_j$ | $a_i$ | $w_{ij}$ | |
+# | COPI, forward | $z_i x_j - w_{ij}\,x_j^2$ | presynaptic | $x_j$ | $z_i$ | $w_{ij}$ | |
+# | COPI, lateral, local form | $-(q_i x_j - r_{ij}\,x_j^2)$ | presynaptic | $x_j$ | $q_i$ | $r_{ij}$ | |
 # | decorrelation, matrix form | $-\sum_{k\ne i} x_i x_k r_{kj}$ | | | $x_i$ | | all $x_k$, $r_{kj}$ |
 #
 # | rule | fixed point of the mean update | size of the weights |
@@ -580,7 +580,7 @@ check("08.3", my_step)
 #
 # ## What you have seen
 #
-# - Hebb, Oja and COPI share Hebb's term, and differ in their decay: none, post-synaptic, pre-synaptic. Oja's decay sets
+# - Hebb, Oja and COPI share Hebb's term, and differ in their decay: none, postsynaptic, presynaptic. Oja's decay sets
 #   the length of the weights to 1. COPI's keeps any length, and with a target it finds the right one.
 # - COPI's decay subtracts a synapse's own part of Hebb's term. On decorrelated inputs nothing is left. On correlated
 #   inputs the rest makes the weights explode.
@@ -590,4 +590,5 @@ check("08.3", my_step)
 # Proofs and tests: [Theorem 10](../docs/theory.md#10-a-single-synapse), tested by
 # `tests/mathematics/theorems/test_10_single_synapse.py`; [claims C1, C10, C39 and C40](../docs/claims.md).
 #
-# Next: [09 · One code, two devices](09_two_devices.ipynb), how the same code runs on a CPU and on a GPU.
+# **Next:** [09 · The same code on two devices](09_two_devices.ipynb) shows how one program runs on a CPU and on a
+# GPU.

@@ -1,10 +1,10 @@
 # %% [markdown]
-# # 09 · One code, two devices
+# # 09 · The same code on two devices
 #
 # Every equation of this package is written once, and runs on a CPU with NumPy and on a
-# GPU with CuPy. This notebook shows how that works, what goes wrong if you forget about
-# it, and how we test it on machines without a GPU. Then you put a rule of your own into
-# a network. You do not need a GPU.
+# GPU with CuPy. This notebook shows how that works, what goes wrong if you forget which
+# device an array is on, and how we test all this on machines without a GPU. Then you
+# put a rule of your own into a network. You do not need a GPU.
 #
 # **What you will be able to do**
 #
@@ -15,13 +15,13 @@
 # - explain what can be tested without a GPU, and what cannot;
 # - put a rule, an activation and an error signal of your own into a network, and save it.
 #
-# **Time.** 55 minutes to read and run (the cells compute for about 20 seconds); 30
-# minutes for the exercises.
+# **Time:** 55 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this:** notebook 00, and the COPI rule of notebook 01. No mathematics.
+# **Before this:** notebook 00, and the COPI rule of notebook 01. There is hardly any
+# mathematics.
 #
-# **In the paper.** Nothing: this notebook is about programming. Appendix D says that
-# the authors used GPUs.
+# **In the paper:** nothing; this notebook is about programming. (Appendix D says that
+# the authors used GPUs.)
 
 # %%
 import time
@@ -89,7 +89,7 @@ for name in ("numpy", "auto", "cupy", "gpu"):
 # CuPy if a GPU *works*, otherwise NumPy. To find out, it computes a small product on
 # the device, since `import cupy` alone also succeeds on machines without a GPU.
 #
-# In a terminal, `copi-np doctor` tells you the same, and lists all versions and data
+# In a terminal, `copi-np doctor` reports the same, and lists all versions and data
 # sets. Here are two of its lines:
 
 # %%
@@ -171,7 +171,7 @@ if HAVE_STRICT:
 
     HERE, THERE = library.Device("CPU_DEVICE"), library.Device("device1")
 else:
-    print("pip install array-api-strict, and start again: below, nothing is refused")
+    print("without array-api-strict, nothing below is refused: install it and restart")
 
 
 # %%
@@ -314,9 +314,10 @@ assert np.allclose(W_loop, W + eta / 50 * z.T @ x_host)
 assert np.allclose(backend.to_host(W_moved), W_loop)
 
 # %% [markdown]
-# So a backend has just five functions: `asarray`, `to_host`, `scalar`, `synchronize`
-# (see below) and `matmul_add`. Anything that you can write with `xp` does not belong
-# there.
+# So a backend is small: `asarray`, `to_host` and `scalar` move values, `owns` tells
+# whether an array lives there, `synchronize` and `seconds` are for timing (see below),
+# and `matmul_add` is the fused product. Anything that you can write with `xp` does not
+# belong there.
 
 # %% [markdown]
 # ## 6. The device runs in the background
@@ -367,7 +368,8 @@ arguments = [backend.asarray(array) for array in (W, x_host, z)]
 assert seconds(backend, lambda: rules.copi_update(*arguments)) > 0
 
 # %% [markdown]
-# With NumPy, `synchronize` has nothing to wait for and does nothing.
+# With NumPy, `synchronize` has nothing to wait for and does nothing. (`backend.seconds`
+# does the same, except for the first call.)
 #
 # ### Each value that you read makes you wait
 #
@@ -408,7 +410,7 @@ for axes, reads in zip(rows, (True, False), strict=True):
     for height, bars in enumerate(timeline(reads)):
         at, colour = (height - 0.35, 0.7), COLOURS[height]
         axes.broken_barh(bars, at, facecolor=colour, edgecolor="white")
-    title = "every loss is read at once" if reads else "losses are read at the end"
+    title = "each loss is read immediately" if reads else "losses are read at the end"
     axes.set(yticks=[0, 1], yticklabels=["host", "device"], title=title)
 rows[1].set(xlabel="time (ms)")
 assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
@@ -419,9 +421,10 @@ assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
 # 23 ms. So `Network.step` returns the loss as an array on the device, and `fit`
 # collects the losses of an epoch and copies them together.
 #
-# This is easy to check. Here is a backend that uses NumPy, but counts how often it is
-# asked for a value. (A plain `float(array)` waits too, but is not counted here. The
-# package's tests count that as well, and find none between batches.)
+# This is easy to check. Here is a backend that uses NumPy, but counts how often
+# `scalar` and `to_host` are asked for a value. (A plain `float(array)` waits too, but
+# is not counted here. The package's tests count that as well, and find none between
+# batches.)
 
 
 # %%
@@ -619,9 +622,10 @@ assert np.abs(difference).max() < 1e-4
 # **Answer.** Yes, up to rounding: the two forms add in a different order.
 #
 # Now an idea. COPI does not normalise the variances of its inputs, so a layer learns
-# slowly from inputs with little power. What if we divide each column of the update by
-# the power of its input? A parameter with a default, such as `damping`, is yours: the
-# layer leaves it alone.
+# slowly from inputs with a small mean square, or *power*. What if we divide each column
+# of the update by the power of its input? We add a number to the power, `damping`, so
+# as not to divide by zero. A parameter with a default is yours: the layer leaves it
+# alone.
 
 
 # %%
@@ -642,10 +646,10 @@ message = attempt(lambda: trained_with(rule=partial(normalised, damping=0.1)))
 assert message == "DivergenceError"
 
 # %% [markdown]
-# **Answer.** With this step size it diverges: an input with almost no power now takes
-# steps that are ten times as large. So the idea needs a smaller `eta_W`, and a fair
-# comparison needs the best step size for each rule. A rule takes five minutes to write;
-# to show that it is better takes notebook 10.
+# **Answer.** With this step size it diverges: the weights of an input with almost no
+# power now take steps that are ten times as large. So the idea needs a smaller `eta_W`,
+# and a fair comparison needs the best step size for each rule. It takes five minutes to
+# write a rule. To show that it is better, you need the methods of notebook 10.
 #
 # If you ask for something that a layer does not have, the message lists what it has:
 
@@ -879,6 +883,8 @@ def values_asked(n_epochs, n_layers, n_batches):
 check("09.3", values_asked)
 
 # %% [markdown]
+# Solutions: [solutions/09_two_devices.ipynb](solutions/09_two_devices.ipynb).
+#
 # ## What you have seen
 #
 # - A function finds its library from its data (`array_namespace`), so each equation is
@@ -893,4 +899,5 @@ check("09.3", values_asked)
 # - A rule of your own is a function whose parameters say what it needs; a rule with a
 #   memory is a `Step`. A file records its name, and you pass it again to load it.
 #
-# Next: [10, reproducing the paper](10_reproducing_the_paper.ipynb).
+# **Next:** [10 · Reproducing the paper](10_reproducing_the_paper.ipynb) asks which of
+# the paper's results hold, and how you can tell.

@@ -9,12 +9,12 @@
 # - explain which statements of the paper agree with our measurements, and which do not;
 # - break a reproduction in a way that nobody notices, and find out how to notice it.
 #
-# **Time** 35 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 35 minutes to read and run, 30 minutes for the exercises.
 #
-# **Before this** [00](00_tour.ipynb) for the two equations, and [05](05_copi_and_backpropagation.ipynb) for the methods
-# that we compare. Means and standard deviations.
+# **Before this:** [00](00_tour.ipynb) for the two equations, and [05](05_copi_and_backpropagation.ipynb) for the
+# methods that we compare; means and standard deviations.
 #
-# **In the paper** Section 3.1 and Figure 2; Algorithm 1 (Appendix A) for the loss.
+# **In the paper:** Section 3.1 and Figure 2; Algorithm 1 (Appendix A) for the loss.
 
 # %%
 import json
@@ -140,16 +140,17 @@ for name in preset_names():
 # as much after that, the same for $W$ and $R$. The others follow the journal version of the paper: only $R$ learns in
 # the first epoch, the step sizes are smaller, and the error signals are scaled up.
 #
-# The paper gives the sizes of the networks, the batch size 50, leaky ReLU, the quadratic loss, these step sizes and the
-# parameters of Adam. Its text does **not** say how the forward weights are drawn, what the slope of the leaky ReLU is,
-# whether the output layer has one too, or how many epochs to train. If the paper leaves something open, you have to
-# choose, and to write down what you chose. Here the choices are in the docstrings and in `run.json`.
+# The paper gives the sizes of the networks, the batch size 50, leaky ReLU, the quadratic loss, these step sizes and
+# the parameters of Adam. Its text does **not** say how the forward weights are drawn, what the slope of the leaky
+# ReLU is, whether the output layer has one too, or how many epochs to train. Where the paper leaves something open,
+# you have to choose, and write down what you chose. Here the choices are in the docstrings and in `run.json`.
 
 # %% [markdown]
 # ## 3. The same seed, the same history
 #
-# A seed determines everything random: the initial forward weights, and the order of the digits in each epoch. Each has
-# its own random generator, so two *methods* with the same seed start from the same weights and see the same batches.
+# A seed determines everything random: the initial forward weights, and the order of the digits in each epoch. Each of
+# the two has its own random generator, so two *methods* with the same seed start from the same weights and see the
+# same batches.
 #
 # **Question.** We run the same configuration again. Will the losses agree exactly, or only to a few digits?
 
@@ -234,8 +235,8 @@ for method, right in paper.items():
     print(f"{method:9}", "  ".join(f"{accuracy:.1f}" for accuracy in last(right)))
 
 # %% [markdown]
-# Take the mean over the $n$ seeds, and ask how far the single seeds are from it. With $v_k$ for the accuracy of seed
-# $k$,
+# Take the mean over the $n$ seeds, and ask how far the individual seeds are from it. With $v_k$ for the accuracy of
+# seed $k$,
 #
 # $$\bar v = \frac1n \sum_k v_k, \qquad
 # s = \sqrt{\frac{1}{n - 1} \sum_k (v_k - \bar v)^2}, \qquad
@@ -276,11 +277,11 @@ print(f"COPI is ahead by {ahead:.1f} with a standard error of {error:.1f} points
 assert ahead > 3 * error
 
 # %% [markdown]
-# **Answer.** With the paper's schedule the difference is more than three standard errors, and the seeds of the two
-# methods do not even overlap. (As a rule of thumb, a difference of twice its standard error is worth a second look.
-# With only five seeds, ask for two and a half.) So this part of the paper's statement holds in our small experiment. A
-# difference of 0.5 would be lost in the scatter of COPI's seeds. One seed can show an effect that is much larger than
-# $s$, if you know $s$, but nothing smaller.
+# **Answer.** With the paper's schedule the difference is more than three standard errors, and the accuracies of the
+# two methods do not even overlap. (As a rule of thumb, a difference of twice its standard error is worth a second
+# look. With only five seeds, ask for two and a half.) So this part of the paper's statement holds in our small
+# experiment. A difference of 0.5 would be lost in the scatter of COPI's seeds. One seed can show an effect that is
+# much larger than $s$, if you know $s$, but nothing smaller.
 
 # %% [markdown]
 # ## 5. Pairs
@@ -300,11 +301,11 @@ print(f"COPI is ahead by {ahead:.2f} with a standard error of {error:.2f} points
 assert abs(ahead) < 1
 
 # %% [markdown]
-# **Answer.** Two to two and a half times the standard error of 0.30, so 0.60 to 0.75. Our 0.46 is smaller (and it was
-# 0.60 and 0.70 with code and processors that round differently), so these two means alone do not tell us which method
-# is ahead. But look at the columns. In each column both methods have the *same* seed, so they have the same initial
-# weights and the same batches, and a lucky start helps both. So take the difference for each seed first, and then the
-# mean of the differences. What the pairs have in common drops out.
+# **Answer.** Two to two and a half times the standard error of 0.30, so 0.60 to 0.75. Our 0.46 is smaller (and with
+# code and processors that round differently it was 0.60 and 0.70), so these two means alone do not tell us which
+# method is ahead. But look at the columns. In each column both methods have the *same* seed, so they have the same
+# initial weights and the same batches, and a lucky start helps both. So take the difference for each seed first, and
+# then the mean of the differences. What the pairs have in common drops out.
 
 # %%
 pairs = last(journal["copi-bp"]) - last(journal["bp-decor"])
@@ -325,9 +326,9 @@ for ax, (name, runs) in zip(axes, schedules.items(), strict=True):
     ax.set(xlim=(-0.4, 1.4), xticks=[0, 1], xticklabels=runs)
 
 # %% [markdown]
-# The single seeds are grey, joined in pairs; mean and standard deviation are orange. Note the different scales: on the
-# left the difference is about 5 points, on the right about 0.5. COPI is slightly ahead in each of these five pairs. How
-# far ahead depends on the step sizes.
+# The individual seeds are grey, joined in pairs; mean and standard deviation are orange. Note the different scales:
+# on the left the difference is about 5 points, on the right about 0.5. COPI is slightly ahead in each of these five
+# pairs. How far ahead depends on the step sizes.
 #
 # There is another source of noise that does not get smaller with more seeds: all runs are tested on the *same* 1,000
 # digits. If a network gets a share $p$ of all digits in the world right, then on $N$ of them it gets $p \pm \sqrt{p
@@ -388,7 +389,7 @@ mnist = groups_of("mnist")
 figure_2(mnist, highest=100.5)
 
 # %% [markdown]
-# This is MNIST with the paper's schedule. Train curves are dashed and test curves are solid; the envelope is the
+# This is MNIST with the paper's schedule. Training curves are dashed, and test curves are solid; the envelope is the
 # standard deviation between seeds (mostly too narrow to see). Which curve is on top? Adam, from the start. Then come
 # COPI, COPI with feedback alignment, and backpropagation on decorrelated inputs.
 #
@@ -490,7 +491,7 @@ for kind, numbers in verdicts.items():
 # - **These do not.** $R$ does not stay symmetric (C7), so the two lines of Eq. 4 are different updates (C8); Eq. 3
 #   rescales columns, not rows (C6); target propagation as printed sends a signal even without an error (C14); and the
 #   *reason* given for COPI's lead is not the one we find (C21, notebook 05).
-# - **This helps.** Raise the learning rate after the first epoch (C30): without it COPI ends one point lower.
+# - **This helps.** Raising the learning rate after the first epoch (C30): if you do not, COPI ends one point lower.
 
 # %%
 if verdicts:
@@ -544,10 +545,10 @@ for k in range(4):
     assert np.isclose(measured, 2 * theirs[k])
 
 # %% [markdown]
-# The measured signal is exactly twice the coded one, for every output: this is a convention, not a wrong sum. The
-# repair is either the factor of two, or a note that the loss is a different one. Neither loss is wrong, but step sizes
-# belong to a loss. This is why the presets say 500 where the journal version multiplies by 1000, and why `run.json`
-# records `delta_scale`.
+# The measured signal is exactly twice the coded one, for every output. So this is a matter of convention, not a wrong
+# sum. The fix is either the factor of two, or a note that the loss is a different one. Neither loss is wrong, but
+# step sizes belong to a loss. This is why the presets say 500 where the journal version multiplies by 1000, and why
+# `run.json` records `delta_scale`.
 
 # %% [markdown]
 # ## Break it: the best epoch, on the test set
@@ -589,9 +590,10 @@ for method, right in journal.items():
 # gain would be smaller by a factor of about $\sqrt 2$.) Worse, if you try more settings for one method than for the
 # other, that method gets the larger bonus.
 #
-# To find this mistake, ask for each number in a table which data were used to choose it. To repair it, fix the epoch in
-# advance, or choose on a third set of digits. The table in [results/](../results/README.md) does have a column "best
-# test". It is optimistic in just this way, so compare epochs 2 and 5, which are the same for all methods.
+# To find this mistake, ask for each number in a table which data were used to choose it. To avoid it, choose the
+# epoch in advance, or choose on a third set of digits. The table in [results/](../results/README.md) does have a
+# column "best test". It is optimistic in just this way, so compare epochs 2 and 5, which are the same for all
+# methods.
 
 # %% [markdown]
 # ## Exercises
@@ -652,6 +654,8 @@ answer = ...  # a letter, such as "a"
 check("10.3", answer)
 
 # %% [markdown]
+# Solutions: [solutions/10_reproducing_the_paper.ipynb](solutions/10_reproducing_the_paper.ipynb).
+#
 # ## What you have seen
 #
 # - A run that is worth quoting leaves a configuration, versions and a history. With the same seed and number of threads
@@ -660,8 +664,8 @@ check("10.3", answer)
 #   ones.
 # - With the paper's schedule COPI is clearly ahead of backpropagation with decorrelation. With the journal's schedule
 #   its lead is so small that choosing the best of all seeds and epochs for the other method could hide it. On MNIST
-#   with the paper's schedule it is not on par with Adam: it is 0.8 points behind after 25 epochs, with each of five
-#   seeds.
+#   with the paper's schedule, COPI is not on par with Adam: it is 0.8 points behind after 25 epochs, and behind with
+#   each of five seeds.
 # - More seeds do not reveal a mistake that they share; a measured derivative does. [Theorem
 #   7](../docs/theory.md#7-backpropagation-is-the-negative-gradient) is checked this way for all error signals, in
 #   `tests/mathematics/theorems/test_07_gradient.py`.

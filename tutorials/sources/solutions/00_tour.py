@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 00 · Solutions
 #
-# Try each exercise before you read on. The hints from `check` should be enough to get you there.
+# Solutions to the exercises of [00 · Tour: one network, from the first digit to the last mistake](../00_tour.ipynb).
+# Try each exercise yourself first: the hints from `check` should get you there.
 
 # %%
 from itertools import pairwise
@@ -33,12 +34,12 @@ answer = [(300, 300), (100, 300), (50, 300), (50, 100)]
 check("00.1", answer)
 
 # %% [markdown]
-# $R$ mixes the layer's 300 inputs with each other. $W$ has a row for each of the 100 outputs and a column for each of
-# the 300 inputs. $x$ and $a$ have one row per sample.
+# **Why.** $R$ mixes the layer's 300 inputs with each other. $W$ has a row for each of the 100 outputs and a column
+# for each of the 300 inputs. $x$ and $a$ have one row per sample.
 #
-# *Common mistakes.* An $R$ as wide as the outputs: decorrelation happens before $W$, not after it. A transposed $W$,
-# because the code computes `x @ W.T`: the weights themselves are stored as in the paper. Samples in columns: the
-# paper writes a sample as a column, but the code does not.
+# **Common mistakes.** An $R$ as wide as the outputs: decorrelation happens before $W$, not after it. A transposed
+# $W$: the code computes `x @ W.T`, but the weights themselves are stored as in the paper. Samples in columns, as in
+# the paper: in the code they are rows.
 
 # %% [markdown]
 # ## Exercise 00.2 · The price of R
@@ -58,10 +59,10 @@ print(count_weights([784, 200, 10]))
 check("00.2", count_weights)
 
 # %% [markdown]
-# Every layer has an $R$ with one row and one column per input. The numbers of inputs are the list without its last
-# entry. Neighbours in the list are the inputs and outputs of a layer.
+# **Why.** Every layer has an $R$ with one row and one column per input. The numbers of inputs are the list without
+# its last entry. Neighbours in the list are the inputs and outputs of a layer.
 #
-# *Common mistakes.* Counting an $R$ for the output units, which are not the input of any layer. Adding biases: this
+# **Common mistakes.** Counting an $R$ for the output units, which are not the input of any layer. Adding biases: this
 # network has none. Counting only one layer.
 
 # %% [markdown]
@@ -85,10 +86,10 @@ answer = 0.03
 check("00.3", answer)
 
 # %% [markdown]
-# With 0.03 the network trains; with 0.1 it diverges in the third batch. The limit is near $2/\lambda \approx 0.05$,
-# as you measured in the notebook. The message may name $W$ rather than $R$: both learn here, and it names the one
-# that grows most. With 0.001, two epochs hardly get the network above chance. A step that is too large fails loudly.
-# One that is too small fails silently: you only notice by trying a larger one.
+# **Why.** With 0.03 the network trains; with 0.1 it diverges in the third batch. The limit is near $2/\lambda \approx
+# 0.05$, as you measured in the notebook. The message may name $W$ rather than $R$: both learn here, and it names the
+# one that grows most. With 0.001, two epochs hardly get the network above chance. A step that is too large fails
+# loudly. One that is too small fails silently: you only notice by trying a larger one.
 #
-# *Common mistakes.* Using the same network in every round: then each step size starts from the weights that the
+# **Common mistakes.** Using the same network in every round: then each step size starts from the weights that the
 # previous one left. Stopping at the first step size that works instead of the largest.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # 01 · Solutions
 #
-# Solutions to the exercises of
-# [01 · From gradient descent to inferring parameters](../01_inferring_parameters.ipynb). Try them yourself first; the
-# hints from `check` will get you a long way.
+# Solutions to the exercises of [01 · From gradient descent to inferring
+# parameters](../01_inferring_parameters.ipynb). Try each exercise yourself first: the hints from `check` should get
+# you there.
 
 # %%
 import matplotlib.pyplot as plt
@@ -85,8 +85,7 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# The larger step gets close sooner, but then wanders around at a distance from $D$, while the smaller step gets
-# closer.
+# The larger step gets close sooner, but then wanders around at a distance from $D$. The smaller step ends up closer.
 #
 # ## Exercise 01.3 · How decorrelated is enough?
 #

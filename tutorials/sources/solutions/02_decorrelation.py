@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 02 · Solutions
 #
-# Solutions to the exercises of [02 · Decorrelation](../02_decorrelation.ipynb).
+# Solutions to the exercises of [02 · Decorrelation](../02_decorrelation.ipynb). Try each exercise yourself first: the
+# hints from `check` should get you there.
 
 # %%
 import matplotlib.pyplot as plt
@@ -20,7 +21,7 @@ asarray, to_host = backend.asarray, backend.to_host
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
-# ## 02.1 · From decorrelating to whitening
+# ## Exercise 02.1 · From decorrelating to whitening
 #
 # Write $\Delta R = -(C - I)\,R$ with samples as rows, without building $C$.
 
@@ -37,7 +38,7 @@ check("02.1", whitening_update)
 # `x.T @ (x @ R) / B`. The decorrelation update has $\mathrm{diag}\langle x^2\rangle R$ in place of $R$.
 #
 # **Common mistakes.** `-x.T @ (x @ R) / B` alone, which makes everything shrink to zero; the identity instead of $R$
-# as the other term; `x @ R.T`, which is the $q$ of the local form; no division by $B$.
+# as the other term; `x @ R.T`, which is the $q$ of the local form; forgetting to divide by $B$.
 #
 # What is it good for? With the same inputs at every step, every factor is a polynomial in $\Sigma$, so the factors
 # commute, $R$ stays symmetric, and it converges to ZCA. Compare this with decorrelation, on the matrix from Section
@@ -52,7 +53,7 @@ for update in (whitening_update, decorrelation_update):
     print(f"{update.__name__}: asymmetry {asymmetry(R):.4f}, distance from ZCA {distance:.4f}")
 
 # %% [markdown]
-# ## 02.2 · Twins
+# ## Exercise 02.2 · Twins
 #
 # Two inputs are always equal. What happens to $x_1$ and $x_2$ when $R$ learns for a very long time?
 
@@ -87,7 +88,7 @@ check("02.2", answer)
 # the determinant.
 
 # %% [markdown]
-# ## 02.3 · A variance that rises
+# ## Exercise 02.3 · A variance that rises
 #
 # Find second moments of three inputs for which the local form raises a variance by 1 % or more above its lowest
 # value.
@@ -134,6 +135,6 @@ _ = axes.legend(frameon=False)
 # inputs, some variance rose by 0.1 % or more in 255 cases with the local form, and in none with the matrix form
 # ([Theorem 4](../../docs/theory.md#4-decorrelation-converges)).
 #
-# **Common mistakes.** A matrix with a single variance and a single covariance: there the two forms are the same. A
-# nearly diagonal matrix: $R$ hardly moves away from the identity. A matrix that is not positive definite: no data
-# have such second moments.
+# **Common mistakes.** A matrix with equal variances and equal covariances: there the two forms are the same. A nearly
+# diagonal matrix: $R$ hardly moves away from the identity. A matrix that is not positive definite: no data have such
+# second moments, or only data whose inputs are linearly dependent.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 03 · Solutions
 #
-# Solutions to the exercises of [03, error signals](../03_error_signals.ipynb), with the
-# most common mistakes.
+# Solutions to the exercises of [03 · Error signals](../03_error_signals.ipynb). Try
+# each exercise yourself first: the hints from `check` should get you there.
 
 # %%
 import numpy as np
@@ -27,15 +27,15 @@ def output_signal(y, targets):
 check("03.1", output_signal)
 
 # %% [markdown]
-# With $\log p_i = y_i - \log\sum_j e^{y_j}$ the loss is
-# $\ell = -\sum_i y^*_i y_i + \log\sum_j e^{y_j}$, since the targets sum to 1. Its slope
-# in $y_k$ is $-y^*_k + p_k$, and the signal is minus that: $\delta_L = y^* - p$. The
-# output layer is linear, so $a_L = y_L$ and $f' = 1$.
+# **Why.** With $\log p_i = y_i - \log\sum_j e^{y_j}$ the loss is $\ell = -\sum_i y^*_i
+# y_i + \log\sum_j e^{y_j}$, since the targets sum to 1. Its slope in $y_k$ is $-y^*_k +
+# p_k$, and the signal is minus that: $\delta_L = y^* - p$. The output layer is linear,
+# so $a_L = y_L$ and $f' = 1$.
 #
-# Common mistakes: the gradient instead of its negative; dividing by $B$, which belongs
-# to the mean in the update; a softmax that sums over the samples (`axis=0`); `sum`
-# without `keepdims=True`, so that the shapes do not fit. For large logits, subtract the
-# largest one in each row first, so that `exp` cannot overflow: see
+# **Common mistakes.** The gradient instead of its negative. Dividing by $B$, which
+# belongs to the mean in the update. A softmax that sums over the samples (`axis=0`).
+# `sum` without `keepdims=True`, so that the shapes do not fit. For large logits,
+# subtract the largest one in each row first, so that `exp` cannot overflow: see
 # `copi_np.losses.log_softmax`.
 
 # %% [markdown]
@@ -57,12 +57,13 @@ def direct_feedback(a, B, delta_L):
 check("03.2", direct_feedback)
 
 # %% [markdown]
-# With samples as rows, $B \delta_L$ is `delta_L @ B.T`. Each hidden unit multiplies
-# this by its own slope. `delta_L` already includes the slope of the output units.
+# **Why.** With samples as rows, $B \delta_L$ is `delta_L @ B.T`. Each hidden unit
+# multiplies this by its own slope. `delta_L` already includes the slope of the output
+# units.
 #
-# Common mistakes: passing the signal on from layer to layer, which is feedback
-# alignment; forgetting $f'$, or multiplying by $f$; leaving out the output layer. If
-# the layers have equal widths, a missing transpose raises no error.
+# **Common mistakes.** Passing the signal on from layer to layer, which is feedback
+# alignment. Forgetting $f'$, or multiplying by $f$. Leaving out the output layer.
+# Forgetting the transpose: if the layers have equal widths, this raises no error.
 
 # %% [markdown]
 # ## Exercise 03.3 · Four suspects
@@ -109,12 +110,12 @@ answer = "CDBA"
 check("03.3", answer)
 
 # %% [markdown]
-# C is right from the start. With $R = I$, D becomes right: it forgot $R$. With linear
-# units, B becomes right: it left out $f'$. With a symmetric $W R$ in the middle layer,
-# A becomes right (and so does D, since $R = I$ there too): it did not transpose.
+# **Why.** C is right from the start. With $R = I$, D becomes right: it forgot $R$. With
+# linear units, B becomes right: it left out $f'$. With a symmetric $W R$ in the middle
+# layer, A becomes right (and so does D, since $R = I$ there too): it did not transpose.
 #
 # Another clue: even in the first line-up, A is right in the layer below the output.
 # There the widths are 4 and 3, so $W R$ does not fit without the transpose.
 #
-# The most common mistake is to change two things at once, so that you do not know which
-# of them mattered.
+# **Common mistakes.** Changing two things at once, so that you do not know which of
+# them mattered.

@@ -1,7 +1,8 @@
 # %% [markdown]
 # # 04 · Solutions
 #
-# Solutions to the exercises of [04 · A deep network](../04_deep_network.ipynb).
+# Solutions to the exercises of [04 · A deep network](../04_deep_network.ipynb). Try
+# each exercise yourself first: the hints from `check` should get you there.
 
 # %%
 import numpy as np
@@ -40,7 +41,7 @@ def my_output(W, R, y0):
 check("04.1", my_output)
 
 # %% [markdown]
-# **Why it is right.** Each sample is a row. A matrix that multiplies a column from the
+# **Why.** Each sample is a row. A matrix that multiplies a column from the
 # left multiplies a row from the right, transposed. The output of one layer is the input
 # of the next.
 #
@@ -68,7 +69,7 @@ def my_one_loop(W, R, x, a, delta, eta):
 check("04.2", my_one_loop)
 
 # %% [markdown]
-# **Why it is right.** $\delta_l$ depends on $W_{l+1}$ and $R_{l+1}$ as they were in the
+# **Why.** $\delta_l$ depends on $W_{l+1}$ and $R_{l+1}$ as they were in the
 # forward pass. If you compute it before they learn, it is the signal of lines 10 to 12.
 # What happens afterwards to layer $l + 1$ does not matter for layer $l$, whose update
 # only uses its own $x_l$, $a_l$ and $\delta_l$.
@@ -106,7 +107,7 @@ print(answer)
 check("04.3", answer)
 
 # %% [markdown]
-# **Why it is right.** Far from decorrelation the largest eigenvalue $\lambda$ of $C$
+# **Why.** Far from decorrelation the largest eigenvalue $\lambda$ of $C$
 # sets the limit: $\eta < 2 / \lambda$, which is 0.05 for raw digits. We measure how an
 # epoch with 0.03 changes it:
 

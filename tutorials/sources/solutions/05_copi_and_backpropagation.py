@@ -1,7 +1,9 @@
 # %% [markdown]
 # # 05 · Solutions
 #
-# Solutions to the exercises of notebook 05, COPI and backpropagation.
+# Solutions to the exercises of [05 · COPI and backpropagation, one term
+# apart](../05_copi_and_backpropagation.ipynb). Try each exercise yourself first: the
+# hints from `check` should get you there.
 
 # %%
 import numpy as np
@@ -24,11 +26,11 @@ def my_extra_term(W, x):
 check("05.1", my_extra_term)
 
 # %% [markdown]
-# **Why it is right.** $\langle a x^\top\rangle = W C$. The decay of the COPI rule
+# **Why.** $\langle a x^\top\rangle = W C$. The decay of the COPI rule
 # subtracts $W\,\mathrm{diag}(C)$, and $W\,\mathrm{off}(C)$ is left. The inner `np.diag`
 # turns the diagonal into a vector, and the outer one turns that into a diagonal matrix.
 #
-# **Usual mistakes.** `C - np.diag(C)` subtracts the vector from every row. `np.cov`
+# **Common mistakes.** `C - np.diag(C)` subtracts the vector from every row. `np.cov`
 # centres its data, and COPI does not.
 #
 # ## Exercise 05.2 · Local form and unequal steps, on paper
@@ -52,13 +54,13 @@ def my_first_order(W, R, x, delta, eta_W, eta_R):
 check("05.2", my_first_order)
 
 # %% [markdown]
-# **Why it is right.** To first order, one factor moves while the other stays fixed; if
+# **Why.** To first order, one factor moves while the other stays fixed; if
 # both move, there are two step sizes, which is second order. In general no ratio of the
 # step sizes makes $\eta_W\,\mathrm{off}(C)\,R$ and $\eta_R\,R\,\mathrm{off}(C)$ cancel,
 # because they are different matrices. If $R$ commutes with $\mathrm{off}(C)$, equal
 # steps do.
 #
-# **Usual mistakes.** Writing $\mathrm{off}(C)\,R$ twice, which is the matrix form.
+# **Common mistakes.** Writing $\mathrm{off}(C)\,R$ twice, which is the matrix form.
 # Multiplying the part due to learning, $G R$, by $\eta_R$.
 #
 # ## Exercise 05.3 · Three suspects
@@ -92,10 +94,10 @@ answer = "B", "C"
 check("05.3", answer)
 
 # %% [markdown]
-# **Why it is right.** A has order 1 everywhere: its two step sizes differ. B has order
+# **Why.** A has order 1 everywhere: its two step sizes differ. B has order
 # 2 everywhere. C is the local form, $-R\,\mathrm{off}(C)$, which equals the matrix form
 # as long as $R$ is the identity.
 #
-# **Usual mistakes.** Testing only at the identity, where every network starts.
+# **Common mistakes.** Testing only at the identity, where every network starts.
 # Forgetting to subtract the part due to learning: $\eta\,G R$ has order 1 itself and
 # hides what is left over.

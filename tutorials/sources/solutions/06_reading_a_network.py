@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 06 · Solutions
 #
-# Solutions to the exercises of [06 · Reading a trained network](../06_reading_a_network.ipynb). Try them yourself
-# first: the hints of `check` will help you.
+# Solutions to the exercises of [06 · Reading a trained network](../06_reading_a_network.ipynb). Try each exercise
+# yourself first: the hints from `check` should get you there.
 
 # %%
 import numpy as np
@@ -34,9 +34,9 @@ check("06.1", my_fields)
 # the array `rms` of shape (I,). If an input is always zero, so is its column of $\langle y x^\top\rangle$, and the
 # denominator may be any number except 0: 0 / 1 is 0, without a warning.
 #
-# **Usual mistakes.** Replacing the NaN afterwards: this works, but it hides other NaN as well. Using `np.std` instead
-# of the root mean square: nothing is centred here. Adding a small number to all mean squares: this changes every field,
-# most of all at pixels that are rarely lit.
+# **Common mistakes.** Replacing the NaN afterwards: this works, but it hides any other NaN as well. Using `np.std`
+# instead of the root mean square: nothing is centred here. Adding a small number to all mean squares: this changes
+# every field, most of all at pixels that are rarely lit.
 #
 # ## Exercise 06.2 · More data than memory
 #
@@ -56,7 +56,7 @@ check("06.2", my_fields_in_chunks)
 # **Why.** Numerator and denominator are means over all samples, and the number of samples cancels, so two sums are
 # enough. Every sample counts the same, whichever chunk it is in.
 #
-# **Usual mistakes.** Averaging the fields of the chunks: a ratio of sums is not a mean of ratios. Adding up the means
+# **Common mistakes.** Averaging the fields of the chunks: a ratio of sums is not a mean of ratios. Adding up the means
 # of the chunks: then the smaller chunk at the end counts too much. Looking for dead inputs in each chunk: a pixel may
 # be zero in one chunk and not in the next.
 #
@@ -78,5 +78,5 @@ check("06.3", answer)
 # separately. Together they give $2 w x_1$, twice the output. (`numpy.linalg.lstsq` finds one of the many pairs that add
 # up to $w$: the one with the smallest weights.)
 #
-# **Usual mistakes.** Expecting the formula to split the weight, as least squares does. This is the smallest example of
+# **Common mistakes.** Expecting the formula to split the weight, as least squares does. This is the smallest example of
 # the difference that correlations make.

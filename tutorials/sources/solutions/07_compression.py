@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 07 · Solutions
 #
-# Solutions to the exercises of [07 · Compression](../07_compression.ipynb). Try them yourself first: the hints of
-# `check` will help you.
+# Solutions to the exercises of [07 · Compression](../07_compression.ipynb). Try each exercise yourself first: the
+# hints from `check` should get you there.
 
 # %%
 from itertools import pairwise
@@ -37,7 +37,7 @@ check("07.1", n_learned)
 # **Why.** A layer with $I$ inputs and $O$ outputs has $R$ of shape $(I, I)$ and $W$ of shape $(O, I)$. `pairwise`
 # yields the pairs (784, 200), (200, 200) and so on.
 #
-# **Usual mistakes.** Counting an $R$ for the outputs of the last layer, or none for the pixels. Counting biases: these
+# **Common mistakes.** Counting an $R$ for the outputs of the last layer, or none for the pixels. Counting biases: these
 # networks have none.
 #
 # ## Exercise 07.2 · One matrix, from outputs to outputs
@@ -59,9 +59,9 @@ check("07.2", my_matrix)
 # **Why.** The formula is right on decorrelated inputs, so the map $W$ has to be fitted to $x = R y_{\mathrm{in}}$. Then
 # $y_{\mathrm{out}} \approx W x = W R\,y_{\mathrm{in}}$, and $M = W R$.
 #
-# **Usual mistakes.** Fitting the map to $y_{\mathrm{in}}$, whose entries are correlated: `linear_map(y_in, y_out)` runs
-# but is wrong. Returning $W$, which still needs $R$. Writing `y_in @ R` for `y_in @ R.T`: with samples in rows, $R y$
-# is `y @ R.T`, and you only notice this if $R$ is not symmetric.
+# **Common mistakes.** Fitting the map to $y_{\mathrm{in}}$, whose entries are correlated: `linear_map(y_in, y_out)`
+# runs but is wrong. Returning $W$, which still needs $R$. Writing `y_in @ R` for `y_in @ R.T`: with samples in rows,
+# $R y$ is `y @ R.T`, and you only notice this if $R$ is not symmetric.
 #
 # ## Exercise 07.3 · To the output, or to the pre-activation?
 #
@@ -103,5 +103,5 @@ check("07.3", answer)
 # On the right is the map to $y_2$, followed by layer 3 as it was. The only nonlinearity that it skips is that of
 # layer 2. This is why `compress` maps to outputs: mapping to pre-activations is the same, but counted differently.
 #
-# **Usual mistakes.** Seeing the better accuracy and stopping there (answer a). It *is* better than mapping to $y_3$,
+# **Common mistakes.** Seeing the better accuracy and stopping there (answer a). It *is* better than mapping to $y_3$,
 # because it replaces less.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # 08 · Solutions
 #
-# Solutions to the exercises of [08 · One synapse: Hebb, Oja, COPI](../08_one_synapse.ipynb). Try them yourself first:
-# the hints of `check` will help you.
+# Solutions to the exercises of [08 · One synapse: Hebb, Oja, COPI](../08_one_synapse.ipynb). Try each exercise
+# yourself first: the hints from `check` should get you there.
 
 # %%
 import matplotlib.pyplot as plt
@@ -50,8 +50,8 @@ check("08.1", "b")
 # doubles and the denominator becomes four times as large. So the weights halve, and $W x$ stays the same. Oja's rule
 # converges to a unit eigenvector of $C$, and $4\,C$ has the same eigenvectors.
 #
-# **Usual mistakes.** Confusing the speed of learning with the fixed point (both rules learn faster with larger inputs).
-# Thinking that Oja's rule converges to $\langle a^2\rangle = 1$: the condition is $\lvert w\rvert = 1$.
+# **Common mistakes.** Confusing the speed of learning with the fixed point (both rules learn faster with larger
+# inputs). Thinking that Oja's rule converges to $\langle a^2\rangle = 1$: the condition is $\lvert w\rvert = 1$.
 #
 # ## Exercise 08.2 · How fast does it explode?
 #
@@ -73,7 +73,7 @@ check("08.2", growth)
 # eigenvalue $\lambda$, each step multiplies the weights by $1 + \eta\lambda$. In the end the direction with the largest
 # factor dominates: $1 + 0.1 \cdot 0.764 \approx 1.076$.
 #
-# **Usual mistakes.** Using the eigenvalue of $C$ instead of $\mathrm{off}(C)$, which gives Hebb's growth. Measuring at
+# **Common mistakes.** Using the eigenvalue of $C$ instead of $\mathrm{off}(C)$, which gives Hebb's growth. Measuring at
 # the start, when the arrow is still turning and may even shrink.
 #
 # ## Exercise 08.3 · Where Oja's decay comes from
@@ -123,6 +123,6 @@ ax.legend()
 plt.show()
 
 # %% [markdown]
-# **Usual mistakes.** Scaling the columns, or the whole matrix. Forgetting the root. Scaling the step instead of the
-# weights. Note that this is not a rule for a synapse: to divide, the unit has to add up the squares of all its weights.
-# Oja's decay does not need to, and that is its point.
+# **Common mistakes.** Scaling the columns, or the whole matrix. Forgetting the root. Scaling the step instead of the
+# weights. Note that this is not a rule for a synapse: to divide, the unit has to add up the squares of all its
+# weights. Oja's decay does not need that, and this is its point.

@@ -1,8 +1,9 @@
 # %% [markdown]
 # # 09 · Solutions
 #
-# Solutions to the exercises of [09 · One code, two devices](../09_two_devices.ipynb),
-# and the most common mistakes.
+# Solutions to the exercises of [09 · The same code on two
+# devices](../09_two_devices.ipynb). Try each exercise yourself first: the hints from
+# `check` should get you there.
 
 # %%
 from array_api_compat import array_namespace, device
@@ -27,14 +28,14 @@ answer = "EG"
 check("09.1", answer)
 
 # %% [markdown]
-# A shape is known on the host. B, D and F are requests: Python asks and continues. C
-# computes on the host. E contains an `if`: it needs to know whether the largest value
-# is above 10, so Python waits until the device has finished B and D. G multiplies an
-# array on the device by one on the host.
+# **Why.** A shape is known on the host. B, D and F are requests: Python asks and
+# continues. C computes on the host. E contains an `if`: it needs to know whether the
+# largest value is above 10, so Python waits until the device has finished B and D. G
+# multiplies an array on the device by one on the host.
 #
-# The usual mistake is to say that D waits, since it "returns a number". It returns an
-# array without axes. Another is to think that E raises an error: Python may ask for a
-# single value.
+# **Common mistakes.** Saying that D waits, since it "returns a number": it returns an
+# array without axes. Thinking that E raises an error: Python may ask for a single
+# value.
 
 # %% [markdown]
 # ## Exercise 09.2 · Make it portable
@@ -55,13 +56,14 @@ def mean_covariance(x):
 check("09.2", mean_covariance)
 
 # %% [markdown]
-# `@` replaces `einsum`, `x.shape[0]` replaces `len`, a product with a mask replaces
-# `fill_diagonal`, and functions of `xp` replace methods. The result is not converted to
-# a `float`, so Python does not wait.
+# **Why.** `@` replaces `einsum`, `x.shape[0]` replaces `len`, a product with a mask
+# replaces `fill_diagonal`, and functions of `xp` replace methods. The result is not
+# converted to a `float`, so Python does not wait.
 #
-# Usual mistakes: `xp.eye(n)` without `dtype` and `device` creates a float64 matrix on
-# the default device, which does not match `x`; `xp.mean` over the whole matrix divides
-# by $n^2$, not by $n (n - 1)$; one `np.` is left over, and only works with NumPy.
+# **Common mistakes.** Calling `xp.eye(n)` without `dtype` and `device`: this creates a
+# float64 matrix on the default device, which does not match `x`. Taking `xp.mean` over
+# the whole matrix: this divides by $n^2$, not by $n (n - 1)$. Leaving in one `np.`,
+# which only works with NumPy.
 
 # %% [markdown]
 # ## Exercise 09.3 · How often does `fit` read values?
@@ -78,15 +80,16 @@ def values_asked(n_epochs, n_layers, n_batches):
 check("09.3", values_asked)
 
 # %% [markdown]
-# Change one number at a time. Twice the epochs need twice the values; one more layer
-# needs two more values per epoch; more batches change nothing. So the formula is
-# $\text{epochs} \times (7 + 2 \times \text{layers})$. The 7 are the losses of all
-# batches (copied together), accuracy and loss on both splits, and two limits above
-# which a loss counts as exploded. The 2 are the largest weights of $W$ and of $R$ in
-# each layer.
+# **Why.** Change one number at a time, and you find that twice the epochs need twice
+# the values, one more layer needs two more values per epoch, and more batches change
+# nothing. So the formula is $\text{epochs} \times (7 + 2 \times \text{layers})$. The 7
+# are the losses of all batches (copied together), accuracy and loss on both splits, and
+# two limits above which a loss counts as exploded. The 2 are the largest weights of $W$
+# and of $R$ in each layer.
 #
-# The point is that it does not depend on the number of batches. The usual mistakes are
-# to expect that it does, and to count the layers once instead of in every epoch.
-# (`count_asked` only sees `scalar` and `to_host`. The measure of decorrelation reads
-# two more values per layer and epoch with `float(array)`, so in fact there are four per
-# layer.)
+# The point is that the number of batches does not matter. (`count_asked` only sees
+# `scalar` and `to_host`. The measure of decorrelation reads two more values per layer
+# and epoch with `float(array)`, so in fact there are four per layer.)
+#
+# **Common mistakes.** Expecting the number of batches to matter. Counting the layers
+# once, instead of in every epoch.

@@ -1,7 +1,9 @@
 # %% [markdown]
 # # 10 · Solutions
 #
-# Try each exercise yourself before you read its solution: the hints of `check` will help you.
+# Solutions to the exercises of [10 · Reproducing the paper: records, seeds, and what
+# agreed](../10_reproducing_the_paper.ipynb). Try each exercise yourself first: the hints from `check` should get you
+# there.
 
 # %%
 import json
@@ -33,10 +35,10 @@ print(f"{standard_error(np.array([86.9, 88.6, 86.5, 86.3, 84.2])):.2f}")
 check("10.1", standard_error)
 
 # %% [markdown]
-# The variance of the mean of $n$ independent values is $1/n$ of their variance, hence the root of $n$. By default,
-# `np.std` divides by $n$; with `ddof=1` it divides by $n - 1$.
+# **Why.** The variance of the mean of $n$ independent values is $1/n$ of their variance, hence the root of $n$. By
+# default, `np.std` divides by $n$; with `ddof=1` it divides by $n - 1$.
 #
-# *Usual mistakes.* Leaving out `ddof=1`: with five seeds the error is then 11 % too small. Giving the standard
+# **Common mistakes.** Leaving out `ddof=1`: with five seeds the error is then 11 % too small. Giving the standard
 # deviation and calling it the error of the mean, or the other way round: for a band in a figure, say which one it is.
 # The envelopes in the paper's Figure 2 are standard deviations.
 
@@ -70,11 +72,12 @@ if RECORDS.is_dir():
     assert unfair(runs["copi-bp"], runs["bp-decor"]) == []
 
 # %% [markdown]
-# COPI and `bp-decor` differ only in the method: "despite having equivalent learning rates", as the paper says. Adam has
-# its own step size and schedule, so that comparison is between two whole recipes. (Adam also ran for more epochs.)
+# **Why.** COPI and `bp-decor` differ only in the method: "despite having equivalent learning rates", as the paper
+# says. Adam has its own step size and schedule, so that comparison is between two whole recipes. (Adam also ran for
+# more epochs.)
 #
-# *Usual mistakes.* Comparing the whole records: versions and cores differ between machines, but do not determine what
-# is computed. Looking only at the names in the first record: you miss an entry that only the second one has.
+# **Common mistakes.** Comparing the whole records: versions and cores differ between machines, but do not determine
+# what is computed. Looking only at the names in the first record: you miss an entry that only the second one has.
 
 # %% [markdown]
 # ## Exercise 10.3 · What is wrong with this run?
@@ -94,11 +97,11 @@ answer = "a"
 check("10.3", answer)
 
 # %% [markdown]
-# Both training columns agree to the last digit. So the weights, batches and updates were those of the configuration,
-# which rules out b, c and d. Only the test columns differ. If we run it again, the network gets about 91 % of the test
-# digits right. The colleague's "test" accuracy is within one point of the training accuracy in every epoch, as it would
-# be for training digits. `run.json` could not show this: it names the data set, but the mistake was in which part of it
-# was used.
+# **Why.** Both training columns agree to the last digit. So the weights, batches and updates were those of the
+# configuration, which rules out b, c and d. Only the test columns differ. If we run it again, the network gets about
+# 91 % of the test digits right. The colleague's "test" accuracy is within one point of the training accuracy in every
+# epoch, as it would be for training digits. `run.json` could not show this: it names the data set, but the mistake
+# was in which part of it was used.
 #
-# *Usual mistakes.* Judging by the accuracy alone. To find out *what* differs, change one thing at a time, and look at
-# the columns that should not have changed.
+# **Common mistakes.** Judging by the accuracy alone. To find out *what* differs, change one thing at a time, and look
+# at the columns that should not have changed.

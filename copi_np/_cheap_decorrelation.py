@@ -1,0 +1,82 @@
+"""Cheaper decorrelation: what is saved while R is at rest, and how large the steps at every n-th batch may be."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+
+from copi_np.arrays import Array, slices
+from copi_np.errors import InputError
+from copi_np.network import Network
+from copi_np.rules import decorrelate
+from copi_np.steps import every_of
+
+MEMORY_SHARE: Final = 0.5
+"""The decorrelated inputs are only kept if they take no more than this share of the free memory."""
+
+
+class RestingR:
+    """The inputs of all training samples, decorrelated by the first layer, for as long as its R stays as it is."""
+
+    def __init__(self) -> None:
+        self._R: Array | None = None
+        self._x0: Array | None = None
+
+    def inputs(self, network: Network, y0: Array, eta_R: float) -> Array | None:
+        """Return the decorrelated inputs, or None if R is about to learn, is the identity, or memory is short.
+
+        Parameters
+        ----------
+        network : Network
+        y0 : (N, I) array       the training inputs, always the same
+        eta_R : float           step size of R in the coming epoch
+
+        Returns
+        -------
+        x0 : (N, I) array or None   (N, I+1) with a bias
+        """
+        layer, xp = network.layers[0], network.backend.xp
+        if not layer.has_lateral_weights or (layer.lateral_step is not None and eta_R != 0):
+            self._R = self._x0 = None
+        elif self._R is None or not bool(xp.all(self._R == layer.R)):
+            self._R = self._x0 = None  # memory is free again before it is asked for
+            if has_room(network, y0):
+                self._R = xp.asarray(layer.R, copy=True)
+                self._x0 = xp.empty((y0.shape[0], layer.R.shape[0]), dtype=y0.dtype, device=network.backend.device)
+                with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence
+                    for rows in slices(int(y0.shape[0]), 1000):
+                        self._x0[rows, :] = decorrelate(self._R, layer.with_constant(y0[rows, :]))
+        return self._x0
+
+
+def has_room(network: Network, y0: Array) -> bool:
+    """Return whether the decorrelated inputs, and a copy of R, fit into the free memory."""
+    free = network.backend.free_memory()
+    n_samples, n_inputs = y0.shape[0], network.layers[0].R.shape[0]
+    n_bytes = n_inputs * (n_samples + n_inputs) * np.dtype(network.dtype).itemsize
+    return free is not None and n_bytes <= MEMORY_SHARE * free
+
+
+def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None:
+    """Raise an InputError if updates at every n-th batch, with n times the step size, are sure to diverge.
+
+    Decorrelation is unstable above a step of 2 / lambda, where lambda is the largest eigenvalue of <x x^T>.
+
+    Parameters
+    ----------
+    network : Network
+    y0 : (N, I) array       some training inputs
+    eta_R : float           step size of R in the coming epoch
+    """
+    if all(every_of(layer.lateral_step) == 1 for layer in network.layers):
+        return
+    for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
+        step, every = layer.lateral_step, every_of(layer.lateral_step)
+        one_over_lambda = None if step is None or every == 1 else step.stable_eta(network.backend.to_host(x))
+        if one_over_lambda is not None and eta_R > 2 * one_over_lambda:
+            raise InputError(
+                f"decorrelation_every={every} takes steps of {every} eta_R = {every * eta_R:g} in layer {k}, where "
+                f"decorrelation diverges above {2 * every * one_over_lambda:.2g}: lower eta_R or decorrelation_every, "
+                "or use decorrelation_samples instead"
+            )

@@ -1,0 +1,339 @@
+"""R learns from some samples, at some batches, or rests: what is computed, what is saved, and what is refused."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from oracles import assert_near, decorrelation_local, decorrelation_matrix
+
+from copi_np import Dataset, InputError, Network, Schedule, Split, fit, load_network, rules, save_network
+from copi_np import _cheap_decorrelation as cheap
+from copi_np import layer as layer_module
+from copi_np.callbacks import Callback
+from copi_np.training import DeviceSplit, train_epoch
+
+SIZES = [6, 5, 4, 3]
+ORACLES = {
+    "matrix": decorrelation_matrix,
+    "local": decorrelation_local,
+    rules.decorrelation_update: decorrelation_matrix,
+}
+
+
+def network(**kwargs):
+    net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", **kwargs)
+    rng = np.random.default_rng(1)
+    for layer in net.layers:
+        if layer.lateral_step is not None:
+            R = layer.R.copy()
+            R[: layer.n_inputs, :] += 0.1 * rng.normal(size=(layer.n_inputs, len(R)))
+            layer.R = R
+    return net
+
+
+def batch(n=8, seed=2):
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 6)), np.eye(3)[rng.integers(3, size=n)]
+
+
+def data(n=20):
+    rng = np.random.default_rng(3)
+    splits = [Split(rng.normal(size=(m, 6)), rng.integers(3, size=m)) for m in (n, 7)]
+    return Dataset("random", *splits, n_classes=3)
+
+
+def weights(net):
+    return [(layer.W.copy(), layer.R.copy()) for layer in net.layers]
+
+
+def assert_same(one, other):
+    for (W, R), (W_other, R_other) in zip(one, other, strict=True):
+        np.testing.assert_array_equal(W, W_other)
+        np.testing.assert_array_equal(R, R_other)
+
+
+def train(net, epochs, schedule=None, **kwargs):
+    schedule = schedule or Schedule(eta_W=0.01, eta_R=0.01)
+    fit(net, data(), epochs=epochs, schedule=schedule, rng=np.random.default_rng(4), batch_size=3, **kwargs)
+    return weights(net)
+
+
+@pytest.mark.parametrize("signal", ["bp", "fa"])
+@pytest.mark.parametrize("rule", ORACLES, ids=str)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_R_learns_from_the_first_samples_and_W_from_all(rule, signal, weighted):
+    sample_weight = np.linspace(0.5, 1.5, 8) if weighted else None
+    few = network(decorrelation=rule, error_signal=signal, decorrelation_samples=3)
+    every_one = network(decorrelation=rule, error_signal=signal)
+    y0, targets = batch()
+    before, x = weights(few), [x.copy() for x in few.forward(y0).x]
+    for net in (few, every_one):
+        net.step(y0, targets, eta_W=0.1, eta_R=0.05, sample_weight=sample_weight)
+    for layer, other, (_, R), x_k in zip(few.layers, every_one.layers, before, x, strict=True):
+        rows = x_k[:3] if sample_weight is None else np.sqrt(sample_weight[:3, None]) * x_k[:3]
+        assert_near(layer.R, R + 0.05 * ORACLES[rule](R, rows))
+        assert_near(layer.W, other.W)
+
+
+def test_the_product_with_R_is_taken_of_those_samples_only(monkeypatch):
+    net, rows = network(decorrelation_samples=3), []
+    carry_back = layer_module.Layer.carry_back
+
+    def seen(self, *args):
+        carried, x_R = carry_back(self, *args)
+        rows.append(None if x_R is None else len(x_R))
+        return carried, x_R
+
+    monkeypatch.setattr(layer_module.Layer, "carry_back", seen)
+    net.step(*batch(), eta_W=0.1)
+    net.step(*batch(), eta_W=0.1, eta_R=0)
+    assert rows == [3, 3, None, None]
+
+
+@pytest.mark.parametrize("rule", ["matrix", "local"])
+def test_as_many_samples_as_a_batch_has_are_all_of_them(rule):
+    assert_same(train(network(decorrelation=rule), 2), train(network(decorrelation=rule, decorrelation_samples=3), 2))
+
+
+@pytest.mark.parametrize("rule", ["matrix", "local", rules.decorrelation_update], ids=str)
+def test_at_every_third_batch_R_takes_a_step_three_times_as_large(rule):
+    net = network(decorrelation=rule, decorrelation_every=3)
+    oracle = ORACLES[rule]
+    for k in range(7):
+        before = weights(net)
+        y0, targets = batch(seed=k)
+        x = [x.copy() for x in net.forward(y0).x]
+        net.step(y0, targets, eta_W=0.01, eta_R=0.02)
+        for layer, (W, R), x_k in zip(net.layers, before, x, strict=True):
+            assert_near(layer.R, R + 0.06 * oracle(R, x_k) if k % 3 == 0 else R)
+            assert not np.array_equal(layer.W, W)
+
+
+def test_a_rule_is_told_the_step_size_that_it_gets():
+    told = []
+
+    def rule(R, x, eta_R):
+        told.append((eta_R, len(x)))
+        return np.zeros_like(R)
+
+    net = network(decorrelation=rule, decorrelation_every=2, decorrelation_samples=5)
+    net.step(*batch(), eta_W=0.1, eta_R=0.02)
+    assert told == [(0.04, 5)] * 3
+
+
+@pytest.mark.parametrize(
+    "options", [{"decorrelation_every": 4}, {"decorrelation_samples": 2}, {"decorrelation_every": 2}]
+)
+def test_resumed_training_updates_R_at_the_same_batches(tmp_path, options):
+    """An epoch has seven batches, so that no epoch but the first begins with an update."""
+    whole = train(network(**options), 4)
+    train(network(**options), 3, checkpoint=tmp_path / "net.npz")
+    assert_same(whole, train(network(**options), 4, checkpoint=tmp_path / "net.npz", resume=True))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"decorrelation_samples": 2, "decorrelation_every": 3},
+        {"decorrelation": "local", "decorrelation_samples": [2, None, 1]},
+        {"decorrelation": rules.decorrelation_update, "decorrelation_every": 2},
+    ],
+)
+def test_a_saved_network_goes_on_in_the_same_way(tmp_path, options):
+    net = network(**options)
+    net.step(*batch(), eta_W=0.1)
+    save_network(tmp_path / "net.npz", net)
+    own = {"decorrelation": options["decorrelation"]} if callable(options.get("decorrelation")) else {}
+    loaded, _ = load_network(tmp_path / "net.npz", **own)
+    assert loaded.config == net.config
+    assert loaded.config["decorrelation_samples"] == options.get("decorrelation_samples")
+    assert loaded.config["decorrelation_every"] == options.get("decorrelation_every", 1)
+    for each in (net, loaded):
+        for seed in range(3):
+            each.step(*batch(seed=seed), eta_W=0.1)
+    assert_same(weights(net), weights(loaded))
+
+
+def test_layers_without_decorrelation_have_nothing_to_learn_from():
+    net = network(decorrelation=["matrix", None, "local"], decorrelation_samples=2)
+    assert net.config["decorrelation"] == ["matrix", None, "local"]
+    assert net.config["decorrelation_samples"] == [2, None, 2]
+
+
+# --------------------------------------------------------------------------------------------------------- R at rest
+
+
+RESTING = Schedule(eta_W=0.01, eta_R=0.02, first_epochs=1, first_eta_W=0, first_eta_R=0.05, rest_R_after=2)
+
+
+def test_the_schedule_lets_R_rest():
+    assert [RESTING.rates(epoch)["eta_R"] for epoch in (1, 2, 3, 9)] == [0.05, 0.02, 0, 0]
+    assert [RESTING.rates(epoch)["eta_W"] for epoch in (1, 2, 3, 9)] == [0, 0.01, 0.01, 0.01]
+    early = Schedule(eta_W=0.01, eta_R=0.02, first_epochs=3, first_eta_W=0.03, first_eta_R=0.05, rest_R_after=1)
+    assert [early.rates(epoch)["eta_R"] for epoch in (1, 2)] == [0.05, 0]
+
+
+class Weights(Callback):
+    """Keeps the lateral weights after each epoch."""
+
+    def __init__(self):
+        self.R = []
+
+    def on_epoch(self, network, record):
+        self.R.append([layer.R.copy() for layer in network.layers])
+
+
+@pytest.mark.parametrize(
+    "rule", ["copi", "sgd", lambda W, x, y, delta: rules.sgd_update(x, delta) + 1e-3 * W @ y.T @ y]
+)
+def test_training_with_R_at_rest_is_what_it_would_be_without_saving_anything(monkeypatch, rule):
+    watched, calls = Weights(), []
+    decorrelate = layer_module.decorrelate
+
+    def counted(R, y):
+        calls.append(R.shape[0])
+        return decorrelate(R, y)
+
+    monkeypatch.setattr(layer_module, "decorrelate", counted)
+    saving = train(network(rule=rule), 4, RESTING, callbacks=[watched])
+    n_saving = calls.count(6)
+    monkeypatch.setattr(cheap, "has_room", lambda *args: False)
+    calls.clear()
+    plain = train(network(rule=rule), 4, RESTING)
+    for (W, R), (W_plain, R_plain) in zip(saving, plain, strict=True):
+        assert_near(W, W_plain, ulps=1000)
+        assert_near(R, R_plain, ulps=1000)
+    assert calls.count(6) - n_saving == 2 * 7  # two epochs of seven batches
+    moved = [not all(map(np.array_equal, one, other)) for one, other in pairwise(watched.R)]
+    assert moved == [True, False, False]
+
+
+def test_lateral_weights_that_were_assigned_and_never_learn_rest_too(monkeypatch):
+    net = network(decorrelation=None)
+    R = np.random.default_rng(5).normal(size=(6, 6))
+    net.layers[0].R = R
+    x0 = cheap.RestingR().inputs(net, data().train.inputs, 0.01)
+    np.testing.assert_array_equal(x0, rules.decorrelate(R, data().train.inputs))
+
+
+def test_inputs_are_decorrelated_again_if_something_else_changes_R():
+    class Change(Callback):
+        def on_epoch(self, network, record):
+            network.layers[0].R[0, 1] += 0.1
+
+    def result(room, monkeypatch):
+        with monkeypatch.context() as patch:
+            patch.setattr(cheap, "has_room", lambda *args: room)
+            return train(network(), 5, RESTING, callbacks=[Change()])
+
+    one, other = (result(room, pytest.MonkeyPatch()) for room in (True, False))
+    for (W, R), (W_other, R_other) in zip(one, other, strict=True):
+        assert_near(W, W_other, ulps=1000)
+        assert_near(R, R_other, ulps=1000)
+
+
+def test_resumed_training_with_R_at_rest_is_the_same_to_the_bit(tmp_path):
+    whole = train(network(), 5, RESTING)
+    train(network(), 4, RESTING, checkpoint=tmp_path / "net.npz")
+    assert_same(whole, train(network(), 5, RESTING, checkpoint=tmp_path / "net.npz", resume=True))
+    with pytest.raises(InputError, match="rest_R_after was 2, now None"):
+        train(network(), 5, Schedule(0.01, 0.02, 1, 0, 0.05), checkpoint=tmp_path / "net.npz", resume=True)
+
+
+@pytest.mark.parametrize(("free", "fits"), [(None, False), (2 * 8 * 6 * 26, True), (2 * 8 * 6 * 26 - 1, False)])
+def test_inputs_are_kept_only_if_they_and_R_take_half_of_the_free_memory(monkeypatch, free, fits):
+    """20 samples of 6 numbers, and 6 x 6 weights, of 8 bytes each."""
+    net = network()
+    monkeypatch.setattr(net.backend, "free_memory", lambda: free)
+    assert cheap.has_room(net, data().train.inputs) is fits
+    assert (cheap.RestingR().inputs(net, data().train.inputs, 0) is not None) is fits
+
+
+def test_free_memory_is_that_of_the_machine():
+    free = network().backend.free_memory()
+    assert free is None or 1e6 < free < 1e14
+
+
+# ----------------------------------------------------------------------------------------------------------- refused
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"decorrelation_samples": 0}, "decorrelation_samples must be at least 1, got 0"),
+        ({"decorrelation_samples": 2.5}, "decorrelation_samples must be an integer, got 2.5"),
+        ({"decorrelation_samples": [1, 2]}, "decorrelation_samples must be one for all layers, or a list of 3"),
+        ({"decorrelation_every": 0}, "decorrelation_every must be at least 1, got 0"),
+        ({"decorrelation_every": None}, "decorrelation_every must be an integer, got None"),
+    ],
+)
+def test_what_cannot_be_is_refused(options, message):
+    with pytest.raises(InputError, match=message):
+        network(**options)
+
+
+@pytest.mark.parametrize("epoch", [0, 1.5, "2"])
+def test_an_epoch_that_cannot_be_is_refused(epoch):
+    with pytest.raises(InputError, match="rest_R_after must be"):
+        Schedule(0.1, 0.1, rest_R_after=epoch)
+
+
+def test_steps_at_every_nth_batch_that_must_diverge_are_refused():
+    """2 / lambda, by hand: the inputs have one direction of second moment 16, so steps above 1/8 diverge."""
+    rng = np.random.default_rng(0)
+    y = np.zeros((40, 6))
+    y[:, :2] = np.where(rng.integers(2, size=(40, 1)) > 0, 1, -1) * np.sqrt(8)
+    split = Split(y, rng.integers(3, size=40))
+    both = Dataset("one direction", split, split, n_classes=3)
+
+    def trained(eta_R, **options):
+        net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", **options)
+        fit(net, both, epochs=1, schedule=Schedule(eta_W=0, eta_R=eta_R), rng=np.random.default_rng(1), batch_size=40)
+
+    trained(0.0124, decorrelation_every=10)
+    with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.126 in layer 0, where .* above 0.12: lower eta_R"):
+        trained(0.0126, decorrelation_every=10)
+    trained(0.0126, decorrelation_every=9)
+    trained(0.0126, decorrelation_samples=4)
+
+
+def test_known_inputs_must_fit():
+    net, (y0, targets) = network(), batch()
+    with pytest.raises(InputError, match="x0"):
+        net.step(y0, targets, eta_W=0.1, x0=y0[:-1])
+    with pytest.raises(InputError, match="x0 must have one row per input"):
+        train_epoch(net, DeviceSplit(y0, targets), rates={"eta_W": 0.1}, rng=np.random.default_rng(0), x0=y0[:-1])
+
+
+# -------------------------------------------------------------------------------------------------------- with biases
+
+
+@pytest.mark.parametrize("rule", ["matrix", "local"])
+def test_with_biases_all_of_a_batch_is_all_and_rest_saves_the_same(rule, monkeypatch):
+    plain = train(network(decorrelation=rule, bias=True), 4, RESTING)
+    assert_same(plain, train(network(decorrelation=rule, bias=True, decorrelation_samples=3), 4, RESTING))
+    monkeypatch.setattr(cheap, "has_room", lambda *args: False)
+    for (W, R), (W_plain, R_plain) in zip(
+        train(network(decorrelation=rule, bias=True), 4, RESTING), plain, strict=True
+    ):
+        assert_near(W, W_plain, ulps=1000)
+        assert_near(R, R_plain, ulps=1000)
+
+
+@pytest.mark.parametrize("rule", ["matrix", "local"])
+def test_biases_of_R_learn_from_the_same_samples_at_the_same_batches(rule):
+    """The mean of x over the chosen samples moves the bias of an identity R: db = -<x>, for both forms."""
+    net = Network([3, 2], rng=np.random.default_rng(0), dtype="float64", bias=True, decorrelation=rule,
+                  decorrelation_samples=2, decorrelation_every=2)  # fmt: skip
+    y0 = np.random.default_rng(1).normal(size=(5, 3))
+    for k in range(3):
+        before = net.layers[0].R.copy()
+        x = net.forward(y0).x[0]
+        net.step(y0, np.zeros((5, 2)), eta_W=0, eta_R=0.1)
+        moved = net.layers[0].R[:-1, -1] - before[:-1, -1]
+        if k == 0:
+            assert_near(moved, -0.2 * x[:2, :-1].mean(axis=0))
+        assert (np.abs(moved).max() > 0) == (k != 1)
+        np.testing.assert_array_equal(net.layers[0].R[-1], [0, 0, 0, 1])
