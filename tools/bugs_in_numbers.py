@@ -21,6 +21,8 @@ OPTIONS = "tests/cli/test_every_option.py -k "
 RECORDS = "tests/experiments/test_report.py -k 'copies or damaged or frame or missing or records'"
 TASKS = "tests/experiments/test_sweep.py -k task"
 
+DEFAULTS = "tests/experiments/test_default_numbers.py"
+
 NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     REPORT: [
         # summary
@@ -268,6 +270,49 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "experiments/records.py",
             "return self.finished and",
             "return not self.finished and",
+        ),
+        # found by nothing at first
+        (
+            "report: machines of the first start alone",
+            "experiments/report.py",
+            'for part in (run.description, *run.description.get("continued", []))',
+            "for part in (run.description,)",
+        ),
+        (
+            "report: drawn are the best on the training set",
+            "experiments/report.py",
+            '-group.statistic("test_accuracy").mean',
+            '-group.statistic("train_accuracy").mean',
+        ),
+        (
+            "report: epochs of the group in a remark",
+            "experiments/report.py",
+            'done = f"{len(run.history)} of {run.config.epochs} epochs"',
+            'done = f"{len(run.history)} of {group.config.epochs} epochs"',
+        ),
+        (
+            "report: title of the first group",
+            "experiments/report.py",
+            'return "; ".join(dict.fromkeys(names))',
+            "return next(names)",
+        ),
+        (
+            "summary: runs that lack an epoch are averaged too",
+            "experiments/summary.py",
+            "if len(run.history) == longest or",
+            "if len(run.history) >= longest - 1 or",
+        ),
+        (
+            "summary: epochs as configured",
+            "experiments/summary.py",
+            '"epochs": self.n_epochs, **quantities}',
+            '"epochs": self.config.epochs, **quantities}',
+        ),
+        (
+            "tables: columns of the first group",
+            "experiments/tables.py",
+            "for group in groups for name in group.quantities)",
+            "for group in groups[:1] for name in group.quantities)",
         ),
         # curves
         (
@@ -1648,5 +1693,52 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         ("sweep: two threads for each worker", "experiments/sweep.py", "threads_per_worker=1", "threads_per_worker=2"),
         ("sweep: a limit of memory", "experiments/sweep.py", "memory_limit=None", 'memory_limit="4GB"'),
+    ],
+    DEFAULTS: [
+        (
+            "defaults: step size of plain gradient descent",
+            "experiments/presets/mnist.toml",
+            "eta_W = 0.03",
+            "eta_W = 0.3",
+        ),
+        ("defaults: epochs on CIFAR-10", "experiments/presets/cifar10.toml", "epochs = 100", "epochs = 10"),
+        (
+            "defaults: scale of feedback alignment",
+            "experiments/presets/mnist-5k.toml",
+            "[methods.copi-fa]\ndelta_scale = 250",
+            "[methods.copi-fa]\ndelta_scale = 500",
+        ),
+        ("defaults: preset of CIFAR-10", "experiments/options.py", '"cifar10": "cifar10"}', '"cifar10": "mnist"}'),
+        (
+            "defaults: four seeds",
+            "cli/campaigns.py",
+            "type=click.IntRange(min=1), default=5",
+            "type=click.IntRange(min=1), default=4",
+        ),
+        (
+            "defaults: methods of Figure 2",
+            "cli/campaigns.py",
+            '"copi-bp,copi-fa,bp-decor,bp-adam"',
+            '"copi-bp,copi-fa,bp-decor"',
+        ),
+        (
+            "defaults: the demo measures all samples",
+            "experiments/demo.py",
+            "Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])",
+            "data.train",
+        ),
+        ("defaults: doctor counts all cores", "cli/doctor.py", '"cores": n_cores(),', '"cores": os.cpu_count(),'),
+        (
+            "defaults: a clock of one call",
+            "backend/devices.py",
+            "        for _ in range(repeats):\n            function()\n        self.synchronize()",
+            "        function()\n        self.synchronize()",
+        ),
+        (
+            "defaults: the axis begins below the test curve",
+            "plotting/curves.py",
+            "                lowest = min([lowest,",
+            "                lowest = lowest if split != 'test' else min([lowest,",
+        ),
     ],
 }
