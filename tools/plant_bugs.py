@@ -784,37 +784,37 @@ BUGS = [
     # checkpoints
     Bug(
         "checkpoint: lateral memory not saved",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         STATE,
         f"{STATE} if prefix == FORWARD_MEMORY",
     ),
     Bug(
         "checkpoint: forward memory not saved",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         STATE,
         f"{STATE} if prefix == LATERAL_MEMORY",
     ),
     Bug(
         "checkpoint: lateral memory not restored",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         RESTORED,
         "if prefix == FORWARD_MEMORY and names:",
     ),
     Bug(
         "checkpoint: forward memory not restored",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         RESTORED,
         "if prefix == LATERAL_MEMORY and names:",
     ),
     Bug(
         "checkpoint: memory of the first layer for all",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         'name.endswith(f"_{k}")]',
         'name.endswith("_0")]',
     ),
     Bug(
         "checkpoint: memory of layer 11 for layer 1",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         'name.endswith(f"_{k}")]',
         'name.endswith(f"{k}")]',
     ),
@@ -828,7 +828,7 @@ BUGS = [
     ),
     Bug(
         "checkpoint: assigned R of a layer that does not decorrelate",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         "layer.R if layer.has_lateral_weights else None",
         "layer.R if layer.lateral_step else None",
     ),
