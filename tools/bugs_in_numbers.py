@@ -444,6 +444,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         ("runner: batches of 50", "experiments/runner.py", "            batch_size=config.batch_size,\n", ""),
         (
+            "config: ended by patience in the first epochs",
+            "experiments/config.py",
+            "has_waited(history, self.patience, self.first_epochs)",
+            "has_waited(history, self.patience)",
+        ),
+        (
             "runner: patience from the start",
             "experiments/runner.py",
             "EarlyStopping(config.patience, first_epochs=config.first_epochs)",
