@@ -52,7 +52,7 @@ class RestingR:
 
 def has_room(network: Network, y0: Array) -> bool:
     """Return whether the decorrelated inputs, and a copy of R, fit into the free memory."""
-    free = network.backend.free_bytes()
+    free = network.backend.free_memory()
     n_samples, n_inputs = y0.shape[0], network.layers[0].R.shape[0]
     n_bytes = n_inputs * (n_samples + n_inputs) * np.dtype(network.dtype).itemsize
     return free is not None and n_bytes <= MEMORY_SHARE * free

@@ -36,7 +36,12 @@ class Matrix(NamedTuple):
 
 
 def matrices(
-    sizes: Sequence[int], rules: Sequence[Any], decorrelations: Sequence[Any], feedback_from: str | None = None
+    sizes: Sequence[int],
+    rules: Sequence[Any],
+    decorrelations: Sequence[Any],
+    *,
+    bias: bool = False,
+    feedback_from: str | None = None,
 ) -> Iterator[Matrix]:
     """Yield all matrices of a network: forward, lateral and feedback weights, and the memory of Adam.
 
@@ -44,9 +49,11 @@ def matrices(
     ----------
     sizes : sequence of int         numbers of units, inputs first
     rules, decorrelations : lists   one per layer, as for `Network`
+    bias : bool                     whether each layer has one more input
     feedback_from : str or None     as for `ErrorSignal`
     """
-    for k, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
+    for k, (n_units, n_outputs) in enumerate(pairwise(sizes)):
+        n_inputs = n_units + bias
         yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 3 if rules[k] == "adam" else 1)
         if decorrelations[k] is not None:
             yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
@@ -74,7 +81,7 @@ def check_network_fits(
 
 def check_fits(n_bytes: int, what: str, advice: str, backend: Backend) -> None:
     """Raise a BackendError unless so many bytes are free; `what` holds a place for them, ``{need}``."""
-    free = backend.free_bytes() if n_bytes > SMALL else None
+    free = backend.free_memory() if n_bytes > SMALL else None
     if free is not None and n_bytes > free:
         need = what.format(need=f"{n_bytes / GIB:.1f} GiB")
         raise BackendError(f"{need}, but {free / GIB:.1f} GiB are free: {advice}")
@@ -91,7 +98,8 @@ def bytes_of(network: Assembly) -> int:
     """Return the bytes of all matrices of a network."""
     parts, n_layers = network.parts, len(network.layers)
     rules, decorrelations = (per_layer(kind, parts[kind], n_layers) for kind in ("rule", "decorrelation"))
-    found = matrices(parts["sizes"], rules, decorrelations, network.error_signal.feedback_from)
+    source, bias = network.error_signal.feedback_from, parts.get("bias", False)
+    found = matrices(parts["sizes"], rules, decorrelations, bias=bias, feedback_from=source)
     return sum(matrix.n_values for matrix in found) * np.dtype(network.dtype).itemsize
 
 

@@ -21,6 +21,8 @@ OPTIONS = "tests/cli/test_every_option.py -k "
 RECORDS = "tests/experiments/test_report.py -k 'copies or damaged or frame or missing or records'"
 TASKS = "tests/experiments/test_sweep.py -k task"
 
+DEFAULTS = "tests/experiments/test_default_numbers.py"
+
 NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     REPORT: [
         # summary
@@ -269,6 +271,49 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "return self.finished and",
             "return not self.finished and",
         ),
+        # survived all tests at first
+        (
+            "report: machines of the first start alone",
+            "experiments/report.py",
+            'for part in (run.description, *run.description.get("continued", []))',
+            "for part in (run.description,)",
+        ),
+        (
+            "report: drawn are the best on the training set",
+            "experiments/report.py",
+            '-group.statistic("test_accuracy").mean',
+            '-group.statistic("train_accuracy").mean',
+        ),
+        (
+            "report: epochs of the group in a remark",
+            "experiments/report.py",
+            'done = f"{len(run.history)} of {run.config.epochs} epochs"',
+            'done = f"{len(run.history)} of {group.config.epochs} epochs"',
+        ),
+        (
+            "report: title of the first group",
+            "experiments/report.py",
+            'return "; ".join(dict.fromkeys(names))',
+            "return next(names)",
+        ),
+        (
+            "summary: runs that lack an epoch are averaged too",
+            "experiments/summary.py",
+            "if len(run.history) == longest or",
+            "if len(run.history) >= longest - 1 or",
+        ),
+        (
+            "summary: epochs as configured",
+            "experiments/summary.py",
+            '"epochs": self.n_epochs, **quantities}',
+            '"epochs": self.config.epochs, **quantities}',
+        ),
+        (
+            "tables: columns of the first group",
+            "experiments/tables.py",
+            "for group in groups for name in group.quantities)",
+            "for group in groups[:1] for name in group.quantities)",
+        ),
         # curves
         (
             "curves: validation from the test split",
@@ -398,6 +443,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "_fit(network, rng, config, replace(splits, train=data.train),",
         ),
         ("runner: batches of 50", "experiments/runner.py", "            batch_size=config.batch_size,\n", ""),
+        (
+            "config: ended by patience in the first epochs",
+            "experiments/config.py",
+            "has_waited(history, self.patience, self.first_epochs)",
+            "has_waited(history, self.patience)",
+        ),
         (
             "runner: patience from the start",
             "experiments/runner.py",
@@ -1358,193 +1409,255 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             '"color": COLOURS[i // 2 % len(COLOURS)]',
         ),
     ],
-    OPTIONS + "reproduce": [
+    OPTIONS + "reproduce-threads": [
         (
             "options: threads of reproduce",
             "cli/campaigns.py",
             "        blas_threads(threads),\n        CampaignBar",
             "        blas_threads(1),\n        CampaignBar",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-diagnostics": [
         (
             "options: diagnostics of reproduce",
             "cli/campaigns.py",
             "[bar, stop], diagnostics=diagnostics))",
             "[bar, stop]))",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-backend": [
         (
             "options: backend of reproduce",
             "cli/campaigns.py",
             "chosen_backend = get_backend(backend)",
             'chosen_backend = get_backend("auto")',
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-methods": [
         (
             "options: methods of reproduce",
             "cli/campaigns.py",
             "FIGURES[figure] if methods is None else methods",
             "FIGURES[figure]",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-title": [
         (
             "options: title of reproduce",
             "cli/campaigns.py",
             "    show(out, title, outcomes, output, diagnostics=diagnostics)\n\n\ndef with_figure3",
             "    show(out, None, outcomes, output, diagnostics=diagnostics)\n\n\ndef with_figure3",
-        ),
-        ("options: figure 3 of figure 2", "cli/campaigns.py", 'if figure == "fig3":', "if False:"),
+        )
+    ],
+    OPTIONS + "reproduce-figure": [
+        ("options: figure 3 of figure 2", "cli/campaigns.py", 'if figure == "fig3":', "if False:")
+    ],
+    OPTIONS + "reproduce-seeds": [
         (
             "options: seeds of reproduce from 1",
             "cli/campaigns.py",
             "        range(seeds),\n        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
             "        range(1, seeds + 1),\n        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-data_dir": [
         (
             "options: data folder of reproduce",
             "cli/campaigns.py",
             "        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
             "        load_dataset,\n    )\n    left = {",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-quiet": [
         (
             "options: --quiet does not hide bars",
             "cli/output.py",
             "with no_bars() if quiet else nullcontext():",
             "with nullcontext():",
-        ),
+        )
+    ],
+    OPTIONS + "train-quiet": [
         (
             "options: --quiet does not hide notes",
             "cli/output.py",
             "return command(output=Output(quiet, json_to), **options)",
             "return command(output=Output(False, json_to), **options)",
-        ),
+        )
+    ],
+    OPTIONS + "reproduce-out": [
         (
             "options: --out of reproduce",
             "cli/campaigns.py",
             'out = out or default_folder("reproduce"',
             'out = default_folder("reproduce"',
-        ),
+        )
     ],
-    OPTIONS + "sweep": [
-        ("options: data folder of the workers of a sweep", "cli/campaigns.py", "            data_dir=data_dir,\n", ""),
+    OPTIONS + "sweep-data_dir": [
+        ("options: data folder of the workers of a sweep", "cli/campaigns.py", "            data_dir=data_dir,\n", "")
+    ],
+    OPTIONS + "sweep-backend": [
         (
             "options: backend of a sweep",
             "cli/campaigns.py",
             "            backend=backend,\n            diagnostics",
             '            backend="numpy",\n            diagnostics',
-        ),
+        )
+    ],
+    OPTIONS + "sweep-diagnostics": [
         (
             "options: diagnostics of a sweep",
             "cli/campaigns.py",
             "            diagnostics=diagnostics,\n            scheduler",
             "            diagnostics=False,\n            scheduler",
-        ),
+        )
+    ],
+    OPTIONS + "sweep-scheduler": [
         (
             "options: scheduler of a sweep",
             "cli/campaigns.py",
             "            scheduler=scheduler,\n",
             "            scheduler=None,\n",
-        ),
-        ("options: workers of a sweep", "cli/campaigns.py", "n_workers=workers,", "n_workers=None,"),
+        )
+    ],
+    OPTIONS + "sweep-workers": [
+        ("options: workers of a sweep", "cli/campaigns.py", "n_workers=workers,", "n_workers=None,")
+    ],
+    OPTIONS + "sweep-vary": [
         (
             "options: variations of a sweep",
             "cli/campaigns.py",
             "load_dataset(name, data_dir),\n        variations,\n",
             "load_dataset(name, data_dir),\n        dict(list(variations.items())[:1]),\n",
-        ),
+        )
+    ],
+    OPTIONS + "sweep-title": [
         (
             "options: title of a sweep",
             "cli/campaigns.py",
             "    show(out, title, outcomes, output, diagnostics=diagnostics)\n\n\n@click.command",
             "    show(out, None, outcomes, output, diagnostics=diagnostics)\n\n\n@click.command",
-        ),
+        )
+    ],
+    OPTIONS + "sweep-rule": [
         (
             "options: the preset's rule",
             "experiments/options.py",
             "if name not in STEP_SIZE_OPTIONS}",
             'if name not in (*STEP_SIZE_OPTIONS, "rule")}',
-        ),
+        )
     ],
-    OPTIONS + "train": [
+    OPTIONS + "train-threads": [
         (
             "options: threads of train",
             "cli/single.py",
             "        blas_threads(threads),\n        ProgressBar",
             "        blas_threads(1),\n        ProgressBar",
-        ),
+        )
+    ],
+    OPTIONS + "train-backend": [
         (
             "options: backend of train",
             "cli/single.py",
             "chosen_backend = get_backend(backend)",
             'chosen_backend = get_backend("auto")',
-        ),
+        )
+    ],
+    OPTIONS + "train-data_dir": [
         (
             "options: data folder of train",
             "cli/single.py",
             "lambda name: load_dataset(name, data_dir))",
             "load_dataset)",
-        ),
-        ("options: --json is text", "cli/output.py", "if self.json_to == STANDARD_OUTPUT:", "if False:"),
+        )
+    ],
+    OPTIONS + "train-json_to": [
+        ("options: --json is text", "cli/output.py", "if self.json_to == STANDARD_OUTPUT:", "if False:")
+    ],
+    OPTIONS + "train-seed": [
         (
             "options: seed of train",
             "experiments/options.py",
             "_step_sizes(values, given) | others)",
             '_step_sizes(values, given) | others | {"seed": 0})',
-        ),
+        )
+    ],
+    OPTIONS + "train-resume": [
         (
             "options: epochs of a resumed run",
             "cli/single.py",
             'for name in ("epochs", "patience", "dataset", *KINDS) if',
             'for name in ("patience", "dataset", *KINDS) if',
-        ),
+        )
     ],
-    OPTIONS + "'demo or bench or report or doctor'": [
+    OPTIONS + "demo-threads": [
         (
             "options: threads of demo",
             "cli/single.py",
             "with blas_threads(threads), StopOnSignal() as stop:\n        results",
             "with blas_threads(1), StopOnSignal() as stop:\n        results",
-        ),
+        )
+    ],
+    OPTIONS + "demo-epochs": [
         (
             "options: epochs of demo",
             "experiments/demo.py",
             "replace(config, epochs=epochs) for",
             "replace(config, epochs=1) for",
-        ),
+        )
+    ],
+    OPTIONS + "demo-backend": [
         (
             "options: backend of demo",
             "cli/single.py",
             "run_demo(out, epochs, ProgressBar, backend, [stop])",
             'run_demo(out, epochs, ProgressBar, "auto", [stop])',
-        ),
-        ("options: threads of bench", "cli/bench.py", "with blas_threads(threads):", "with blas_threads(1):"),
+        )
+    ],
+    OPTIONS + "bench-threads": [
+        ("options: threads of bench", "cli/bench.py", "with blas_threads(threads):", "with blas_threads(1):")
+    ],
+    OPTIONS + "bench-dtype": [
         (
             "options: dtype of bench",
             "experiments/benchmark.py",
             "candidates(sizes, batch_size, parts, backend, dtype)\n    times",
             'candidates(sizes, batch_size, parts, backend, "float32")\n    times',
-        ),
+        )
+    ],
+    OPTIONS + "report-title": [
         (
             "options: title of report",
             "cli/campaigns.py",
             "        make_report(folder, title, output)",
             "        make_report(folder, None, output)",
-        ),
-        ("options: --by-epoch of report", "cli/campaigns.py", "(HISTORY_FORMATS if by_epoch else FORMATS)", "FORMATS"),
+        )
+    ],
+    OPTIONS + "report-by_epoch": [
+        ("options: --by-epoch of report", "cli/campaigns.py", "(HISTORY_FORMATS if by_epoch else FORMATS)", "FORMATS")
+    ],
+    OPTIONS + "doctor-data_dir": [
         (
             "options: data folder of doctor",
             "cli/doctor.py",
             "find_dataset(name, data_dir) for",
             "find_dataset(name) for",
-        ),
+        )
+    ],
+    OPTIONS + "bench-rounds": [
         (
             "options: rounds of bench",
             "experiments/benchmark.py",
             "times = measure(timed, backend, rounds, SHORTEST)",
             "times = measure(timed, backend, 9, SHORTEST)",
-        ),
+        )
+    ],
+    OPTIONS + "bench-json_to": [
         (
             "options: a file of --json",
             "cli/output.py",
             "if self.json_to is not None:\n            replace_text",
             "if self.json_to is None:\n            replace_text",
-        ),
+        )
     ],
     RECORDS: [
         ("records: the shortest copy of a run", "experiments/records.py", "-len(each.history)", "len(each.history)"),
@@ -1648,5 +1761,52 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         ("sweep: two threads for each worker", "experiments/sweep.py", "threads_per_worker=1", "threads_per_worker=2"),
         ("sweep: a limit of memory", "experiments/sweep.py", "memory_limit=None", 'memory_limit="4GB"'),
+    ],
+    DEFAULTS: [
+        (
+            "defaults: step size of plain gradient descent",
+            "experiments/presets/mnist.toml",
+            "eta_W = 0.03",
+            "eta_W = 0.3",
+        ),
+        ("defaults: epochs on CIFAR-10", "experiments/presets/cifar10.toml", "epochs = 100", "epochs = 10"),
+        (
+            "defaults: scale of feedback alignment",
+            "experiments/presets/mnist-5k.toml",
+            "[methods.copi-fa]\ndelta_scale = 250",
+            "[methods.copi-fa]\ndelta_scale = 500",
+        ),
+        ("defaults: preset of CIFAR-10", "experiments/options.py", '"cifar10": "cifar10"}', '"cifar10": "mnist"}'),
+        (
+            "defaults: four seeds",
+            "cli/campaigns.py",
+            "type=click.IntRange(min=1), default=5",
+            "type=click.IntRange(min=1), default=4",
+        ),
+        (
+            "defaults: methods of Figure 2",
+            "cli/campaigns.py",
+            '"copi-bp,copi-fa,bp-decor,bp-adam"',
+            '"copi-bp,copi-fa,bp-decor"',
+        ),
+        (
+            "defaults: the demo measures all samples",
+            "experiments/demo.py",
+            "Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])",
+            "data.train",
+        ),
+        ("defaults: doctor counts all cores", "cli/doctor.py", '"cores": n_cores(),', '"cores": os.cpu_count(),'),
+        (
+            "defaults: a clock of one call",
+            "backend/devices.py",
+            "        for _ in range(repeats):\n            function()\n        self.synchronize()",
+            "        function()\n        self.synchronize()",
+        ),
+        (
+            "defaults: the axis begins below the test curve",
+            "plotting/curves.py",
+            "                lowest = min([lowest,",
+            "                lowest = lowest if split != 'test' else min([lowest,",
+        ),
     ],
 }

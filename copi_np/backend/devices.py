@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from copi_np.arrays import OTHER_MEANING, Array, NDArray, check_plain
 from copi_np.backend.blas import gemm
-from copi_np.backend.free_memory import free_memory
+from copi_np.backend.free_memory import free_main_memory
 from copi_np.errors import BackendError, InputError, brief, unknown
 
 DTYPES = ("float32", "float64")
@@ -85,8 +85,8 @@ class Backend:
         # scaling A saves a pass over the larger product
         out += (alpha * A) @ B
 
-    def free_bytes(self) -> int | None:
-        """Return how much memory is free on the device; None if that is not known."""
+    def free_memory(self) -> int | None:
+        """Return how many bytes are free where arrays live, or None if that is unknown."""
         return None
 
     def describe(self) -> str:
@@ -128,9 +128,9 @@ class NumPyBackend(Backend):
         else:
             product(out, A, B, alpha)
 
-    def free_bytes(self) -> int | None:
-        """As `Backend.free_bytes`: of main memory."""
-        return free_memory()
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: of main memory."""
+        return free_main_memory()
 
     def describe(self) -> str:
         """Name the device: "cpu"."""
@@ -184,8 +184,8 @@ class CuPyBackend(Backend):
         """As `Backend.matmul_add`; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
 
-    def free_bytes(self) -> int | None:
-        """As `Backend.free_bytes`: of the GPU, with what CuPy keeps for itself."""
+    def free_memory(self) -> int | None:
+        """As `Backend.free_memory`: with what CuPy keeps for itself."""
         pool = self._cupy.get_default_memory_pool()
         return int(self._cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
 

@@ -20,11 +20,11 @@ LIMITS: Final = (
 groups of version 2 and of version 1."""
 
 
-def free_memory() -> int | None:
+def free_main_memory() -> int | None:
     """Return the bytes of main memory that this process can still take; None if the system does not say.
 
-    On Linux, that is free memory and swap, at most what is left below the limit of a container. Elsewhere it is all
-    memory of the machine.
+    On Linux, that is what is available without swapping, at most what is left below the limit of a container.
+    Elsewhere it is all memory of the machine.
     """
     found = [bytes_left for bytes_left in (_of_system(), *map(_of_container, *zip(*LIMITS, strict=True))) if bytes_left]
     return min(found, default=None)
@@ -33,7 +33,7 @@ def free_memory() -> int | None:
 def _of_system() -> int | None:
     with suppress(OSError, ValueError, KeyError, IndexError):
         lines = dict(line.split(":", 1) for line in MEMORY_INFO.read_text().splitlines())
-        return 1024 * sum(int(lines[name].split()[0]) for name in ("MemAvailable", "SwapFree"))
+        return 1024 * int(lines["MemAvailable"].split()[0])
     with suppress(AttributeError, OSError, ValueError):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return None

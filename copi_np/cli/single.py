@@ -220,7 +220,7 @@ def train(
 def describe_estimate(estimated: Estimate, config: RunConfig, backend: Backend) -> str:
     """Format an estimate."""
     n_epochs, patience = estimated.epochs, ", or fewer, by --patience" if config.patience else ""
-    free = backend.free_bytes()
+    free = backend.free_memory()
     of_free = "" if free is None else f"; {free / MIB:.0f} MiB are free"
     return (
         f"about {estimated.seconds / 60:.2g} minutes for {n_epochs} epochs{patience}, if the machine is idle "

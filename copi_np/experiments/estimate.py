@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from copi_np._cheap_decorrelation import RestingR, has_room
 from copi_np._memory import bytes_of, check_training_fits, training_bytes
 from copi_np.backend import Backend
 from copi_np.checkpoint import Progress, save_progress
@@ -89,7 +90,7 @@ def estimate(config: RunConfig, data: Dataset, backend: str | Backend = "auto", 
         seconds=sum(n_epochs * (n_batches * steps[kind] + rest) for kind, n_epochs in kinds.items()),
         seconds_per_epoch=n_batches * slowest + rest,
         milliseconds_per_step=1e3 * slowest,
-        mebibytes=_bytes(network, data, splits) / MIB,
+        mebibytes=(_bytes(network, data, splits) + _kept_bytes(network, train, kinds)) / MIB,
     )
 
 
@@ -106,9 +107,9 @@ def _step_seconds(network: Network, train: DeviceSplit, batch_size: int, kind: t
     def epoch(n_batches: int) -> tuple[float, int]:
         """Time an epoch of the first batches; return its seconds per call, and how many batches there were."""
         rows = DeviceSplit(*(array[: n_batches * batch_size, :] for array in train))
-        seconds = _seconds(
-            network.backend, lambda: train_epoch(network, rows, rates=rates, rng=rng, batch_size=batch_size)
-        )
+        options: dict[str, Any] = {"rates": rates, "rng": rng, "batch_size": batch_size}
+        options["x0"] = RestingR().inputs(network, rows.inputs, eta_R)
+        seconds = _seconds(network.backend, lambda: train_epoch(network, rows, **options))
         return seconds, -(-int(rows.inputs.shape[0]) // batch_size)
 
     seconds, n_batches = epoch(FIRST_BATCHES)
@@ -174,3 +175,13 @@ def _bytes(network: Network, data: Dataset, splits: Mapping[str, Split]) -> int:
         return arrays
     read = {id(split): split.inputs.nbytes for split in (*data.splits.values(), *splits.values())}  # shared ones once
     return PROGRAM + sum(read.values()) + arrays
+
+
+def _kept_bytes(network: Network, train: DeviceSplit, kinds: Mapping[tuple[bool, bool], int]) -> int:
+    """Return the bytes of the decorrelated inputs that are kept while R is at rest, see `RestingR`."""
+    layer = network.layers[0]
+    rests = layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
+    if not rests or not has_room(network, train.inputs):
+        return 0
+    n_inputs, (n_samples, _) = int(layer.R.shape[0]), train.inputs.shape
+    return int(train.inputs.dtype.itemsize * n_inputs * (n_samples + n_inputs))

@@ -8,7 +8,7 @@ import pytest
 
 from copi_np.backend import free_memory as room
 from copi_np.backend import get_backend
-from copi_np.backend.free_memory import free_memory
+from copi_np.backend.free_memory import free_main_memory
 
 INFO = "MemTotal:       24000 kB\nMemFree:          200 kB\nMemAvailable:    1000 kB\nSwapFree:          24 kB\n"
 
@@ -29,9 +29,9 @@ def limit(folder, most, used, returned=0):
     (folder / "memory.stat").write_text(f"anon 5\ninactive_file {returned}\nactive_file 7\n")
 
 
-def test_free_memory_and_swap_count():
-    assert free_memory() == 1024 * (1000 + 24)
-    assert get_backend("numpy").free_bytes() == 1024 * 1024
+def test_what_is_available_counts_without_swap():
+    assert free_main_memory() == 1024 * 1000
+    assert get_backend("numpy").free_memory() == 1024 * 1000
 
 
 @pytest.mark.parametrize(
@@ -39,28 +39,28 @@ def test_free_memory_and_swap_count():
     [
         (500_000, 400_000, 0, 100_000),
         (500_000, 400_000, 150_000, 250_000),
-        (2_000_000, 400_000, 0, 1024 * 1024),  # the machine has less than the limit
-        ("max", 400_000, 0, 1024 * 1024),
+        (2_000_000, 400_000, 0, 1024 * 1000),  # the machine has less than the limit
+        ("max", 400_000, 0, 1024 * 1000),
         (400_000, 500_000, 0, 1),
     ],
 )
 def test_a_container_may_have_less(system, most, used, returned, expected):
     limit(system, most, used, returned)
-    assert free_memory() == expected
+    assert free_main_memory() == expected
 
 
 @pytest.mark.skipif(not hasattr(os, "sysconf"), reason="needs POSIX")
-@pytest.mark.parametrize("content", [None, "", "MemAvailable\n", "MemAvailable: many\nSwapFree: 1 kB\n"])
+@pytest.mark.parametrize("content", [None, "", "MemAvailable\n", "MemAvailable: many\n"])
 def test_elsewhere_it_is_all_memory_of_the_machine(system, monkeypatch, content):
     if content is None:
         (system / "meminfo").unlink()
     else:
         (system / "meminfo").write_text(content)
     monkeypatch.setattr(os, "sysconf", {"SC_PHYS_PAGES": 1000, "SC_PAGE_SIZE": 4096}.__getitem__)
-    assert free_memory() == 4_096_000
+    assert free_main_memory() == 4_096_000
 
 
 def test_it_may_be_unknown(system, monkeypatch):
     (system / "meminfo").unlink()
     monkeypatch.delattr(os, "sysconf", raising=False)
-    assert free_memory() is None
+    assert free_main_memory() is None

@@ -97,7 +97,7 @@ def test_memory_by_hand(data, measured):
 
 
 def test_what_does_not_fit_is_said_before_anything_is_measured(data, measured, monkeypatch):
-    monkeypatch.setattr(NumPyBackend, "free_bytes", lambda self: 2**30)
+    monkeypatch.setattr(NumPyBackend, "free_memory", lambda self: 2**30)
     with pytest.raises(BackendError, match=r"R of layer 0 \(150528 x 150528\) takes 84.4 GiB"):
         estimate(replace(CONFIG, layers=(224 * 224 * 3, 4, 3)), data, "numpy")
 
@@ -149,7 +149,7 @@ def test_the_estimate_is_near_the_memory_that_training_takes(layers, tmp_path):
 
 
 def test_a_dry_run_prints_the_estimate_and_writes_nothing(data, measured, tmp_path, monkeypatch):
-    monkeypatch.setattr(NumPyBackend, "free_bytes", lambda self: 300 * 2**20)
+    monkeypatch.setattr(NumPyBackend, "free_memory", lambda self: 300 * 2**20)
     before = sorted(tmp_path.rglob("*"))
     result = call(*TRAIN, "--dry-run", "--out", "run", "--preset", "own-data", "--eta-w", 0.1, "--r-only-epochs", 0)
     assert result.exit_code == 0, result.output
@@ -176,7 +176,7 @@ def test_of_a_run_to_resume_the_epochs_left_count(data, measured):
 
 def test_images_that_are_too_large_are_one_line_and_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(NumPyBackend, "free_bytes", lambda self: 16 * 2**30)
+    monkeypatch.setattr(NumPyBackend, "free_memory", lambda self: 16 * 2**30)
     images, labels = np.zeros((4, 224, 224, 3), np.uint8), np.arange(4) % 2
     np.savez_compressed("large.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     for option in ([], ["--dry-run"]):
@@ -184,3 +184,11 @@ def test_images_that_are_too_large_are_one_line_and_nothing_is_written(tmp_path,
         assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
         assert "R of layer 0 (150528 x 150528) takes 84.4 GiB, but 16.0 GiB are free" in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["large.npz"]
+
+
+def test_inputs_kept_while_R_rests_count(data, measured):
+    """The first layer's decorrelated inputs, and a copy of R; not where R learns, or is the identity."""
+    resting = estimate(replace(CONFIG, eta_R=0.0), data, "numpy").mebibytes
+    assert resting - estimate(CONFIG, data, "numpy").mebibytes == pytest.approx(4 * 6 * (23 + 6) / 2**20)
+    plain = replace(CONFIG, method="bp")
+    assert estimate(replace(plain, eta_R=0.0), data, "numpy") == estimate(plain, data, "numpy")

@@ -159,6 +159,7 @@ def test_patience_counts_from_the_end_of_the_first_epochs(tmp_path, config, data
     assert epochs_left(tmp_path, config, data) == 30
     perform(tmp_path, replace(config, patience=0, epochs=3), data, "numpy")
     assert epochs_left(tmp_path, replace(config, patience=0), data) == 27
+    assert epochs_left(tmp_path, config, data) == 27  # the first epochs do not count
     perform(tmp_path, config, data, "numpy")
     assert epochs_left(tmp_path, config, data) == 0
 

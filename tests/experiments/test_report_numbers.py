@@ -139,6 +139,7 @@ def test_the_summary_holds_every_number_by_seed(root, groups, method):
     (summary,) = (one for one in json.loads(FORMATS["json"](groups)) if one["label"] == NAMES[method])
     expected = oracle(root, method)
     assert summary["seeds"] == list(expected.index)
+    assert summary["epochs"] == min(map(len, frames_of(root, method).values()))
     for name in expected:
         assert summary[name]["by_seed"] == pytest.approx(expected[name].tolist(), rel=1e-12), name
         assert summary[name]["mean"] == pytest.approx(expected[name].mean(), rel=1e-12), name

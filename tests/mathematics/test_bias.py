@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from oracles import adam_move, assert_near, off, second_moment
 from strategies import SEEDS, SMOOTH, tasks
 
-from copi_np import InputError, Network, get_backend, rules
+from copi_np import Dataset, DivergenceError, InputError, Network, Schedule, Split, fit, get_backend, rules
 from copi_np.activations import ACTIVATIONS
 from copi_np.analysis import alignment_angles, compress, least_squares_map, receptive_fields, stack_map
 from copi_np.bias import BiasedLayer, append_one
@@ -203,8 +203,8 @@ def test_inputs_become_centred_and_decorrelated(form, mean):
     y = rng.normal(size=(200, 5)) @ (np.eye(5) + 0.2 * rng.normal(size=(5, 5))) + mean * rng.normal(size=5)
     layer = BiasedLayer(rng.normal(size=(3, 5)), ACTIVATIONS["linear"], "copi", form, get_backend("numpy"))
     before = layer.forward(y)[1]
-    for _ in range(6000):
-        step(layer, y, np.zeros_like(before), 0.005)
+    for _ in range(3000):
+        step(layer, y, np.zeros_like(before), 0.01)
     x, after, _ = layer.forward(y)
     assert np.abs(x.mean(axis=0)[:-1]).max() < 1e-6
     assert np.abs(off(second_moment(x))).max() < 1e-6
@@ -478,3 +478,22 @@ def test_own_error_signals_see_no_constant():
     assert shapes == [[((6, 4), (4, 4), (40, 4)), ((5, 6), (6, 6), (40, 6)), ((3, 5), (5, 5), (40, 5))]]
     for one, other in zip(own.layers, exact.layers, strict=True):
         assert_near(one.W, other.W, 10)
+
+
+def test_the_history_measures_the_inputs_without_the_constant():
+    X, targets = data()
+    split = Split(X, targets.argmax(axis=1))
+    network = biased()
+    (record,) = fit(network, Dataset("own", split, split, 3), epochs=1, schedule=Schedule(0.01, 0.01), rng=RNG())
+    trace = network.forward(X)
+    for loss, x in zip(record.decorrelation_loss, trace.x, strict=True):
+        C = second_moment(x[:, :-1])
+        assert loss == pytest.approx(np.mean(off(C)[~np.eye(len(C), dtype=bool)] ** 2))
+
+
+def test_a_divergence_names_a_step_size_that_is_stable_with_the_constant():
+    network, (y0, targets) = Network([4, 3], rng=RNG(), bias=True, dtype="float64"), data()
+    stable = len(y0) / np.linalg.norm(append_one(y0), 2) ** 2
+    network.step(y0, targets, eta_W=0.0, eta_R=1e4)
+    with pytest.raises(DivergenceError, match=rf"R of layer 0 \(4 -> 3\): .*about {stable:.1g} is stable"):
+        network.step(y0, targets, eta_W=0.0, eta_R=1e4)

@@ -20,14 +20,15 @@ IMAGE = 224 * 224 * 3
 @pytest.fixture
 def free(monkeypatch):
     """Set how many bytes are free."""
-    return lambda n_bytes: monkeypatch.setattr(NumPyBackend, "free_bytes", lambda self: n_bytes)
+    return lambda n_bytes: monkeypatch.setattr(NumPyBackend, "free_memory", lambda self: n_bytes)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("decorrelation", ["matrix", None])
 @pytest.mark.parametrize("rule", ["copi", "adam", ["adam", "copi", "sgd"]])
 @pytest.mark.parametrize("signal", ["bp", "fa", "dfa", "tp"])
-def test_bytes_are_those_of_all_arrays(dtype, decorrelation, rule, signal):
+@pytest.mark.parametrize("bias", [False, True])
+def test_bytes_are_those_of_all_arrays(dtype, decorrelation, rule, signal, bias):
     """After a step, when Adam has begun to remember."""
     network = Network(
         [7, 5, 4, 3],
@@ -36,6 +37,7 @@ def test_bytes_are_those_of_all_arrays(dtype, decorrelation, rule, signal):
         error_signal=signal,
         decorrelation=decorrelation,
         dtype=dtype,
+        bias=bias,
     )
     network.step(np.ones((2, 7), dtype), np.ones((2, 3), dtype), eta_W=1e-3)
     arrays = [array for array in network_arrays(network).values() if array.ndim == 2]

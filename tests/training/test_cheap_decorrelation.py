@@ -246,13 +246,13 @@ def test_resumed_training_with_R_at_rest_is_the_same_to_the_bit(tmp_path):
 def test_inputs_are_kept_only_if_they_and_R_take_half_of_the_free_memory(monkeypatch, free, fits):
     """20 samples of 6 numbers, and 6 x 6 weights, of 8 bytes each."""
     net = network()
-    monkeypatch.setattr(net.backend, "free_bytes", lambda: free)
+    monkeypatch.setattr(net.backend, "free_memory", lambda: free)
     assert cheap.has_room(net, data().train.inputs) is fits
     assert (cheap.RestingR().inputs(net, data().train.inputs, 0) is not None) is fits
 
 
 def test_free_memory_is_that_of_the_machine():
-    free = network().backend.free_bytes()
+    free = network().backend.free_memory()
     assert free is None or 1e6 < free < 1e14
 
 
