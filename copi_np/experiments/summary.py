@@ -179,7 +179,8 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str
             field.name
             for field in fields(RunConfig)
             if len({getattr(other, field.name) for other, _ in same}) > 1
-            and not (field.name in (*REPLACING, *NOT_FROM_TEXT) or field.name in kind.own_parts)  # in the label already
+            # these are in the label already
+            and not (field.name in (*REPLACING, "bias", *NOT_FROM_TEXT) or field.name in kind.own_parts)
         ]
         for eta, (of_W, of_R) in together.items():
             names = [eta if name == of_W else name for name in names if name != of_R or not kind.parts.decorrelates]
