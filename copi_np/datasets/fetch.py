@@ -175,7 +175,7 @@ def check_cache(name: str) -> None:
     try:
         cache_dir()
     except DataError as error:
-        raise DataError(f"{name} is not complete on this machine, and cannot be downloaded: {error}") from error
+        raise DataError(f"{name} is not complete on this machine, and cannot be downloaded: {error}") from None
 
 
 def manually(missing: Sequence[DataFile], folder: Path, data_dir: str | Path | None) -> str:

@@ -332,7 +332,7 @@ def load_preset(name: str, method: str) -> dict[str, Any]:
     try:
         values = with_both_rates(values) | with_both_rates(overrides.get(method, {}))
     except InputError as error:
-        raise DataError(f"preset {name!r}: {error}") from error
+        raise DataError(f"preset {name!r}: {error}") from None
     if name.endswith(".toml"):
         values = with_folder(Path(name).parent, values)
     if missing := [key for key in ("layers", "epochs", "eta_W", "eta_R") if key not in values]:

@@ -59,8 +59,8 @@ def read_grids(root: Path) -> list[Grid]:
             kinds = (isinstance(grid.varied, list), isinstance(grid.options, dict), isinstance(grid.runs, list))
             if not all(kinds) or not all(isinstance(name, str) for name in [*grid.varied, *grid.runs]):
                 raise TypeError("not what record_grid writes")
-        except TypeError as error:
-            raise DataError(f"{root / GRIDS_FILE} is damaged: move it away") from error
+        except TypeError:
+            raise DataError(f"{root / GRIDS_FILE} is damaged: move it away") from None
         earlier = next((other for other in grids if _same(grid, other)), None)
         if earlier is None:
             grids.append(grid)

@@ -185,8 +185,8 @@ def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str)
         return
     try:
         record = read_run(folder)
-    except DataError as error:
-        raise another_run(folder) from error
+    except DataError:
+        raise another_run(folder) from None
     if record.description.get("data_sha256") != data.fingerprint:
         raise another_run(folder)
     own_run(folder, config, data)  # raises an error for other settings

@@ -108,7 +108,7 @@ def _read_npy(path: Path) -> NDArray:
         try:
             return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
         except (ValueError, EOFError, MemoryError) as error:
-            raise DataError(f"{path} is damaged, or not an .npy file ({brief(error)}): {ADVICE}") from error
+            raise DataError(f"{path} is damaged, or not an .npy file ({brief(error)}): {ADVICE}") from None
 
 
 def _read_csv(path: Path, label_column: str) -> Samples:
@@ -124,7 +124,7 @@ def _read_csv(path: Path, label_column: str) -> Samples:
     try:
         table = np.loadtxt(StringIO("\n".join(rows)), delimiter=",", quotechar='"', comments=None, ndmin=2)
     except ValueError as error:  # counts rows from 0 or 1, without the names
-        raise DataError(f"{path} is not a table of numbers ({brief(error)}): correct the file") from error
+        raise DataError(f"{path} is not a table of numbers ({brief(error)}): correct the file") from None
     if names and len(names) != table.shape[1]:
         raise DataError(f"{path} names {len(names)} columns, but has {table.shape[1]}: correct its first line")
     if label_column not in names:

@@ -66,7 +66,7 @@ def load_trained(path: str | Path, backend: str | Backend = "numpy", parts: Mapp
     try:
         network, metadata = load_with(path, backend, own)
     except OtherPartsError as error:
-        raise InputError(f"{error}; on the command line, as --activation FILE.py:NAME and the like") from error
+        raise InputError(f"{error}; on the command line, as --activation FILE.py:NAME and the like") from None
     epoch = metadata.get("epoch")
     return Trained(network, path, epoch if isinstance(epoch, int) else None, run)
 

@@ -61,7 +61,7 @@ def train(net, epochs, schedule=None, **kwargs):
 
 
 @pytest.mark.parametrize("signal", ["bp", "fa"])
-@pytest.mark.parametrize("rule", ORACLES, ids=str)
+@pytest.mark.parametrize("rule", ORACLES, ids=["matrix", "local", "function"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_R_learns_from_the_first_samples_and_W_from_all(rule, signal, weighted):
     sample_weight = np.linspace(0.5, 1.5, 8) if weighted else None
@@ -97,7 +97,7 @@ def test_as_many_samples_as_a_batch_has_are_all_of_them(rule):
     assert_same(train(network(decorrelation=rule), 2), train(network(decorrelation=rule, decorrelation_samples=3), 2))
 
 
-@pytest.mark.parametrize("rule", ["matrix", "local", rules.decorrelation_update], ids=str)
+@pytest.mark.parametrize("rule", ORACLES, ids=["matrix", "local", "function"])
 def test_at_every_third_batch_R_takes_a_step_three_times_as_large(rule):
     net = network(decorrelation=rule, decorrelation_every=3)
     oracle = ORACLES[rule]

@@ -36,6 +36,8 @@ CHANGES = {
     "rule": ["sgd", "adam", damped, sgd_update],
     "error_signal": ["fa", "dfa", ERROR_SIGNALS["fa"]],
     "decorrelation": ["local", None],
+    "decorrelation_samples": [5, [5, None]],
+    "decorrelation_every": [2],
     "activation": ["tanh", Activation("leaky_relu", lambda a: a, lambda a: 0 * a + 1), ["tanh", "linear"]],
     "loss": ["quadratic", LOSSES["quadratic"]],
     "standardize": [False],
@@ -46,7 +48,9 @@ CHANGES = {
 
 def test_every_parameter_either_may_change_or_is_refused():
     """A new parameter must be put into one of the two lists."""
-    learning = {"eta_W", "eta_R", "first_epochs", "first_eta_W", "first_eta_R", "delta_scale", "batch_size"}
+    learning = {"eta_W", "eta_R", "first_epochs", "first_eta_W", "first_eta_R", "delta_scale", "batch_size"} | {
+        "rest_R_after"
+    }
     stopping = {"max_iter", "tol", "n_iter_no_change", "early_stopping", "validation_fraction"}
     free = learning | stopping | {"warm_start", "random_state"}
     assert set(CHANGES) == set(base.SHAPING)
@@ -116,7 +120,9 @@ def test_step_sizes_and_stopping_may_change(call):
     ids=["copy", "pickle", "skops"],
 )
 @pytest.mark.parametrize(
-    "own", [{}, {"rule": damped}, {"rule": partial(damped, strength=0.1)}, {"activation": ACTIVATIONS["tanh"]}], ids=str
+    "own",
+    [{}, {"rule": damped}, {"rule": partial(damped, strength=0.1)}, {"activation": ACTIVATIONS["tanh"]}],
+    ids=["none", "function", "partial", "activation"],
 )
 def test_a_stored_model_knows_what_it_was_built_with(stored, own):
     twin = stored(COPIClassifier(**own, **FEW).fit(X, Y))
