@@ -657,8 +657,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "figure 3: training for test in the figure",
             "experiments/figure3_report.py",
-            "compression_curves(test, train, loss)",
-            "compression_curves(train, test, loss)",
+            '"compression_curves", test, train, loss',
+            '"compression_curves", train, test, loss',
         ),
         (
             "figure 3: n for n - 1 in the figure",
@@ -1127,8 +1127,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "data: the cache first",
             "datasets/fetch.py",
-            "[expand_home(data_dir), cache_dir()]",
-            "[cache_dir(), expand_home(data_dir)]",
+            "roots.append(cache_dir())",
+            "roots.insert(0, cache_dir())",
         ),
         (
             "data: the variable before the option",
@@ -1655,8 +1655,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: a file of --json",
             "cli/output.py",
-            "if self.json_to is not None:\n            replace_text",
-            "if self.json_to is None:\n            replace_text",
+            "if self.json_to is not None:  # first",
+            "if self.json_to is None:  # first",
         )
     ],
     RECORDS: [

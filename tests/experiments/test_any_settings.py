@@ -29,7 +29,14 @@ from copi_np.diagnostics import diagnose
 from copi_np.errors import CopiWarning
 from copi_np.experiments.figures import write_figure
 from copi_np.network import Network
-from copi_np.plotting import compression_curves, diagnostic_curves, field_blocks, image_rows, learning_curves
+from copi_np.plotting import (
+    compression_curves,
+    diagnostic_curves,
+    field_blocks,
+    image_rows,
+    learning_curves,
+    setting_curves,
+)
 from copi_np.plotting.style import literal
 
 HISTORY = [EpochRecord(e, 0.5 + 0.1 * e, 0.4 + 0.1 * e, 1 / e, 2 / e, [0.1], 1.0) for e in range(1, 4)]
@@ -53,6 +60,7 @@ FIGURES = {
     "images": lambda: image_rows({"raw": PIXELS, "ZCA": PIXELS - 0.5}, (4, 4)),
     "fields": lambda: field_blocks({"layer 1": PIXELS, "layer 2": PIXELS[:3]}, (4, 4)),
     "compression": lambda: compression_curves({"a": [0.9, 0.8]}, {"a": [0.95, 0.85]}, {"a": [0.1, 0.2]}),
+    "settings": lambda: setting_curves({"a": {0.1: [HISTORY], 0.2: [HISTORY, HISTORY[:2]]}}, "eta", "title"),
     "a layer": lesson_00.draw_layer,
     "strip": lambda: animation.cloud_strip(*cloud(), [0, 4]),
     "decorrelation": lambda: sliders.decorrelation_figure(0.8, 0.1, 5, "matrix"),
@@ -174,8 +182,9 @@ def test_text_is_shown_as_it_is(text):
         place.set(text=text, parse_math=False)
     np.testing.assert_array_equal(pixels(figure), pixels(expected))
     rows, fields = image_rows({text: PIXELS}, (4, 4)), field_blocks({text: PIXELS}, (4, 4))
-    curves = compression_curves({text: [0.5, 0.6]})
-    for shown in (rows.axes[0].yaxis.label, fields.axes[0].title, curves.legends[0].get_texts()[0]):
+    curves, points = compression_curves({text: [0.5, 0.6]}), setting_curves({text: {text: [HISTORY]}}, "rule")
+    legends = [figure.legends[0].get_texts()[0] for figure in (curves, points)]
+    for shown in (rows.axes[0].yaxis.label, fields.axes[0].title, points.axes[0].get_xticklabels()[0], *legends):
         shown.figure.draw_without_rendering()
         assert shown._preprocess_math(shown.get_text()) == (text, False)
 
