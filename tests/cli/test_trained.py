@@ -228,7 +228,10 @@ def test_own_parts_are_found_where_they_are_now(data):
             "samples.npz has 5 features per sample, but the network in run/checkpoint.npz takes 6",
         ),
         ({"x": np.ones((4, 7, 7))}, "has 49 features per sample"),
-        ({"x": np.ones((4, 6)), "y": np.arange(4)}, "labels run from 0 to 3: number the classes 0 .. 2"),
+        (
+            {"x": np.ones((4, 6)), "y": np.arange(4)},
+            "samples.npz has labels up to 3, but the network in run/checkpoint.npz has the classes 0 .. 2",
+        ),
         ({"x": np.ones((4, 6)), "y": np.zeros(3, int)}, "4 samples but 3 labels"),
         ({"x": np.ones((4, 6)), "y": np.full(4, "a")}, "give integer class numbers"),
         ({"x": np.full((4, 6), np.nan)}, "NaN"),
