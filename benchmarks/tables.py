@@ -15,6 +15,7 @@ from copi_np.experiments.tables import markdown_table
 
 SPEED = Path(__file__).parents[1] / "results" / "speed"
 STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam")
+CHEAPER = ("", "-samples5", "-rest", "-bp", "-adam")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -85,9 +86,30 @@ def by_C() -> str:
     return markdown_table(["units", *(f"batch {batch}" for batch in batches)], rows)
 
 
+def cheaper() -> str:
+    """Return the table of steps that spend less on decorrelation, and of gradient descent and Adam without any."""
+    rows = []
+    for network in ("mnist", "cifar10", "deep"):
+        full = record(network)
+        for found in (record(network + ending) for ending in CHEAPER):
+            samples = found["decorrelation_samples"] or found["batch_size"]
+            learns = "rests" if found["rest_R"] else f"{samples} of {found['batch_size']}"
+            rows.append([
+                "-".join(map(str, found["sizes"])),
+                found["method"],
+                learns if found["method"].startswith("copi") else "no R",
+                f"{found['gflop']:.2f}",
+                f"{found['milliseconds']['step']:.1f}",
+                f"{found['milliseconds']['step'] / full['milliseconds']['step']:.2f}",
+                f"{found['step_over_floor']:.2f}",
+            ])  # fmt: skip
+    header = ["layers", "method", "R learns from", "GFLOP", "step ms", "of the paper's step", "step / products"]
+    return markdown_table(header, rows)
+
+
 def all_tables() -> str:
     """Return the whole file."""
-    tables = [steps(), pytorch(), *map(scaling, ("width", "batch", "depth")), by_C(), estimates()]
+    tables = [steps(), pytorch(), *map(scaling, ("width", "batch", "depth")), by_C(), estimates(), cheaper()]
     return "# Tables of speed\n\nMade by benchmarks/tables.py.\n\n" + "\n\n".join(tables) + "\n"
 
 

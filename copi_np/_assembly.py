@@ -12,6 +12,7 @@ from copi_np._parts import check_function, check_picklable, choose_part, describ
 from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.arrays import Array
 from copi_np.backend import Backend
+from copi_np.datasets.scaling import Scaling
 from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.layer import Layer
@@ -29,6 +30,7 @@ class Assembly:
     backend: Backend
     dtype: str
     noise_rng: np.random.Generator
+    scaling: Scaling | None = None
     _feedback: list[Array | None]
 
     @property

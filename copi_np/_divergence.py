@@ -24,14 +24,16 @@ EXPLODED_WEIGHT: Final = 1e6
 EXPLODED_ACTIVITY: Final = 1e3
 """Above this RMS the activity has already exploded, so it no longer shows which step size would be stable."""
 
+LARGE_INPUT: Final = 2
+"""Inputs above this RMS, such as pixels from 0 to 255 or 0 to 16, are not of the unit size that step sizes suit."""
+N_MEASURED: Final = 1000
+"""The size of inputs is measured on this many samples."""
+
 USUAL_BATCH: Final = 50
 """Samples per batch in the paper, for which the usual step sizes are."""
 
 SMALL_BATCH: Final = 10
 """Batches below this size need smaller step sizes: their moments are noisy, and an epoch has more of them."""
-
-LARGE_INPUT: Final = 10
-"""Inputs above this RMS, such as pixels from 0 to 255, need step sizes other than the usual ones."""
 
 
 def has_exploded(loss: Array, backend: Backend, kind: Loss, targets: Array) -> bool:
@@ -57,16 +59,18 @@ def located(where: str, batch_size: int = USUAL_BATCH) -> Iterator[None]:
         raise DivergenceError(f"{where}{error}{hint}") from None
 
 
-def check_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> None:
+def check_weights(layers: Sequence[Layer], rates: Mapping[str, float], inputs: Array | None = None) -> None:
     """Raise a DivergenceError if a weight is not finite, or huge.
 
     Parameters
     ----------
     layers : layers of a network
     rates : mapping     "eta_W", "eta_R" and "delta_scale", the step sizes that led to it
+    inputs : (N, I) array, optional
+                        what the network learns from
     """
     if not all(size <= EXPLODED_WEIGHT for *_, size in _weight_sizes(layers)):
-        raise DivergenceError(blame_weights(layers, rates))
+        raise DivergenceError(blame_weights(layers, rates, inputs))
 
 
 def check_moments(decorrelation_losses: Sequence[float], dtype: str) -> None:
@@ -78,12 +82,13 @@ def check_moments(decorrelation_losses: Sequence[float], dtype: str) -> None:
             )
 
 
-def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float]) -> str:
+def blame_weights(layers: Sequence[Layer], rates: Mapping[str, float], inputs: Array | None = None) -> str:
     """Name the first weights that are not finite, or otherwise the largest ones, and the step size to lower."""
     sizes = list(_weight_sizes(layers))
     not_finite = [found for found in sizes if not np.isfinite(found[-1])]
     k, matrix, size = not_finite[0] if not_finite else max(sizes, key=lambda found: found[-1])
-    return f"training diverged: weights reach {size:.3g} in {_advice(layers, k, matrix, rates)}"
+    scale = "" if inputs is None else _scale_first(layers[0].backend, inputs)
+    return f"training diverged: {scale}weights reach {size:.3g} in {_advice(layers, k, matrix, rates)}"
 
 
 def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Mapping[str, float]) -> str:
@@ -102,16 +107,25 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
     advice = _advice(layers, k, matrix, rates)
     if matrix == "R":
         advice += _stable_eta_hint(layers, trace, rates["eta_R"])
-    if _root_mean_square(layers[0].backend.to_host(trace.y0)) > LARGE_INPUT:
-        advice += "; inputs are large: scale them to about unit size"
-    return f"training diverged: loss {loss:.3g}, activity explodes at {advice}"
+    scale = _scale_first(layers[0].backend, trace.y0)
+    return f"training diverged: {scale}loss {loss:.3g}, activity explodes at {advice}"
+
+
+def _scale_first(backend: Backend, inputs: Array) -> str:
+    """Say how to scale inputs that are not of unit size; return "" if they are."""
+    rows = slice(0, min(N_MEASURED, int(inputs.shape[0])))
+    size = _root_mean_square(backend.to_host(inputs[rows, :]))
+    if size <= LARGE_INPUT:
+        return ""
+    how = "Dataset.scaled('standardize'), --standardize, or standardize=True in an estimator"
+    return f"the inputs have a root mean square of {size:.3g}, not about 1: scale them first ({how}); "
 
 
 def _stable_eta_hint(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str:
     """Say which step size would have been stable in every layer whose inputs have not exploded."""
     bounds = []
     for k, (layer, y_in) in enumerate(zip(layers, trace.y_in, strict=True)):
-        y = layer.backend.to_host(y_in)
+        y = layer.backend.to_host(layer.with_constant(y_in))
         if layer.lateral_step is not None and (k == 0 or _root_mean_square(y) < EXPLODED_ACTIVITY):
             bounds.append(layer.lateral_step.stable_eta(y))
     smallest = min((bound for bound in bounds if bound is not None), default=eta_R)
@@ -146,7 +160,8 @@ def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
 def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, float]]:
     """Yield layer, matrix and the factor by which it makes activity grow, in the order of the forward pass."""
     for k, layer in enumerate(layers):
-        sizes = [_root_mean_square(layer.backend.to_host(states[k])) for states in (trace.y_in, trace.x, trace.a)]
+        states = (layer.with_constant(trace.y_in[k]), trace.x[k], trace.a[k])
+        sizes = [_root_mean_square(layer.backend.to_host(each)) for each in states]
         if layer.has_lateral_weights:
             yield k, "R", sizes[1] / sizes[0]
         yield k, "W", sizes[2] / sizes[1]

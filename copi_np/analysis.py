@@ -159,7 +159,8 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
     Returns
     -------
     W : (O_last, I_first) array
-                                columns of inputs that are always zero are zero
+                                columns of inputs that are always zero are zero. With a bias (O_last, I_first + 1): the
+                                last column leads from the constant unit
 
     Raises
     ------
@@ -200,7 +201,8 @@ def receptive_fields(
 
     Row i is the field of unit i: the correlation <y_i x> of its output with each decorrelated input of the network,
     divided by the input's mean square. This is `stack_map` from the first layer's input. As in the paper, fields are
-    in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels.
+    in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels. The
+    constant unit of a bias is left out, also of R in that product.
 
     Parameters
     ----------
@@ -224,7 +226,8 @@ def receptive_fields(
     n_layers = len(network.layers)
     check_count("layer", layer, minimum=-n_layers)
     products, power = _moments(network, y0, 0, layer % n_layers if layer < 0 else layer, batch_size)
-    return products / safe_divisor(power**0.5 if standardized else power)
+    fields = products / safe_divisor(power**0.5 if standardized else power)
+    return fields[:, : network.layers[0].n_inputs]
 
 
 def compress(
@@ -278,6 +281,7 @@ def compress(
     changes["rule"] = [part_of(layer.forward_step) for layer in kept]
     changes["decorrelation"] = [part_of(layer.lateral_step) for layer in kept]
     compressed = Network(**network.parts | changes, rng=np.random.default_rng(0), backend=network.backend)
+    compressed.scaling = network.scaling
     for k, (new, old) in enumerate(zip(compressed.layers, kept, strict=True)):
         new.W = W if k == first else old.W
         if old.has_lateral_weights:

@@ -12,6 +12,7 @@ import numpy as np
 
 from copi_np.analysis import alignment_angle, signal_pairs
 from copi_np.arrays import Array, NDArray
+from copi_np.backend import Backend
 from copi_np.errors import InputError
 from copi_np.layer import Layer
 from copi_np.network import Network
@@ -27,7 +28,7 @@ smallest. They are denser at both ends, where the spectrum changes most."""
 
 @dataclass(frozen=True)
 class LayerDiagnostics:
-    """A snapshot of one layer.
+    """A snapshot of one layer; the constant unit of a bias is left out of all measures, also those of R.
 
     Attributes
     ----------
@@ -94,9 +95,11 @@ def _angle(delta: Array, reference: Array) -> float | None:
 
 
 def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> LayerDiagnostics:
+    n = layer.n_inputs
+    x, R = x[:, :n], layer.R[:n, :n] if layer.has_lateral_weights else None
     C = second_moment(x)
     to_host = layer.backend.to_host
-    spectrum, log_volume = _spectrum(layer) if layer.has_lateral_weights else (None, None)
+    spectrum, log_volume = (None, None) if R is None else _spectrum(layer.backend, R)
     return LayerDiagnostics(
         angle,
         decorrelation_loss(C),
@@ -106,13 +109,13 @@ def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> La
         _floats(np.quantile(to_host(mean_square(x)), SHARES)),
         spectrum,
         log_volume,
-        asymmetry(layer.R) if layer.has_lateral_weights else None,
+        None if R is None else asymmetry(R),
     )
 
 
-def _spectrum(layer: Layer) -> tuple[list[float], float | None]:
+def _spectrum(backend: Backend, R: Array) -> tuple[list[float], float | None]:
     """Return the singular values of R, and log|det R| / I, or None for a singular R."""
-    values = layer.backend.to_host(layer.backend.xp.linalg.svdvals(layer.R)).astype(np.float64)
+    values = backend.to_host(backend.xp.linalg.svdvals(R)).astype(np.float64)
     ranks = np.round(np.array(RANKS) * (len(values) - 1)).astype(int)
     return _floats(values[ranks]), float(np.mean(np.log(values))) if values[-1] > 0 else None
 

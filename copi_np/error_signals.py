@@ -52,7 +52,7 @@ class Trace(NamedTuple):
     y0: Array
     """Input of the network, (B, I)."""
     x: list[Array]
-    """Decorrelated inputs, (B, I_k) each."""
+    """Decorrelated inputs, (B, I_k) each, or (B, I_k + 1) with the constant of a bias."""
     a: list[Array]
     """Pre-activations, (B, O_k) each."""
     y: list[Array]
@@ -64,8 +64,9 @@ class Trace(NamedTuple):
         return [self.y0, *self.y[:-1]]
 
     def read_only(self) -> Trace:
-        """Return the same states in new lists, read-only on NumPy."""
-        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in self[1:]))
+        """Return the same states in new lists, read-only on NumPy; x without the constant of a bias."""
+        x = [x[:, : y.shape[1]] for x, y in zip(self.x, self.y_in, strict=True)]
+        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in (x, self.a, self.y)))
 
 
 def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:

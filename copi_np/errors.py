@@ -5,6 +5,7 @@ Every message is one line that says what went wrong and what to do about it.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from difflib import get_close_matches
@@ -124,6 +125,20 @@ def explain_os_errors(
     except OSError as error:
         why = error.strerror or type(error).__name__
         raise kind(f"cannot {action} {path} ({why}): {advice or OS_ADVICE[action]}") from None
+
+
+@contextmanager
+def warn_if_it_fails(what: str) -> Iterator[None]:
+    """Turn any error of the block into a `CopiWarning` of one line: what failed must not cost more important results.
+
+    Parameters
+    ----------
+    what : str      begins the line, such as "no figure fig2.png"
+    """
+    try:
+        yield
+    except Exception as error:  # other libraries raise every kind
+        warnings.warn(f"{what}: {one_line(error)}", CopiWarning, stacklevel=4)
 
 
 def choose(kind: str, name: object, table: Mapping[str, T]) -> T:

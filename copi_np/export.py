@@ -1,17 +1,18 @@
-"""Export trained networks for other tools: weights as safetensors, and the whole network as ONNX."""
+"""Export trained networks and estimators for other tools: weights as safetensors, and the whole model as ONNX."""
 
 from __future__ import annotations
 
 import json
 import os
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from copi_np import __version__
 from copi_np._parts import label
-from copi_np.activations import ACTIVATIONS, LEAK
+from copi_np.activations import ACTIVATIONS, LEAK, Activation
+from copi_np.arrays import NDArray
 from copi_np.checkpoint import check_network, network_arrays
 from copi_np.errors import InputError, list_names
 from copi_np.network import Network
@@ -24,8 +25,8 @@ OPSET: Final = 17
 def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
     """Write the weights of a network to a .safetensors file (extra ``export``).
 
-    The tensors are W_0 (O, I), R_0 (I, I), feedback_0, .. for layer 0 and so on, as in a checkpoint; the configuration
-    is JSON in the metadata, under "copi_np".
+    The tensors are W_0 (O, I), R_0 (I, I), feedback_0, .. for layer 0 and so on, as in a checkpoint, with one more
+    column or row for the constant unit of a bias; the configuration is JSON in the metadata, under "copi_np".
 
     Raises
     ------
@@ -43,62 +44,185 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
     replace_file(Path(path), lambda file: file.write(content))
 
 
-def export_onnx(path: str | os.PathLike[str], network: Network) -> None:
-    """Write a network to an .onnx file that computes what `Network.predict` does (extra ``export``).
+class Exportable(NamedTuple):
+    """What an estimator computes: standardised inputs, a network, then classes, or values in the units of y.
 
-    One input, "inputs" (N, I), and one output, "outputs" (N, K), logits for the cross-entropy. W and R of each layer
-    are folded into one matrix.
+    Attributes
+    ----------
+    network : Network
+    n_features : int
+    inputs : (2, I) array or None       mean and scale of the features, or None if they are used as they are
+    outputs : (2, K) array or None      mean and scale of the values to predict
+    classes : (K,) array or None        labels of the outputs of a classifier
+    has_probabilities : bool            whether the softmax of the outputs gives probabilities
+    """
+
+    network: Network
+    n_features: int
+    inputs: NDArray | None = None
+    outputs: NDArray | None = None
+    classes: NDArray | None = None
+    has_probabilities: bool = False
+
+
+def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
+    """Write a network or an estimator to an .onnx file that computes what its `predict` does (extra ``export``).
+
+    A network has one input, "inputs" (N, I), and one output, "outputs" (N, K), logits for the cross-entropy. W and R of
+    each layer are folded into one matrix. A network that was trained on scaled inputs scales them itself.
+
+    An estimator is exported as a whole, scaling included, with the names that skl2onnx uses: the input "X" (N, I) has
+    its ``n_features_in_`` features, in the dtype that it was fitted in. A classifier has the outputs "label" (N,) and
+    "probabilities" (N, K), or "scores" (N, K), the outputs of its network, where its loss gives no probabilities. A
+    regressor has "variable" (N, K).
+
+    Parameters
+    ----------
+    path : path
+    model : Network, or a fitted COPIClassifier or COPIRegressor
 
     Raises
     ------
-    InputError          if onnx is not installed, `network` is not a network, or an activation is your own
+    InputError          if onnx is not installed, `model` is something else, an activation is your own, or ONNX has no
+                        type for the classes
     DataError           if the file cannot be written
     """
     check_writable(Path(path))
     try:
-        from onnx import TensorProto, checker, helper, numpy_helper
+        import onnx  # noqa: F401 (to say so before anything else)
     except ImportError:
         raise _missing("onnx") from None
-    check_network(network)
-    for layer in network.layers:
-        if layer.activation != ACTIVATIONS.get(layer.activation.name):
-            raise InputError(
-                f"ONNX has no operator for activation {label(layer.activation)}, which is your own: "
-                f"export_safetensors writes the weights, or use one of {list_names(ACTIVATIONS)}"
-            )
-    kind = TensorProto.FLOAT if network.dtype == "float32" else TensorProto.DOUBLE
-    nodes, constants = [], []
-    value = "inputs"
-    for k, layer in enumerate(network.layers):
-        M = network.backend.to_host(layer.folded())
-        constants.append(numpy_helper.from_array(np.ascontiguousarray(M.T), f"M_{k}"))
-        nodes.append(helper.make_node("MatMul", [value, f"M_{k}"], [f"a_{k}"]))
-        value = "outputs" if k == len(network.layers) - 1 else f"y_{k}"
-        nodes += _activation(helper, layer.activation.name, f"a_{k}", value)
-    constants.append(numpy_helper.from_array(np.array(LEAK, network.dtype), "leak"))
-    sizes = network.parts["sizes"]
-    graph = helper.make_graph(
-        nodes,
-        "copi_np",
-        [helper.make_tensor_value_info("inputs", kind, ["N", sizes[0]])],
-        [helper.make_tensor_value_info("outputs", kind, ["N", sizes[-1]])],
-        constants,
-    )
-    model = helper.make_model(
-        graph, producer_name="copi_np", producer_version=__version__, opset_imports=[helper.make_opsetid("", OPSET)]
-    )
-    model.ir_version = 8  # as old as the operators, so that runtimes of that age read the file
-    checker.check_model(model)
-    content = model.SerializeToString()
+    if hasattr(model, "_exportable"):
+        graph = _estimator(model._exportable())
+    elif hasattr(model, "fit"):
+        kinds = "networks, COPIClassifier and COPIRegressor"
+        raise InputError(f"export_onnx knows only {kinds}, got a {type(model).__name__}: export its network or model")
+    else:
+        check_network(model)
+        graph = _Graph(model.dtype)
+        n_inputs = model.layers[0].n_inputs
+        value = graph.input("inputs", n_inputs)
+        if model.scaling is not None:
+            value = graph.scaled(value, model.scaling.shift, model.scaling.scale)
+        outputs = graph.network(model, value, n_inputs)
+        graph.output("outputs", outputs, [model.layers[-1].n_outputs])
+    content = graph.content()
     replace_file(Path(path), lambda file: file.write(content))
 
 
-def _activation(helper: Any, name: str, a: str, y: str) -> list[Any]:
-    """Return the nodes of y = f(a). The leaky ReLU is max(a, leak a): its own operator exists for float32 only."""
-    if name == "leaky_relu":
-        scaled = f"{a}_leaked"
-        return [helper.make_node("Mul", [a, "leak"], [scaled]), helper.make_node("Max", [a, scaled], [y])]
-    return [helper.make_node({"relu": "Relu", "tanh": "Tanh", "linear": "Identity"}[name], [a], [y])]
+def _estimator(model: Exportable) -> _Graph:
+    """Return the graph of an estimator."""
+    graph, n_outputs = _Graph(model.network.dtype), model.network.layers[-1].n_outputs
+    value = graph.input("X", model.n_features)
+    if model.inputs is not None:
+        value = graph.scaled(value, *model.inputs)
+    value = graph.network(model.network, value, model.n_features)
+    if model.outputs is not None:
+        mean, scale = model.outputs.astype(graph.dtype)
+        value = graph.node("Add", graph.node("Mul", value, graph.constant(scale)), graph.constant(mean))
+    if model.classes is None:
+        graph.output("variable", value, [n_outputs])
+        return graph
+    largest = graph.node("ArgMax", value, axis=1, keepdims=0)
+    classes = _onnx_classes(model.classes)
+    graph.output("label", graph.node("Gather", graph.constant(classes), largest), [], classes.dtype)
+    if model.has_probabilities:
+        graph.output("probabilities", graph.node("Softmax", value, axis=1), [n_outputs])
+    else:
+        graph.output("scores", value, [n_outputs])
+    return graph
+
+
+def _onnx_classes(classes: NDArray) -> NDArray:
+    """Return classes as an array that ONNX has a type for: text as Python strings."""
+    if classes.dtype.kind in "US" or all(isinstance(each, str) for each in classes):
+        return classes.astype(str).astype(object)
+    if classes.dtype.kind not in "biuf":
+        raise InputError(f"ONNX has no type for classes such as {classes[0]!r}: fit the classifier to numbers or text")
+    return classes
+
+
+class _Graph:
+    """An ONNX graph under construction; values are known by their names."""
+
+    def __init__(self, dtype: str) -> None:
+        self.dtype = np.dtype(dtype)
+        self.nodes: list[Any] = []
+        self.constants: list[Any] = []
+        self.inputs: list[Any] = []
+        self.outputs: list[Any] = []
+
+    def input(self, name: str, n_columns: int) -> str:
+        """Add the input (N, n_columns)."""
+        self.inputs.append(_typed(name, ["N", n_columns], self.dtype))
+        return name
+
+    def output(self, name: str, value: str, columns: list[int], dtype: Any = None) -> None:
+        """Add an output (N, *columns) with this value."""
+        self.node("Identity", value, name=name)
+        self.outputs.append(_typed(name, ["N", *columns], dtype or self.dtype))
+
+    def constant(self, array: NDArray) -> str:
+        """Add a constant."""
+        from onnx import numpy_helper
+
+        name = f"constant_{len(self.constants)}"
+        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+        return name
+
+    def node(self, operator: str, *values: str, name: str | None = None, **attributes: Any) -> str:
+        """Add an operator, and return the name of its result."""
+        from onnx import helper
+
+        name = name or f"{operator}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operator, values, [name], **attributes))
+        return name
+
+    def scaled(self, value: str, shift: NDArray, scale: NDArray) -> str:
+        """Add (value - shift) / scale."""
+        shift, scale = shift.astype(self.dtype), scale.astype(self.dtype)
+        return self.node("Div", self.node("Sub", value, self.constant(shift)), self.constant(scale))
+
+    def network(self, network: Network, value: str, n_inputs: int) -> str:
+        """Add the layers of a network, with W R of each folded into one matrix."""
+        for layer in network.layers:
+            M = network.backend.to_host(layer.folded())
+            value = self.node("MatMul", value, self.constant(M[:, :n_inputs].T))
+            if M.shape[1] > n_inputs:  # the constant unit of a bias
+                value = self.node("Add", value, self.constant(M[:, n_inputs]))
+            value = self._activation(layer.activation, value)
+            n_inputs = layer.n_outputs
+        return value
+
+    def _activation(self, activation: Activation, a: str) -> str:
+        """Add y = f(a). The leaky ReLU is max(a, leak a): its own operator exists for float32 only."""
+        if activation != ACTIVATIONS.get(activation.name):
+            raise InputError(
+                f"ONNX has no operator for activation {label(activation)}, which is your own: "
+                f"export_safetensors writes the weights, or use one of {list_names(ACTIVATIONS)}"
+            )
+        if activation.name == "leaky_relu":
+            return self.node("Max", a, self.node("Mul", a, self.constant(np.array(LEAK, self.dtype))))
+        return self.node({"relu": "Relu", "tanh": "Tanh", "linear": "Identity"}[activation.name], a)
+
+    def content(self) -> bytes:
+        """Return the bytes of the file, checked."""
+        from onnx import checker, helper
+
+        graph = helper.make_graph(self.nodes, "copi_np", self.inputs, self.outputs, self.constants)
+        model = helper.make_model(
+            graph, producer_name="copi_np", producer_version=__version__, opset_imports=[helper.make_opsetid("", OPSET)]
+        )
+        model.ir_version = 8  # as old as the operators, so that runtimes of that age read the file
+        checker.check_model(model)
+        return bytes(model.SerializeToString())
+
+
+def _typed(name: str, shape: list[Any], dtype: Any) -> Any:
+    """Describe an input or output of the graph."""
+    from onnx import helper
+
+    return helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(np.dtype(dtype)), shape)
 
 
 def _missing(package: str) -> InputError:

@@ -229,10 +229,20 @@ def _move(kind: str, step: Step, weights: Array, states: States, weighted: State
 
 
 class ReadOnlyLayer:
-    """A layer as error signals see it: it has the same attributes, but its arrays cannot be written to on NumPy."""
+    """A layer as error signals see it: no array can be written to on NumPy, and W and R have no constant of a bias."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer
+
+    @property
+    def W(self) -> Array:
+        """Forward weights, (O, I)."""
+        return read_only(self._layer.W[:, : self._layer.n_inputs])
+
+    @property
+    def R(self) -> Array:
+        """Lateral weights, (I, I)."""
+        return read_only(self._layer.R[: self._layer.n_inputs, : self._layer.n_inputs])
 
     def __getattr__(self, name: str) -> Any:
         if name.startswith("_"):

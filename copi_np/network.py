@@ -82,6 +82,7 @@ class Network(Assembly):
     feedback : list                     the top-down matrix into each layer, or None; assignable
     error_signal, loss                  assignable, as the parameters
     backend : Backend
+    scaling : Scaling or None           how the inputs were scaled that it was trained on, see `Dataset.scaled`
 
     Raises
     ------

@@ -189,7 +189,7 @@ def copi_update(W: Array, x: Array, z: Array) -> Array:
 
         dW = <z x^T> - W diag<x^2>
 
-    A Hebbian term and a weight decay: column j decays by the mean square of the pre-synaptic unit j. For one synapse
+    A Hebbian term and a weight decay: column j decays by the mean square of the presynaptic unit j. For one synapse
     and one sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2. Algorithm 1, line 14.
 
     Parameters
@@ -300,7 +300,7 @@ def oja_update(M: Array, x: Array) -> Array:
 
         dM = <y x^T> - diag<y^2> M
 
-    It decays by the mean square of the post-synaptic unit; COPI decays by that of the pre-synaptic unit.
+    It decays by the mean square of the postsynaptic unit; COPI decays by that of the presynaptic unit.
 
     Parameters
     ----------

@@ -160,6 +160,7 @@ def fit(
         records = writer.begin(network, records, resume=resume)
         callbacks = [writer, *callbacks]
     check_training_fits(network, sum(len(split.labels) for split in data.splits.values()))
+    network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
     rates: dict[str, float] = {}
@@ -181,7 +182,7 @@ def fit(
                 limit = loss_limit(network.backend, network.loss, train.targets)
                 losses = (record.train_loss, record.test_loss, record.val_loss)
                 if not all(loss is None or loss <= limit for loss in losses):
-                    raise DivergenceError(blame_weights(network.layers, rates))
+                    raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
                 check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
         for callback in callbacks:
@@ -278,9 +279,9 @@ def train_epoch(
     if not backend.is_host:
         exploded = np.flatnonzero(~(values <= loss_limit(backend, network.loss, train.targets)))
         if exploded.size:
-            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates)}")
+            raise DivergenceError(f"batch {exploded[0] + 1}: {blame_weights(network.layers, rates, train.inputs)}")
     with located(f"batch {len(batches)}: "):
-        check_weights(network.layers, rates)
+        check_weights(network.layers, rates, train.inputs)
     return float(np.average(values, weights=[part.stop - part.start for part in batches]))
 
 
@@ -301,7 +302,8 @@ def monitored(network: Network, train: DeviceSplit) -> list[float]:
     """Return the decorrelation loss of every layer's inputs, on the first `N_MONITORED` training samples."""
     trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
     with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
-        return [decorrelation_loss(second_moment(x)) for x in trace.x]
+        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]  # not the constant
+        return [decorrelation_loss(second_moment(x)) for x in xs]
 
 
 def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:

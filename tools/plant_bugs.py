@@ -1,4 +1,4 @@
-"""Plant bugs that mutmut cannot make, one at a time in a copy of this folder, and check that the tests find each.
+"""Plant bugs, one at a time in a copy of this folder, and check that the tests find each.
 
     python tools/plant_bugs.py [WORD ..]
 
@@ -7,11 +7,13 @@ results/quality/mutants/planted.txt. mutmut changes one expression inside a func
 tables of a module, all properties, products (@) and transposes, and cannot run three tests, which list the functions of
 a module and would find its copies of them. The bugs below are of these kinds, or take more than one change, and are
 easily made by someone who writes down the paper's equations. The text of each occurs once in its file.
+bugs_in_numbers.py lists others: in the numbers, figures and options that users see, each with the tests to find it.
 """
 
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -22,18 +24,24 @@ from pathlib import Path
 from queue import SimpleQueue
 from typing import NamedTuple
 
+from bugs_in_numbers import NUMBERS
+
 ROOT = Path(__file__).parents[1]
 RECORD = ROOT / "results" / "quality" / "mutants" / "planted.txt"
 N_PROCESSES = os.cpu_count() or 2
 
 
 class Bug(NamedTuple):
-    """What is wrong, the file in `copi_np`, the text there, and the text that replaces it."""
+    """What is wrong, the file in `copi_np`, the text there, the text that replaces it, and the tests to run.
+
+    The tests are arguments of pytest; by default, the files that mutmut runs.
+    """
 
     fault: str
     file: str
     text: str
     planted: str
+    tests: str = ""
 
 
 # ---------------------------------------------------------------- where to plant
@@ -72,8 +80,8 @@ PURE_W = "        W = layer.W + eta_W * dW(states)  # 14\n"
 PURE_R = "        R = layer.R if dR is None else layer.R + eta_R * dR(states)  # 15\n"
 HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
-SETTER_OF_W = 'self._checked("W", values, (self.n_outputs, self.n_inputs))'
-SETTER_OF_R = 'self._checked("R", values, (self.n_inputs, self.n_inputs))'
+SETTER_OF_W = 'self._checked("W", values, self._W.shape)'
+SETTER_OF_R = 'self._checked("R", values, (self._W.shape[1],) * 2)'
 WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
 ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
 LIKE = '("shape", "dtype", "device")'
@@ -193,7 +201,7 @@ BUGS = [
         FOLDED,
         where_square("self._W", "self._R @ self._W", FOLDED),
     ),
-    Bug("predict: transposed", "network.py", "y @ M.T", "y @ " + where_square("M", "M", "M.T")),
+    Bug("predict: transposed", "network.py", "layer.with_constant(y) @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
     Bug("decorrelation: sign", "rules.py", MATRIX_FORM, "(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"),
     Bug("decorrelation: diagonal missing", "rules.py", MATRIX_FORM, "-mean_outer(x, x @ R)"),
@@ -367,11 +375,11 @@ BUGS = [
         "property: W of the transposed shape",
         "layer.py",
         SETTER_OF_W,
-        SETTER_OF_W.replace("outputs, self.n_inputs", "inputs, self.n_outputs"),
+        SETTER_OF_W.replace("shape", "shape[::-1]"),
     ),
     Bug("property: R is not checked", "layer.py", SETTER_OF_R, "self.backend.xp.asarray(values, copy=True)"),
     Bug("property: R is not copied", "layer.py", SETTER_OF_R, f"values if {SETTER_OF_R} is not None else values"),
-    Bug("property: R of the outputs", "layer.py", SETTER_OF_R, SETTER_OF_R.replace("inputs", "outputs")),
+    Bug("property: R of the outputs", "layer.py", SETTER_OF_R, SETTER_OF_R.replace("shape[1]", "shape[0]")),
     Bug("property: messages on R name W", "layer.py", SETTER_OF_R, SETTER_OF_R.replace('"R"', '"W"')),
     Bug(
         "property: R that is lost when written to",
@@ -726,6 +734,19 @@ BUGS = [
         "return _settings(part.func)",
     ),
     Bug("parts: settings of an instance ignored", "_parts.py", "passed or named_settings(settings_of(part))", "passed"),
+    Bug("parts: checksum of the named file alone", "_finding_parts.py", "[path, *_imported_files(path)]", "[path]"),
+    Bug(
+        "parts: imported files as they were at first",
+        "_finding_parts.py",
+        "if known and Path(known).resolve() == file.resolve():",
+        "if False:",
+    ),
+    Bug(
+        "parts: checksums of parts that are gone",
+        "experiments/config.py",
+        "if self.digested not in (None, parts):",
+        "if False:",
+    ),
     Bug(
         "parts: what a function is made with ignored",
         "_parts.py",
@@ -776,37 +797,37 @@ BUGS = [
     # checkpoints
     Bug(
         "checkpoint: lateral memory not saved",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         STATE,
         f"{STATE} if prefix == FORWARD_MEMORY",
     ),
     Bug(
         "checkpoint: forward memory not saved",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         STATE,
         f"{STATE} if prefix == LATERAL_MEMORY",
     ),
     Bug(
         "checkpoint: lateral memory not restored",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         RESTORED,
         "if prefix == FORWARD_MEMORY and names:",
     ),
     Bug(
         "checkpoint: forward memory not restored",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         RESTORED,
         "if prefix == LATERAL_MEMORY and names:",
     ),
     Bug(
         "checkpoint: memory of the first layer for all",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         'name.endswith(f"_{k}")]',
         'name.endswith("_0")]',
     ),
     Bug(
         "checkpoint: memory of layer 11 for layer 1",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         'name.endswith(f"_{k}")]',
         'name.endswith(f"{k}")]',
     ),
@@ -820,7 +841,7 @@ BUGS = [
     ),
     Bug(
         "checkpoint: assigned R of a layer that does not decorrelate",
-        "checkpoint/networks.py",
+        "checkpoint/arrays.py",
         "layer.R if layer.has_lateral_weights else None",
         "layer.R if layer.lateral_step else None",
     ),
@@ -861,6 +882,8 @@ BUGS = [
     # for the tests that cannot run under mutmut
     Bug("untested: a new rule", "rules.py", "def decorrelate(", A_RULE_WITHOUT_TESTS),
     Bug("untested: a new measure", "whitening.py", "def off_diagonal(", A_MEASURE_WITHOUT_TESTS),
+    # outside the mathematics
+    *(Bug(*bug, tests) for tests, bugs in NUMBERS.items() for bug in bugs),
 ]
 
 
@@ -876,14 +899,14 @@ def copy_of_the_tree(folder: Path) -> Path:
     return folder
 
 
-def run_tests(tree: Path) -> subprocess.CompletedProcess[str]:
-    """Run the tests that mutmut runs, up to the first failure."""
+def run_tests(tree: Path, tests: str) -> subprocess.CompletedProcess[str]:
+    """Run these tests, or those that mutmut runs, up to the first failure."""
     config = ConfigParser()
     config.read(ROOT / "setup.cfg")
-    tests = config["mutmut"]["pytest_add_cli_args_test_selection"].split()
+    tests = tests or config["mutmut"]["pytest_add_cli_args_test_selection"]
     # the copy comes before an installation of the package, since "-m" puts the working folder first
     pytest = [sys.executable, "-B", "-m", "pytest", "-x", "-q", "-pno:cacheprovider", "--hypothesis-profile=mutants"]
-    return subprocess.run([*pytest, *tests], cwd=tree, capture_output=True, text=True)
+    return subprocess.run([*pytest, *shlex.split(tests)], cwd=tree, capture_output=True, text=True)
 
 
 def plant(bug: Bug, tree: Path) -> str:
@@ -894,7 +917,7 @@ def plant(bug: Bug, tree: Path) -> str:
         sys.exit(f"{bug.fault}: its text must occur once in {bug.file}, and occurs {healthy.count(bug.text)} times")
     path.write_text(healthy.replace(bug.text, bug.planted), encoding="utf-8")
     try:
-        result = run_tests(tree)
+        result = run_tests(tree, bug.tests)
     finally:
         path.write_text(healthy, encoding="utf-8")
     if result.returncode > 1:
@@ -915,10 +938,11 @@ def main() -> None:
             trees.put(copy_of_the_tree(Path(folder) / str(k)))
 
         tree = trees.get()
-        healthy = run_tests(tree)
+        for tests in {bug.tests for bug in bugs}:
+            healthy = run_tests(tree, tests)
+            if healthy.returncode != 0:
+                sys.exit(f"tests fail without any bug\n{healthy.stdout}")
         trees.put(tree)
-        if healthy.returncode != 0:
-            sys.exit(f"tests fail without any bug\n{healthy.stdout}")
 
         def find(bug: Bug) -> str:
             tree = trees.get()

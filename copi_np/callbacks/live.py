@@ -7,7 +7,7 @@ from io import BytesIO
 from typing import Any
 
 from copi_np.callbacks.base import Callback
-from copi_np.errors import InputError
+from copi_np.errors import InputError, warn_if_it_fails
 from copi_np.history import EpochRecord
 from copi_np.network import Network
 
@@ -23,6 +23,10 @@ class LivePlot(Callback):
     Raises
     ------
     InputError          from `fit`, outside a notebook
+
+    Warns
+    -----
+    CopiWarning         if the curves cannot be drawn; training goes on
     """
 
     def __init__(self, label: str = "network", title: str | None = None) -> None:
@@ -46,17 +50,18 @@ class LivePlot(Callback):
         self._draw()
 
     def _draw(self) -> None:
-        from IPython.display import Image, display
+        with warn_if_it_fails("no live plot"):
+            from IPython.display import Image, display
 
-        from copi_np.plotting import learning_curves  # imports matplotlib
+            from copi_np.plotting import learning_curves  # imports matplotlib
 
-        file = BytesIO()
-        learning_curves({self.label: self.history}, self.title).savefig(file, format="png")
-        picture = Image(data=file.getvalue())
-        if self._display is None:
-            self._display = display(picture, display_id=True)
-        else:
-            self._display.update(picture)
+            file = BytesIO()
+            learning_curves({self.label: self.history}, self.title).savefig(file, format="png")
+            picture = Image(data=file.getvalue())
+            if self._display is None:
+                self._display = display(picture, display_id=True)
+            else:
+                self._display.update(picture)
 
 
 def _in_notebook() -> bool:

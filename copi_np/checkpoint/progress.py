@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from copi_np.backend import Backend
-from copi_np.checkpoint.networks import ADVICE, load_with, save_network
+from copi_np.checkpoint.arrays import ADVICE
+from copi_np.checkpoint.networks import load_with, save_network
 from copi_np.errors import CopiWarning, DataError, InputError, NewerVersionError, OtherPartsError
 from copi_np.network import Network
 from copi_np.storage.atomic import followed

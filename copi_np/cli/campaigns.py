@@ -18,6 +18,7 @@ from copi_np.cli.options import (
     one_of,
     part_options,
     patience_option,
+    scale_options,
     some_of,
     threads_option,
     val_fraction_option,
@@ -85,6 +86,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: those of the figure]")
 @campaign_options
 @part_options
+@scale_options
 @threads_option
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: reproduce/PRESET]")
 @output_options()
@@ -239,6 +241,7 @@ def make_report(out: Path, title: str | None, output: Output, data_dir: Path | N
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @campaign_options
 @part_options
+@scale_options
 @click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one per core]")
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")

@@ -11,6 +11,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from copi_np.backend import BACKENDS
+from copi_np.datasets import SCALINGS
 from copi_np.errors import CopiWarning, list_names
 from copi_np.experiments.environment import n_cores
 from copi_np.experiments.options import NETWORKS
@@ -97,6 +98,21 @@ patience_option = click.option(
     type=click.IntRange(min=0),
     help="Stop after this many epochs without a better one on those samples; 0: never.",
 )
+
+
+def scale_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add --scale, and --standardize, which is short for one of its values."""
+    scale = click.option(
+        "--scale",
+        shell_complete=one_of(SCALINGS),
+        metavar="NAME",
+        help="Scale inputs, as measured on the training samples: standardize (zero mean and unit variance for each "
+        "feature), unit (divide by the largest value), none.",
+    )
+    short = click.option("--standardize", "scale", flag_value="standardize", help="Short for --scale standardize.")
+    return scale(short(command))
+
+
 backend_option = click.option(
     "--backend",
     default="auto",

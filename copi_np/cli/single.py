@@ -23,6 +23,7 @@ from copi_np.cli.options import (
     one_of,
     part_options,
     patience_option,
+    scale_options,
     threads_option,
     val_fraction_option,
 )
@@ -32,6 +33,7 @@ from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.errors import DataError, InputError, list_names
 from copi_np.experiments.config import RunConfig, method_name, preset_names
+from copi_np.experiments.demo import CURVES, DIGITS, demo_table, run_demo
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.estimate import MIB, Estimate, estimate
 from copi_np.experiments.methods import METHODS
@@ -60,11 +62,9 @@ ONLY_R = "So far only the lateral weights have learned: the forward weights need
 @output_options()
 def demo(out: Path, epochs: int | None, backend: str, threads: int, output: Output) -> None:
     """Watch four methods learn handwritten digits."""
-    from copi_np.experiments.demo import demo_table, run_demo  # imports matplotlib, which is slow
-
     with blas_threads(threads), StopOnSignal() as stop:
         results = run_demo(out, epochs, ProgressBar, backend, [stop])
-    files = [out / name for name in ("learning-curves.png", "digits.png", DEMO_FILE)]
+    files = [out / name for name in (CURVES, DIGITS, DEMO_FILE) if (out / name).exists()]
     record = json.loads((out / DEMO_FILE).read_text(encoding="utf-8"))
     output.result(f"{demo_table(results)}\n\n{written(files)}", {**record, "written": list(map(str, files))})
     if epochs == 1:
@@ -143,6 +143,10 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     help="Lateral weights learn at every n-th batch only, with n times the step size.",
 )
 @part_options
+@click.option(
+    "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
+)
+@scale_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
 @val_fraction_option
 @patience_option

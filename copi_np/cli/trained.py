@@ -71,7 +71,9 @@ def predict(
     trained = load_trained(run_or_network, backend, given(parts))
     check_can_predict(trained, probabilities=probabilities)
     samples = read_samples(data, trained, split, data_dir, pixels=pixels, label_column=label_column)
-    if not pixels and looks_like_pixels(samples.inputs):
+    scaling = trained.network.scaling
+    of_pixels = scaling is None or bool((scaling.scale <= 1).all())  # was measured on 0 to 1, if on pixels
+    if not pixels and of_pixels and looks_like_pixels(samples.inputs):
         output.note(f"{data} holds whole numbers up to {samples.inputs.max():g}: if they are pixels, give --pixels")
     prediction = carry_out(trained, samples, probabilities=probabilities)
     table, summary = prediction_csv(prediction), describe(trained, prediction)

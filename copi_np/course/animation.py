@@ -10,12 +10,11 @@ from typing import Any, Final, final
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, StyledFigure, own_style
 from copi_np.rules import decorrelate, mean_square
 from copi_np.whitening import second_moment
 
@@ -118,8 +117,8 @@ def cloud_strip(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Figure
     path : sequence of R        (2, 2) each, as `analysis.decorrelation_path` yields them
     steps : sequence of int     the steps to show
     """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(2.1 * len(steps) + 0.4, 2.8), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(2.1 * len(steps) + 0.4, 2.8), layout="constrained")
         for axes, step in zip(figure.subplots(1, len(steps), sharey=True, squeeze=False)[0], steps, strict=True):
             x = decorrelate(path[step], y)
             draw_cloud(axes, x, extent(y))
@@ -133,8 +132,8 @@ def animate_cloud(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Anim
     """Animate the cloud at some steps, next to its correlation; parameters as for `cloud_strip`."""
     limit = extent(y)
     correlations = [correlation(decorrelate(R, y)) for R in path]
-    with rc_context(STYLE | {"axes.grid": False}):  # too pale to survive with so few colours
-        figure = Figure(figsize=(6.4, 3.2), dpi=80, layout="constrained")
+    with own_style(**{"axes.grid": False}):  # too pale to survive with so few colours
+        figure = StyledFigure(figsize=(6.4, 3.2), dpi=80, layout="constrained")
         cloud, curve = figure.subplots(1, 2)
 
         def draw(frame: int) -> None:

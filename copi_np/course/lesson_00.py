@@ -6,11 +6,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.course.exercises import Array, Hint, as_array, call, exercise, expect, has_shape
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, StyledFigure, own_style
 
 
 def draw_layer() -> Figure:
@@ -25,8 +24,8 @@ def draw_layer() -> Figure:
         "output": "y",
     }
     error, learning = COLOURS[2], COLOURS[0]
-    with rc_context(STYLE):
-        figure = Figure(figsize=(8.5, 3.1), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(8.5, 3.1), layout="constrained")
         axes = figure.subplots()
         axes.set(xlim=(-0.6, 6.6), ylim=(-1.25, 1.7))
         axes.axis("off")

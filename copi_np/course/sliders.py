@@ -14,7 +14,6 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -22,7 +21,7 @@ from copi_np import DivergenceError, Network
 from copi_np.analysis import decorrelation_path
 from copi_np.course.animation import draw_cloud, draw_lateral_weights, extent
 from copi_np.errors import choose
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, StyledFigure, own_style
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
@@ -88,8 +87,8 @@ def decorrelation_figure(
     y = two_inputs(correlation)
     path = list(path_until_blow_up(y, eta_R, n_steps, form))
     moments = np.array([second_moment(decorrelate(R, y)) for R in path])
-    with rc_context(STYLE):
-        figure = Figure(figsize=(8, 3.6), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(8, 3.6), layout="constrained")
         cloud, curves = figure.subplots(1, 2)
         draw_decorrelated(cloud, y, path)
         cloud.set(ylabel="$x_2$", title=outcome(path, n_steps))
@@ -107,8 +106,8 @@ def decorrelation_grid(
     correlations: Sequence[float] = (0.5, 0.95), rates: Sequence[float] = (0.03, 0.3, 2.0), n_steps: int = 20
 ) -> Figure:
     """Draw what `decorrelation_slider` shows, for a few settings: one row per correlation, one column per step size."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(2.2 * len(rates), 2.4 * len(correlations) + 0.4), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(2.2 * len(rates), 2.4 * len(correlations) + 0.4), layout="constrained")
         panels = figure.subplots(len(correlations), len(rates), sharex=True, sharey=True, squeeze=False)
         for row, correlation in zip(panels, correlations, strict=True):
             y = two_inputs(correlation)
@@ -174,8 +173,8 @@ def learning_rate_figure(
     figure : Figure             only the steps before training diverges, if it does
     """
     run = learn(eta_W, eta_R, correlation, rule, n_steps)
-    with rc_context(STYLE):
-        figure = Figure(figsize=(8, 3.4), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(8, 3.4), layout="constrained")
         loss, inputs = figure.subplots(1, 2)
         loss.semilogy(run.losses, color=COLOURS[0])
         inputs.plot(run.correlations, color=COLOURS[2])
@@ -193,8 +192,8 @@ def learning_rate_grid(
     n_steps: int = 150,
 ) -> Figure:
     """Draw what `learning_rate_slider` shows for COPI, for a few settings: one panel per eta_R, one curve per eta_W."""
-    with rc_context(STYLE):
-        figure = Figure(figsize=(2.8 * len(rates_R), 3.4), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(2.8 * len(rates_R), 3.4), layout="constrained")
         panels = figure.subplots(1, len(rates_R), sharey=True, squeeze=False)[0]
         for axes, eta_R in zip(panels, rates_R, strict=True):
             for eta_W, colour in zip(rates_W, COLOURS, strict=False):

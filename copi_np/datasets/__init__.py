@@ -8,17 +8,20 @@ from typing import NamedTuple
 
 from copi_np.datasets.bundled import bundled_path
 from copi_np.datasets.catalogue import DATASETS, Description
-from copi_np.datasets.dataset import Dataset, Split, as_float, one_hot
-from copi_np.datasets.fetch import cache_dir, locate, obtain, search_folders
+from copi_np.datasets.dataset import Dataset, Split, one_hot
+from copi_np.datasets.fetch import cache_dir, locate, obtain
 from copi_np.datasets.holding_out import hold_out
 from copi_np.datasets.npz import load_npz
+from copi_np.datasets.scaling import SCALINGS, Scaling, as_float
 from copi_np.errors import InputError, choose
 
 __all__ = [
     "DATASETS",
+    "SCALINGS",
     "Dataset",
     "Description",
     "FoundFiles",
+    "Scaling",
     "Split",
     "as_float",
     "cache_dir",
@@ -58,8 +61,9 @@ def load_dataset(name: str | os.PathLike[str], data_dir: str | Path | None = Non
     Parameters
     ----------
     name : str or path          one of `DATASETS`, or the path of an .npz file with x_train, y_train, x_test and y_test
-    data_dir : path, optional   a folder with one sub-folder per data set, by default the environment variable
-                                COPI_NP_DATA; files that are not there are looked for in the user's cache
+    data_dir : path, optional   a folder with one sub-folder per data set, or where torchvision or Keras keep theirs; by
+                                default the environment variable COPI_NP_DATA. Files that are not there are looked for
+                                in the user's cache
     download : bool             whether files that are in neither are downloaded into the cache
 
     Returns
@@ -94,8 +98,8 @@ def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
     if not files:
         bundled = bundled_path()
         return FoundFiles((Path(str(bundled)),), ()) if bundled.is_file() else FoundFiles((), (bundled.name,))
-    paths = locate(files, search_folders(name, data_dir))
-    return FoundFiles(tuple(paths.values()), tuple(file.name for file in files if file not in paths))
+    paths = locate(files, name, data_dir)
+    return FoundFiles(tuple(dict.fromkeys(paths.values())), tuple(file.name for file in files if file not in paths))
 
 
 def _describe(name: str) -> Description:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from copi_np.datasets.bundled import load_bundled
-from copi_np.datasets.cifar import load_cifar10
+from copi_np.datasets.cifar import TEST, load_cifar10
 from copi_np.datasets.dataset import Dataset
 from copi_np.datasets.fetch import DataFile
 from copi_np.datasets.idx import SHAPES, load_idx
@@ -38,7 +38,7 @@ FASHION_MIRRORS = (
 )
 CIFAR_MIRRORS = ("https://www.cs.toronto.edu/~kriz/",)
 
-# size and SHA-256 of each archive and, where known, SHA-256 of its decompressed content; in the order of SHAPES
+# size and SHA-256 of each archive, and SHA-256 of its decompressed content; in the order of SHAPES
 MNIST_FILES = (
     (
         9_912_422,
@@ -62,10 +62,26 @@ MNIST_FILES = (
     ),
 )
 FASHION_FILES = (
-    (26_421_880, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
-    (29_515, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
-    (4_422_102, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
-    (5_148, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    (
+        26_421_880,
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "c59f468a2f672dc815687fe0f83887768d799fd8a3f3276145d20f83aa44d888",
+    ),
+    (
+        29_515,
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "bad3541b69d912435c50bb6ba87bec294ff4f6a2e1246121d8633921760443d9",
+    ),
+    (
+        4_422_102,
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "5b4141f0afbad91edebe8549f8fcffe087ea10ca49f1dbef5c9a5cd8815ce37b",
+    ),
+    (
+        5_148,
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+        "0402a96d92fd2663957122ceb108a494c5af83dab82d92729df917d7dec38c34",
+    ),
 )
 CIFAR_FILE = (170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")
 
@@ -74,19 +90,28 @@ DATASETS: Mapping[str, Description] = {
     "mnist": Description(
         load_idx,
         tuple(
-            DataFile(name, archive, MNIST_MIRRORS, size, content)
+            DataFile(name, archive, MNIST_MIRRORS, size, content, places=("MNIST/raw",), others=("mnist.npz",))
             for name, (size, archive, content) in zip(SHAPES, MNIST_FILES, strict=True)
         ),
     ),
     "fashion-mnist": Description(
         load_idx,
         tuple(
-            DataFile(name, archive, FASHION_MIRRORS, size)
-            for name, (size, archive) in zip(SHAPES, FASHION_FILES, strict=True)
+            DataFile(name, archive, FASHION_MIRRORS, size, content, places=("FashionMNIST/raw",))
+            for name, (size, archive, content) in zip(SHAPES, FASHION_FILES, strict=True)
         ),
     ),
     "cifar10": Description(
         load_cifar10,
-        (DataFile("cifar-10-binary.tar.gz", CIFAR_FILE[1], CIFAR_MIRRORS, CIFAR_FILE[0]),),
+        (
+            DataFile(
+                "cifar-10-binary.tar.gz",
+                CIFAR_FILE[1],
+                CIFAR_MIRRORS,
+                CIFAR_FILE[0],
+                others=("cifar-10-binary.tar.gz", TEST),
+                pickled=("cifar-10-batches-py", "cifar-10-python.tar.gz", "cifar-10-batches-py-target"),
+            ),
+        ),
     ),
 }

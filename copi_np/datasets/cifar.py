@@ -50,16 +50,32 @@ def read_batches(path: Path) -> dict[str, npt.NDArray[np.uint8]]:
     return batches
 
 
+def read_unpacked(folder: Path) -> dict[str, npt.NDArray[np.uint8]]:
+    """Read the six batches from the folder that the archive unpacks to; otherwise as `read_batches`."""
+    size, batches = BATCH_ROWS * ROW_BYTES, {}
+    for name in (*TRAIN, TEST):
+        path = folder / Path(name).name
+        content = read_content(path, size)
+        if len(content) != size:
+            raise damaged(path, f"is not of {size} bytes")
+        batches[name] = np.frombuffer(content, np.uint8).reshape(-1, ROW_BYTES)
+    return batches
+
+
 def load_cifar10(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
-    """Load CIFAR-10 from its one archive.
+    """Load CIFAR-10 from its one archive, or from the folder with its batches, which the path of one of them names.
 
     Raises
     ------
-    DataError       if the archive is damaged
+    DataError       if the archive or a batch is damaged
     """
     (path,) = paths.values()
-    batches = read_batches(path)
+    unpacked = path.suffix == ".bin"
+    batches = read_unpacked(path.parent) if unpacked else read_batches(path)
     train, test = (_split(*(batches[batch] for batch in part)) for part in (TRAIN, (TEST,)))
+    for split in (train, test) if unpacked else ():  # no checksum of a single batch is published
+        if len(set(np.bincount(split.labels, minlength=10).tolist())) > 1:
+            raise damaged(path.parent, "does not hold the original batches: its classes are not of equal size")
     return Dataset(name, train, test, n_classes=10, image_shape=IMAGE_SHAPE)
 
 

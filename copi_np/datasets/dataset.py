@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import prod
 from typing import Any, NamedTuple
@@ -11,8 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from copi_np._checks import check_count
+from copi_np._checks import check_count, check_fraction, check_rng
 from copi_np.arrays import NDArray, check_plain
+from copi_np.datasets.own_arrays import as_rows, not_classes, number_classes, share_of_every_class
+from copi_np.datasets.scaling import Scaling
 from copi_np.errors import InputError, shown
 
 
@@ -28,6 +30,10 @@ class Split(NamedTuple):
     inputs: NDArray
     labels: NDArray
 
+    def take(self, rows: NDArray) -> Split:
+        """Select samples by index, or by a mask."""
+        return Split(self.inputs[rows], self.labels[rows])
+
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
@@ -41,6 +47,9 @@ class Dataset:
     image_shape : tuple of int or None
                                 the shape of one sample, such as (28, 28) or channel-major (3, 32, 32), if it is known
     validation : Split or None  samples that are neither trained nor tested on, see `hold_out`
+    class_names : tuple of str or None
+                                what the classes are called, by number; the names are no part of the `fingerprint`
+    scaling : Scaling or None   how the inputs were scaled, see `scaled`
 
     Raises
     ------
@@ -54,6 +63,48 @@ class Dataset:
     n_classes: int
     image_shape: tuple[int, ...] | None = None
     validation: Split | None = None
+    class_names: tuple[str, ...] | None = None
+    scaling: Scaling | None = None
+
+    @classmethod
+    def from_arrays(
+        cls, X: Any, y: Any, *, test: float = 0.2, rng: np.random.Generator, name: str = "own arrays"
+    ) -> Dataset:
+        """Make a data set from arrays, lists, or a pandas frame and column: number the classes, and draw a test split.
+
+        The split is stratified: of every class, the share `test`, rounded. All samples keep their order. For a
+        validation split, see `hold_out`.
+
+        Parameters
+        ----------
+        X : (N, I) or (N, ..) array-like    uint8 pixels 0..255, or numbers in any unit. Samples of more than one axis,
+                                            such as images, are flattened, and their shape is kept as `image_shape`
+        y : (N,) array-like                 classes: text, integers or booleans. Unless they are 0 .. K - 1, they are
+                                            numbered in sorted order, and `class_names` holds them as text
+        test : float                        share of the samples to test on, between 0 and 1
+        rng : numpy.random.Generator        chooses them
+        name : str
+
+        Returns
+        -------
+        data : Dataset
+
+        Raises
+        ------
+        InputError                          if X are not finite numbers, y are not classes, their lengths differ, or the
+                                            share takes no sample at all or all of a class
+        """
+        check_rng(rng)
+        fraction = check_fraction("test", test)
+        where = f"data set {name!r}"
+        rows, image_shape = as_rows(where, X)
+        check_inputs(where, rows)
+        labels, class_names = number_classes(where, y)
+        if len(rows) != len(labels):
+            raise InputError(f"{where}: {len(rows)} inputs but {len(labels)} labels: give one label per input")
+        drawn = share_of_every_class(labels, fraction, rng, name)
+        train, tested = (Split(rows, labels).take(part) for part in (~drawn, drawn))
+        return cls(name, train, tested, int(labels.max()) + 1, image_shape, class_names=class_names)
 
     def __post_init__(self) -> None:
         """Refuse data that no network could learn from."""
@@ -70,6 +121,20 @@ class Dataset:
             if len(inputs) != len(labels):
                 raise InputError(f"{where}: {len(inputs)} inputs but {len(labels)} labels: give one label per input")
         self._check_agreement()
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raise an InputError unless there is one name per class, or none at all."""
+        names = self.class_names
+        if names is None:
+            return
+        if not isinstance(names, tuple) or not all(isinstance(each, str) for each in names):
+            raise InputError(f"data set {self.name!r}: class_names must be a tuple of text, got {shown(names)}")
+        if len(set(names)) != self.n_classes or len(names) != self.n_classes:
+            raise InputError(
+                f"data set {self.name!r}: {len(set(names))} different class_names for {self.n_classes} classes: "
+                "give one per class"
+            )
 
     def _check_agreement(self) -> None:
         """Check that all splits hold samples of the same kind."""
@@ -101,6 +166,34 @@ class Dataset:
     def n_inputs(self) -> int:
         """The number of features I of one sample."""
         return int(self.train.inputs.shape[1])
+
+    def scaled(self, how: str | Scaling) -> Dataset:
+        """Scale the inputs of all splits, as measured on the training split alone.
+
+        COPI's step sizes suit inputs of about unit size. `fit` keeps the scaling with the network, as
+        ``network.scaling``, and `save_network` stores it.
+
+        Parameters
+        ----------
+        how : {"standardize", "unit"} or Scaling
+                        "standardize": zero mean and unit variance for each feature; "unit": divide all features by the
+                        largest absolute value, so that 0 stays 0; or a scaling that was measured before
+
+        Raises
+        ------
+        InputError      if there is no such scaling, the data are scaled already, or values are too large
+        """
+        if self.scaling is not None:
+            raise InputError(f"data set {self.name!r} is scaled already: scale the original")
+        scaling = how if isinstance(how, Scaling) else Scaling.measured_on(self.train.inputs, how)
+        if len(scaling.shift) != self.n_inputs:
+            raise InputError(
+                f"the scaling is of {len(scaling.shift)} features, data set {self.name!r} has {self.n_inputs}"
+            )
+        splits: dict[str, Any] = {
+            name: split._replace(inputs=scaling.apply(split.inputs)) for name, split in self.splits.items()
+        }
+        return replace(self, **splits, scaling=scaling)
 
     @cached_property
     def fingerprint(self) -> str:
@@ -141,7 +234,7 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
     if labels.ndim != 1:
         raise InputError(f"{where}: labels of shape {labels.shape}: give one class number per sample, as (samples,)")
     if not np.issubdtype(labels.dtype, np.integer):
-        raise InputError(f"{where}: {labels.dtype} labels: give integer class numbers")
+        raise not_classes(where, labels)
     if labels.size and not 0 <= labels.min() <= labels.max() < n_classes:
         n_found = len(np.unique(labels))
         advice = f", and give n_classes={n_found}" if n_found > n_classes else ""
@@ -149,37 +242,6 @@ def check_labels(where: str, labels: NDArray, n_classes: int) -> None:
             f"{where}: labels run from {labels.min()} to {labels.max()}: number the classes "
             f"0 .. {max(n_found, n_classes) - 1}{advice}"
         )
-
-
-def as_float(inputs: NDArray, dtype: npt.DTypeLike, what: str = "inputs") -> NDArray:
-    """Convert inputs to the dtype that a network computes in.
-
-    Parameters
-    ----------
-    inputs : (N, I) array       uint8 pixels 0..255, which are scaled to 0..1, or floating point, which is only cast
-    dtype : float32 or float64
-    what : str                  what a message calls the inputs
-
-    Returns
-    -------
-    inputs : (N, I) array       a new array of `dtype`
-
-    Raises
-    ------
-    InputError                  if the inputs or `dtype` are of another type, or a value is too large for `dtype`
-    """
-    check_plain(what, inputs)
-    if np.dtype(dtype) not in (np.float32, np.float64):
-        raise InputError(f"cannot compute in {np.dtype(dtype)}: choose float32 or float64")
-    if inputs.dtype == np.uint8:
-        return np.divide(inputs, 255, dtype=dtype)
-    if np.issubdtype(inputs.dtype, np.floating):
-        with np.errstate(over="ignore"):
-            cast = inputs.astype(dtype)
-        if not np.isfinite(cast).all():
-            raise InputError(f"{what} hold values that {np.dtype(dtype)} cannot: scale them down")
-        return cast
-    raise InputError(f"{inputs.dtype} {what}: convert them to uint8 pixels or floating point")
 
 
 def one_hot(labels: NDArray, n_classes: int, dtype: npt.DTypeLike) -> NDArray:

@@ -21,8 +21,8 @@ from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from copi_np.errors import DataError, brief, explain_os_errors, list_names
-from copi_np.storage.atomic import remove_leftovers, replace_file
-from copi_np.storage.untrusted import exists, expand_home, open_file
+from copi_np.storage.atomic import followed, remove_leftovers, replace_file
+from copi_np.storage.untrusted import exists, expand_home, open_file, path_exists
 
 DATA_VARIABLE = "COPI_NP_DATA"
 TIMEOUT = 30.0  # seconds without an answer before the next mirror is tried
@@ -52,6 +52,10 @@ class DataFile:
     content_sha256 : str or None
                             checksum of the decompressed content; where it is known, files on disk may be decompressed,
                             or compressed again
+    places : tuple of str   folders in which other programs keep such files, relative to their data folder
+    others : tuple of str   files with the same content that other programs keep, relative to their data folder; the
+                            loader of the data set checks them
+    pickled : tuple of str  files with the same content that are not read, since they are pickles, which could run code
     """
 
     name: str
@@ -59,6 +63,9 @@ class DataFile:
     mirrors: tuple[str, ...]
     size: int
     content_sha256: str | None = None
+    places: tuple[str, ...] = ()
+    others: tuple[str, ...] = ()
+    pickled: tuple[str, ...] = ()
 
     @property
     def accepted_names(self) -> tuple[str, ...]:
@@ -97,22 +104,40 @@ def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
     ------
     InputError                  if `data_dir` starts with ~user for an unknown user
     """
-    if data_dir is None:
-        data_dir = os.environ.get(DATA_VARIABLE) or None
-    roots = [] if data_dir is None else [expand_home(data_dir)]
+    root = data_root(data_dir)
+    roots = [] if root is None else [root]
     with suppress(DataError):
         roots.append(cache_dir())
     return [root / name for root in roots]
 
 
-def locate(files: Iterable[DataFile], folders: Sequence[Path]) -> dict[DataFile, Path]:
-    """Return the path of each file; those that are in none of the folders are left out."""
+def data_root(data_dir: str | Path | None) -> Path | None:
+    """Return the user's data folder, if there is one; parameters and errors as for `search_folders`."""
+    if data_dir is None:
+        data_dir = os.environ.get(DATA_VARIABLE) or None
+    return None if data_dir is None else expand_home(data_dir)
+
+
+def locate(files: Iterable[DataFile], name: str, data_dir: str | Path | None) -> dict[DataFile, Path]:
+    """Return the path of each file, in the folders of this package or of others; those in none are left out."""
+    folders, root = search_folders(name, data_dir), data_root(data_dir)
     found = {}
     for file in files:
-        candidates = (folder / name for folder in folders for name in file.accepted_names)
+        candidates = [folder / each for folder in folders for each in file.accepted_names]
+        if root is not None:
+            places = [place for each in (name, *file.places) for place in _within(root, each)]
+            candidates += [place / each for place in places for each in file.accepted_names]
+            candidates += [place for each in file.others for place in _within(root, each)]
         if path := next((candidate for candidate in candidates if exists(candidate)), None):
             found[file] = path
     return found
+
+
+def _within(root: Path, place: str) -> Iterator[Path]:
+    """Yield where a place is if the user named its data folder, or a folder on the way to it, or the place itself."""
+    yield root / place
+    full = root.absolute()
+    yield from (found for base in full.parents[:2] if (found := base / place).is_relative_to(full))
 
 
 def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, download: bool) -> dict[DataFile, Path]:
@@ -127,18 +152,19 @@ def obtain(name: str, files: Sequence[DataFile], data_dir: str | Path | None, do
     DataError       if a file can be neither found nor downloaded, or is not the original
     """
     folders = search_folders(name, data_dir)
-    paths = locate(files, folders)
+    paths = locate(files, name, data_dir)
     missing = [file for file in files if file not in paths]
     if missing:
         check_cache(name)
     if missing and not download:
         looked = " or ".join(str(folder) for folder in folders)
-        raise DataError(f"{name} is not complete in {looked}, download is off: {manually(missing, folders[-1])}")
+        advice = manually(missing, folders[-1], data_dir)
+        raise DataError(f"{name} is not complete in {looked}, download is off: {advice}")
     for i, file in enumerate(missing):
         try:
             paths[file] = fetch(file, folders[-1])
         except DataError as error:
-            raise DataError(f"{error}: {manually(missing[i:], folders[-1])}") from None
+            raise DataError(f"{error}: {manually(missing[i:], folders[-1], data_dir)}") from None
     for file, path in paths.items():
         verify_archive(file, path)
     return {file: paths[file] for file in files}
@@ -152,10 +178,14 @@ def check_cache(name: str) -> None:
         raise DataError(f"{name} is not complete on this machine, and cannot be downloaded: {error}") from error
 
 
-def manually(missing: Sequence[DataFile], folder: Path) -> str:
+def manually(missing: Sequence[DataFile], folder: Path, data_dir: str | Path | None) -> str:
     """Say how to download missing files without this package, and where to put them."""
+    root = data_root(data_dir)
+    pickled = [root / each for file in missing for each in file.pickled if root is not None]
+    found = [str(path) for path in pickled if path_exists(path)]
+    note = f"{found[0]} is not read, since it holds pickles, which could run code; " if found else ""
     return (
-        f"save {list_names(file.name for file in missing)} from {missing[0].mirrors[0]} in {folder} "
+        f"{note}save {list_names(file.name for file in missing)} from {missing[0].mirrors[0]} in {folder} "
         f"(or in {folder.name}/ of the folder named by --data-dir or {DATA_VARIABLE})"
     )
 
@@ -171,7 +201,7 @@ def fetch(file: DataFile, folder: Path) -> Path:
 
     path, failures = folder / file.name, []
     with explain_os_errors("write", path):
-        folder.mkdir(parents=True, exist_ok=True)
+        followed(folder).mkdir(parents=True, exist_ok=True)
         # the system releases the lock of a process that dies, even if it is killed
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             remove_leftovers(folder, [file.name])
@@ -269,7 +299,7 @@ def reason(error: Exception) -> str:
         case ProtocolError():
             return "the connection broke"
         case OSError() if not isinstance(error, RequestException):
-            return brief(error)
+            return brief(error, 300)  # with the path of a file
     return type(error).__name__
 
 
@@ -279,13 +309,13 @@ def damaged(path: Path, what: str) -> DataError:
 
 
 def verify_archive(file: DataFile, path: Path) -> None:
-    """Check a file's SHA-256, unless that of its decompressed content will be checked.
+    """Check a file's SHA-256, unless its loader will check its content.
 
     Raises
     ------
     DataError       if the file is not the original
     """
-    if file.content_sha256 is not None:
+    if file.content_sha256 is not None or path.name != file.name:
         return
     with open_file(path, FETCH_AGAIN) as stream, explain_os_errors("read", path, f"check the disk, or {FETCH_AGAIN}"):
         digest = hashlib.file_digest(stream, "sha256").hexdigest()

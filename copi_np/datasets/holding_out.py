@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from copi_np._checks import check_fraction, check_rng
-from copi_np.datasets.dataset import Dataset, Split, check_dataset
+from copi_np.datasets.dataset import Dataset, check_dataset
+from copi_np.datasets.own_arrays import share_of_every_class
 from copi_np.errors import InputError
 
 
@@ -34,19 +35,5 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
     if data.validation is not None:
         raise InputError(f"data set {data.name!r} has a validation split already: use it")
     fraction = check_fraction("the fraction to hold out", fraction)
-    inputs, labels = data.train
-    order = rng.permutation(len(labels))
-    held_out = np.zeros(len(labels), bool)
-    for label in np.unique(labels):
-        members = order[labels[order] == label]
-        n_held_out = round(fraction * len(members))
-        if n_held_out == len(members):
-            raise InputError(f"holding out {fraction} of {data.name!r} leaves no sample of class {label}: lower it")
-        held_out[members[:n_held_out]] = True
-    if not held_out.any():
-        raise InputError(f"{fraction} of each class of {data.name!r} is less than one sample: raise it")
-    return replace(
-        data,
-        train=Split(inputs[~held_out], labels[~held_out]),
-        validation=Split(inputs[held_out], labels[held_out]),
-    )
+    held_out = share_of_every_class(data.train.labels, fraction, rng, data.name)
+    return replace(data, train=data.train.take(~held_out), validation=data.train.take(held_out))

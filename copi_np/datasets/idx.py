@@ -15,6 +15,7 @@ import numpy.typing as npt
 from copi_np.datasets.dataset import Dataset, Split
 from copi_np.datasets.fetch import FETCH_AGAIN, DataFile, damaged
 from copi_np.errors import DataError, explain_os_errors
+from copi_np.storage.npz import read_npz
 from copi_np.storage.untrusted import open_file
 
 SHAPES: dict[str, tuple[int, ...]] = {  # the four files of a data set, in the order that `load_idx` expects
@@ -23,6 +24,7 @@ SHAPES: dict[str, tuple[int, ...]] = {  # the four files of a data set, in the o
     "t10k-images-idx3-ubyte.gz": (10000, 28, 28),
     "t10k-labels-idx1-ubyte.gz": (10000,),
 }
+KEYS = ("x_train", "y_train", "x_test", "y_test")  # the same in an .npz file
 MAX_AXES = 8  # more than any images have
 
 
@@ -85,7 +87,10 @@ def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
     DataError       if the file is damaged, or does not hold what its name says
     """
     shape = SHAPES[file.name]
-    content = read_content(path, len(idx_header(shape)) + prod(shape))
+    if path.suffix == ".npz":
+        content = _content_of_npz(path, KEYS[list(SHAPES).index(file.name)])
+    else:
+        content = read_content(path, len(idx_header(shape)) + prod(shape))
     if file.content_sha256 not in (None, hashlib.sha256(content).hexdigest()):
         raise damaged(path, "does not hold the original data (the SHA-256 of its content differs)")
     try:
@@ -95,6 +100,14 @@ def read_idx(file: DataFile, path: Path) -> npt.NDArray[np.uint8]:
     if array.shape != shape:
         raise damaged(path, f"holds shape {array.shape} instead of {shape}")
     return array
+
+
+def _content_of_npz(path: Path, key: str) -> bytes:
+    """Return the array of an .npz file, as Keras keeps MNIST, in the bytes of an IDX file."""
+    arrays = read_npz(path, FETCH_AGAIN, [key])
+    if key not in arrays or arrays[key].dtype != np.uint8:
+        raise damaged(path, f"lacks {key} in uint8")
+    return idx_header(arrays[key].shape) + arrays[key].tobytes()
 
 
 def load_idx(name: str, paths: Mapping[DataFile, Path]) -> Dataset:

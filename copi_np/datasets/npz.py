@@ -7,20 +7,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from copi_np.arrays import NDArray
 from copi_np.datasets.dataset import Dataset, Split
+from copi_np.datasets.own_arrays import not_classes, number_classes
 from copi_np.errors import DataError, InputError, list_names
 from copi_np.storage.npz import read_npz
 from copi_np.storage.untrusted import expand_home
 
 KEYS = ("x_train", "y_train", "x_test", "y_test")
-HOW_TO_WRITE = "write it with numpy.savez_compressed(path, x_train=.., y_train=.., x_test=.., y_test=..)"
+HOW_TO_WRITE = "write it with numpy.savez(path, x_train=.., y_train=.., x_test=.., y_test=..)"
 
 
 def load_npz(name: str) -> Dataset:
     """Load the .npz file at path `name`.
 
     Inputs of more than two axes are flattened to (N, I), and their shape is kept as `image_shape`. Labels must number
-    the classes 0, 1, .. without a gap.
+    the classes 0, 1, .. without a gap, or be text; classes are then numbered in sorted order.
 
     Raises
     ------
@@ -36,15 +38,30 @@ def load_npz(name: str) -> Dataset:
             f"{name}: x_train of shape {x_train.shape} but x_test of shape {x_test.shape}: "
             "make them agree beyond the first axis"
         )
-    for key, labels in (("y_train", y_train), ("y_test", y_test)):
-        if not np.issubdtype(labels.dtype, np.integer):
-            raise DataError(f"{name}: {key} is {labels.dtype}: store integer class numbers")
-    n_classes = _count_classes(name, y_train, y_test)
-    train, test = _split(x_train, y_train), _split(x_test, y_test)
+    image_shape = x_train.shape[1:] if x_train.ndim > 2 else None
     try:
-        return Dataset(name, train, test, n_classes, x_train.shape[1:] if x_train.ndim > 2 else None)
+        y_train, y_test, class_names = _class_numbers(name, y_train, y_test)
+        n_classes = _count_classes(name, y_train, y_test)
+        train, test = _split(x_train, y_train), _split(x_test, y_test)
+        return Dataset(name, train, test, n_classes, image_shape, class_names=class_names)
     except InputError as error:
         raise DataError(str(error)) from None
+
+
+def _class_numbers(name: str, y_train: NDArray, y_test: NDArray) -> tuple[NDArray, NDArray, tuple[str, ...] | None]:
+    """Return integers as they are; number text, with the same numbers in both."""
+    kinds = {"U" if labels.dtype.kind == "U" else "i" for labels in (y_train, y_test)}
+    if kinds == {"U", "i"}:
+        raise InputError(f"{name}: y_train is {y_train.dtype}, but y_test is {y_test.dtype}: store both alike")
+    if kinds == {"U"}:
+        for key, labels in (("y_train", y_train), ("y_test", y_test)):
+            number_classes(f"{name}, {key}", labels)  # refuses other shapes
+        numbers, class_names = number_classes(name, np.concatenate([y_train, y_test]))
+        return numbers[: len(y_train)], numbers[len(y_train) :], class_names
+    for key, labels in (("y_train", y_train), ("y_test", y_test)):
+        if not np.issubdtype(labels.dtype, np.integer):
+            raise not_classes(f"{name}, {key}", labels)
+    return y_train, y_test, None
 
 
 def _count_classes(name: str, *labels: npt.NDArray[Any]) -> int:

@@ -30,6 +30,7 @@ from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
 from copi_np.error_signals import ErrorSignal
 from copi_np.errors import InputError, shown
+from copi_np.export import Exportable
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, Schedule, train_epoch
 
@@ -88,6 +89,11 @@ def check_complete(what: str, values: Any) -> None:
     if is_masked or is_missing or (hasattr(values, "isna") and np.any(values.isna())):
         kind = "masked" if is_masked else "missing"
         raise InputError(f"{what} holds {kind} values: drop their samples, or fill them in")
+
+
+def scaling(scaler: StandardScaler | None) -> NDArray | None:
+    """Return mean and scale of each column, (2, N), or None without a scaler."""
+    return None if scaler is None else np.stack([scaler.mean_, scaler.scale_])
 
 
 class Samples(NamedTuple):
@@ -277,9 +283,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
         weights_rng, self._shuffling_rng = np.random.default_rng(seed).spawn(2)
         self.scaler_ = StandardScaler().fit(X, sample_weight=samples.weights) if self.standardize else None
-        n_inputs = X.shape[1] + bool(self.fit_intercept)
         self.network_ = Network(
-            [n_inputs, *self._hidden_sizes(), n_outputs],
+            [X.shape[1], *self._hidden_sizes(), n_outputs],
             rng=weights_rng,
             rule=self.rule,
             error_signal=self.error_signal,
@@ -289,6 +294,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             activation=self.activation,
             output_activation=self._output_activation,
             loss=self.loss,
+            bias=bool(self.fit_intercept),
             backend=self.backend,
             dtype=X.dtype.name,
         )
@@ -346,10 +352,10 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         return split, None if weights is None else asarray(weights / np.mean(weights), dtype)
 
     def _inputs(self, X: NDArray) -> Any:
-        """Move X to the network's device, standardised and with a constant input if it was trained that way."""
+        """Move X to the network's device, standardised if it was trained that way."""
         network = self.network_
         X = as_float(X if self.scaler_ is None else self.scaler_.transform(X), network.dtype)
-        if network.layers[0].n_inputs > X.shape[1]:
+        if network.layers[0].n_inputs > X.shape[1]:  # saved before layers had biases: the last input is 1
             X = np.column_stack([X, np.ones(len(X), X.dtype)])
         return network.backend.asarray(X)
 
@@ -358,6 +364,10 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         check_is_fitted(self, "network_")
         X = validated(self, X, reset=False)
         return self.network_.backend.to_host(self.network_.predict(self._inputs(X)))
+
+    @abstractmethod
+    def _exportable(self) -> Exportable:
+        """Return what `copi_np.export.export_onnx` writes."""
 
     # ------------------------------------------------------------------------------------------ checks and storage
 

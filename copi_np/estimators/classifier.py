@@ -10,11 +10,13 @@ from sklearn.base import ClassifierMixin
 from sklearn.utils import assert_all_finite
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
 
 from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NetworkEstimator, check_complete, validated
+from copi_np.estimators.base import NetworkEstimator, check_complete, scaling, validated
+from copi_np.export import Exportable
 from copi_np.losses import LOSSES, Loss, log_softmax
 
 
@@ -44,8 +46,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     standardize : bool                  scale the features to zero mean and unit variance, as measured on the samples of
                                         the first call of `fit` or `partial_fit`: COPI needs inputs of about unit size,
                                         and diverges on large ones
-    fit_intercept : bool                add one input that is always one. The networks of the paper have no biases;
-                                        without this input, no layer can shift its outputs
+    fit_intercept : bool                give every layer a bias, see `copi_np.bias`. The networks of the paper have
+                                        none; without them, no layer can shift its outputs
     eta_W, eta_R, first_epochs, first_eta_W, first_eta_R, delta_scale
                                         step sizes by epoch, see `copi_np.training.Schedule`; eta_R None: the same as
                                         eta_W; first_eta_R None: the same as eta_R. By default the first epoch only
@@ -133,6 +135,11 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
         if new := sorted(set(np.unique(y).tolist()) - set(self.classes_.tolist())):
             raise InputError(f"y has new classes {shown(new)}: list all classes in the first partial_fit")
         return one_hot(np.searchsorted(self.classes_, y), len(self.classes_), np.float64)
+
+    def _exportable(self) -> Exportable:
+        check_is_fitted(self, "network_")
+        inputs, has_probabilities = scaling(self.scaler_), hasattr(self, "predict_proba")
+        return Exportable(self.network_, self.n_features_in_, inputs, None, self.classes_, has_probabilities)
 
     def _strata(self, y: NDArray) -> NDArray:
         return y

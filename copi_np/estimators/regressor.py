@@ -9,11 +9,12 @@ import numpy as np
 from sklearn.base import MultiOutputMixin, RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import column_or_1d
+from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from copi_np.arrays import NDArray
 from copi_np.errors import InputError
-from copi_np.estimators.base import NetworkEstimator, check_complete, validated
+from copi_np.estimators.base import NetworkEstimator, check_complete, scaling, validated
+from copi_np.export import Exportable
 
 
 @dataclass(eq=False, repr=False)
@@ -62,6 +63,12 @@ class COPIRegressor(MultiOutputMixin, RegressorMixin, NetworkEstimator):  # type
     def _targets(self, y: NDArray) -> NDArray:
         targets = y.reshape(len(y), -1).astype(np.float64)
         return targets if self.target_scaler_ is None else np.asarray(self.target_scaler_.transform(targets))
+
+    def _exportable(self) -> Exportable:
+        check_is_fitted(self, "network_")
+        return Exportable(
+            self.network_, self.n_features_in_, scaling(self.scaler_), outputs=scaling(self.target_scaler_)
+        )
 
     def _strata(self, y: NDArray) -> None:
         return None

@@ -14,10 +14,10 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from copi_np._checks import check_count, check_rate, check_sizes, with_both_rates
+from copi_np._checks import check_count, check_flag, check_rate, check_sizes, with_both_rates
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
-from copi_np.datasets import Dataset
+from copi_np.datasets import SCALINGS, Dataset
 from copi_np.errors import DataError, InputError, brief, choose, list_names, shown, unknown
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.own_parts import (
@@ -44,7 +44,7 @@ REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activa
 """Fields that are in the label of a run if they are set."""
 CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
 """Fields that make decorrelation cheaper."""
-OPTIONAL: Final = (*REPLACING, *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
+OPTIONAL: Final = (*REPLACING, "bias", "scale", *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that are recorded only if they are set, so that records without them stay as they are."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -69,12 +69,16 @@ class RunConfig:
     decorrelation : {"matrix", "local"}, or a part of your own
                                         the rule that moves R, in methods that decorrelate
     dtype : {"float32", "float64"}
+    scale : {"none", "standardize", "unit"}
+                                        how inputs are scaled, see `Dataset.scaled`; measured on the training samples
+                                        that are not held out
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
     rule, error_signal                  replace the method's, unless None: a built-in name, a function or object, or
                                         text such as "my_rules.py:my_dW"
     loss, activation, output_activation as for `Network`, or text such as "my_parts.py:softplus"
+    bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`
     decorrelation_samples, decorrelation_every, rest_R_after
                                         as for `Network` and `Schedule`
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
@@ -112,6 +116,8 @@ class RunConfig:
     loss: Part = "quadratic"
     activation: Part = "leaky_relu"
     output_activation: Part = None
+    bias: bool = False
+    scale: str = "none"
     decorrelation_samples: int | None = None
     decorrelation_every: int = 1
     rest_R_after: int | None = None
@@ -126,9 +132,11 @@ class RunConfig:
         self._check_parts()
         if self.dtype not in DTYPES:
             raise unknown("dtype", self.dtype, DTYPES)
+        if self.scale not in SCALINGS:
+            raise unknown("scale", self.scale, SCALINGS)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
-        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers)}
+        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers), "bias": check_flag("bias", self.bias)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
         minima |= {name: 1 for name in CHEAPER if getattr(self, name) is not None}
         for name, minimum in minima.items():
@@ -197,14 +205,14 @@ class RunConfig:
 
     @property
     def label(self) -> str:
-        """A short name of the method and of the parts that replace its own."""
+        """A short name of the method and of what replaces or extends it."""
         return list_names(filter(None, [self.parts.label, self.replaced]))
 
     @property
     def replaced(self) -> str:
-        """The parts that replace the usual ones, such as "rule sgd, decorrelation kappa"; "" if there are none."""
+        """What replaces or extends the method, such as "rule sgd, decorrelation kappa, bias"; "" if nothing does."""
         replaced = {kind: part for kind in REPLACING if (part := getattr(self, kind)) != _default(kind)}
-        return label_of_parts(replaced | self.own_parts)
+        return list_names(filter(None, [label_of_parts(replaced | self.own_parts), "bias" if self.bias else ""]))
 
     @property
     def schedule(self) -> Any:
@@ -232,8 +240,8 @@ class RunConfig:
 
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
-        sparse: Any = {name: getattr(self, name) for name in ("decorrelation_samples", "decorrelation_every")}
-        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **sparse, **self.network_parts())
+        others: Any = {name: getattr(self, name) for name in ("bias", "decorrelation_samples", "decorrelation_every")}
+        return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **others, **self.network_parts())
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""

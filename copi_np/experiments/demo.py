@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
+from copi_np.arrays import NDArray
 from copi_np.backend import Backend, get_backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split, load_dataset
@@ -18,13 +19,13 @@ from copi_np.errors import InputError, explain_os_errors
 from copi_np.experiments.config import RunConfig, load_preset, method_name
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
+from copi_np.experiments.figures import write_figure
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.history import EpochRecord
 from copi_np.network import Network
-from copi_np.plotting import image_rows, learning_curves, save_figure
-from copi_np.storage.atomic import check_writable, replace_text
+from copi_np.storage.atomic import check_writable, followed, replace_text
 from copi_np.training import N_MONITORED, to_device
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
@@ -71,6 +72,10 @@ def run_demo(
     Raises
     ------
     InputError              if the folder holds something else, or cannot be written
+
+    Warns
+    -----
+    CopiWarning             if a figure cannot be drawn or written; the records are written before
     """
     folder = Path(folder)
     configs = [RunConfig(**load_preset(PRESET, method)) for method in DEMO_METHODS]
@@ -80,6 +85,7 @@ def run_demo(
     data = load_dataset(configs[0].dataset)
     _prepare(folder)
     results: list[DemoResult] = []
+    rows: dict[str, NDArray] = {}
     for config in configs:
         with progress(config.label, config.epochs) as bar:
             network, history = train(config, data, backend, [bar, *callbacks])
@@ -87,8 +93,9 @@ def run_demo(
         _write_records(folder, configs, results, network)
         if config.method == DEMO_METHODS[0]:
             rows = whitened_samples(network, data, data.test.inputs[:N_SAMPLES])
-            save_figure(image_rows(rows, data.image_shape or (1, data.n_inputs)), folder / DIGITS)
-    save_figure(learning_curves({METHODS[result.method].label: result.history for result in results}), folder / CURVES)
+    histories = {METHODS[result.method].label: result.history for result in results}
+    write_figure(folder / CURVES, "learning_curves", histories)
+    write_figure(folder / DIGITS, "image_rows", rows, data.image_shape or (1, data.n_inputs))
     return results
 
 
@@ -108,7 +115,7 @@ def _prepare(folder: Path) -> None:
     """Create the folder; raise an InputError if it holds anything but an earlier demo."""
     advice = "choose another folder with --out"
     with explain_os_errors("write to", folder, advice, InputError):
-        folder.mkdir(parents=True, exist_ok=True)
+        followed(folder).mkdir(parents=True, exist_ok=True)
         names = {path.name for path in folder.iterdir()}
         if names and (DEMO_FILE not in names or RUN_FILE in names):
             raise InputError(f"{folder} is not empty and does not hold an earlier demo: {advice}")

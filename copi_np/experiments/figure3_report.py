@@ -12,6 +12,7 @@ import numpy as np
 from copi_np.arrays import NDArray
 from copi_np.errors import InputError
 from copi_np.experiments.figure3 import BY_LAYER, MAPS, QUANTITIES, ROWS, Figure3
+from copi_np.experiments.figures import write_figure
 from copi_np.experiments.records import RunRecord
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.experiments.tables import markdown_table, percent, plus_minus
@@ -101,33 +102,31 @@ def draw_figure3(
     Raises
     ------
     InputError                      if the networks have different numbers of layers
-    DataError                       if a file cannot be written
+
+    Warns
+    -----
+    CopiWarning                     if a figure cannot be drawn or written
     """
-    from matplotlib import rc_context  # slow to load
+    files = []
 
-    from copi_np.plotting import compression_curves, field_blocks, image_rows, save_figure
-    from copi_np.plotting.style import STYLE, TITLE_INCHES, title_above
+    def write(name: str, kind: str, *contents: Any) -> None:
+        files.extend(write_figure(Path(folder) / f"{name}{suffix}.png", kind, *contents, title=title))
 
-    figures = {}
     pictured = ((record.run, record.pictures) for record in records if record.pictures is not None)
     for run, pictures in islice(pictured, 1):
         image_shape = tuple(int(side) for side in pictures["image_shape"])
-        figures["fig3a"] = image_rows(_samples(run, pictures), image_shape)
+        write("fig3a", "image_rows", _samples(run, pictures), image_shape)
         fields = [array for name, array in pictures.items() if name.startswith("fields_")]
         labels = [f"layer {k}" for k in range(1, len(fields))] + ["output layer"]
-        figures["fig3b"] = field_blocks(dict(zip(labels, fields, strict=True)), image_shape)
+        write("fig3b", "field_blocks", dict(zip(labels, fields, strict=True)), image_shape)
     curves = _curves(records)
     if curves and curves["formula"]["test_accuracy"].shape[1] > 1:
         test, train, loss = (
             {name: by_quantity[quantity] for name, by_quantity in curves.items()}
             for quantity in ("test_accuracy", "train_accuracy", "test_loss")
         )
-        figures["fig3c"] = compression_curves(test, train, loss)
-    with rc_context(STYLE):
-        for figure in figures.values() if title else ():
-            figure.set_figheight(figure.get_figheight() + TITLE_INCHES)
-            title_above(figure, title)
-    return [save_figure(figure, Path(folder) / f"{name}{suffix}.png") for name, figure in figures.items()]
+        write("fig3c", "compression_curves", test, train, loss)
+    return files
 
 
 def _samples(run: RunRecord, pictures: Mapping[str, NDArray]) -> dict[str, NDArray]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from copi_np.errors import DataError, explain_os_errors, list_names
+from copi_np.experiments.figures import write_figure
 from copi_np.experiments.records import RunRecord
 from copi_np.experiments.settings import short, varied
 from copi_np.experiments.summary import Group, group_runs
@@ -117,13 +118,12 @@ def draw_grids(root: Path, title: str, grids: Iterable[tuple[str, list[Group]]],
     -------
     files : list of Path
     """
-    from copi_np.plotting import save_figure, setting_curves
-
     files = []
     for number, (grid, groups) in enumerate(grids, start=1):
         if (axis := axis_of(groups)) is not None:
-            figure = setting_curves(lines_over(axis, groups, most), axis, f"{title}: {grid}" if grid else title)
-            files.append(save_figure(figure, root / ("settings.png" if number == 1 else f"settings-{number}.png")))
+            path = root / ("settings.png" if number == 1 else f"settings-{number}.png")
+            what = f"{title}: {grid}" if grid else title
+            files += write_figure(path, "setting_curves", lines_over(axis, groups, most), axis, what)
     return files
 
 

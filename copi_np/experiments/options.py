@@ -30,7 +30,7 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     ----------
     options : dict      dataset, method, preset, seed, epochs, layers, eta, eta_w, eta_r, delta_scale, r_only_epochs,
                         batch_size, rule, error_signal, decorrelation, decorrelation_samples, decorrelation_every,
-                        rest_r_after, loss, activation, output_activation, dtype
+                        rest_r_after, bias, loss, activation, output_activation, dtype
     load : callable     loads a data set by its name
 
     Returns
@@ -125,20 +125,20 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such key, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds: dict[str, Any] = {"eta": "float", "first_eta": "float"}
-    kinds |= {field.name: field.type for field in fields(RunConfig) if field.name not in NOT_FROM_TEXT}
+    kinds: dict[str, Any] = {each.name: each.type for each in fields(RunConfig) if each.name not in NOT_FROM_TEXT}
+    kinds |= {"eta": "float", "first_eta": "float"}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
     readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Part": str}
-    read = (readers | {"int | None": _int_or_none}).get(str(kinds[name]), parse_layers)
+    read = (readers | {"bool": parse_flag, "int | None": _int_or_none}).get(str(kinds[name]), parse_layers)
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():
             check_text(value)
         return name, found
-    except ValueError:
+    except (KeyError, ValueError):
         raise InputError(
             f"cannot read {text[:80]!r}: give values such as {name}={EXAMPLES[str(kinds[name])]}"
         ) from None
@@ -153,9 +153,15 @@ EXAMPLES = {
     "int | None": "5,none",
     "float": "0.001,0.01",
     "str": "float32,float64",
+    "bool": "false,true",
     "Part": "matrix,my_rules.py:kappa",
     "tuple[int, ...]": "784-500-10,784-100-10",
 }
+
+
+def parse_flag(text: str) -> bool:
+    """Parse "true" or "false", in any case, as TOML and Python write them; raise a KeyError for anything else."""
+    return {"true": True, "false": False}[text.lower()]
 
 
 NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 1000, 10)}

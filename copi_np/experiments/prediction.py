@@ -59,7 +59,8 @@ def predict(trained: Trained, samples: Samples, *, probabilities: bool = False) 
     """
     check_can_predict(trained, probabilities=probabilities)
     network = trained.network
-    inputs = network.backend.asarray(as_float(samples.inputs, network.dtype), copy=False)
+    raw = samples.inputs if network.scaling is None else network.scaling.apply(samples.inputs)
+    inputs = network.backend.asarray(as_float(raw, network.dtype), copy=False)
     outputs = network.backend.to_host(network.predict(inputs))
     labels = np.argmax(outputs, axis=1)
     shares = np.exp(log_softmax(outputs.astype(np.float64))) if probabilities else None

@@ -20,7 +20,7 @@ from copi_np.errors import CopiWarning, DataError, InputError, InUseError, brief
 from copi_np.experiments.config import RunConfig, method_name
 from copi_np.experiments.settings import setting, varied
 from copi_np.history import EpochRecord, read_record
-from copi_np.storage.atomic import remove_leftovers
+from copi_np.storage.atomic import followed, remove_leftovers
 from copi_np.storage.jsonl import read_lines
 from copi_np.storage.untrusted import check_folder, exists, parse_json, path_exists, read_text
 
@@ -46,9 +46,10 @@ def hold(folder: Path) -> Iterator[None]:
     InUseError      if another process holds its lock
     InputError      if the folder cannot be created or written
     """
-    made = [path for path in (folder, *folder.parents) if not path_exists(path)]
+    real = followed(folder)  # a link may lead to a folder that is not there yet
+    made = [path for path in (real, *real.parents) if not path_exists(path)]
     with explain_os_errors("write to", folder, "choose another folder", InputError):
-        folder.mkdir(parents=True, exist_ok=True)
+        real.mkdir(parents=True, exist_ok=True)
         # the system releases the lock when its process ends, however it ends
         lock = FileLock(folder / LOCK_FILE, blocking=False)
         try:

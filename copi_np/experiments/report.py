@@ -13,6 +13,7 @@ from copi_np.experiments.best_setting import write_best
 from copi_np.experiments.diagnostics import EpochDiagnostics, read_diagnostics
 from copi_np.experiments.figure3 import Figure3, read_figure3
 from copi_np.experiments.figure3_report import draw_figure3, figure3_parts
+from copi_np.experiments.figures import write_figure
 from copi_np.experiments.grids import draw_grids, group_by_grid, read_grids
 from copi_np.experiments.records import RunRecord, find_runs
 from copi_np.experiments.summary import Group, compare, group_runs
@@ -103,8 +104,12 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
 
     Raises
     ------
-    DataError               if there are no runs, or none has a result, or a file cannot be written
+    DataError               if there are no runs, or none has a result, or tables cannot be written
     InputError              if a file of the user has the name of one that a report writes
+
+    Warns
+    -----
+    CopiWarning             if a figure cannot be drawn or written; the tables are written before
     """
     root = Path(root)
     results = read_results(root, title)
@@ -114,7 +119,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     files = [root / TABLE, root / SUMMARY, *write_best(root, results.groups), *draw(root, results)]
     for path in earlier:
         if path not in files:
-            path.unlink()
+            path.unlink(missing_ok=True)
     return results, files
 
 
@@ -271,28 +276,21 @@ def draw(root: Path, results: Results) -> list[Path]:
 
     These are learning curves (Figure 2), with more than eight groups only of the best on the test set; accuracy over a
     setting that varies, for each grid; Figure 3 of each group that has recorded it; and diagnostics of one run of each
-    group. Files of Figure 3 are named after a run, except those of the first group.
+    group. Files of Figure 3 are named after a run, except those of the first group. A figure that fails is left out
+    with a `CopiWarning`.
     """
-    from copi_np.plotting import (
-        diagnostic_curves,
-        learning_curves,
-        save_figure,
-    )  # import matplotlib, which tables do not need
-
     groups = results.groups
     best = sorted(groups, key=lambda group: -group.statistic("test_accuracy").mean)[:MAX_CURVES]
     shown = {group.label: group.histories for group in groups if group in best}
     choice = f" (the best {len(shown)} of {len(groups)})" if len(shown) < len(groups) else ""
-    files = [save_figure(learning_curves(shown, results.title + choice), root / CURVES)]
+    files = write_figure(root / CURVES, "learning_curves", shown, results.title + choice)
     files += draw_grids(root, results.title, by_grid(results.grids), MAX_CURVES)
     for k, (label, records) in enumerate(results.figure3.items()):
         title = label if len(results.figure3) > 1 else None
         files += draw_figure3(root, records, f"-{records[0].run.folder.name}" if k else "", title)
     for label, (run, by_epoch) in results.diagnostics.items():
-        figure = diagnostic_curves(
-            [snapshot.epoch for snapshot in by_epoch],
-            [snapshot.layers for snapshot in by_epoch],
-            f"{results.title}: {label}, seed {run.config.seed}",
-        )
-        files.append(save_figure(figure, root / f"diagnostics-{run.folder.name}.png"))
+        epochs = [snapshot.epoch for snapshot in by_epoch]
+        layers = [snapshot.layers for snapshot in by_epoch]
+        title = f"{results.title}: {label}, seed {run.config.seed}"
+        files += write_figure(root / f"diagnostics-{run.folder.name}.png", "diagnostic_curves", epochs, layers, title)
     return files

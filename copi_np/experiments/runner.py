@@ -66,7 +66,7 @@ def train(
     history : list of EpochRecord
     """
     network, rng = first_state(config, backend)
-    return network, _fit(network, rng, config, with_validation(config, data), callbacks)
+    return network, _fit(network, rng, config, prepared(config, data), callbacks)
 
 
 def with_validation(config: RunConfig, data: Dataset) -> Dataset:
@@ -74,6 +74,12 @@ def with_validation(config: RunConfig, data: Dataset) -> Dataset:
     if not config.val_fraction:
         return data
     return hold_out(data, config.val_fraction, np.random.default_rng(config.seed).spawn(3)[2])
+
+
+def prepared(config: RunConfig, data: Dataset) -> Dataset:
+    """Return the data that a run learns from: with its validation split, scaled as measured on the other samples."""
+    splits = with_validation(config, data)
+    return splits if config.scale == "none" else splits.scaled(config.scale)
 
 
 def _fit(
@@ -150,7 +156,7 @@ def train_into(
         if record is not None and record.history and not any(map(path_exists, (checkpoint, previous_path(checkpoint)))):
             raise DataError(f"there is no {checkpoint} to resume from: move that folder away to start the run again")
         network, rng = first_state(config, backend)
-        splits = with_validation(config, data)
+        splits = prepared(config, data)
         recorders: list[Callback] = [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
         recorders += [DiagnosticsRecorder(folder, splits)] if diagnostics else []
         recorders += [RunRecorder(folder, config, data)]

@@ -7,10 +7,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.experiments.config import NOT_FROM_TEXT, RunConfig
+from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig
 from copi_np.experiments.own_parts import KINDS, without_folder
 
-LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation")
+LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation", *CHEAPER)
 """Fields of `RunConfig` that have no effect on methods without lateral weights."""
 BOTH: Final = {"eta": ("eta_W", "eta_R"), "first_eta": ("first_eta_W", "first_eta_R")}
 """The settings that stand for two step sizes, where they are equal."""

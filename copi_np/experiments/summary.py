@@ -11,7 +11,7 @@ import numpy as np
 
 from copi_np._parts import label as label_of
 from copi_np.callbacks import best_epoch
-from copi_np.experiments.config import OPTIONAL, RunConfig
+from copi_np.experiments.config import NOT_FROM_TEXT, REPLACING, RunConfig
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.own_parts import plain
 from copi_np.experiments.records import RunRecord
@@ -156,8 +156,10 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
     """Return a key to sort groups by: first in the order of `METHODS`, then your own methods, then by settings."""
     order, values = list(METHODS), config.as_dict()
     place = len(order) if isinstance(config.method, Method) else order.index(config.method)
-    settings = [values.get(field.name) for field in fields(config)]
-    return place, [str(each) if isinstance(each, (str, dict, type(None))) else each for each in settings]
+    settings = [values.get(field.name, getattr(config, field.name)) for field in fields(config)]
+    return place, [
+        (2, str(each)) if isinstance(each, (str, dict)) else (each is not None, each or 0) for each in settings
+    ]
 
 
 def _code(config: RunConfig) -> str:
@@ -177,7 +179,7 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str
             field.name
             for field in fields(RunConfig)
             if len({getattr(other, field.name) for other, _ in same}) > 1
-            and not (field.name in OPTIONAL or field.name in kind.own_parts)  # a part of your own is in the label
+            and not (field.name in (*REPLACING, *NOT_FROM_TEXT) or field.name in kind.own_parts)  # in the label already
         ]
         for eta, (of_W, of_R) in together.items():
             names = [eta if name == of_W else name for name in names if name != of_R or not kind.parts.decorrelates]

@@ -28,6 +28,7 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import n_cores
 from copi_np.experiments.main_guard import check_main_guard
 from copi_np.experiments.own_parts import with_folder
+from copi_np.storage.atomic import followed
 from copi_np.storage.untrusted import expand_home
 
 RETRIES: Final = 2
@@ -262,7 +263,7 @@ def _check_workers(client: Any, root: Path, source: Source) -> None:
         raise InputError(f"the scheduler has no workers: start some with 'dask worker {address}'") from None
     probe = root / f".probe-{uuid.uuid4().hex}"
     with explain_os_errors("write", root):
-        root.mkdir(parents=True, exist_ok=True)
+        followed(root).mkdir(parents=True, exist_ok=True)
         probe.touch()
     try:
         problems = client.run(_worker_problem, __version__, str(probe), source, on_error="return")

@@ -8,13 +8,24 @@ from copi_np.plotting.diagnostics import diagnostic_curves
 from copi_np.plotting.files import save_figure
 from copi_np.plotting.representations import as_picture, compression_curves, field_blocks, image_rows
 from copi_np.plotting.settings import setting_curves
-from copi_np.plotting.style import COLOURS, FIGURE_WIDTH, MARKERS, STYLE, legend_below, looks
+from copi_np.plotting.style import (
+    COLOURS,
+    FIGURE_WIDTH,
+    MARKERS,
+    STYLE,
+    StyledFigure,
+    legend_below,
+    looks,
+    own_style,
+    title_above,
+)
 
 __all__ = [
     "COLOURS",
     "FIGURE_WIDTH",
     "MARKERS",
     "STYLE",
+    "StyledFigure",
     "as_picture",
     "compression_curves",
     "diagnostic_curves",
@@ -23,6 +34,8 @@ __all__ = [
     "learning_curves",
     "legend_below",
     "looks",
+    "own_style",
     "save_figure",
     "setting_curves",
+    "title_above",
 ]

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.errors import InputError
 from copi_np.history import EpochRecord
-from copi_np.plotting.style import FIGURE_WIDTH, STYLE, TITLE_INCHES, legend_below, looks, title_above
+from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, literal, looks, own_style, title_above
 
 History = Sequence[EpochRecord]
 SHORT: Final = 3
@@ -39,8 +38,8 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
     """
     if not histories:
         raise InputError("need the history of at least one method, got none")
-    with rc_context(STYLE):
-        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 if title is None else 4.0 + TITLE_INCHES), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(FIGURE_WIDTH, 4.0), layout="constrained")
         title_above(figure, title)
         accuracy, loss = figure.subplots(1, 2)
         curves = {label: _runs(history) for label, history in histories.items()}
@@ -52,10 +51,10 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
         for (label, runs), look in zip(curves.items(), looks(len(curves), longest), strict=True):
             for split, line in lines.items():
                 _draw(loss, runs, f"{split}_loss", 1, linestyle=line, **look)
-                name = label if split == "test" else None
+                name = literal(label) if split == "test" else None
                 mean = _draw(accuracy, runs, f"{split}_accuracy", 100, linestyle=line, label=name, **look)
-            # if only R learns in the first epoch, its accuracy at chance would squeeze the rest into a thin band
-            lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
+                # if only R learns in the first epoch, its accuracy at chance would squeeze the rest into a thin band
+                lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
         for split, line in reversed(lines.items()):
             accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
         accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter, StrMethodFormatter
 
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics
-from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks, title_above
+from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, looks, own_style, title_above
 
 
 def diagnostic_curves(
@@ -29,8 +28,8 @@ def diagnostic_curves(
     -------
     figure : Figure                 the panels of R say so if the network has no lateral weights
     """
-    with rc_context(STYLE):
-        figure = Figure(figsize=(FIGURE_WIDTH, 6.2), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(FIGURE_WIDTH, 5.9), layout="constrained")
         title_above(figure, title)
         panels = figure.subplots(2, 3)
         for k, look in enumerate(looks(len(layers[0]), len(epochs))):

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from copi_np.errors import choose
-from copi_np.plotting.style import DPI, MARGIN
+from copi_np.plotting.style import DPI, MARGIN, own_style
 from copi_np.storage.atomic import replace_file
 
 
@@ -23,5 +23,6 @@ def save_figure(figure: Figure, path: Path) -> Path:
     form = Path(path).suffix.removeprefix(".").lower()
     choose("figure format", form, figure.canvas.get_supported_filetypes())
     look: dict[str, Any] = {"dpi": DPI, "bbox_inches": "tight", "pad_inches": MARGIN}
-    replace_file(Path(path), lambda file: figure.savefig(file, format=form, **look))
+    with own_style():
+        replace_file(Path(path), lambda file: figure.savefig(file, format=form, **look))
     return path

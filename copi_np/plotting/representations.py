@@ -8,14 +8,13 @@ from textwrap import fill
 from typing import Any, Final
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import ArrayLike
 
 from copi_np.arrays import NDArray, safe_divisor
 from copi_np.errors import InputError
-from copi_np.plotting.style import FIGURE_WIDTH, STYLE, legend_below, looks
+from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, literal, looks, own_style
 
 GAP: Final = 2
 """Pixels of white between the pictures of a block."""
@@ -46,9 +45,9 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
     lengths = {len(images) for images in rows.values()}
     if len(lengths) != 1 or 0 in lengths:
         raise InputError(f"need at least one row, and rows of equal length, got rows of {sorted(lengths)} images")
-    with rc_context(STYLE):
+    with own_style():
         n_columns = lengths.pop()
-        figure = Figure(figsize=(0.78 * n_columns + 1.2, 0.8 * len(rows)), layout="constrained")
+        figure = StyledFigure(figsize=(0.78 * n_columns + 1.2, 0.8 * len(rows)), layout="constrained")
         for (label, images), row in zip(
             rows.items(), figure.subplots(len(rows), n_columns, squeeze=False), strict=True
         ):
@@ -56,7 +55,7 @@ def image_rows(rows: Mapping[str, NDArray], image_shape: tuple[int, ...]) -> Fig
             low = -high if images.min() < 0 else 0.0
             for axes, image in zip(row, images, strict=True):
                 _show(axes, as_picture((image - low) / (high - low), image_shape))
-            text = fill(label, LABEL_CHARACTERS, break_long_words=False)
+            text = literal(fill(label, LABEL_CHARACTERS, break_long_words=False))
             row[0].set_ylabel(text, rotation=0, horizontalalignment="right", verticalalignment="center")
     return figure
 
@@ -82,16 +81,16 @@ def field_blocks(layers: Mapping[str, NDArray], image_shape: tuple[int, ...]) ->
         raise InputError("need at least one layer, and at least one unit in each")
     blocks = {label: _block(fields, image_shape) for label, fields in layers.items()}
     shapes = [block.shape[1] / block.shape[0] for block in blocks.values()]
-    with rc_context(STYLE):
+    with own_style():
         n_rows, n_columns = ceil(len(blocks) / BLOCKS_PER_ROW), min(len(blocks), BLOCKS_PER_ROW)
         widths = [max(shapes[column::n_columns]) for column in range(n_columns)]
         width = min(2.7 * sum(widths), MAX_INCHES)
         height = max(width / sum(widths), 0.7) + 0.3  # of a block and its title
-        figure = Figure(figsize=(width, height * n_rows), layout="constrained")
+        figure = StyledFigure(figsize=(width, height * n_rows), layout="constrained")
         grid = figure.subplots(n_rows, n_columns, squeeze=False, width_ratios=widths).ravel()
         for axes, (label, block) in zip(grid, blocks.items(), strict=False):
             _show(axes, block)
-            axes.set_title(label)
+            axes.set_title(literal(label))
         for axes in grid[len(blocks) :]:
             axes.remove()
     return figure
@@ -117,13 +116,13 @@ def compression_curves(
     panels = [("accuracy (%)", 100, {"-": test, "--": train or {}})]
     if test_loss is not None:
         panels.append(("test loss per sample", 1, {"-": test_loss}))
-    with rc_context(STYLE):
-        figure = Figure(figsize=(6.4 if test_loss is None else FIGURE_WIDTH, 4.0), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(6.4 if test_loss is None else FIGURE_WIDTH, 4.0), layout="constrained")
         row = figure.subplots(1, len(panels), squeeze=False)[0]
         for axes, (name, unit, by_style) in zip(row, panels, strict=True):
             for style, curves in by_style.items():
                 for (label, values), look in zip(curves.items(), looks(len(curves)), strict=True):
-                    line = {"label": label if style == "-" else None, "linestyle": style, **look}
+                    line = {"label": literal(label) if style == "-" else None, "linestyle": style, **look}
                     _error_bars(axes, unit * np.atleast_2d(np.asarray(values, dtype=np.float64)), **line)
             axes.set(xlabel="layers replaced by one matrix", ylabel=name)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True))

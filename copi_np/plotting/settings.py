@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from copi_np.errors import InputError
 from copi_np.history import EpochRecord
-from copi_np.plotting.style import FIGURE_WIDTH, STYLE, TITLE_INCHES, legend_below, looks, title_above
+from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, literal, looks, own_style, title_above
 
 Histories = Sequence[Sequence[EpochRecord]]
 
@@ -46,19 +45,23 @@ def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, tit
     histories = [run for points in curves.values() for runs in points.values() for run in runs]
     if any(run[-1].val_accuracy is None for run in histories):
         del lines["val"]
-    with rc_context(STYLE):
-        figure = Figure(figsize=(FIGURE_WIDTH, 4.0 + TITLE_INCHES * (title is not None)), layout="constrained")
+    with own_style():
+        figure = StyledFigure(figsize=(FIGURE_WIDTH, 4.0), layout="constrained")
         title_above(figure, title)
         axes = figure.subplots()
         for (label, points), look in zip(curves.items(), looks(len(curves)), strict=True):
             for split, line in lines.items():
-                text = label if split == "test" else None
+                text = literal(label) if split == "test" else None
                 _draw(axes, points, places, f"{split}_accuracy", linestyle=line, label=text, **look)
         for split, line in reversed(lines.items()):
             axes.plot([], [], line, color="gray", label="validation" if split == "val" else split)
-        axes.set(xlabel=name, ylabel="accuracy after the last epoch (%)", ylim=(None, min(axes.get_ylim()[1], 100.5)))
+        axes.set(
+            xlabel=literal(name),
+            ylabel="accuracy after the last epoch (%)",
+            ylim=(None, min(axes.get_ylim()[1], 100.5)),
+        )
         if not numeric:
-            axes.set_xticks(list(places.values()), list(map(str, values)))
+            axes.set_xticks(list(places.values()), [literal(str(value)) for value in values])
         elif name == "delta_scale" or "eta" in name.split("_"):
             smallest = min((value for value in values if value > 0), default=1.0)
             axes.set_xscale(**({"value": "log"} if values[0] > 0 else {"value": "symlog", "linthresh": smallest}))

@@ -1,14 +1,18 @@
 """One style for all figures: colour-blind safe, and legible in print, in grey and on a dark page.
 
 The background is opaque white with a margin: on a dark page a figure is a white card. Without colour, markers tell
-curves apart.
+curves apart. The user's own matplotlib settings have no effect: a dark style would give white text on white.
 """
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from textwrap import fill
 from typing import Any, Final
 
+import matplotlib as mpl
+import matplotlib.style
+from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
@@ -26,6 +30,10 @@ TITLE_INCHES: Final = 0.3
 """Height that a one-line title adds to a figure, in inches."""
 LINE_INCHES: Final = 0.23
 """Height of one line of a title or a legend, in inches."""
+FONT: Final = "DejaVu Sans"
+"""The font that comes with matplotlib."""
+GENERIC: Final = ("serif", "sans-serif", "cursive", "fantasy", "monospace")
+"""Names that stand for a list of fonts in the user's settings."""
 TITLE_CHARACTERS: Final = 90
 """Characters per line of a title."""
 
@@ -44,6 +52,44 @@ STYLE: Final[dict[Any, Any]] = {
     "lines.linewidth": 1.6,
     "lines.markersize": 5,
 }
+
+
+def own_style(**changes: Any) -> AbstractContextManager[Any]:
+    """Use `STYLE` inside a ``with`` statement, with these changes, and matplotlib's defaults for all other settings."""
+    return matplotlib.style.context(["default", {**STYLE, "font.family": _fonts(), **changes}])
+
+
+def _fonts() -> list[str]:
+    """Return the font of all figures and then the user's fonts, for characters that it lacks."""
+    names = [FONT]
+    for family in mpl.rcParams["font.family"]:
+        generic: Any = f"font.{family}"
+        names += mpl.rcParams[generic] if family in GENERIC else [family]
+    installed = font_manager.get_font_names()
+    return [name for name in dict.fromkeys(names) if name in installed]
+
+
+class StyledFigure(Figure):
+    """A figure that is drawn in `own_style` whenever it is drawn: matplotlib makes ticks and their labels only then."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the figure with a renderer."""
+        with own_style():
+            super().draw(renderer)
+
+    def savefig(self, *arguments: Any, **options: Any) -> None:
+        """Write the figure to a file; parameters as for `matplotlib.figure.Figure.savefig`."""
+        with own_style():
+            super().savefig(*arguments, **options)
+
+
+def literal(text: str) -> str:
+    """Return text that matplotlib shows as it is: a dollar sign does not start mathematics.
+
+    A space goes before a leading underscore, which would keep a label out of the legend.
+    """
+    drawable = text.encode("utf-8", "backslashreplace").decode()  # names of files may hold bytes that are not UTF-8
+    return (" " if drawable.startswith("_") else "") + drawable.replace("$", r"\$")
 
 
 def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
@@ -66,8 +112,10 @@ def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
 def title_above(figure: Figure, title: str | None) -> None:
     """Put a title above all panels, wrapped into lines; the figure grows to fit."""
     if title is not None:
-        figure.suptitle(fill(title, TITLE_CHARACTERS))
-        figure.set_figheight(figure.get_figheight() + LINE_INCHES * (len(title) // TITLE_CHARACTERS))
+        with own_style():
+            figure.suptitle(literal(fill(title, TITLE_CHARACTERS)))
+        more = TITLE_INCHES + LINE_INCHES * (len(title) // TITLE_CHARACTERS)
+        figure.set_figheight(figure.get_figheight() + more)
 
 
 def legend_below(figure: Figure, handles: list[Any], labels: list[str]) -> None:

@@ -137,13 +137,13 @@ def append_text(path: Path, text: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file, or leave it as it was.
+    """Replace a text file, or leave it as it was; what UTF-8 cannot hold, as in some names of files, is escaped.
 
     Raises
     ------
     DataError       if the file cannot be written
     """
-    replace_file(path, lambda file: file.write(text.encode()))
+    replace_file(path, lambda file: file.write(text.encode(errors="backslashreplace")))
 
 
 def _keep(path: Path, previous: Path) -> None:

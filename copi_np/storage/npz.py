@@ -69,8 +69,10 @@ def read_npz(path: Path, advice: str, names: Collection[str] | None = None) -> d
                     for member in archive.infolist()
                     if member.filename.endswith(".npy") and (names is None or member.filename[:-4] in names)
                 }
-                _check_sizes(members.values(), os.fstat(file.fileno()).st_size)
+                _check_sizes(path, members.values(), os.fstat(file.fileno()).st_size)
                 return {name: _read_array(archive, member) for name, member in members.items()}
+        except DataError:
+            raise
         except MemoryError:
             raise DataError(f"{path} does not fit into memory: use a smaller one") from None
         # damaged bytes make the readers of zip, zlib and npy raise nearly every kind of exception
@@ -79,11 +81,15 @@ def read_npz(path: Path, advice: str, names: Collection[str] | None = None) -> d
             raise DataError(f"{path} is damaged or holds {what}: {advice}") from None
 
 
-def _check_sizes(members: Collection[zipfile.ZipInfo], size: int) -> None:
+def _check_sizes(path: Path, members: Collection[zipfile.ZipInfo], size: int) -> None:
     """Refuse members that unpack to too much for an archive of `size` bytes, or that NumPy would not write."""
     unpacked, limit = sum(member.file_size for member in members), max(SMALL, MAX_RATIO * size)
     if unpacked > limit:
-        raise _UnusableError(f"{unpacked} bytes, where {limit} are allowed (numpy.savez stores without compression)")
+        again = f"numpy.savez('uncompressed.npz', **numpy.load({str(path)!r}))"
+        raise DataError(
+            f"{path} unpacks to {unpacked} bytes, where {limit} are allowed, {MAX_RATIO} times its size or {SMALL}, "
+            f"since a damaged file may unpack to any size: if it is your own, store it without compression, {again}"
+        )
     if any(member.compress_type not in METHODS for member in members):
         raise _UnusableError("members in a compression that NumPy does not write")
 

@@ -252,6 +252,8 @@ OPTIONS = [
     for kind, form in (("bp", "matrix"), ("fa", "local"), ("dfa", None), ("tp", "matrix"), ("dtp", "local"))
 ]
 
+BIASED = [options | {"bias": True} for options in OPTIONS[:5]]
+
 
 def name_of(options):
     return "-".join(str(value) for value in options.values())
@@ -559,7 +561,7 @@ def test_step_sizes_from_numpy_do_not_change_the_dtype(backend, eta_W, delta_sca
         np.testing.assert_array_equal(backend.to_host(one.W), backend.to_host(other.W))
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=name_of)
+@pytest.mark.parametrize("options", [*OPTIONS, *BIASED], ids=name_of)
 def test_weighted_samples_count_the_same_on_every_backend(options, backend):
     network, on_host = make_network(backend, **options), make_network("numpy", **options)
     y0, targets, sample_weight = *host_batch(), np.array([1.0, 0.5, 0.0, 2.0, 1.5, 1.0])
@@ -666,8 +668,8 @@ def test_values_read_by_the_host_are_counted(ask, device_backend, monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "options",
-    [*OPTIONS, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS), *OWN.values()],
-    ids=[*map(name_of, OPTIONS), "cross_entropy", *ACTIVATIONS, *OWN],
+    [*OPTIONS, *BIASED, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS), *OWN.values()],
+    ids=[*map(name_of, [*OPTIONS, *BIASED]), "cross_entropy", *ACTIVATIONS, *OWN],
 )
 def test_no_value_is_read_from_a_device_within_an_epoch(options, weighted, device_backend, monkeypatch):
     """Host and device would wait for each other at every read.
@@ -793,7 +795,7 @@ def test_cupy_without_a_gpu_is_refused_with_the_reason():
 
 @pytest.mark.gpu
 @dtypes
-@pytest.mark.parametrize("options", OPTIONS, ids=name_of)
+@pytest.mark.parametrize("options", [*OPTIONS, *BIASED], ids=name_of)
 def test_a_larger_network_learns_on_the_gpu_as_on_the_host(options, dtype):
     """Sizes that fill the device's tiles: twenty steps from the same seed."""
     rng = np.random.default_rng(0)

@@ -163,6 +163,7 @@ SETTINGS = {
     "decorrelation": ("--decorrelation", "local", {"decorrelation": "local"}),
     "decorrelation_samples": ("--decorrelation-samples", "3", {"decorrelation_samples": 3}),
     "decorrelation_every": ("--decorrelation-every", "2", {"decorrelation_every": 2}),
+    "scale": ("--scale", "unit", {"scale": "unit"}),
     "rest_r_after": ("--rest-r-after", "1", {"rest_R_after": 1}),
     "eta": ("--eta", "0.0625", {"eta_W": 0.0625, "eta_R": 0.0625, "first_eta_R": 0.0625}),
     "loss": ("--loss", "cross_entropy", {"loss": "cross_entropy"}),
@@ -456,3 +457,199 @@ def test_parts_of_files_arrive(place):
             assert config[option.removeprefix("--")] == f"my_rules.py:{name}"
             assert re.fullmatch("[0-9a-f]{64}", config["code_sha256"])
     assert np.isfinite(config["eta_W"])
+
+
+# ----------------------------------------------------------------------------- scaling, biases, estimates, bench again
+
+for _name in ("scale", "val_fraction"):
+    case("reproduce sweep", _name)(check_settings(_name))
+
+
+@case("reproduce sweep", "patience")
+def _(place):
+    place.call("--val-fraction", "0.3", "--patience", "3")
+    assert {config["patience"] for config in place.configs()} == {3}
+
+
+@case("train", "bias")
+def _(place):
+    place.call("--bias")
+    (config,) = place.configs()
+    assert config["bias"] is True
+    network, _ = copi_np.load_network(place.folder / "run" / "checkpoint.npz")
+    assert network.layers[0].W.shape == (4, 7)
+
+
+@case("train", "dry_run")
+def _(place):
+    estimated = json.loads(place.call("--dry-run", "--json").stdout)
+    assert not (place.folder / "run").exists()
+    assert all(isinstance(value, (int, float)) for value in estimated.values())
+
+
+@case("bench", "decorrelation_samples", "rest_r")
+def _(place):
+    """Layers 6-4-3, batches of 50: see `test_benchmark` for the products."""
+    few = json.loads(place.call("--decorrelation-samples", "5", "--json").stdout)
+    rest = json.loads(place.call("--rest-r", "--json").stdout)
+    full = json.loads(place.call("--json").stdout)
+    assert (few["decorrelation_samples"], rest["rest_R"]) == (5, True)
+    assert full["gflop"] - few["gflop"] == pytest.approx(2e-9 * 45 * 2 * (6 * 6 + 4 * 4))
+    assert full["gflop"] - rest["gflop"] == pytest.approx(2e-9 * 50 * (3 * 6 * 6 + 2 * 4 * 4))
+
+
+@case("", "quiet")
+def _(place):
+    result = CliRunner().invoke(main, ["--quiet", "train", *place.small["train"], "--backend", "numpy"])
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith("epoch 1: train")
+
+
+# ------------------------------------------------------------------------------------------------ predict and export
+
+PARTS = """
+from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.error_signals import ErrorSignal, backpropagation
+from copi_np.losses import LOSSES, Loss
+
+tanh = Activation("mine", ACTIVATIONS["tanh"].f, ACTIVATIONS["tanh"].df)
+half = ErrorSignal("half", lambda layers, trace, feedback, delta_L: backpropagation(layers, trace, feedback, delta_L))
+square = Loss("square", LOSSES["quadratic"].values, LOSSES["quadratic"].gradient)
+"""
+OWN = {
+    "rule": "mine", "decorrelation": "kappa", "error_signal": "half", "loss": "square", "activation": "tanh",
+    "output_activation": "tanh",
+}  # fmt: skip
+
+
+def trained(place, *options):
+    """Train on the tiny data, and return the network."""
+    place.small |= {"predict": ["run", "tiny.npz"], "export": ["run", "net.onnx"]}
+    place.call(*options, command="train")
+    return copi_np.load_network(place.folder / "run" / "checkpoint.npz")[0]
+
+
+def inputs_of(split):
+    return np.load("tiny.npz")[f"x_{split}"].astype("float32")
+
+
+def classes(network, inputs):
+    return network.predict(inputs).argmax(axis=1).tolist()
+
+
+@case("predict", "run_or_network", "data", "split")
+def _(place):
+    network = trained(place)
+    for split in ("test", "train"):
+        found = json.loads(place.call("--split", split, "--json").stdout)
+        assert found["labels"] == classes(network, inputs_of(split))
+        assert found["accuracy"] == np.mean(np.equal(found["labels"], np.load("tiny.npz")[f"y_{split}"]))
+    np.save("some.npy", inputs_of("train")[:4])
+    place.small["predict"] = ["run/checkpoint.npz", "some.npy"]
+    assert json.loads(place.call("--json").stdout)["labels"] == classes(network, inputs_of("train")[:4])
+
+
+@case("predict", "probabilities")
+def _(place):
+    network = trained(place, "--loss", "cross_entropy")
+    outputs = np.exp(network.predict(inputs_of("test")).astype(float))
+    found = json.loads(place.call("--probabilities", "--json").stdout)["probabilities"]
+    np.testing.assert_allclose(found, outputs / outputs.sum(axis=1, keepdims=True), rtol=1e-5)
+
+
+@case("predict", "pixels")
+def _(place):
+    network = trained(place)
+    pixels = np.random.default_rng(0).integers(256, size=(40, 6)).astype("float32")
+    np.save("pixels.npy", pixels)
+    place.small["predict"][1] = "pixels.npy"
+    assert json.loads(place.call("--pixels", "--json").stdout)["labels"] == classes(
+        network, (pixels / 255).astype("f4")
+    )
+
+
+@case("predict", "label_column")
+def _(place):
+    network = trained(place)
+    rows = [",".join(map(str, [*row, 0])) for row in inputs_of("test")]
+    Path("some.csv").write_text("\n".join(["a,b,c,d,e,f,kind", *rows]) + "\n")
+    place.small["predict"][1] = "some.csv"
+    found = json.loads(place.call("--label-column", "kind", "--json").stdout)
+    assert found["accuracy"] == np.mean(np.equal(classes(network, inputs_of("test")), 0))
+
+
+@case("predict", "out")
+def _(place):
+    trained(place)
+    to_screen = place.call().stdout
+    place.call("--out", "classes.csv")
+    assert Path("classes.csv").read_text().splitlines() == to_screen.splitlines()
+
+
+@case("export", "run_or_network", "out")
+def _(place):
+    pytest.importorskip("safetensors")
+    from safetensors.numpy import load_file
+
+    network = trained(place)
+    place.small["export"] = ["run", "weights.safetensors"]
+    place.call()
+    np.testing.assert_array_equal(load_file("weights.safetensors")["W_0"], network.layers[0].W)
+
+
+def check_part(kind):
+    def check(place):
+        """The part is in a file that has moved since."""
+        (place.folder / "my_rules.py").write_text(RULES + PARTS)
+        option = f"--{kind.replace('_', '-')}"
+        trained_with = ["--method", "copi-bp", option, f"my_rules.py:{OWN[kind]}"]
+        place.small |= {"predict": ["run", "tiny.npz"], "export": ["run", "weights.safetensors"]}
+        place.call(*trained_with, command="train")
+        (place.folder / "my_rules.py").rename(place.folder / "moved.py")
+        assert option in place.call(refused=True).stderr
+        place.call(option, f"moved.py:{OWN[kind]}")
+
+    return check
+
+
+for _name in OWN:
+    case("predict export", _name)(check_part(_name))
+
+
+@case("predict", "backend")
+def _(place):
+    place.monkeypatch.setattr(CuPyBackend, "seconds", Backend.seconds)
+    trained(place)
+    seen = []
+    predict = Network.predict
+    place.monkeypatch.setattr(Network, "predict", lambda net, y: seen.append(net.backend.name) or predict(net, y))
+    for name in ("numpy", "cupy"):
+        with cupy_mock.installed():
+            place.call("--backend", name)
+    assert seen == ["numpy", "cupy"]
+
+
+@case("predict", "data_dir")
+def _(place):
+    trained(place)
+    folder = place.folder / "data" / "fashion-mnist"
+    folder.mkdir(parents=True)
+    for file in DATASETS["fashion-mnist"].files:
+        (folder / file.name).write_bytes(b"nonsense")
+    place.small["predict"][1] = "fashion-mnist"
+    result = place.call("--data-dir", "data", refused=True)
+    assert str(Path("data", "fashion-mnist", DATASETS["fashion-mnist"].files[0].name)) in result.stderr
+
+
+@case("predict export", "json_to")
+def _(place):
+    trained(place)
+    place.small["export"] = ["run", "weights.safetensors"]
+    assert isinstance(json.loads(place.call("--json").stdout), dict)
+
+
+@case("predict export", "quiet")
+def _(place):
+    trained(place)
+    place.small["export"] = ["run", "weights.safetensors"]
+    assert place.call("--quiet").stderr == ""

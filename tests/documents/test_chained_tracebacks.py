@@ -25,7 +25,7 @@ PACKAGE = Path(copi_np.__file__).parent
 CHAINED = {
     "_finding_parts.py": "the user's file, which cannot be run",
     "_parts.py": "the user's function, which writes to its arguments",
-    "checkpoint/networks.py": "restore() of the user's step",
+    "checkpoint/arrays.py": "restore() of the user's step",
     "steps/choice.py": "__deepcopy__ of the user's step",
     "course/exercises.py": "the student's function",
     "course/lesson_03.py": "the student's function",

@@ -79,7 +79,8 @@ def test_every_hyper_parameter_changes_the_name(config, data, field):
     other = {
         "method": "copi-fa", "layers": (6, 4, 3), "decorrelation": "local", "dtype": "float64", "batch_size": 5,
         "seed": 4, "first_epochs": 1, "rule": "sgd", "error_signal": "fa", "own_schedule": decaying,
-        "loss": "cross_entropy", "activation": "tanh", "output_activation": "linear",
+        "loss": "cross_entropy", "activation": "tanh", "output_activation": "linear", "scale": "unit", "bias": True,
+        "decorrelation_samples": 1, "decorrelation_every": 2, "rest_R_after": 1,
     }.get(field, 0.25)  # fmt: skip
     assert run_name(replace(config, **{field: other}), data) != run_name(config, data)
 

@@ -173,6 +173,7 @@ def test_a_preset_that_lacks_something_is_refused(tmp_path):
     ("text", "expected"),
     [
         ("eta_W=1e-3,0.1", ("eta_W", [1e-3, 0.1])),
+        ("delta_scale=12.3456789,1e-12", ("delta_scale", [12.3456789, 1e-12])),
         ("batch_size=20, 50", ("batch_size", [20, 50])),
         ("decorrelation=matrix,local", ("decorrelation", ["matrix", "local"])),
         ("layers=784-500-10,784-10", ("layers", [(784, 500, 10), (784, 10)])),
@@ -333,6 +334,15 @@ def test_no_epoch_of_decorrelation_alone_if_none_is_asked_for():
 def test_lateral_weights_alone_at_a_step_size_of_the_users():
     config = from_options(digits, preset="mnist", r_only_epochs=2, eta_w=0.03, eta_r=0.04)
     assert [rates(config, epoch) for epoch in (1, 2, 3)] == [(0, 0.04), (0, 0.04), (0.03, 0.04)]
+
+
+def test_lateral_weights_alone_by_a_preset_without_first_epochs(tmp_path):
+    """They learn at the preset's later step size, or at the one given."""
+    (tmp_path / "mine.toml").write_text(SOUND.replace("eta_R = 1.0", "eta_R = 0.25"))
+    options = {"preset": str(tmp_path / "mine.toml"), "r_only_epochs": 2}
+    for eta_r, expected in ((None, 0.25), (0.125, 0.125)):
+        config = from_options(**options, eta_r=eta_r)
+        assert [rates(config, epoch) for epoch in (1, 2, 3)] == [(0, expected), (0, expected), (1.0, expected)]
 
 
 # ---------------------------------------------------------------- refused

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 from dataclasses import fields, replace
 from io import StringIO
@@ -51,7 +52,7 @@ def made_up(rng, n_epochs, val=None):
 def write_run(root, config, history):
     folder = root / f"{config.method}_{config.seed}"
     folder.mkdir(parents=True)
-    head = {"name": folder.name, "config": config.as_dict(), "data_sha256": "ab"}
+    head = {"name": str(folder), "config": config.as_dict(), "data_sha256": "ab"}
     (folder / "run.json").write_text(json.dumps(head))
     (folder / "history.jsonl").write_text("".join(json.dumps(record.as_dict()) + "\n" for record in history))
     return folder
@@ -138,6 +139,7 @@ def test_the_summary_holds_every_number_by_seed(root, groups, method):
     (summary,) = (one for one in json.loads(FORMATS["json"](groups)) if one["label"] == NAMES[method])
     expected = oracle(root, method)
     assert summary["seeds"] == list(expected.index)
+    assert summary["epochs"] == min(map(len, frames_of(root, method).values()))
     for name in expected:
         assert summary[name]["by_seed"] == pytest.approx(expected[name].tolist(), rel=1e-12), name
         assert summary[name]["mean"] == pytest.approx(expected[name].mean(), rel=1e-12), name
@@ -179,6 +181,7 @@ def test_tables_for_documents_hold_the_same_numbers(root, groups, form):
 
 def test_the_table_of_a_terminal_holds_the_same_numbers(root):
     lines = text_table(read_results(root)).splitlines()
+    assert re.split(r"\s{2,}", lines[0]) == ["method", "runs", "train %", "test %", "best test %", "99 % at"]
     for method, label in NAMES.items():
         main, *selected = (line.removeprefix(label).split() for line in lines if line.startswith(f"{label} "))
         assert main == " ".join(main_row(root, method)[:5]).split()
@@ -204,6 +207,32 @@ def test_comparisons_pair_seeds_at_the_last_epoch_of_both(root, tmp_path):
         )
         row = f"| {label} | {epoch} | {100 * pairs.mean():+.2f} ± {100 * pairs.std():.2f} | {sum(pairs > 0)} of 2 |"
         assert row in text
+
+
+@pytest.mark.parametrize(("test_accuracy", "difference"), [(0.75, "+25.00"), (0.25, "-25.00"), (0.5, "+0.00")])
+def test_differences_have_a_sign(tmp_path, test_accuracy, difference):
+    for method, accuracy in (("copi-bp", test_accuracy), ("bp", 0.5)):
+        record = EpochRecord(1, 0.9, accuracy, 1.0, 1.0, [0.1], 1.0)
+        write_run(tmp_path, replace(CONFIG, method=method, epochs=1), [record])
+    write_report(tmp_path)
+    row = f"| BP (SGD) | 1 | {difference} | {int(test_accuracy > 0.5)} of 1 |"
+    assert row in (tmp_path / "table.md").read_text(encoding="utf-8")
+
+
+def test_every_pair_of_groups_is_compared_at_its_last_common_epoch(root, groups):
+    """Whichever of the two is longer; over the seeds that both have."""
+    for method, group in zip(NAMES, groups, strict=True):
+        for against, other in zip(NAMES, groups, strict=True):
+            one, two = frames_of(root, method), frames_of(root, against)
+            epoch = min(map(len, [*one.values(), *two.values()]))
+            seeds = sorted(one.keys() & two.keys())
+            differences = pd.Series(
+                [one[seed]["test_accuracy"][epoch - 1] - two[seed]["test_accuracy"][epoch - 1] for seed in seeds]
+            )
+            found = compare(group, other)
+            assert found[:3] == (NAMES[method], NAMES[against], epoch)
+            assert found.difference == pytest.approx((differences.mean(), differences.std()), abs=1e-15)
+            assert found[4:] == (sum(differences > 0), len(seeds))
 
 
 def test_equal_accuracies_are_not_ahead(tmp_path):
@@ -340,6 +369,67 @@ def test_learning_curves_are_means_with_envelopes_of_the_records(root, tmp_path,
         assert own.get_color() == line.get_color()
         table = pd.DataFrame({seed: frame["test_accuracy"] for seed, frame in frames_of(root, method).items()})
         assert own.get_ydata()[0] == pytest.approx(100 * table.iloc[0].mean())
+
+
+def test_the_best_groups_on_the_test_set_are_drawn(tmp_path, monkeypatch):
+    """In the order of their settings, however good they are on the training set."""
+    for k in range(10):
+        record = EpochRecord(1, 0.9 - 0.01 * k, 0.5 + 0.01 * k, 1.0, 1.0, [0.1], 1.0)
+        write_run(tmp_path / str(k), replace(CONFIG, epochs=1, eta_W=0.1 + 0.01 * k), [record])
+    accuracy, _ = drawn_by(tmp_path, monkeypatch).axes
+    drawn = [
+        line.get_ydata()[0] for line in accuracy.get_lines() if len(line.get_xdata()) and line.get_linestyle() == "-"
+    ]
+    assert drawn == pytest.approx([52, 53, 54, 55, 56, 57, 58, 59])
+
+
+def test_columns_of_all_groups_are_in_the_table(tmp_path):
+    """Also where the first group has no validation split."""
+    record = EpochRecord(1, 0.9, 0.5, 1.0, 1.0, [0.1], 1.0)
+    write_run(tmp_path, replace(CONFIG, epochs=1), [record])
+    config = replace(CONFIG, method="bp", epochs=1, val_fraction=0.1)
+    write_run(tmp_path, config, [replace(record, val_accuracy=0.25, val_loss=1.0)])
+    first, second = csv.DictReader(StringIO(FORMATS["csv"](read_results(tmp_path).groups)))
+    assert (first["selected_val_accuracy"], second["selected_val_accuracy"]) == ("", "0.25")
+    rows = list(csv.DictReader(StringIO(HISTORY_FORMATS["csv"](read_results(tmp_path).groups))))
+    assert [row["val_accuracy"] for row in rows] == ["", "0.25"]
+
+
+def test_every_machine_of_a_run_is_named_once(tmp_path):
+    """Also those on which it was continued."""
+    record = EpochRecord(1, 0.9, 0.5, 1.0, 1.0, [0.1], 1.0)
+    for seed in (0, 1):
+        folder = write_run(tmp_path, replace(CONFIG, epochs=1, seed=seed), [record])
+        here = {"device": "cpu", "cores": 2, "blas": "abacus", "versions": {"numpy": "2.9"}}
+        there = {"after_epoch": 1, "device": "gpu", "cores": 8, "blas": "abacus", "versions": {"numpy": "3.0"}}
+        head = json.loads((folder / "run.json").read_text()) | here | {"continued": [there]}
+        (folder / "run.json").write_text(json.dumps(head))
+    write_report(tmp_path)
+    text = (tmp_path / "table.md").read_text(encoding="utf-8")
+    assert text.endswith("Ran on cpu, 2 cores, abacus; numpy 2.9.\n\nRan on gpu, 8 cores, abacus; numpy 3.0.\n")
+
+
+def test_remarks_count_the_epochs_of_each_run(tmp_path):
+    record = EpochRecord(1, 0.9, 0.5, 1.0, 1.0, [0.1], 1.0)
+    three = [replace(record, epoch=k) for k in (1, 2, 3)]
+    write_run(tmp_path, replace(CONFIG, epochs=3), three)
+    write_run(tmp_path, replace(CONFIG, epochs=5, seed=1), three)
+    write_run(tmp_path, replace(CONFIG, epochs=4, seed=2), three[:2])
+    results = read_results(tmp_path)
+    assert results.remarks == [
+        "COPI (BP), seed 1 (copi-bp_1): 3 of 5 epochs, not finished",
+        "COPI (BP), seed 2 (copi-bp_2): 2 of 4 epochs, not finished, left out",
+    ]
+    (group,) = results.groups
+    assert [len(run.history) for run in group.runs] == [3, 3]
+    assert group.as_dict()["epochs"] == 3
+
+
+def test_the_title_names_every_data_set_and_network_once(tmp_path):
+    record = EpochRecord(1, 0.9, 0.5, 1.0, 1.0, [0.1], 1.0)
+    for k, layers in enumerate([(6, 5, 3), (6, 4, 3), (6, 5, 3)]):
+        write_run(tmp_path / str(k), replace(CONFIG, layers=layers, epochs=1, eta_W=0.1 * (k + 1)), [record])
+    assert sorted(read_results(tmp_path).title.split("; ")) == ["tiny, 6-4-3", "tiny, 6-5-3"]
 
 
 def bounds(envelope):

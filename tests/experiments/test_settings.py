@@ -14,9 +14,10 @@ import pytest
 from click.testing import CliRunner
 from tiny import write_tiny
 
-from copi_np import DataError, InputError
+from copi_np import DataError, Dataset, InputError, Split
 from copi_np.cli import main
 from copi_np.errors import CopiWarning
+from copi_np.experiments.campaign import grid
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.grids import GRIDS_FILE, Grid, axis_of, lines_over, read_grids, record_grid
 from copi_np.experiments.methods import Method
@@ -77,6 +78,23 @@ def test_without_lateral_weights_their_settings_have_no_value():
     assert varied([bp, replace(bp, eta_R=0.2)]) == []
     # and the pairs of the others are still one step size
     assert varied([CONFIG, replace(CONFIG, eta_W=1, eta_R=1), bp, replace(bp, eta_W=0.4)]) == ["eta"]
+
+
+def test_cheaper_decorrelation_is_a_setting_of_methods_that_decorrelate(tmp_path):
+    for method in ("copi-bp", "bp"):
+        for every in (1, 10):
+            write_run(tmp_path, [every / 100], method=method, decorrelation_every=every)
+    rows = list(csv.DictReader(StringIO(csv_of(groups_of(tmp_path)))))
+    assert [(row["method"], row["decorrelation_every"], row["test_accuracy"]) for row in rows[:2]] == [
+        ("COPI (BP), decorrelation_every=1", "1", "0.01"), ("COPI (BP), decorrelation_every=10", "10", "0.1"),
+    ]  # fmt: skip
+    assert [row["decorrelation_every"] for row in rows[2:]] == ["", ""]
+    options = {"preset": "mnist", "dataset": "made up", "layers": "6,5,3"}
+    data = Dataset("made up", Split(np.eye(6), np.arange(6) % 3), Split(np.eye(6), np.arange(6) % 3), 3)
+    configs, _ = grid(options, ["copi-bp", "bp"], [0], lambda _: data, {"decorrelation_every": [1, 10]})
+    assert [(config.method, config.decorrelation_every) for config in configs] == [
+        ("copi-bp", 1), ("bp", 1), ("copi-bp", 10),
+    ]  # fmt: skip
 
 
 def test_settings_are_plain_values(tmp_path):
@@ -248,8 +266,8 @@ def test_each_grid_has_its_own_tables_and_figure(two_grids):
 
 def test_a_grid_that_is_extended_stays_one(tmp_path):
     first, other = Grid(["eta"], {"preset": "mnist"}, ["a", "b"]), Grid(["eta"], {"preset": "cifar10"}, ["a"])
-    for grid in (first, other, Grid(["eta"], {"preset": "mnist"}, ["b", "c"]), first, other):
-        record_grid(tmp_path, grid)
+    for each in (first, other, Grid(["eta"], {"preset": "mnist"}, ["b", "c"]), first, other):
+        record_grid(tmp_path, each)
     assert read_grids(tmp_path) == [Grid(["eta"], {"preset": "mnist"}, ["a", "b", "c"]), other]
     assert len((tmp_path / GRIDS_FILE).read_text().splitlines()) == 3
 

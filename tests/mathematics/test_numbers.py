@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from layers import step_layer
 
 from copi_np import Dataset, DivergenceError, InputError, Network, Schedule, Split, fit
+from copi_np._divergence import check_weights
 from copi_np.experiments.methods import METHODS
 from copi_np.layer import Layer
 from copi_np.steps import MatrixStep
@@ -132,13 +133,11 @@ def test_the_step_size_that_is_called_stable_is(seed, n_units, scale):
     y = correlated(np.random.default_rng(seed), n_units, scale)
     eta_R = MatrixStep().stable_eta(y)
     layer = Network([n_units, 1], rng=np.random.default_rng(0), dtype="float64").layers[0]
-    defects = []
     for _ in range(300):
         x, a, _ = layer.forward(y)
-        defects.append(defect(x))
         step_layer(layer, x, a, None, 0.0, eta_R)
     assert np.isfinite(layer.R).all()
-    assert defects[-1] < 0.5 * defects[0] + 1e-9
+    assert defect(x) < 0.5 * defect(y) + 1e-9
 
 
 def defect(x):
@@ -170,13 +169,41 @@ def test_the_step_size_told_is_for_all_layers_whichever_blew_up():
     assert not isinstance(outcome_of(network, inputs, Schedule(1e-4, float(found[1])), epochs=30), str)
 
 
-@pytest.mark.parametrize("rates", [(1e-6, 1e-3), (1e-3, 0.0)])
-def test_large_inputs_are_named_beside_the_step_size(rates):
-    """Pixels from 0 to 255, the commonest slip: no step size that anybody would try is small enough."""
+@pytest.mark.parametrize("highest", [16, 255])
+@pytest.mark.parametrize("rates", [(1e-6, 0.02), (0.02, 0.02)])
+def test_inputs_that_are_not_of_unit_size_are_named_before_the_step_size(rates, highest):
+    """Grey levels from 0 to 16 or 255, the commonest slip; and the advice helps."""
     rng = np.random.default_rng(3)
-    network = Network([N_INPUTS, 4, N_CLASSES], rng=rng)
-    message = outcome_of(network, 255 * rng.random((N, N_INPUTS)), Schedule(*rates), epochs=30)
-    assert re.search(r"lower eta_[WR] \(now 0.001\).*; inputs are large: scale them to about unit size$", message)
+    inputs = highest * rng.random((N, N_INPUTS))
+    make = lambda: Network([N_INPUTS, 4, N_CLASSES], rng=np.random.default_rng(1))  # noqa: E731
+    message = outcome_of(make(), inputs, Schedule(*rates), epochs=100)
+    found = re.search(
+        r"diverged: the inputs have a root mean square of (\S+), not about 1: scale them first "
+        r"\(Dataset\.scaled\('standardize'\), --standardize, or standardize=True in an estimator\); "
+        r".*lower eta_[WR] \(now 0\.02\)",
+        message,
+    )
+    assert found, message
+    assert float(found[1]) == pytest.approx(highest / 3**0.5, rel=0.3)  # of a batch
+    scaled = Dataset("edge", Split(inputs, np.arange(N) % 3), Split(inputs, np.arange(N) % 3), 3).scaled("standardize")
+    assert not isinstance(outcome_of(make(), scaled.train.inputs, Schedule(*rates), epochs=100), str)
+
+
+def test_inputs_of_unit_size_are_not_blamed():
+    inputs = np.random.default_rng(3).normal(size=(N, N_INPUTS))
+    message = outcome_of(Network([N_INPUTS, 4, N_CLASSES], rng=np.random.default_rng(1)), inputs, Schedule(30.0, 30.0))
+    assert "diverged: loss" in message or "diverged: weights" in message
+    assert "root mean square" not in message
+
+
+def test_weights_that_exploded_are_blamed_on_large_inputs_too():
+    layers = Network([3, 2], rng=np.random.default_rng(1)).layers
+    layers[0].W = np.full((2, 3), 1e9, np.float32)
+    rates = {"eta_W": 0.1, "eta_R": 0.1, "delta_scale": 1}
+    with pytest.raises(DivergenceError, match=r"diverged: the inputs have a root mean square of 4, .*; weights reach"):
+        check_weights(layers, rates, np.full((5, 3), 4.0, np.float32))
+    with pytest.raises(DivergenceError, match="diverged: weights reach 1e"):
+        check_weights(layers, rates, np.full((5, 3), 2.0, np.float32))
 
 
 @pytest.mark.parametrize("y", [np.zeros((4, 3)), np.full((4, 3), 1e200), np.full((4, 3), np.inf)])

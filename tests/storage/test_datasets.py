@@ -336,8 +336,13 @@ def test_npz_rows_have_no_image_shape(tmp_path):
     ("changes", "message"),
     [
         ({"x_train": np.array([{}], object)}, "holds Python objects"),
-        ({"y_train": np.array([0.0, 1.0, np.nan])}, "y_train is float64: store integer"),
-        ({"y_test": np.array(["a", "b"])}, "y_test is <U1"),
+        (
+            {"y_train": np.array([0.0, 1.0, np.nan])},
+            "y_train: float64 labels: classes must be integers.*use copi_np.estimators.COPIRegressor",
+        ),
+        ({"y_test": np.array(["a", "b"])}, "y_train is uint8, but y_test is <U1: store both alike"),
+        ({"y_train": np.array([["a"]] * 3), "y_test": np.array(["a", "b"])}, r"y_train: labels of shape \(3, 1\)"),
+        ({"y_train": np.array([b"a"] * 3)}, r"y_train: \|S1 labels: number the classes, or give text"),
         ({"y_test": np.array([2**64 - 1, 0], np.uint64)}, "labels run from 0 to 18446744073709551615, and take 3 d"),
         ({"y_train": np.array([0, 1])}, "train split: 3 inputs but 2 labels"),
         ({"x_train": np.zeros((0, 2, 2)), "y_train": np.zeros(0, int)}, "train split.*empty"),

@@ -191,7 +191,7 @@ def invoke(*arguments):
 
 @pytest.mark.parametrize("linked", ["out", "out/runs"])
 def test_reproduce_sweep_and_report_work_through_a_link(tmp_path, preset, linked):
-    (tmp_path / "far").mkdir()
+    """To a folder that is not there yet, as on a disk that has just been cleaned up."""
     out = tmp_path / "out"
     if linked == "out/runs":
         out.mkdir()
@@ -206,8 +206,7 @@ def test_reproduce_sweep_and_report_work_through_a_link(tmp_path, preset, linked
 
 
 def test_train_works_through_a_link(tmp_path):
-    (tmp_path / "far").mkdir()
-    (tmp_path / "run").symlink_to("far")
+    (tmp_path / "run").symlink_to(Path("far") / "away")
     options = ["--out", tmp_path / "run", "--epochs", "1", "--layers", "6,4,3"]
     invoke("train", "--dataset", write_tiny(tmp_path), *options)
     invoke("train", "--resume", tmp_path / "run", "--epochs", "2")

@@ -193,10 +193,9 @@ def test_the_classifier_is_a_network_trained_by_fit(standardize, fit_intercept, 
     model.set_params(standardize=standardize, fit_intercept=fit_intercept).fit(X, Y)
 
     inputs = StandardScaler().fit_transform(X) if standardize else X
-    inputs = np.column_stack([inputs, np.ones(len(X))]) if fit_intercept else inputs
     split = Split(inputs, NUMBERS)
     weights_rng, shuffling_rng = np.random.default_rng(5).spawn(2)
-    network = Network([inputs.shape[1], 7, 6, 3], rng=weights_rng, dtype="float64", **options)
+    network = Network([4, 7, 6, 3], rng=weights_rng, dtype="float64", bias=fit_intercept, **options)
     fit(
         network,
         Dataset("iris", split, split, 3),
@@ -210,14 +209,31 @@ def test_the_classifier_is_a_network_trained_by_fit(standardize, fit_intercept, 
 
 
 @few_epochs
-def test_the_classifier_equals_what_the_command_trains():
+@pytest.mark.parametrize("bias", [False, True])
+def test_the_classifier_equals_what_the_command_trains(bias):
     """With an integer random state and the paper's loss."""
     split = Split(X, NUMBERS)
-    config = RunConfig("copi-fa", "iris", (4, 6, 3), epochs=3, eta_W=1e-3, eta_R=1e-3, seed=7, dtype="float64")
+    rates = {"eta_W": 1e-3, "eta_R": 1e-3}
+    config = RunConfig("copi-fa", "iris", (4, 6, 3), epochs=3, **rates, seed=7, dtype="float64", bias=bias)
     network, _ = train(config, Dataset("iris", split, split, 3), "numpy")
-    options = {"error_signal": "fa", "loss": "quadratic", "eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 1}
-    model = COPIClassifier(6, first_epochs=0, random_state=7, **options, **PLAIN, **FEW)
+    options = {"error_signal": "fa", "loss": "quadratic", **rates, "delta_scale": 1}
+    model = COPIClassifier(6, first_epochs=0, random_state=7, **options, **FEW)
+    model.set_params(standardize=False, fit_intercept=bias)
     assert same(model.fit(X, NUMBERS).network_, network)
+
+
+@few_epochs
+def test_an_estimator_saved_before_layers_had_biases_still_predicts():
+    """Its network had an input of ones after the features, whose row of R learned; nothing is lost in loading it."""
+    inputs = StandardScaler().fit_transform(X)
+    extended = np.column_stack([inputs, np.ones(len(X))])
+    earlier = COPIClassifier(6, random_state=0, **PLAIN, **FEW).fit(extended, NUMBERS)
+    state = COPIClassifier(6, random_state=0, **FEW).fit(X, NUMBERS).__getstate__()
+    state["network_"] = earlier.__getstate__()["network_"]
+    loaded = COPIClassifier()
+    loaded.__setstate__(state)
+    assert loaded.n_features_in_ == 4
+    np.testing.assert_array_equal(loaded.predict_proba(X), earlier.predict_proba(extended))
 
 
 @few_epochs
@@ -412,7 +428,7 @@ def test_stopping_at_max_iter_warns():
 @few_epochs
 def test_probabilities_are_the_softmax_in_the_order_of_the_classes():
     model = COPIClassifier(random_state=0, **FEW).fit(X, Y)
-    outputs = model.network_.predict(np.column_stack([StandardScaler().fit_transform(X), np.ones(150)]))
+    outputs = model.network_.predict(StandardScaler().fit_transform(X))
     expected = np.exp(outputs) / np.exp(outputs).sum(axis=1, keepdims=True)
     assert np.allclose(model.predict_proba(X), expected)
     assert np.array_equal(model.classes_[expected.argmax(axis=1)], model.predict(X))
@@ -498,7 +514,7 @@ def test_a_wrong_parameter_is_named(options, message):
 @pytest.mark.parametrize("sizes", [7, (7,), [7], np.array([7]), np.array(7), np.int64(7), ()], ids=repr)
 def test_hidden_layers_are_one_number_or_several(sizes):
     model = COPIClassifier(sizes, **FEW).fit(X, Y)
-    assert model.network_.config["sizes"] == [5, *([7] if np.size(sizes) else []), 3]
+    assert model.network_.config["sizes"] == [4, *([7] if np.size(sizes) else []), 3]
 
 
 def test_a_target_too_large_for_the_dtype_is_named():

@@ -198,7 +198,8 @@ delta_1 = df(a[0]) * (delta_2 @ layers[1].W @ layers[1].R)
 # %% [markdown]
 # For any number of layers, this is a loop. `algorithm.error_signals` computes
 # `delta_L`, the signal of the output layer, and then calls `backpropagation`. (You can
-# ignore `carry`: it is for callers that have a faster way to compute the product.)
+# ignore `carry`, which is for callers that have a faster way to compute the product,
+# and the line about biases, since this network has none.)
 
 # %%
 show(backpropagation)
