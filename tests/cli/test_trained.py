@@ -233,7 +233,7 @@ def test_own_parts_are_found_where_they_are_now(data):
             "samples.npz has labels up to 3, but the network in run/checkpoint.npz has the classes 0 .. 2",
         ),
         ({"x": np.ones((4, 6)), "y": np.zeros(3, int)}, "4 samples but 3 labels"),
-        ({"x": np.ones((4, 6)), "y": np.full(4, "a")}, "give integer class numbers"),
+        ({"x": np.ones((4, 6)), "y": np.full(4, "a")}, "number the classes"),
         ({"x": np.full((4, 6), np.nan)}, "NaN"),
         ({"x": np.ones((0, 6))}, "empty"),
         ({"x": np.array(["a"])}, "reshape them"),
