@@ -72,7 +72,14 @@ def read_samples(
             "give samples like those it was trained on"
         )
     if labels is not None:
-        check_labels(name, labels, n_classes)
+        check_labels(
+            name, labels, max(n_classes, int(np.max(labels, initial=0)) + 1 if labels.dtype.kind in "iu" else 0)
+        )
+        if labels.max(initial=0) >= n_classes:
+            raise InputError(
+                f"{name} has labels up to {labels.max()}, but the network in {trained.path} has the classes "
+                f"0 .. {n_classes - 1}: correct the labels"
+            )
         if len(labels) != len(inputs):
             raise InputError(f"{name}: {len(inputs)} samples but {len(labels)} labels: give one label per sample")
     if pixels and inputs.dtype != np.uint8:  # which `as_float` divides

@@ -123,13 +123,14 @@ def test_the_estimate_is_near_the_time_that_training_takes(method, monkeypatch):
     pytest.fail(f"{ratios}")
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss is in other units")
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
 @pytest.mark.parametrize("layers", [(784, 50, 10), (784, 1200, 10)])
 def test_the_estimate_is_near_the_memory_that_training_takes(layers, tmp_path):
     program = (
-        "import resource, sys\nfrom copi_np.cli import main\n"
+        "import sys\nfrom copi_np.cli import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit:\n"
-        "    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)\n"
+        "    lines = dict(line.split(':', 1) for line in open('/proc/self/status'))\n"
+        "    print(lines['VmHWM'].split()[0])\n"  # ru_maxrss would also be that of the process that started this one
     )
     arguments = ["train", "--dataset", "mnist-5k", "--layers", ",".join(map(str, layers)), "--epochs", "1", "--eta-r",
                  "1e-5", "--backend", "numpy", "--out", "run"]  # fmt: skip
@@ -191,4 +192,5 @@ def test_inputs_kept_while_R_rests_count(data, measured):
     resting = estimate(replace(CONFIG, eta_R=0.0), data, "numpy").mebibytes
     assert resting - estimate(CONFIG, data, "numpy").mebibytes == pytest.approx(4 * 6 * (23 + 6) / 2**20)
     plain = replace(CONFIG, method="bp")
-    assert estimate(replace(plain, eta_R=0.0), data, "numpy") == estimate(plain, data, "numpy")
+    without = (estimate(config, data, "numpy").mebibytes for config in (replace(plain, eta_R=0.0), plain))
+    assert len(set(without)) == 1
