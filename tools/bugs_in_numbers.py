@@ -1113,12 +1113,6 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "for split in self.splits.values() for array in split[:1])",
         ),
         (
-            "data: fingerprint without shapes",
-            "datasets/dataset.py",
-            'f"{array.dtype.str} {array.shape}"',
-            'f"{array.dtype.str}"',
-        ),
-        (
             "data: fingerprint without the validation split",
             "datasets/dataset.py",
             "for array in (array for split in self.splits.values()",
