@@ -441,6 +441,23 @@ def _(place):
     assert numbers.sub("", quiet.stdout).split() == numbers.sub("", loud.stdout).split()
 
 
+def test_the_best_epoch_is_told_in_text_and_values(place):
+    """Of the validation split, with the accuracies of that epoch."""
+    place.command = "train"
+    options = ["--epochs", "12", "--val-fraction", "0.3", "--eta-w", "0.05", "--eta-r", "0.02", "--seed", "3"]
+    values = json.loads(place.call(*options, "--json").stdout)
+    lines = [json.loads(line) for line in Path("run", "history.jsonl").read_text().splitlines()]
+    best = max(lines, key=lambda line: line["val_accuracy"])
+    assert values["best"] == best
+    assert {name: values[name] for name in lines[-1]} == lines[-1]
+    assert best["test_accuracy"] != lines[-1]["test_accuracy"]  # or the last would do as well
+    place.small["train"] = []
+    text = place.call("--resume", "run", backend=False).stdout
+    assert f"epoch 12: train {100 * lines[-1]['train_accuracy']:.2f} %" in text
+    assert f"epoch {best['epoch']}: val {100 * best['val_accuracy']:.2f} %" in text
+    assert f"test {100 * best['test_accuracy']:.2f} %\nNetwork" in text
+
+
 @case("", "version")
 def _(place):
     result = CliRunner().invoke(main, ["--version"])

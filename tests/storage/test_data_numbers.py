@@ -94,8 +94,8 @@ def test_a_fingerprint_covers_everything_but_the_name():
 
 
 def test_files_are_found_where_they_are(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    for name in ("data/mnist", "other/mnist"):
+    monkeypatch.setattr("copi_np.datasets.fetch.cache_dir", lambda: tmp_path / "cache")
+    for name in ("data/mnist", "other/mnist", "cache/mnist"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "train-images-idx3-ubyte.gz").touch()
     (tmp_path / "data" / "mnist" / "t10k-labels-idx1-ubyte").touch()  # decompressed
