@@ -78,14 +78,18 @@ class Assembly:
             "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
             "error_signal": _named(self.error_signal, ERROR_SIGNALS),
             "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
-            "decorrelation_samples": one_or_list(samples_of(layer.lateral_step) for layer in layers),
-            "decorrelation_every": one_or_list(every_of(layer.lateral_step) for layer in layers),
             "activation": hidden if not isinstance(hidden, list) else activations,
             "output_activation": activations[-1],
             "loss": _named(self.loss, LOSSES),
             "dtype": self.dtype,
         }
-        return parts | {"bias": True} if layers[0].has_bias else parts  # earlier versions read files without a bias
+        optional = {
+            "decorrelation_samples": one_or_list(samples_of(layer.lateral_step) for layer in layers),
+            "decorrelation_every": one_or_list(every_of(layer.lateral_step) for layer in layers),
+            "bias": layers[0].has_bias,
+        }
+        # earlier versions of the package can read files without them
+        return parts | {name: part for name, part in optional.items() if part not in (None, 1, False)}
 
     @property
     def config(self) -> dict[str, Any]:

@@ -15,6 +15,9 @@ from copi_np.steps import every_of
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are only kept if they take no more than this share of the free memory."""
 
+N_CHECKED: Final = 1000
+"""Samples that the largest eigenvalue is measured on."""
+
 
 class RestingR:
     """The inputs of all training samples, decorrelated by the first layer, for as long as its R stays as it is."""
@@ -66,12 +69,13 @@ def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None
     Parameters
     ----------
     network : Network
-    y0 : (N, I) array       some training inputs
+    y0 : (N, I) array       the training inputs, of which the first `N_CHECKED` are looked at
     eta_R : float           step size of R in the coming epoch
     """
     if all(every_of(layer.lateral_step) == 1 for layer in network.layers):
         return
-    for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
+    first = y0[: min(N_CHECKED, y0.shape[0]), :]
+    for k, (layer, x) in enumerate(zip(network.layers, network.forward(first).x, strict=True)):
         step, every = layer.lateral_step, every_of(layer.lateral_step)
         one_over_lambda = None if step is None or every == 1 else step.stable_eta(network.backend.to_host(x))
         if one_over_lambda is not None and eta_R > 2 * one_over_lambda:

@@ -37,6 +37,8 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
         from safetensors.numpy import save
     except ImportError:
         raise _missing("safetensors") from None
+    check_network(network)
+    check_writable(Path(path))
     # the library writes an array's memory as it is, ignoring its strides
     tensors = {name: np.asarray(array, order="C") for name, array in network_arrays(network).items()}
     content = save(tensors, metadata={"copi_np": json.dumps({"version": __version__, "network": network.config})})
@@ -91,12 +93,14 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
     except ImportError:
         raise _missing("onnx") from None
     if hasattr(model, "_exportable"):
+        check_writable(Path(path))
         graph = _estimator(model._exportable())
     elif hasattr(model, "fit"):
         kinds = "networks, COPIClassifier and COPIRegressor"
         raise InputError(f"export_onnx knows only {kinds}, got a {type(model).__name__}: export its network or model")
     else:
         check_network(model)
+        check_writable(Path(path))
         graph = _Graph(model.dtype)
         n_inputs = model.layers[0].n_inputs
         value = graph.input("inputs", n_inputs)

@@ -173,7 +173,7 @@ def fit(
         start = time.perf_counter()
         if rates_of(schedule, epoch) != rates:
             rates = rates_of(schedule, epoch)
-            check_decorrelation_every(network, train.inputs[:N_MONITORED, :], rates["eta_R"])
+            check_decorrelation_every(network, train.inputs, rates["eta_R"])
         x0 = resting.inputs(network, train.inputs, rates["eta_R"])
         with located(f"epoch {epoch}, ", batch_size):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)

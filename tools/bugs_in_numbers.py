@@ -176,8 +176,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "tables: index for the seed",
             "experiments/tables.py",
-            '"label": group.label, "seed": run.config.seed, "history"',
-            '"label": group.label, "seed": group.runs.index(run), "history"',
+            '{**group.head, "seed": run.config.seed, "history"',
+            '{**group.head, "seed": group.runs.index(run), "history"',
         ),
         # report
         (
@@ -231,8 +231,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "report: the main table has no selected epochs",
             "experiments/report.py",
-            "    if selected := selected_rows(results.groups):\n        lines +=",
-            "    if selected := []:\n        lines +=",
+            "if selected := selected_rows(groups):\n            lines +=",
+            "if selected := []:\n            lines +=",
         ),
         (
             "report: groups in another order",
@@ -256,8 +256,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "records: frames of the rounded numbers",
             "experiments/records.py",
-            'for record in history]).set_index("epoch")',
-            'for record in history]).set_index("epoch").round(2)',
+            'for record in runs[0].history]).set_index("epoch")',
+            'for record in runs[0].history]).set_index("epoch").round(2)',
         ),
         (
             "records: ended early at any number of epochs",
@@ -400,8 +400,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "config: overrides for methods ignored",
             "experiments/config.py",
-            "values |= overrides.get(method, {})",
-            "values |= {}",
+            "| with_both_rates(overrides.get(method, {}))",
+            "",
         ),
         ("config: dtype of networks", "experiments/config.py", "dtype=self.dtype,", 'dtype="float32",'),
         (
@@ -464,8 +464,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "training: time of the whole training",
             "training.py",
-            "        start = time.perf_counter()\n        rates",
-            "        start = start if epoch > 1 else time.perf_counter()\n        rates",
+            "        start = time.perf_counter()\n        if rates_of",
+            "        start = start if epoch > 1 else time.perf_counter()\n        if rates_of",
         ),
         (
             "training: validation evaluated on the test split",
@@ -488,14 +488,14 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "benchmark: floor for batches of one",
             "experiments/benchmark.py",
-            "for product in products_of_step(sizes, batch_size, method)]",
-            "for product in products_of_step(sizes, 1, method)]",
+            "products_of_step(sizes, batch_size, method, samples",
+            "products_of_step(sizes, 1, method, samples",
         ),
         (
             "benchmark: operations of a batch of one",
             "experiments/benchmark.py",
-            "products_of_step(sizes, batch_size, parts)",
-            "products_of_step(sizes, 1, parts)",
+            "products_of_step(sizes, batch_size, parts, ",
+            "products_of_step(sizes, 1, parts, ",
         ),
         (
             "benchmark: always the same order",
@@ -591,8 +591,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "cli: no values of what varies in the line of a run",
             "cli/campaigns.py",
-            'f"{name}={short(getattr(config, name))}" for name in others',
-            'f"{name}" for name in others',
+            'f"{name}={value}" for name, value in values.items() if',
+            'f"{name}" for name, value in values.items() if',
         ),
         (
             "report: diagnostics of the last seed",
@@ -923,8 +923,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "estimators: rates in another order",
             "estimators/base.py",
-            "(self.eta_W, self.eta_R, self.first_epochs, self.first_eta_W, self.first_eta_R,",
-            "(self.eta_W, self.eta_R, self.first_epochs, self.first_eta_R, self.first_eta_W,",
+            "self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale",
+            "self.first_epochs, first_eta_R, self.first_eta_W, self.delta_scale",
         ),
         ("estimators: rates one epoch late", "estimators/base.py", "rates(self.n_iter_ + 1)", "rates(self.n_iter_)"),
         ("estimators: batches of 50", "estimators/base.py", '"batch_size": self.batch_size}', '"batch_size": 50}'),
@@ -1091,12 +1091,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "data: classes of the training split",
             "datasets/npz.py",
-            "for labels in (train.labels, test.labels))",
-            "for labels in (train.labels,))",
+            "n_classes = _count_classes(name, y_train, y_test)",
+            "n_classes = _count_classes(name, y_train)",
         ),
         (
             "data: divided by 256",
-            "datasets/dataset.py",
+            "datasets/scaling.py",
             "np.divide(inputs, 255, dtype=dtype)",
             "np.divide(inputs, 256, dtype=dtype)",
         ),
@@ -1433,8 +1433,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: title of reproduce",
             "cli/campaigns.py",
-            "    show(out, title, outcomes, output, diagnostics=diagnostics)\n\n\ndef with_figure3",
-            "    show(out, None, outcomes, output, diagnostics=diagnostics)\n\n\ndef with_figure3",
+            "    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)\n\n\ndef with_figure3",
+            "    show(out, None, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)\n\n\ndef with_figure3",
         )
     ],
     OPTIONS + "reproduce-figure": [
@@ -1522,8 +1522,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: title of a sweep",
             "cli/campaigns.py",
-            "    show(out, title, outcomes, output, diagnostics=diagnostics)\n\n\n@click.command",
-            "    show(out, None, outcomes, output, diagnostics=diagnostics)\n\n\n@click.command",
+            "    show(out, title, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)\n    if len",
+            "    show(out, None, outcomes, output, diagnostics=diagnostics, data_dir=data_dir)\n    if len",
         )
     ],
     OPTIONS + "sweep-rule": [
@@ -1573,8 +1573,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: epochs of a resumed run",
             "cli/single.py",
-            'for name in ("epochs", "patience", "dataset", *KINDS) if',
-            'for name in ("patience", "dataset", *KINDS) if',
+            'for name in ("epochs", "patience", "dataset") if',
+            'for name in ("patience", "dataset") if',
         )
     ],
     OPTIONS + "demo-threads": [
@@ -1608,8 +1608,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: dtype of bench",
             "experiments/benchmark.py",
-            "candidates(sizes, batch_size, parts, backend, dtype)\n    times",
-            'candidates(sizes, batch_size, parts, backend, "float32")\n    times',
+            "candidates(sizes, batch_size, parts, backend, dtype, dec",
+            'candidates(sizes, batch_size, parts, backend, "float32", dec',
         )
     ],
     OPTIONS + "report-title": [
@@ -1621,7 +1621,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         )
     ],
     OPTIONS + "report-by_epoch": [
-        ("options: --by-epoch of report", "cli/campaigns.py", "(HISTORY_FORMATS if by_epoch else FORMATS)", "FORMATS")
+        (
+            "options: --by-epoch of report",
+            "cli/campaigns.py",
+            "HISTORY_FORMATS[form](results.groups) if by_epoch else FORMATS",
+            "FORMATS",
+        )
     ],
     OPTIONS + "doctor-data_dir": [
         (

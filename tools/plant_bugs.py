@@ -587,8 +587,8 @@ BUGS = [
     Bug(
         "steps: x R for none that uses it",
         "layer.py",
-        "if self.lateral_step is None or not self.lateral_step.uses_x_R:",
-        "if self.lateral_step is None:",
+        "else self.lateral_step.rows_of_x_R(batch_size)",
+        "else batch_size",
     ),
     Bug("steps: x R for nobody", "steps/lateral.py", "uses_x_R = True", "uses_x_R = False"),
     Bug(

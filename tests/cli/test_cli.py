@@ -341,7 +341,7 @@ def replaced(value):
         ({"y_train": np.arange(21) % 3 - 1}, "-1"),
         ({"y_train": np.arange(21) % 3 + 0.5}, "integer"),
         ({"y_train": (np.arange(21) % 3).astype(float)}, "integer"),
-        ({"y_train": np.full(21, "three")}, "integer"),
+        ({"y_train": np.full(21, "three")}, "store both alike"),
         ({"y_train": np.eye(3, dtype=int)[np.arange(21) % 3]}, "(21, 3)"),
         ({"y_train": np.arange(20) % 3}, "20 labels"),
         ({"x_train": np.zeros((0, 6)), "y_train": np.zeros(0, int)}, "empty"),

@@ -65,7 +65,7 @@ def case(commands: str, *names: str):
 
 def parameters():
     """All arguments and options, of the program and of its commands, but for --help."""
-    context = click.Context(main)
+    context = click.Context(main, **main.context_settings)  # click keeps the help option that is made here
     for name, command in {"": main, **main.commands}.items():
         for parameter in command.get_params(context):
             if "--help" not in parameter.opts:

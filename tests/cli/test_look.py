@@ -380,4 +380,4 @@ def test_bash_completes_by_the_line_of_the_page(place):
     ]
     environment = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
     result = subprocess.run(["bash", "-c", "\n".join(lines)], env=environment, capture_output=True, text=True)
-    assert (result.stdout, result.stderr) == ("mnist-5k\n", "")
+    assert (result.stdout, result.stderr) == ("mnist-5k mnist-5k-online\n", "")

@@ -24,13 +24,15 @@ from copi_np.history import EpochRecord
 
 EPOCHS = {
     "cifar10": 100, "cifar10-deep": 100, "mnist": 25, "mnist-5k": 12, "mnist-deep": 25, "mnist-journal": 25,
-    "own-data": 25,
+    "own-data": 25, "mnist-5k-online": 6,
 }  # fmt: skip
-BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01}
+BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4}
 """Step size of plain gradient descent; 0.03 for the others."""
-SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k"), 500) | {"own-data": 50}
+SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
+    "own-data": 50
+}
 """Factor of the error signals; 1 for the others."""
-SMALLER = {("mnist-5k", method): 250 for method in ("copi-fa", "copi-dfa")}
+SMALLER = {(name, method): 250 for name in ("mnist-5k", "mnist-5k-online") for method in ("copi-fa", "copi-dfa")}
 SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500 for method in ("copi-dtp", "copi-tp")}
 """For methods that need smaller signals than COPI."""
 
@@ -39,7 +41,7 @@ SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500
 @pytest.mark.parametrize("method", METHODS)
 def test_every_number_of_a_preset(name, method):
     values = load_preset(name, method)
-    assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 50)
+    assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 1 if name == "mnist-5k-online" else 50)
     alone = {"bp-adam": 1e-4, "bp": BP.get(name, 0.03)}
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)

@@ -886,6 +886,8 @@ def test_nothing_is_ever_unpickled(tmp_path, name, kind):
     assert not (tmp_path / "trap").exists()
 
 
+USERS_CODE = {"_finding_parts.py"}
+"""Runs the file of a rule that the user names: the only code of others that is meant to run."""
 FORBIDDEN = re.compile(r"(\b|\.)(eval|exec|__import__|extract|extractall|unpack_archive)$|^compile$")
 UNSAFE_MODULES = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle", "yaml"}
 
@@ -898,5 +900,6 @@ def test_no_module_can_run_code_from_a_file(path):
             names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
             assert not {name.split(".")[0] for name in names} & UNSAFE_MODULES
         if isinstance(node, ast.Call):
-            assert not FORBIDDEN.search(ast.unparse(node.func)), f"line {node.lineno}"
+            if path.name not in USERS_CODE:
+                assert not FORBIDDEN.search(ast.unparse(node.func)), f"line {node.lineno}"
             assert "allow_pickle=True" not in ast.unparse(node), f"line {node.lineno}"

@@ -29,9 +29,9 @@ def samples():
 
 
 def raw_outputs(model, X):
-    """The outputs of the network, with scaled inputs and the constant one made here."""
+    """The outputs of the network, with inputs scaled here."""
     scaled = StandardScaler().fit(samples()[0]).transform(X)
-    return model.network_.predict(np.column_stack([scaled, np.ones(len(X))]))
+    return model.network_.predict(scaled)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS])
@@ -40,13 +40,13 @@ def test_the_loss_curve_is_the_mean_over_samples(weights):
     X, y, targets = samples()
     model = COPIClassifier(**AT_REST, max_iter=1, batch_size=10, random_state=0, standardize=False)
     model.fit(X, y, sample_weight=weights)
-    outputs = model.network_.predict(np.column_stack([X, np.ones(43)]))
+    outputs = model.network_.predict(X)
     losses = -log_softmax(outputs, axis=1)[np.arange(43), np.searchsorted(["a", "b", "c"], y)]
     assert model.loss_curve_ == pytest.approx([np.average(losses, weights=weights)])
 
     regressor = COPIRegressor(**AT_REST, max_iter=1, batch_size=10, random_state=0, standardize=False)
     regressor.fit(X, targets, sample_weight=weights)
-    errors = regressor.network_.predict(np.column_stack([X, np.ones(43)])) - targets
+    errors = regressor.network_.predict(X) - targets
     assert regressor.loss_curve_ == pytest.approx([np.average(np.sum(errors**2, axis=1), weights=weights)])
 
 
@@ -59,7 +59,7 @@ def test_validation_scores_are_of_the_samples_that_were_held_out(kind, weights):
     model = kind(**AT_REST, **options, max_iter=2).fit(X, y, sample_weight=weights)
     strata = y if kind is COPIClassifier else None
     _, rows = train_test_split(np.arange(43), test_size=0.3, random_state=0, stratify=strata)
-    outputs = model.network_.predict(np.column_stack([X, np.ones(43)]))[rows]
+    outputs = model.network_.predict(X)[rows]
     w = None if weights is None else weights[rows]
     if kind is COPIClassifier:
         score = accuracy_score(y[rows], np.array(["a", "b", "c"])[outputs.argmax(axis=1)], sample_weight=w)
