@@ -16,7 +16,7 @@ from copi_np.arrays import NDArray
 from copi_np.checkpoint import check_network, network_arrays
 from copi_np.errors import InputError, list_names
 from copi_np.network import Network
-from copi_np.storage.atomic import replace_file
+from copi_np.storage.atomic import check_writable, replace_file
 
 OPSET: Final = 17
 """Version of ONNX's operators; runtimes since 2022 support it."""
