@@ -88,8 +88,9 @@ class Assembly:
             "decorrelation_every": one_or_list(every_of(layer.lateral_step) for layer in layers),
             "bias": layers[0].has_bias,
         }
+        usual = {"decorrelation_samples": None, "decorrelation_every": 1, "bias": False}
         # earlier versions of the package can read files without them
-        return parts | {name: part for name, part in optional.items() if part not in (None, 1, False)}
+        return parts | {name: part for name, part in optional.items() if part != usual[name]}
 
     @property
     def config(self) -> dict[str, Any]:

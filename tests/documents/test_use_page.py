@@ -18,7 +18,7 @@ def test_the_programs_run_and_learn(capsys, tmp_path, monkeypatch):
     for program in PROGRAMS:
         exec(compile(program, "use.md", "exec"), names)
     accuracies = re.findall(r"test(?: accuracy)? (\S+)", capsys.readouterr().out)
-    assert len(accuracies) == len(PROGRAMS) == 4
+    assert len(accuracies) == len(PROGRAMS) == 5
     assert all(float(accuracy) > 0.9 for accuracy in accuracies)
 
 

@@ -46,7 +46,8 @@ def test_every_number_of_a_preset(name, method):
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)
         return
-    rates = {"mnist": (0.1, 0.01, 0.01), "cifar10": (0.01, 0.001, 0.001)}.get(name, (1e-3, 0, 1e-3))
+    rates = {"mnist": (0.1, 0.01, 0.01), "cifar10": (0.01, 0.001, 0.001), "mnist-5k-online": (2e-5, 0, 2e-5)}
+    rates = rates.get(name, (1e-3, 0, 1e-3))
     assert (values["eta_W"], values["eta_R"]) == (rates[0], rates[0])
     assert (values["first_epochs"], values["first_eta_W"], values["first_eta_R"]) == (1, *rates[1:])
     assert values.get("delta_scale", 1) == SMALLER.get((name, method), SCALES.get(name, 1))
