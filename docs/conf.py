@@ -89,7 +89,8 @@ mathjax3_config = {
 default_role = "py:obj"
 add_module_names = False
 toc_object_entries_show_parents = "hide"
-autodoc_default_options = {"members": True, "member-order": "bysource"}
+# `set` is what matplotlib adds to its subclasses, with text that only its own documentation can show
+autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "set"}
 autodoc_typehints = "none"  # the docstrings say more, such as shapes
 autosummary_generate = False
 numpydoc_show_class_members = False

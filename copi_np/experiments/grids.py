@@ -141,13 +141,13 @@ def axis_of(groups: Iterable[Group]) -> str | None:
     return max(varying, key=rank, default=None)
 
 
-Line = dict[Any, list[list[EpochRecord]]]
+_Line = dict[Any, list[list[EpochRecord]]]
 """The histories of the seeds at each value of a setting."""
 
 
-def lines_over(axis: str, groups: Iterable[Group], most: int) -> dict[str, Line]:
+def lines_over(axis: str, groups: Iterable[Group], most: int) -> dict[str, _Line]:
     """Return groups that differ only in one setting as a line, by label; of many, those with the best test accuracy."""
-    lines: dict[str, Line] = {}
+    lines: dict[str, _Line] = {}
     best: dict[str, float] = {}
     for group in groups:
         value = group.settings.get(axis)
