@@ -343,9 +343,14 @@ def _(place):
 @case("bench", "network", "batch_size", "method", "dtype", "rounds")
 def _(place):
     options = ["--network", "7-5-3", "--batch-size", 11, "--method", "bp-adam", "--dtype", "float64", "--rounds", 2]
+    seen, step = set(), Network.step
+    place.monkeypatch.setattr(
+        Network, "step", lambda net, y, *args, **kw: seen.add(str(y.dtype)) or step(net, y, *args, **kw)
+    )
     record = json.loads(place.call(*options, "--json").stdout)
     found = [record[name] for name in ("sizes", "batch_size", "method", "dtype", "rounds")]
     assert found == [[7, 5, 3], 11, "bp-adam", "float64", 2]
+    assert seen == {"float64"}
     # products z^T x and x W^T of both layers, and delta W of the second
     assert record["gflop"] == pytest.approx(2e-9 * 11 * (2 * 7 * 5 + 3 * 5 * 3))
     assert len(record["ratios"]["step_over_floor"]) == 2
