@@ -202,7 +202,7 @@ def train(
     how = f"copi-np train --resume {shlex.quote(str(out))}{where}"
     if resume is None:
         longer = "" if options["epochs"] is None else f" --epochs {config.epochs}"
-        check_holds_no_run(out, config, data, f"{how}{longer}")
+        check_holds_no_run(out, config, data, how, longer)
     with (
         if_stopped(lambda: f"resume with {how}" if exists(out / RUN_FILE) else None),
         blas_threads(threads),

@@ -173,12 +173,13 @@ def _found(folder: Path, config: RunConfig, data: Dataset, *, resume: bool) -> R
     return own_run(folder, config, data)
 
 
-def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str) -> None:
+def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str, longer: str = "") -> None:
     """Raise an InputError if a folder holds this run, finished or not, or another one.
 
     Parameters
     ----------
     how : str       how to resume the run, for the message
+    longer : str    what to add for a run that has not reached its number of epochs
     others          as for `train_into`
     """
     if not _holds_a_run(folder):
@@ -192,10 +193,10 @@ def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str)
     own_run(folder, config, data)  # raises an error for other settings
     n_done, others = len(record.history), "or choose another folder"
     if config.is_over(record.history):
-        done = f"finished after {n_done} epochs"
-        raise InputError(f"{folder} holds this run already, {done}: train it further with {how}, {others}")
+        done, further = f"finished after {n_done} epochs", f"{how} and more than {n_done} epochs"
+        raise InputError(f"{folder} holds this run already, {done}: train it further with {further}, {others}")
     done = f"with {n_done} of {config.epochs} epochs finished"
-    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}, {others}")
+    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}{longer}, {others}")
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:

@@ -71,7 +71,7 @@ def test_a_finished_run_is_named_as_this_one():
     line = refused(*TRAIN, "--epochs", 2)
     assert line == (
         "Error: k holds this run already, finished after 2 epochs: train it further with "
-        "copi-np train --resume k --epochs 2, or choose another folder\n"
+        "copi-np train --resume k and more than 2 epochs, or choose another folder\n"
     )
 
 
@@ -120,7 +120,11 @@ def test_a_damaged_run_is_not_taken_for_this_one(damage):
 
 def test_from_python_the_argument_is_named():
     call(*TRAIN, "--epochs", 2)
-    with pytest.raises(InputError, match=r"finished after 2 epochs: train it further with resume=True, or choose"):
+    with pytest.raises(
+        InputError,
+        message = "finished after 2 epochs: train it further with resume=True and more than 2 epochs, or choose"
+        match=message,
+    ):
         train_into("k", read_run("k").config, load_dataset("tiny.npz"), "numpy")
 
 
