@@ -694,6 +694,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "np.argmax(cosines, axis=1)",
         ),
         (
+            "figure 3: class templates of sums",
+            "experiments/figure3.py",
+            "to_host(sums) / np.where(counts > 0, counts, 1)",
+            "to_host(sums) / n_samples",
+        ),
+        (
             "figure 3: the last chunk left out",
             "experiments/figure3.py",
             "for start in range(0, n_samples, CHUNK):",

@@ -120,11 +120,8 @@ def test_a_damaged_run_is_not_taken_for_this_one(damage):
 
 def test_from_python_the_argument_is_named():
     call(*TRAIN, "--epochs", 2)
-    with pytest.raises(
-        InputError,
-        message = "finished after 2 epochs: train it further with resume=True and more than 2 epochs, or choose"
-        match=message,
-    ):
+    message = "finished after 2 epochs: train it further with resume=True and more than 2 epochs, or choose"
+    with pytest.raises(InputError, match=message):
         train_into("k", read_run("k").config, load_dataset("tiny.npz"), "numpy")
 
 

@@ -29,6 +29,7 @@ from copi_np.experiments.figure3 import (
 )
 from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import train_into
+from copi_np.training import DeviceSplit
 
 CONFIG = RunConfig("copi-bp", "tiny", (12, 8, 120, 7, 3), 2, 0.03, 0.03, batch_size=5, dtype="float64")
 
@@ -467,3 +468,13 @@ def test_networks_of_different_depth_are_no_seeds_of_one(recorded, data, tmp_pat
     message = r"networks of \[2, 4\] layers: choose runs that differ only in their seed"
     for use in (compression_table, lambda folders: draw_figure3(tmp_path, folders)):
         assert_refused(InputError, message, use, [*recorded, tmp_path / "shallow"])
+
+
+def test_templates_are_means_of_classes_of_any_size():
+    """Seven samples of one class and two of the other, by hand; in units of the root mean square of each input."""
+    rng = np.random.default_rng(0)
+    x, labels = rng.normal(size=(9, 4)), np.repeat([0, 1], [7, 2])
+    network = Network([4, 2], rng=rng, decorrelation=None, dtype="float64")
+    _, templates = room._correlations_and_templates(network, DeviceSplit(x, np.eye(2)[labels]))
+    means = np.array([x[:7].mean(axis=0), x[7:].mean(axis=0)]) / np.sqrt((x**2).mean(axis=0))
+    np.testing.assert_allclose(templates, means - means.mean(axis=0), rtol=1e-12)
