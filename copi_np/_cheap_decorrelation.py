@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from copi_np._memory import CHUNK
 from copi_np.arrays import Array, slices
 from copi_np.errors import InputError
 from copi_np.network import Network
@@ -14,9 +15,6 @@ from copi_np.steps import every_of
 
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are only kept if they take no more than this share of the free memory."""
-
-N_CHECKED: Final = 1000
-"""Samples that the largest eigenvalue is measured on."""
 
 
 class RestingR:
@@ -48,17 +46,21 @@ class RestingR:
                 self._R = xp.asarray(layer.R, copy=True)
                 self._x0 = xp.empty((y0.shape[0], layer.R.shape[0]), dtype=y0.dtype, device=network.backend.device)
                 with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence
-                    for rows in slices(int(y0.shape[0]), 1000):
+                    for rows in slices(int(y0.shape[0]), CHUNK):
                         self._x0[rows, :] = decorrelate(self._R, layer.with_constant(y0[rows, :]))
         return self._x0
 
 
+def kept_bytes(network: Network, y0: Array) -> int:
+    """Return the bytes of the decorrelated inputs and of the copy of R that `RestingR` keeps."""
+    n_samples, n_inputs = int(y0.shape[0]), int(network.layers[0].R.shape[0])
+    return n_inputs * (n_samples + n_inputs) * np.dtype(network.dtype).itemsize
+
+
 def has_room(network: Network, y0: Array) -> bool:
-    """Return whether the decorrelated inputs, and a copy of R, fit into the free memory."""
+    """Return whether they fit into the free memory."""
     free = network.backend.free_memory()
-    n_samples, n_inputs = y0.shape[0], network.layers[0].R.shape[0]
-    n_bytes = n_inputs * (n_samples + n_inputs) * np.dtype(network.dtype).itemsize
-    return free is not None and n_bytes <= MEMORY_SHARE * free
+    return free is not None and kept_bytes(network, y0) <= MEMORY_SHARE * free
 
 
 def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None:
@@ -69,13 +71,12 @@ def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None
     Parameters
     ----------
     network : Network
-    y0 : (N, I) array       the training inputs, of which the first `N_CHECKED` are looked at
+    y0 : (N, I) array       some training inputs
     eta_R : float           step size of R in the coming epoch
     """
     if all(every_of(layer.lateral_step) == 1 for layer in network.layers):
         return
-    first = y0[: min(N_CHECKED, y0.shape[0]), :]
-    for k, (layer, x) in enumerate(zip(network.layers, network.forward(first).x, strict=True)):
+    for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
         step, every = layer.lateral_step, every_of(layer.lateral_step)
         one_over_lambda = None if step is None or every == 1 else step.stable_eta(network.backend.to_host(x))
         if one_over_lambda is not None and eta_R > 2 * one_over_lambda:

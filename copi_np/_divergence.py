@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from copi_np.arrays import Array, NDArray
+from copi_np.arrays import Array, NDArray, first_rows
 from copi_np.backend import Backend
 from copi_np.error_signals import Trace
 from copi_np.errors import DivergenceError
@@ -113,8 +113,7 @@ def blame_activity(layers: Sequence[Layer], trace: Trace, loss: float, rates: Ma
 
 def _scale_first(backend: Backend, inputs: Array) -> str:
     """Say how to scale inputs that are not of unit size; return "" if they are."""
-    rows = slice(0, min(N_MEASURED, int(inputs.shape[0])))
-    size = _root_mean_square(backend.to_host(inputs[rows, :]))
+    size = _root_mean_square(backend.to_host(first_rows(inputs, N_MEASURED)))
     if size <= LARGE_INPUT:
         return ""
     how = "Dataset.scaled('standardize'), --standardize, or standardize=True in an estimator"

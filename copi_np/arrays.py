@@ -168,6 +168,11 @@ def spectral_rounding(C: Array) -> float:
     return max(int(C.shape[0]), 64) * float(array_namespace(C).finfo(C.dtype).eps)
 
 
+def first_rows(array: Array, n_rows: int) -> Array:
+    """Return the first `n_rows` of an array (N, I), or all if it has fewer; a slice must not reach beyond the end."""
+    return array[: min(n_rows, int(array.shape[0])), :]
+
+
 def slices(n: int, size: int) -> Iterator[slice]:
     """Yield slices of `size`, the last one shorter if need be, that cover ``range(n)`` in order."""
     for start in range(0, n, size):

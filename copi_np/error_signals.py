@@ -63,10 +63,15 @@ class Trace(NamedTuple):
         """Inputs of every layer before decorrelation, (B, I_k) each: y0, then the outputs of the layer below."""
         return [self.y0, *self.y[:-1]]
 
+    @property
+    def x_of_units(self) -> list[Array]:
+        """Decorrelated inputs without the constant of a bias, (B, I_k) each."""
+        return [x[:, : y.shape[1]] for x, y in zip(self.x, self.y_in, strict=True)]
+
     def read_only(self) -> Trace:
         """Return the same states in new lists, read-only on NumPy; x without the constant of a bias."""
-        x = [x[:, : y.shape[1]] for x, y in zip(self.x, self.y_in, strict=True)]
-        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in (x, self.a, self.y)))
+        states = (self.x_of_units, self.a, self.y)
+        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in states))
 
 
 def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:

@@ -15,7 +15,7 @@ from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
 from copi_np._parts import describe, label
-from copi_np.arrays import Array, slices
+from copi_np.arrays import Array, first_rows, slices
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback, CheckpointWriter
 from copi_np.datasets import Dataset, Split, as_float, one_hot
@@ -171,9 +171,9 @@ def fit(
         if any(callback.stop for callback in callbacks):
             break
         start = time.perf_counter()
-        if rates_of(schedule, epoch) != rates:
-            rates = rates_of(schedule, epoch)
-            check_decorrelation_every(network, train.inputs, rates["eta_R"])
+        earlier, rates = rates, rates_of(schedule, epoch)
+        if rates != earlier:
+            check_decorrelation_every(network, first_rows(train.inputs, N_MONITORED), rates["eta_R"])
         x0 = resting.inputs(network, train.inputs, rates["eta_R"])
         with located(f"epoch {epoch}, ", batch_size):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)
@@ -300,10 +300,9 @@ def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, sta
 
 def monitored(network: Network, train: DeviceSplit) -> list[float]:
     """Return the decorrelation loss of every layer's inputs, on the first `N_MONITORED` training samples."""
-    trace = network.forward(train.inputs[: min(N_MONITORED, train.inputs.shape[0]), :])
+    trace = network.forward(first_rows(train.inputs, N_MONITORED))
     with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
-        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]  # not the constant
-        return [decorrelation_loss(second_moment(x)) for x in xs]
+        return [decorrelation_loss(second_moment(x)) for x in trace.x_of_units]
 
 
 def evaluate(network: Network, inputs: Array, targets: Array) -> tuple[float, float]:

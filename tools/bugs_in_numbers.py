@@ -464,8 +464,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "training: time of the whole training",
             "training.py",
-            "        start = time.perf_counter()\n        if rates_of",
-            "        start = start if epoch > 1 else time.perf_counter()\n        if rates_of",
+            "        start = time.perf_counter()\n        earlier",
+            "        start = start if epoch > 1 else time.perf_counter()\n        earlier",
         ),
         (
             "training: validation evaluated on the test split",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,11 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
         )
         command = option(command)
     return command
+
+
+def given_parts(options: Mapping[str, Any]) -> dict[str, str]:
+    """Return those of `part_options` that were given, by kind."""
+    return {kind: options[kind] for kind in KINDS if options[kind] is not None}
 
 
 def layers_option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:

@@ -79,9 +79,7 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
         @wraps(command)
         def with_output(*, quiet: bool, json_to: Path | None, **options: Any) -> Any:
             if json_to is not None:
-                check_parent(json_to, "--json")
-                if json_to != STANDARD_OUTPUT:
-                    check_writable(json_to)
+                check_output(json_to, "--json")
             quiet = quiet or click.get_current_context().find_root().params["quiet"]  # copi-np --quiet COMMAND
             with no_bars() if quiet else nullcontext():
                 return command(output=Output(quiet, json_to), **options)
@@ -100,10 +98,12 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
     return add
 
 
-def check_parent(path: Path, option: str) -> None:
-    """Raise an InputError if the folder of an output file is missing, before anything is computed."""
+def check_output(path: Path, option: str) -> None:
+    """Raise an InputError if an output file has no folder, or a DataError if it cannot be written, before computing."""
     if not path.parent.is_dir():
         raise InputError(f"there is no folder {path.parent} for {option}: create it, or choose another")
+    if path != STANDARD_OUTPUT:
+        check_writable(path)
 
 
 def fitting(line: str, indent: int) -> str:

@@ -19,6 +19,7 @@ from copi_np.cli.options import (
     Folder,
     backend_option,
     data_dir_option,
+    given_parts,
     layers_option,
     one_of,
     part_options,
@@ -96,8 +97,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
         raise InputError(f"--resume continues the run with its own settings: leave out {list_names(given)}")
     run = read_run(folder)
     changes = {name: options[name] for name in ("epochs", "patience", "dataset") if options[name] is not None}
-    parts = {kind: options[kind] for kind in KINDS if options[kind] is not None}
-    return replace(run, config=replace(with_parts(run.config, parts), **changes))
+    return replace(run, config=replace(with_parts(run.config, given_parts(options)), **changes))
 
 
 @click.command()

@@ -26,7 +26,7 @@ class Lossy:
         """Write, or claim to have written."""
         try:
             return int(self._stream.write(content))
-        except OSError:  # such as a closed pipe, a full disk, or a terminal that is gone
+        except OSError:  # such as a closed pipe, a full disk, or a terminal that was closed
             return len(content)
 
     def flush(self) -> None:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
-from copi_np.cli.options import backend_option, data_dir_option, one_of, part_options
-from copi_np.cli.output import STANDARD_OUTPUT, Output, check_parent, output_options, written
+from copi_np.cli.options import backend_option, data_dir_option, given_parts, one_of, part_options
+from copi_np.cli.output import STANDARD_OUTPUT, Output, check_output, output_options, written
 from copi_np.datasets import DATASETS
 from copi_np.errors import InputError, list_names
-from copi_np.experiments.own_parts import KINDS
 from copi_np.experiments.prediction import Prediction, check_can_predict, prediction_csv
 from copi_np.experiments.prediction import predict as carry_out
 from copi_np.experiments.samples import LABEL, looks_like_pixels, read_samples
@@ -65,10 +63,10 @@ def predict(
     y, .npy, or .csv with one row per sample. Where labels are known, the accuracy is given too.
     """
     if out is not None:
-        check_parent(out, "--out")
+        check_output(out, "--out")
         if out.exists() and Path(data).exists() and out.samefile(data):
             raise InputError(f"--out would replace the samples in {out}: choose another file")
-    trained = load_trained(run_or_network, backend, given(parts))
+    trained = load_trained(run_or_network, backend, given_parts(parts))
     check_can_predict(trained, probabilities=probabilities)
     samples = read_samples(data, trained, split, data_dir, pixels=pixels, label_column=label_column)
     scaling = trained.network.scaling
@@ -115,16 +113,11 @@ def export(run_or_network: Path, out: Path, output: Output, **parts: str | None)
     """
     if out.suffix not in EXPORTS:
         raise InputError(f"cannot tell how to write {out}: choose a name that ends in {list_names(EXPORTS)}")
-    check_parent(out, "OUT")
-    trained = load_trained(run_or_network, "numpy", given(parts))
+    check_output(out, "OUT")
+    trained = load_trained(run_or_network, "numpy", given_parts(parts))
     EXPORTS[out.suffix](out, trained.network)
     sizes = trained.network.parts["sizes"]
     values = {"network": str(trained.path), "epoch": trained.epoch, "sizes": sizes, "dtype": trained.network.dtype}
     epoch = "" if trained.epoch is None else f", epoch {trained.epoch}"
     head = f"{trained.path}{epoch}: {sizes[0]} inputs in {trained.network.dtype}, {sizes[-1]} outputs"
     output.result(f"{head}\n{written([out])}", {**values, "written": [str(out)]})
-
-
-def given(parts: dict[str, Any]) -> dict[str, str]:
-    """Return the parts that were given as options."""
-    return {kind: parts[kind] for kind in KINDS if parts[kind] is not None}

@@ -11,7 +11,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._cheap_decorrelation import RestingR, has_room
+from copi_np._cheap_decorrelation import RestingR, has_room, kept_bytes
 from copi_np._memory import bytes_of, check_training_fits, training_bytes
 from copi_np.backend import Backend
 from copi_np.checkpoint import Progress, save_progress
@@ -183,5 +183,4 @@ def _kept_bytes(network: Network, train: DeviceSplit, kinds: Mapping[tuple[bool,
     rests = layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
     if not rests or not has_room(network, train.inputs):
         return 0
-    n_inputs, (n_samples, _) = int(layer.R.shape[0]), train.inputs.shape
-    return int(train.inputs.dtype.itemsize * n_inputs * (n_samples + n_inputs))
+    return kept_bytes(network, train.inputs)

@@ -159,8 +159,7 @@ def _correlations_and_templates(network: Network, train: DeviceSplit) -> tuple[l
     n_samples = int(train.inputs.shape[0])
     for start in range(0, n_samples, CHUNK):
         rows = slice(start, min(start + CHUNK, n_samples))
-        trace = network.forward(train.inputs[rows, :])
-        xs = [x[:, : layer.n_inputs] for layer, x in zip(network.layers, trace.x, strict=True)]
+        xs = network.forward(train.inputs[rows, :]).x_of_units
         moments = [moment + x.T @ x for moment, x in zip(moments, xs, strict=True)]
         sums += train.targets[rows, :].T @ xs[0]
     rms = np.sqrt(to_host(xp.linalg.diagonal(moments[0])) / n_samples)
@@ -199,7 +198,7 @@ def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[s
     rows : dict             from the names in `ROWS` to (N, I) arrays on the host
     """
     raw = as_float(inputs, network.dtype)
-    x = network.forward(network.backend.asarray(raw)).x[0][:, : raw.shape[1]]
+    x = network.forward(network.backend.asarray(raw)).x_of_units[0]
     train = data.train.inputs
     chunks = (as_float(train[start : start + CHUNK], "float64") for start in range(0, len(train), CHUNK))
     M = zca(sum(chunk.T @ chunk for chunk in chunks) / len(train), ZCA_EPSILON)

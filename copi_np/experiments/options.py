@@ -9,7 +9,7 @@ from typing import Any, Final
 from copi_np._checks import bad_sizes, check_sizes, with_both_rates
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
-from copi_np.experiments.config import NOT_FROM_TEXT, RunConfig, load_preset
+from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.own_parts import KINDS, check_text
 
@@ -17,8 +17,7 @@ DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "m
 FALLBACK_PRESET = "own-data"
 STEP_SIZE_OPTIONS = ("eta", "eta_w", "eta_r", "r_only_epochs", "rest_r_after")
 
-CHEAPER_OPTIONS = ("decorrelation_samples", "decorrelation_every", "rest_r_after")
-LATERAL_OPTIONS = ("eta_r", "decorrelation", *CHEAPER_OPTIONS, "r_only_epochs")
+LATERAL_OPTIONS = ("eta_r", "decorrelation", *(name.lower() for name in CHEAPER), "r_only_epochs")
 
 
 def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset]) -> tuple[RunConfig, Dataset]:

@@ -6,11 +6,10 @@ import json
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, load_dataset, load_network
-from copi_np.cli import main
 from copi_np.experiments.config import RunConfig, load_preset, run_name
 from copi_np.experiments.options import config_from_options, parse_variation
 from copi_np.experiments.records import read_run
@@ -24,10 +23,6 @@ VALUES = {"method": "copi-bp", "layers": (6, 4, 3), "epochs": 1, "eta_W": 0.01, 
 def data(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     return load_dataset(write_tiny(tmp_path).name)
-
-
-def call(*words):
-    return CliRunner().invoke(main, [str(word) for word in words], prog_name="copi-np")
 
 
 def call_train(*words, out="run"):

@@ -15,6 +15,7 @@ import time
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import call
 
 from copi_np import __version__
 from copi_np.backend import why_no_gpu
@@ -49,10 +50,6 @@ def save(path, **arrays):
         with np.load("tiny.npz") as tiny:
             arrays = {**tiny, **arrays}
     np.savez(path, **arrays)
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
 
 
 def train(*arguments, data="tiny.npz", out="run"):

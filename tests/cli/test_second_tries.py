@@ -9,11 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import call
 from tiny import write_tiny
 
 from copi_np import InputError, load_dataset
-from copi_np.cli import main
 from copi_np.errors import StoppedError
 from copi_np.experiments.options import NETWORKS, parse_layers
 from copi_np.experiments.records import read_run
@@ -27,10 +26,6 @@ def place(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     write_tiny(tmp_path)
     return tmp_path
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
 
 
 TRAIN = ("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--backend", "numpy", "--out", "k")

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call, done
 from tiny import write_tiny
 
 from copi_np import InputError, Network, load_dataset, load_network, save_network
 from copi_np.callbacks import best_epoch
-from copi_np.cli import main
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.prediction import predict as predict_classes
 from copi_np.experiments.records import read_run
@@ -39,17 +38,6 @@ def data(tmp_path, monkeypatch):
     data = load_dataset(str(write_tiny(tmp_path)))
     train_into("run", replace(CONFIG, loss="cross_entropy"), data, "numpy")
     return data
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
-
-
-def done(*arguments):
-    """The result of a command that succeeds."""
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 def refused(*arguments):

@@ -9,12 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call, done
 from tiny import write_tiny
 
 from copi_np import load_dataset
 from copi_np.callbacks import best_epoch
-from copi_np.cli import main
 from copi_np.experiments.best_setting import best_group
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig, load_preset
@@ -50,16 +49,6 @@ def data(tmp_path, monkeypatch):
     (tmp_path / "tiny.toml").write_text(PRESET)
     (tmp_path / "mine.py").write_text(CODE)
     return load_dataset(str(write_tiny(tmp_path, n_train=60)))
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
-
-
-def done(*arguments):
-    result = call(*arguments)
-    assert result.exit_code == 0, result.output
-    return result
 
 
 SWEEP = ("sweep", "--preset", "tiny.toml", "--dataset", "tiny.npz", "--seeds", 2, "--workers", 1)

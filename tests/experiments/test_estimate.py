@@ -12,12 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call
 from tiny import write_tiny
 
 from copi_np import load_dataset
 from copi_np.backend.devices import NumPyBackend
-from copi_np.cli import main
 from copi_np.errors import BackendError
 from copi_np.experiments import estimate as room
 from copi_np.experiments.config import RunConfig
@@ -46,10 +45,6 @@ def measured(monkeypatch):
     monkeypatch.setattr(room, "_evaluation_seconds", lambda network, train: (0.01, 0.001))
     monkeypatch.setattr(room, "_seconds", lambda backend, function: 0.02)
     monkeypatch.setattr(room, "_record_seconds", lambda network: 0.03)
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
 
 
 TRAIN = ("train", "--dataset", "tiny.npz", "--layers", "6,4,3", "--epochs", 5, "--batch-size", 5, "--backend", "numpy")

@@ -10,12 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
+from commands import call
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, Network, Schedule, fit, load_dataset, load_network
 from copi_np.activations import Activation, tanh, tanh_derivative
-from copi_np.cli import main
 from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.records import find_runs, read_run
 from copi_np.experiments.runner import train, train_into
@@ -49,10 +48,6 @@ def data(tmp_path, monkeypatch):
 def config_of(**changes):
     values = {"method": "copi-bp", "dataset": "tiny.npz", "layers": (6, 4, 3), "epochs": 2, "eta_W": 0.1, "eta_R": 0.05}
     return RunConfig(**values | changes)
-
-
-def call(*arguments):
-    return CliRunner().invoke(main, [str(argument) for argument in arguments], prog_name="copi-np")
 
 
 def command(*arguments):

@@ -309,18 +309,23 @@ def test_two_lambdas_keep_their_layers_or_are_refused(tmp_path):
     assert_same_weights(trained(loaded), trained(network))
 
 
-def test_training_with_lambdas_per_layer_resumes(tmp_path):
-    own = [lambda x, delta: delta.T @ x, lambda x, delta: -delta.T @ x, lambda W: 0 * W]
+def assert_resumes_as_if_never_interrupted(rule, folder):
+    """Three epochs at once, and one followed by two from its checkpoint, give the same weights."""
 
     def train(epochs, path, resume=False):
-        network = make_network(rule=own)
+        network = make_network(rule=rule())
         fit(network, data_of(), epochs=epochs, schedule=Schedule(0.01, 0.01), rng=np.random.default_rng(5),
             checkpoint=path, resume=resume)  # fmt: skip
         return network
 
-    straight = train(3, tmp_path / "a.npz")
-    train(1, tmp_path / "b.npz")
-    assert_same_weights(train(3, tmp_path / "b.npz", resume=True), straight)
+    straight = train(3, folder / "a.npz")
+    train(1, folder / "b.npz")
+    assert_same_weights(train(3, folder / "b.npz", resume=True), straight)
+
+
+def test_training_with_lambdas_per_layer_resumes(tmp_path):
+    own = [lambda x, delta: delta.T @ x, lambda x, delta: -delta.T @ x, lambda W: 0 * W]
+    assert_resumes_as_if_never_interrupted(lambda: own, tmp_path)
 
 
 def test_activations_of_one_name_keep_their_layers(tmp_path):
@@ -456,15 +461,7 @@ def test_a_step_is_recorded_with_the_settings_it_was_given(tmp_path, make, kind)
 
 
 def test_training_with_a_step_that_changes_its_setting_resumes(tmp_path):
-    def train(epochs, path, resume=False):
-        network = make_network(rule=Annealed())
-        fit(network, data_of(), epochs=epochs, schedule=Schedule(0.01, 0.01), rng=np.random.default_rng(5),
-            checkpoint=path, resume=resume)  # fmt: skip
-        return network
-
-    straight = train(3, tmp_path / "a.npz")
-    train(1, tmp_path / "b.npz")
-    assert_same_weights(train(3, tmp_path / "b.npz", resume=True), straight)
+    assert_resumes_as_if_never_interrupted(Annealed, tmp_path)
 
 
 # ------------------------------------------------------------------------------------------------- states in a file
