@@ -66,7 +66,7 @@ PARTS = {
 @pytest.mark.parametrize("to", PARTS)
 @pytest.mark.parametrize("since", PARTS)
 def test_a_replaced_part_counts_as_if_it_had_been_there_from_the_start(data, since, to):
-    """A removed part leaves no checksum behind, and a new one gets its own: otherwise it would be refused as changed."""
+    """A removed part leaves no checksum behind; a new one gets its own, or else it would be refused as changed."""
     reset = {"method": "copi-bp", "decorrelation": "matrix", "rule": None, "own_schedule": None}
     changed, straight = replace(config_of(**PARTS[since]), **reset | PARTS[to]), config_of(**PARTS[to])
     assert changed == straight
