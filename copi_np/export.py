@@ -14,6 +14,7 @@ from copi_np._parts import label
 from copi_np.activations import ACTIVATIONS, LEAK, Activation
 from copi_np.arrays import NDArray
 from copi_np.checkpoint import check_network, network_arrays
+from copi_np.datasets.scaling import Scaling
 from copi_np.errors import InputError, list_names
 from copi_np.network import Network
 from copi_np.storage.atomic import check_writable, replace_file
@@ -52,16 +53,16 @@ class Exportable(NamedTuple):
     ----------
     network : Network
     n_features : int
-    inputs : (2, I) array or None       mean and scale of the features, or None if they are used as they are
-    outputs : (2, K) array or None      mean and scale of the values to predict
+    inputs : Scaling or None            of the features, or None if they are used as they are
+    outputs : Scaling or None           of the values to predict
     classes : (K,) array or None        labels of the outputs of a classifier
     has_probabilities : bool            whether the softmax of the outputs gives probabilities
     """
 
     network: Network
     n_features: int
-    inputs: NDArray | None = None
-    outputs: NDArray | None = None
+    inputs: Scaling | None = None
+    outputs: Scaling | None = None
     classes: NDArray | None = None
     has_probabilities: bool = False
 
@@ -105,7 +106,7 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
         n_inputs = model.layers[0].n_inputs
         value = graph.input("inputs", n_inputs)
         if model.scaling is not None:
-            value = graph.scaled(value, model.scaling.shift, model.scaling.scale)
+            value = graph.scaled(value, model.scaling)
         outputs = graph.network(model, value, n_inputs)
         graph.output("outputs", outputs, [model.layers[-1].n_outputs])
     content = graph.content()
@@ -117,11 +118,11 @@ def _estimator(model: Exportable) -> _Graph:
     graph, n_outputs = _Graph(model.network.dtype), model.network.layers[-1].n_outputs
     value = graph.input("X", model.n_features)
     if model.inputs is not None:
-        value = graph.scaled(value, *model.inputs)
+        value = graph.scaled(value, model.inputs)
     value = graph.network(model.network, value, model.n_features)
     if model.outputs is not None:
-        mean, scale = model.outputs.astype(graph.dtype)
-        value = graph.node("Add", graph.node("Mul", value, graph.constant(scale)), graph.constant(mean))
+        shift, scale = graph.shift_and_scale(model.outputs)
+        value = graph.node("Add", graph.node("Mul", value, scale), shift)
     if model.classes is None:
         graph.output("variable", value, [n_outputs])
         return graph
@@ -180,10 +181,14 @@ class _Graph:
         self.nodes.append(helper.make_node(operator, values, [name], **attributes))
         return name
 
-    def scaled(self, value: str, shift: NDArray, scale: NDArray) -> str:
+    def shift_and_scale(self, scaling: Scaling) -> tuple[str, str]:
+        """Add the constants of a scaling."""
+        return self.constant(scaling.shift.astype(self.dtype)), self.constant(scaling.scale.astype(self.dtype))
+
+    def scaled(self, value: str, scaling: Scaling) -> str:
         """Add (value - shift) / scale."""
-        shift, scale = shift.astype(self.dtype), scale.astype(self.dtype)
-        return self.node("Div", self.node("Sub", value, self.constant(shift)), self.constant(scale))
+        shift, scale = self.shift_and_scale(scaling)
+        return self.node("Div", self.node("Sub", value, shift), scale)
 
     def network(self, network: Network, value: str, n_inputs: int) -> str:
         """Add the layers of a network, with W R of each folded into one matrix."""

@@ -28,6 +28,7 @@ from copi_np.arrays import NDArray
 from copi_np.callbacks.selection import epochs_since_best
 from copi_np.checkpoint import network_arrays, network_of
 from copi_np.datasets import as_float
+from copi_np.datasets.scaling import Scaling
 from copi_np.error_signals import ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.export import Exportable
@@ -91,9 +92,9 @@ def check_complete(what: str, values: Any) -> None:
         raise InputError(f"{what} holds {kind} values: drop their samples, or fill them in")
 
 
-def scaling(scaler: StandardScaler | None) -> NDArray | None:
-    """Return mean and scale of each column, (2, N), or None without a scaler."""
-    return None if scaler is None else np.stack([scaler.mean_, scaler.scale_])
+def scaling(scaler: StandardScaler | None) -> Scaling | None:
+    """Return the scaling of a fitted scaler, or None without one."""
+    return None if scaler is None else Scaling(scaler.mean_, scaler.scale_)
 
 
 class Samples(NamedTuple):
