@@ -14,7 +14,16 @@ from PIL import Image
 
 from copi_np.analysis import decorrelation_path
 from copi_np.course import animation
-from copi_np.course.animation import Animation, animate, animate_cloud, cloud_strip, correlation, draw_cloud, extent
+from copi_np.course.animation import (
+    Animation,
+    animate,
+    animate_cloud,
+    cloud_strip,
+    correlation,
+    draw_cloud,
+    draw_lateral_weights,
+    extent,
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +96,15 @@ def test_the_strip_shows_the_requested_steps(cloud, path):
         np.testing.assert_allclose(axes.get_lines()[0].get_xydata(), x)
         (arrows,) = axes.collections
         np.testing.assert_allclose(np.array([arrows.U, arrows.V]), path[step])  # one arrow per column of R
+
+
+def test_the_arrows_are_the_columns_of_R():
+    """R of the cloud above is symmetric, and would not tell its rows from its columns."""
+    axes = Figure().subplots()
+    draw_lateral_weights(axes, np.array([[1.0, 2.0], [3.0, 4.0]]))
+    (arrows,) = axes.collections
+    np.testing.assert_array_equal(arrows.U, [1, 2])
+    np.testing.assert_array_equal(arrows.V, [3, 4])
 
 
 def test_correlation_is_not_centred():
