@@ -20,6 +20,8 @@ MOMENT_ARRAYS: Final = 4
 """Arrays (I, I) that exist at once while the decorrelation loss of a layer's inputs is computed."""
 CHUNK: Final = 1000
 """Samples that are evaluated or monitored at a time."""
+N_REMEMBERED: Final = {"momentum": 1, "adam": 2}
+"""Arrays of the shape of W that built-in rules remember."""
 
 
 class Matrix(NamedTuple):
@@ -43,7 +45,7 @@ def matrices(
     bias: bool = False,
     feedback_from: str | None = None,
 ) -> Iterator[Matrix]:
-    """Yield all matrices of a network: forward, lateral and feedback weights, and the memory of Adam.
+    """Yield all matrices of a network: forward, lateral and feedback weights, and the memory of the built-in rules.
 
     Parameters
     ----------
@@ -54,11 +56,16 @@ def matrices(
     """
     for k, (n_units, n_outputs) in enumerate(pairwise(sizes)):
         n_inputs = n_units + bias
-        yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 3 if rules[k] == "adam" else 1)
+        yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 1 + _n_remembered(rules[k]))
         if decorrelations[k] is not None:
             yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
         if feedback_from is not None and k < len(sizes) - 2:
             yield Matrix(f"feedback of layer {k}", (n_outputs, sizes[k + 2] if feedback_from == "above" else sizes[-1]))
+
+
+def _n_remembered(rule: Any) -> int:
+    """Return how many arrays of the shape of W a rule remembers, if it is built in."""
+    return N_REMEMBERED.get(rule, 0) if isinstance(rule, str) else 0
 
 
 def check_network_fits(

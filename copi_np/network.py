@@ -51,7 +51,7 @@ class Network(Assembly):
     sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``
     rng : numpy.random.Generator        draws the forward and feedback weights, on the host, and the noise of error
                                         signals that ask for it
-    rule : {"copi", "sgd", "adam"}, function or Step
+    rule : {"copi", "sgd", "momentum", "adam"}, function or Step
                                         how the forward weights learn. A function such as ``rules.copi_update`` returns
                                         the update, to be added times eta_W; its parameters are any of W, R, x, y, a, z,
                                         delta, y_out and sample_weight. A `steps.Step` is a rule with a memory. A list

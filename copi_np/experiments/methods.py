@@ -29,5 +29,6 @@ METHODS = {
     "bp-decor": Method("BP + decorrelation", "sgd", "bp", True),
     "fa-decor": Method("FA + decorrelation", "sgd", "fa", True),
     "bp-adam": Method("BP (Adam)", "adam", "bp", False),
+    "bp-momentum": Method("BP (momentum)", "momentum", "bp", False),
     "bp": Method("BP (SGD)", "sgd", "bp", False),
 }

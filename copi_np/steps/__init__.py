@@ -1,4 +1,4 @@
-"""How a layer updates its weights: the in-place twin of every rule of `rules`, and Adam for the baseline.
+"""How a layer updates its weights: the in-place twin of every rule of `rules`, and the baselines.
 
 Each rule is written twice, and only twice: as the equation, in `rules`, and here as the step that training takes, fused
 into as few passes over the (O, I) and (I, I) matrices as possible. Tests hold the two equal. Your own function is used
@@ -21,6 +21,7 @@ from copi_np.steps.choice import (
 )
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
+from copi_np.steps.momentum import MomentumStep
 from copi_np.steps.sparse import SparseStep
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "FunctionStep",
     "LocalStep",
     "MatrixStep",
+    "MomentumStep",
     "SgdStep",
     "SparseStep",
     "States",

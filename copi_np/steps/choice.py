@@ -13,9 +13,12 @@ from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, Step
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
+from copi_np.steps.momentum import MomentumStep
 from copi_np.steps.sparse import SparseStep
 
-FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {"copi": CopiStep, "sgd": SgdStep, "adam": AdamStep}
+FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {
+    "copi": CopiStep, "sgd": SgdStep, "momentum": MomentumStep, "adam": AdamStep
+}  # fmt: skip
 LATERAL_STEPS: Final[dict[str, Callable[[], Step]]] = {"matrix": MatrixStep, "local": LocalStep}
 
 

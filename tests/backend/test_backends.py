@@ -248,7 +248,7 @@ def test_lists_alone_are_refused():
 
 OPTIONS = [
     {"rule": rule, "error_signal": kind, "decorrelation": form}
-    for rule in ("copi", "sgd", "adam")
+    for rule in ("copi", "sgd", "momentum", "adam")
     for kind, form in (("bp", "matrix"), ("fa", "local"), ("dfa", None), ("tp", "matrix"), ("dtp", "local"))
 ]
 

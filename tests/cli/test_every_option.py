@@ -319,13 +319,17 @@ def _(place):
     assert place.swept["scheduler"] == "tcp://127.0.0.1:1"
 
 
-@case("train reproduce sweep doctor", "data_dir")
-def _(place):
-    """Files are looked for there first, and these are not the original ones."""
-    folder = place.folder / "data" / "fashion-mnist"
+def put_nonsense(folder):
+    """Write files with the names of a data set into a folder: the error about them tells that they were found."""
     folder.mkdir(parents=True)
     for file in DATASETS["fashion-mnist"].files:
         (folder / file.name).write_bytes(b"nonsense")
+
+
+@case("train reproduce sweep doctor", "data_dir")
+def _(place):
+    """Files are looked for there first, and these are not the original ones."""
+    put_nonsense(place.folder / "data" / "fashion-mnist")
     if place.command == "doctor":
         result = place.call("--data-dir", "data")
         assert re.search(r"^data fashion-mnist +present in data.fashion-mnist$", result.stdout, re.MULTILINE)
@@ -520,6 +524,54 @@ def _(place):
     assert full["gflop"] - rest["gflop"] == pytest.approx(2e-9 * 50 * (3 * 6 * 6 + 2 * 4 * 4))
 
 
+def raced(place, *arguments):
+    """Run bench --to-accuracy on the tiny data, for an epoch unless told otherwise, and return its record."""
+    fixed = ["bench", "--to-accuracy", "1", "--preset", "tiny.toml", "--dataset", "tiny.npz", "--backend", "numpy"]
+    result = CliRunner().invoke(main, [*fixed, "--json", *map(str, arguments)])
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+@case("bench", "to_accuracy", "split", "val_fraction")
+def _(place):
+    record = raced(place, "--to-accuracy", 0.01, "--split", "validation", "--val-fraction", 0.3)
+    assert (record["accuracy"], record["split"]) == (0.01, "validation")
+    assert {run["config"]["val_fraction"] for run in record["runs"]} == {0.3}
+    train, test = (raced(place, "--split", split)["runs"][0]["by_epoch"]["accuracy"] for split in ("train", "test"))
+    assert (len(train), len(test)) == (1, 1)
+    assert 23 * train[0] == pytest.approx(round(23 * train[0]))
+    assert 9 * test[0] == pytest.approx(round(9 * test[0]))
+
+
+@case("bench", "dataset", "preset", "methods", "seeds", "epochs", "vary")
+def _(place):
+    """The preset has the layers and rates; the data give its first and last layer their sizes."""
+    record = raced(place, "--methods", "copi-fa, bp", "--seeds", 2, "--epochs", 3, "--vary", "batch_size=5,7")
+    configs = [run["config"] for run in record["runs"]]
+    found = [(config["seed"], config["batch_size"], config["method"]) for config in configs]
+    assert found == [(seed, size, method) for seed in (0, 1) for size in (5, 7) for method in ("copi-fa", "bp")]
+    assert {(config["dataset"], *config["layers"]) for config in configs} == {("tiny.npz", 6, 4, 3)}
+    assert {config["epochs"] for config in configs} == {3}
+    assert record["dataset"] == "tiny.npz"
+    place.folder.joinpath("tiny.toml").write_text(PRESET.replace("eta_W = 0.01", "eta_W = 0.0625"))
+    assert raced(place, "--methods", "bp")["runs"][0]["config"]["eta_W"] == 0.0625
+
+
+@case("bench", "figure")
+def _(place):
+    raced(place, "--figure", "times.svg")
+    assert "<svg" in (place.folder / "times.svg").read_text()
+
+
+@case("bench", "data_dir")
+def _(place):
+    put_nonsense(place.folder / "data" / "fashion-mnist")
+    arguments = ["bench", "--to-accuracy", "0.5", "--dataset", "fashion-mnist", "--data-dir", "data"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code != 0
+    assert str(Path("data", "fashion-mnist", DATASETS["fashion-mnist"].files[0].name)) in result.stderr
+
+
 @case("", "quiet")
 def _(place):
     result = CliRunner().invoke(main, ["--quiet", "train", *place.small["train"], "--backend", "numpy"])
@@ -654,10 +706,7 @@ def _(place):
 @case("predict", "data_dir")
 def _(place):
     trained(place)
-    folder = place.folder / "data" / "fashion-mnist"
-    folder.mkdir(parents=True)
-    for file in DATASETS["fashion-mnist"].files:
-        (folder / file.name).write_bytes(b"nonsense")
+    put_nonsense(place.folder / "data" / "fashion-mnist")
     place.small["predict"][1] = "fashion-mnist"
     result = place.call("--data-dir", "data", refused=True)
     assert str(Path("data", "fashion-mnist", DATASETS["fashion-mnist"].files[0].name)) in result.stderr

@@ -54,7 +54,7 @@ def plain(value):
     return value.view(np.ndarray) if isinstance(value, np.ndarray) else value
 
 
-@pytest.mark.parametrize("name", ["copi-bp", "copi-fa", "bp-decor", "bp-adam", "bp"])
+@pytest.mark.parametrize("name", ["copi-bp", "copi-fa", "bp-decor", "bp-adam", "bp-momentum", "bp"])
 @pytest.mark.parametrize("sizes", [(7, 5), (7, 6, 5, 3)])
 @pytest.mark.parametrize(("samples", "rest_R"), [(None, False), (3, False), (9, False), (3, True)])
 def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes, samples, rest_R):

@@ -100,6 +100,7 @@ def test_methods_are_what_their_names_say():
         "bp-decor": ("sgd", "bp", True),
         "fa-decor": ("sgd", "fa", True),
         "bp-adam": ("adam", "bp", False),
+        "bp-momentum": ("momentum", "bp", False),
         "bp": ("sgd", "bp", False),
     }
 

@@ -178,6 +178,32 @@ def test_layers_do_not_share_the_memory_of_adam():
     np.testing.assert_allclose(other.W, -0.1, rtol=1e-6)
 
 
+# ---------------------------------------------------------------- momentum
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=SEEDS, n_steps=st.integers(1, 8))
+def test_momentum_adds_up_earlier_updates(dtype, seed, n_steps):
+    """Several steps against explicit sums over all updates so far; the step size does not enter the velocity."""
+    rng = np.random.default_rng(seed)
+    layer = make_layer(np.zeros((3, 4), dtype), "momentum", None)
+    expected, gradients = np.zeros((3, 4)), []
+    for eta in rng.uniform(0, 0.1, size=n_steps):
+        x, delta = rng.normal(size=(5, 4)).astype(dtype), rng.normal(size=(5, 3)).astype(dtype)
+        step_layer(layer, x, np.zeros_like(delta), delta, eta, 0.0)
+        gradients.append(oracles.sgd(x, delta))
+        expected = expected + eta * oracles.momentum_move(gradients)
+    assert_near(layer.W, expected, ulps=1000)
+
+
+def test_momentum_by_hand():
+    """Updates of 1, 1 and 0: velocities 1, 1.9 and 1.71."""
+    layer = make_layer(np.zeros((1, 1)), "momentum", None)
+    for delta, W in ((1.0, 0.1), (1.0, 0.29), (0.0, 0.461)):
+        step_layer(layer, np.ones((1, 1)), np.zeros((1, 1)), np.full((1, 1), delta), 0.1, 0.0)
+        np.testing.assert_allclose(layer.W, W, rtol=1e-12)
+
+
 # ---------------------------------------------------------------- passes
 
 

@@ -25,11 +25,11 @@ def free(monkeypatch):
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("decorrelation", ["matrix", None])
-@pytest.mark.parametrize("rule", ["copi", "adam", ["adam", "copi", "sgd"]])
+@pytest.mark.parametrize("rule", ["copi", "adam", ["adam", "copi", "momentum"]])
 @pytest.mark.parametrize("signal", ["bp", "fa", "dfa", "tp"])
 @pytest.mark.parametrize("bias", [False, True])
 def test_bytes_are_those_of_all_arrays(dtype, decorrelation, rule, signal, bias):
-    """After a step, when Adam has begun to remember."""
+    """After a step, when rules have begun to remember."""
     network = Network(
         [7, 5, 4, 3],
         rng=np.random.default_rng(0),

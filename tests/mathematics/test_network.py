@@ -17,7 +17,7 @@ from copi_np import DivergenceError, InputError, Network
 from copi_np.backend import DTYPES
 from copi_np.network import glorot_normal
 
-RULES = ("copi", "sgd", "adam")
+RULES = ("copi", "sgd", "momentum", "adam")
 KINDS = ("bp", "fa", "dfa")
 FORMS = ("matrix", "local", None)
 PRECISION = {"float32": 1e-5, "float64": 1e-10}
@@ -343,7 +343,7 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"dtype": np.zeros(2)}, r"unknown dtype array\(\[0., 0.\]\): known: float32"),
         ({"decorrelation": "locl"}, "unknown decorrelation 'locl': did you mean 'local'"),
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
-        ({"rule": None}, "rule must be one of copi, sgd, adam, a function .*: got None"),
+        ({"rule": None}, "rule must be one of copi, sgd, momentum, adam, a function .*: got None"),
         ({"error_signal": "BP"}, "unknown error signal 'BP': did you mean 'bp'"),
         ({"activation": "leakyrelu"}, "unknown activation 'leakyrelu': did you mean 'leaky_relu'"),
         ({"activation": None}, "activation must be one of leaky_relu, .*: got None"),

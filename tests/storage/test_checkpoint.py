@@ -68,6 +68,7 @@ def assert_same(one, other):
             ("sgd", "bp", "matrix"),
             ("sgd", "bp", None),
             ("adam", "bp", None),
+            ("momentum", "bp", None),
         ]
     ]
     + [{"dtype": "float64"}, {"loss": "cross_entropy", "activation": "tanh"}, {"output_activation": "linear"}]

@@ -127,6 +127,11 @@ def adam_move(gradients, beta1=0.9, beta2=0.99, epsilon=1e-8):
     return mean / (np.sqrt(square) + epsilon)
 
 
+def momentum_move(gradients, beta=0.9):
+    """Return the last move of gradient descent with momentum, in units of the step size, as an explicit sum."""
+    return sum(beta**age * gradient for age, gradient in enumerate(reversed(gradients)))
+
+
 # ------------------------------------------------------------------------------------- activations and losses
 
 
@@ -289,7 +294,8 @@ class OracleNetwork:
         if self.rule == "copi":
             return copi(W, x, a + delta)
         self.gradients[k].append(sgd(x, delta))
-        return self.gradients[k][-1] if self.rule == "sgd" else adam_move(self.gradients[k])
+        moves = {"sgd": lambda gradients: gradients[-1], "momentum": momentum_move, "adam": adam_move}
+        return moves[self.rule](self.gradients[k])
 
 
 def oracle_of(network):

@@ -77,7 +77,7 @@ def run_fit(data, path, *, epochs=4, rule="copi", callbacks=(), **options):
     return network, history, rng
 
 
-@pytest.mark.parametrize("rule", ["copi", "adam"])
+@pytest.mark.parametrize("rule", ["copi", "momentum", "adam"])
 @pytest.mark.parametrize("n_batches", [1, 6, 7, 15])
 def test_fit_goes_on_from_its_checkpoint(tmp_path, data, rule, n_batches):
     """Six batches are an epoch; times aside, nothing tells the two apart."""

@@ -1,0 +1,238 @@
+"""Time how long methods take to reach an accuracy: in one process, in turns, so that a busy machine slows all alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any, Final
+
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
+from copi_np._checks import check_rate
+from copi_np._memory import check_training_fits
+from copi_np.arrays import first_rows
+from copi_np.backend import Backend, get_backend
+from copi_np.datasets import Dataset
+from copi_np.errors import DivergenceError, InputError, choose
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.environment import blas, versions
+from copi_np.experiments.runner import first_state, prepared
+from copi_np.experiments.settings import setting, varied
+from copi_np.experiments.summary import Statistic, statistic
+from copi_np.network import Network
+from copi_np.training import N_MONITORED, DeviceSplit, evaluate, rates_of, to_device, train_epoch
+
+SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
+"""The splits whose accuracy can be waited for, as in "training accuracy"."""
+
+
+@dataclass
+class TimedRun:
+    """A run, with the seconds that each of its epochs trained, and the accuracy after each.
+
+    Attributes
+    ----------
+    config : RunConfig
+    label : str                 the method, and the values of settings that vary
+    seconds : list of float     of every epoch, without evaluation
+    accuracies : list of float  after every epoch, 0 to 1
+    failure : str               why training blew up; "" if it did not
+    """
+
+    config: RunConfig
+    label: str
+    seconds: list[float] = field(default_factory=list)
+    accuracies: list[float] = field(default_factory=list)
+    failure: str = ""
+
+    def epochs_to(self, accuracy: float) -> int | None:
+        """Return after how many epochs the accuracy was first reached, or None."""
+        return next((epoch for epoch, value in enumerate(self.accuracies, start=1) if value >= accuracy), None)
+
+    def seconds_to(self, accuracy: float) -> float | None:
+        """Return after how many seconds of training the accuracy was first reached, or None."""
+        epochs = self.epochs_to(accuracy)
+        return None if epochs is None else sum(self.seconds[:epochs])
+
+    def as_dict(self, accuracy: float) -> dict[str, Any]:
+        """Return plain values, ready for JSON."""
+        return {
+            "label": self.label,
+            "config": self.config.as_dict(),
+            "epochs": self.epochs_to(accuracy),
+            "seconds": self.seconds_to(accuracy),
+            "by_epoch": {"seconds": self.seconds, "accuracy": self.accuracies},
+            "failure": self.failure,
+        }
+
+
+class _Trainee:
+    """A network in training, one epoch at a time."""
+
+    def __init__(self, run: TimedRun, network: Network, rng: Any, splits: dict[str, DeviceSplit]) -> None:
+        self.run, self.network, self.rng, self.splits = run, network, rng, splits
+        self.resting = RestingR()
+
+    def train(self, split: str) -> None:
+        """Train for one epoch, and time it; then evaluate."""
+        run, network, train = self.run, self.network, self.splits["train"]
+        rates = rates_of(run.config.schedule, len(run.seconds) + 1)
+        check_decorrelation_every(network, first_rows(train.inputs, N_MONITORED), rates["eta_R"])
+
+        def epoch() -> None:
+            x0 = self.resting.inputs(network, train.inputs, rates["eta_R"])
+            train_epoch(network, train, rates=rates, rng=self.rng, batch_size=run.config.batch_size, x0=x0)
+
+        try:
+            seconds = network.backend.seconds(epoch)
+        except DivergenceError as error:
+            run.failure = f"epoch {len(run.seconds) + 1}, {error}"
+            return
+        run.seconds.append(seconds)
+        run.accuracies.append(evaluate(network, *self.splits[split])[0])
+
+
+def time_to_accuracy(
+    configs: Sequence[RunConfig],
+    data: Dataset,
+    accuracy: float,
+    split: str = "test",
+    backend: str | Backend = "auto",
+    on_epoch: Callable[[TimedRun], None] = lambda run: None,
+) -> list[TimedRun]:
+    """Train networks until they reach an accuracy, those of one seed in turns, an epoch each.
+
+    Parameters
+    ----------
+    configs : sequence of RunConfig     each trains for ``config.epochs`` epochs at most
+    data : Dataset                      the data set of the configurations
+    accuracy : float                    0 to 1
+    split : {"train", "validation", "test"}
+                                        the samples whose accuracy counts
+    backend : str or Backend
+    on_epoch : callable                 called after each epoch of a run
+
+    Returns
+    -------
+    runs : list of TimedRun             in the order of `configs`; one that blew up says so in `failure`
+
+    Raises
+    ------
+    InputError                          if an argument cannot be used
+    BackendError                        if networks or data do not fit into memory
+    """
+    if not 0 < check_rate("accuracy", accuracy) <= 1:
+        raise InputError(f"accuracy must be above 0 and at most 1, e.g. 0.95, got {accuracy}")
+    choose("split", split, SPLITS)
+    if split == "validation" and not all(config.val_fraction for config in configs):
+        raise InputError("there is no validation split: hold out samples, e.g. val_fraction=0.1 (--val-fraction 0.1)")
+    backend, names = get_backend(backend), varied(configs)
+    runs = [TimedRun(config, _label(config, names)) for config in configs]
+    alike: dict[Any, list[TimedRun]] = {}
+    for run in runs:
+        alike.setdefault((run.config.seed, run.config.val_fraction, run.config.scale, run.config.dtype), []).append(run)
+    for group in alike.values():
+        _train_in_turns(group, data, accuracy, split, backend, on_epoch)
+    return runs
+
+
+def _label(config: RunConfig, names: Sequence[str]) -> str:
+    """Return the method of a run and its values of these settings, such as "COPI (BP), rest_R_after=3"."""
+    values = {name: setting(config, name) for name in names if name not in config.own_parts}
+    return ", ".join([config.label, *(f"{name}={value}" for name, value in values.items() if value is not None)])
+
+
+def _train_in_turns(
+    runs: Sequence[TimedRun],
+    data: Dataset,
+    accuracy: float,
+    split: str,
+    backend: Backend,
+    on_epoch: Callable[[TimedRun], None],
+) -> None:
+    """Train runs that learn from the same samples, see `time_to_accuracy`."""
+    splits, trainees = None, []
+    for run in runs:
+        network, rng = first_state(run.config, backend)
+        if splits is None:
+            samples = prepared(run.config, data)
+            check_training_fits(network, sum(len(each.labels) for each in samples.splits.values()))
+            splits = {name: to_device(network, each, samples.n_classes) for name, each in samples.splits.items()}
+        trainees.append(_Trainee(run, network, rng, splits))
+    while trainees:
+        for trainee in trainees:
+            trainee.train(split)
+            on_epoch(trainee.run)
+        trainees = [each for each in trainees if not _has_ended(each.run, accuracy)]
+        trainees = trainees[1:] + trainees[:1]  # another one begins the next round
+
+
+def _has_ended(run: TimedRun, accuracy: float) -> bool:
+    return bool(run.failure) or len(run.seconds) >= run.config.epochs or run.epochs_to(accuracy) is not None
+
+
+# ------------------------------------------------------------------------------------------------------- results
+
+
+def as_record(runs: Sequence[TimedRun], accuracy: float, split: str, backend: Backend) -> dict[str, Any]:
+    """Return the results as plain values, ready for JSON."""
+    return {
+        "accuracy": accuracy,
+        "split": split,
+        "backend": backend.name,
+        "device": backend.describe(),
+        "blas": blas(),
+        "versions": versions(),
+        "runs": [run.as_dict(accuracy) for run in runs],
+    }
+
+
+def by_label(runs: Sequence[TimedRun]) -> dict[str, list[TimedRun]]:
+    """Return the runs of each label, one per seed."""
+    found: dict[str, list[TimedRun]] = {}
+    for run in runs:
+        found.setdefault(run.label, []).append(run)
+    return found
+
+
+def ratios(runs: Sequence[TimedRun], others: Sequence[TimedRun], accuracy: float) -> list[float]:
+    """Divide the seconds of runs by those of others with the same seeds, where both reach the accuracy."""
+    pairs = [(run.seconds_to(accuracy), other.seconds_to(accuracy)) for run, other in zip(runs, others, strict=True)]
+    return [one / other for one, other in pairs if one is not None and other is not None]
+
+
+def accuracy_table(runs: Sequence[TimedRun], accuracy: float, split: str) -> str:
+    """Format the results for a terminal: means over seeds, and the ratios of seconds to the first method's."""
+    groups = by_label(runs)
+    width = max(map(len, groups)) + 2
+    first = next(iter(groups.values()))
+    lines = [
+        f"Until the {SPLITS[split]} accuracy reaches {100 * accuracy:.4g} %",
+        f"{'':{width}}{'reached':>8}{'epochs':>13}{'seconds':>15}{'ratio':>13}",
+    ]
+    for label, group in groups.items():
+        reached = [run for run in group if run.epochs_to(accuracy) is not None]
+        cells = [f"{len(reached)} of {len(group)}"]
+        if reached:
+            cells.append(_cell(statistic([run.epochs_to(accuracy) or 0 for run in reached])))
+            cells.append(_cell(statistic([run.seconds_to(accuracy) or 0.0 for run in reached])))
+            if pairs := ratios(group, first, accuracy):
+                cells.append(_cell(statistic(pairs), 2))
+        widths = (8, 13, 15, 13)
+        lines.append(f"{label:{width}}" + "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=False)))
+        lines += [f"  {_shortfall(run)}" for run in group if run not in reached]
+    return "\n".join(lines)
+
+
+def _cell(value: Statistic, digits: int = 1) -> str:
+    mean = f"{value.mean:.{digits}f}"
+    return mean if value.deviation is None else f"{mean} ± {value.deviation:.{digits}f}"
+
+
+def _shortfall(run: TimedRun) -> str:
+    """Say how far a run got that did not reach the accuracy."""
+    if run.failure:
+        return f"seed {run.config.seed}: {run.failure}"
+    best = 100 * max(run.accuracies)
+    seconds = list(accumulate(run.seconds))[-1]
+    return f"seed {run.config.seed}: {best:.1f} % at best in {len(run.seconds)} epochs, {seconds:.1f} s"

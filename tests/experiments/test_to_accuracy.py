@@ -1,0 +1,208 @@
+"""copi-np bench --to-accuracy: what is trained, in which order, what is timed, and the numbers in the table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from commands import call
+from tiny import write_tiny
+
+from copi_np import InputError, load_dataset
+from copi_np.backend.devices import NumPyBackend
+from copi_np.experiments import to_accuracy
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.runner import train
+from copi_np.experiments.to_accuracy import TimedRun, accuracy_table, ratios, time_to_accuracy
+from copi_np.plotting import seconds_curves
+
+CONFIG = RunConfig("copi-bp", "tiny.npz", (6, 8, 3), epochs=4, eta_W=0.01, eta_R=0.01, batch_size=5)
+ADAM = replace(CONFIG, method="bp-adam", eta_W=0.001)
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """A small data set, in a folder that is the current one."""
+    monkeypatch.chdir(tmp_path)
+    return load_dataset(str(write_tiny(tmp_path)))
+
+
+def timed(label, accuracies, seconds, seed=0, failure=""):
+    return TimedRun(replace(CONFIG, seed=seed), label, list(seconds), list(accuracies), failure)
+
+
+# ------------------------------------------------------------------------------------------------------- training
+
+
+@pytest.mark.parametrize("split", ["train", "validation", "test"])
+@pytest.mark.parametrize("changes", [{}, {"rest_R_after": 1}, {"scale": "standardize", "first_epochs": 1}])
+def test_networks_train_as_any_run_does(data, split, changes):
+    """Epoch by epoch, the accuracies that `train` records, although methods take turns."""
+    configs = [replace(config, val_fraction=0.3, **changes) for config in (CONFIG, ADAM, replace(CONFIG, seed=1))]
+    runs = time_to_accuracy(configs, data, 1.0, split, "numpy")
+    for config, run in zip(configs, runs, strict=True):
+        _, history = train(config, data, "numpy")
+        name = {"validation": "val"}.get(split, split)
+        expected = [getattr(record, f"{name}_accuracy") for record in history]
+        if 1.0 in expected:
+            expected = expected[: expected.index(1.0) + 1]
+        assert run.accuracies == expected
+        assert len(run.seconds) == len(expected)
+        assert run.config == config
+
+
+def test_a_run_ends_at_the_accuracy_or_after_its_epochs(data):
+    _, history = train(CONFIG, data, "numpy")
+    accuracies = [record.train_accuracy for record in history]
+    goal = max(accuracies)
+    assert accuracies[0] < goal
+    (run,) = time_to_accuracy([CONFIG], data, goal, "train", "numpy")
+    assert run.epochs_to(goal) == len(run.accuracies) == accuracies.index(goal) + 1
+    (run,) = time_to_accuracy([replace(CONFIG, epochs=2)], data, 1.0, "train", "numpy")
+    assert (run.epochs_to(1.0), run.seconds_to(1.0), len(run.accuracies)) == (None, None, 2)
+
+
+def test_methods_take_turns_and_another_one_begins_each_round(data):
+    seen = []
+    configs = [replace(CONFIG, epochs=3), replace(ADAM, epochs=3), replace(CONFIG, epochs=1, seed=1)]
+    time_to_accuracy(configs, data, 1.0, "test", "numpy", lambda run: seen.append((run.label, run.config.seed)))
+    copi, adam = ("COPI (BP)", 0), ("BP (Adam)", 0)
+    assert seen == [copi, adam, adam, copi, copi, adam, ("COPI (BP)", 1)]
+
+
+def test_training_alone_is_timed(data, monkeypatch):
+    """Neither evaluation nor preparation; the inputs that are decorrelated once belong to training."""
+    calls, inside = [], []
+
+    def seconds(self, function, repeats=1):
+        inside.append(True)
+        function()
+        inside.pop()
+        return 2.0
+
+    def spy(name, original):
+        return lambda *args, **options: calls.append((name, bool(inside))) or original(*args, **options)
+
+    monkeypatch.setattr(NumPyBackend, "seconds", seconds)
+    for name in ("train_epoch", "evaluate", "to_device"):
+        monkeypatch.setattr(to_accuracy, name, spy(name, getattr(to_accuracy, name)))
+    inputs = to_accuracy.RestingR.inputs
+    monkeypatch.setattr(to_accuracy.RestingR, "inputs", spy("inputs", inputs))
+    (run,) = time_to_accuracy([replace(CONFIG, rest_R_after=1, epochs=2)], data, 1.0, "test", "numpy")
+    assert run.seconds == [2.0, 2.0]
+    assert set(calls) == {("train_epoch", True), ("inputs", True), ("evaluate", False), ("to_device", False)}
+
+
+def test_a_run_that_diverges_says_so_and_the_others_go_on(data):
+    runs = time_to_accuracy([replace(CONFIG, eta_W=1e9), ADAM], data, 1.0, "train", "numpy")
+    assert runs[0].failure.startswith("epoch 1, batch ")
+    assert (runs[0].seconds, runs[0].accuracies) == ([], [])
+    assert len(runs[1].accuracies) == 4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((0.0, "test"), "accuracy must be above 0 and at most 1"),
+        ((95, "test"), "accuracy must be above 0 and at most 1, e.g. 0.95, got 95"),
+        ((0.5, "tset"), "unknown split 'tset'.*test"),
+        ((0.5, "validation"), "there is no validation split: hold out samples"),
+    ],
+)
+def test_wrong_arguments_are_refused(data, arguments, message):
+    with pytest.raises(InputError, match=message):
+        time_to_accuracy([CONFIG], data, *arguments)
+
+
+# ------------------------------------------------------------------------------------------------------- numbers
+
+
+def test_the_accuracy_counts_from_its_first_epoch_on():
+    run = timed("A", [0.5, 0.91, 0.89, 0.95], [1.0, 2.0, 4.0, 8.0])
+    assert (run.epochs_to(0.9), run.seconds_to(0.9)) == (2, 3.0)
+    assert (run.epochs_to(0.95), run.seconds_to(0.95)) == (4, 15.0)
+    assert (run.epochs_to(0.96), run.seconds_to(0.96)) == (None, None)
+
+
+def test_ratios_are_those_of_the_same_seed():
+    ones = [timed("A", [0.9], [3.0]), timed("A", [0.9], [10.0], 1), timed("A", [0.9], [1.0], 2)]
+    others = [timed("B", [0.9], [2.0]), timed("B", [0.9], [40.0], 1), timed("B", [0.1], [1.0], 2)]
+    assert ratios(ones, others, 0.9) == [1.5, 0.25]
+
+
+def test_the_table_by_hand():
+    runs = [
+        timed("A", [0.9], [2.0]),
+        timed("longer name", [0.5, 0.9], [2.0, 4.0]),
+        timed("A", [0.2, 0.9], [1.0, 3.0], 1),
+        timed("longer name", [0.5, 0.7, 0.6], [2.0, 4.0, 0.25], 1),
+        timed("C", [], [], 0, "epoch 1, batch 3: blew up"),
+    ]
+    assert accuracy_table(runs, 0.9, "train").splitlines() == [
+        "Until the training accuracy reaches 90 %",
+        "              reached       epochs        seconds        ratio",
+        "A              2 of 2    1.5 ± 0.7      3.0 ± 1.4  1.00 ± 0.00",
+        "longer name    1 of 2          2.0            6.0         3.00",
+        "  seed 1: 70.0 % at best in 3 epochs, 6.2 s",
+        "C              0 of 1",
+        "  seed 0: epoch 1, batch 3: blew up",
+    ]
+
+
+def test_a_curve_is_accuracy_over_the_sum_of_seconds():
+    figure = seconds_curves({"A": [([1.0, 2.0, 4.0], [0.1, 0.5, 0.75]), ([3.0], [0.25])], "none": [([], [])]}, 0.7)
+    (axes,) = figure.axes
+    first, second, goal = axes.get_lines()
+    assert first.get_xydata().tolist() == [[1, 10], [3, 50], [7, 75]]
+    assert second.get_xydata().tolist() == [[3, 25]]
+    assert (first.get_label(), first.get_color()) == ("A", second.get_color())
+    assert set(goal.get_ydata()) == {70}
+    assert axes.get_ylim()[0] == 23  # 2 below the lowest, but for first epochs
+    with pytest.raises(InputError, match="need at least one epoch"):
+        seconds_curves({"none": [([], [])]})
+
+
+# ------------------------------------------------------------------------------------------------------- the command
+
+
+COMMAND = ("bench", "--to-accuracy", 1.0, "--dataset", "tiny.npz", "--epochs", 2, "--backend", "numpy")
+
+
+def test_the_command_prints_a_table_and_keeps_a_record_and_a_figure(data, tmp_path):
+    variants = ("--vary", "rest_R_after=1,none", "--methods", "copi-bp,bp-momentum", "--seeds", 2)
+    result = call(*COMMAND, *variants, "--json", "times.json", "--figure", "times.png")
+    labels = ["COPI (BP), rest_R_after=1", "BP (momentum)", "COPI (BP)"]
+    record = json.loads((tmp_path / "times.json").read_text())
+    assert list(dict.fromkeys(run["label"] for run in record["runs"])) == labels
+    for label in labels:
+        assert f"\n{label}  " in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 80
+    assert (record["accuracy"], record["split"]) == (1.0, "test")
+    for run in record["runs"]:
+        times = run["by_epoch"]
+        assert len(times["seconds"]) == len(times["accuracy"]) == (run["epochs"] or 2)
+        assert run["seconds"] in (None, pytest.approx(np.sum(times["seconds"])))
+    assert (tmp_path / "times.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--batch-size", 5), "--batch-size has no effect with --to-accuracy: leave it out, or use a preset"),
+        (("--figure", "no/times.png"), "there is no folder no for --figure"),
+        (("--figure", "times.xyz"), "unknown figure format 'xyz'"),
+        (("--methods", "copi-pb"), "unknown method 'copi-pb'"),
+    ],
+)
+def test_the_command_refuses_before_it_computes(data, monkeypatch, arguments, message):
+    monkeypatch.setattr(to_accuracy, "train_epoch", None)
+    result = call(*COMMAND, *arguments)
+    assert (result.exit_code != 0, message in result.stderr) == (True, True), result.output
+
+
+def test_options_without_an_accuracy_are_refused(data):
+    result = call("bench", "--dataset", "tiny.npz", "--seeds", 2)
+    assert result.exit_code == 2
+    assert "--dataset, --seeds needs an accuracy to train to: add --to-accuracy 0.95" in result.stderr
