@@ -5,9 +5,11 @@ Run by `make test-tracing`; skipped where a library is missing (extra ``tracing`
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from functools import partial
 from itertools import permutations
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -437,3 +439,25 @@ def test_rules_may_be_made_with_jit_and_grad(library):
     layers = train_batch(layers_of(weights), y0, targets, rule=rule, **step)
     expected = train_batch(layers_of(weights), y0, targets, rule=rules.sgd_update, **step)
     assert_all_equal([layer.W for layer in layers], [np.asarray(layer.W) for layer in expected])
+
+
+def test_the_benchmark_in_pytorch_trains_as_bp_adam_does(torch, monkeypatch):
+    """From the same weights, in one batch per epoch, whose order does not matter."""
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    benchmark = importlib.import_module("pytorch_accuracy")
+    network = Network([6, 5, 3], rng=np.random.default_rng(0), rule="adam", decorrelation=None)
+    model = benchmark.network((6, 5, 3))
+    with torch.no_grad():
+        for linear, layer in zip(model[::2], network.layers, strict=True):
+            linear.weight.copy_(torch.from_numpy(layer.W.copy()))
+    adam = torch.optim.Adam(model.parameters(), lr=0.01, betas=(0.9, 0.99), eps=1e-8)
+    rng = np.random.default_rng(1)
+    inputs, labels = rng.normal(size=(9, 6)).astype("float32"), rng.integers(0, 3, 9)
+    targets = np.eye(3, dtype="float32")[labels]
+    for _ in range(5):
+        network.step(inputs, targets, eta_W=0.01)
+        benchmark.train_epoch(model, adam, (torch.from_numpy(inputs), torch.from_numpy(targets)), 9)
+    for linear, layer in zip(model[::2], network.layers, strict=True):
+        np.testing.assert_allclose(linear.weight.detach().numpy(), layer.W, rtol=1e-3, atol=1e-6)
+    share = np.mean(network.predict(inputs).argmax(axis=1) == labels)
+    assert benchmark.accuracy_of(model, torch.from_numpy(inputs), torch.from_numpy(labels)) == pytest.approx(share)
