@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from copi_np._memory import CHUNK
-from copi_np.arrays import Array, slices
+from copi_np.arrays import Array, first_rows, slices
 from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate
@@ -21,6 +21,7 @@ class RestingR:
     """The inputs of all training samples, decorrelated by the first layer, for as long as its R stays as it is."""
 
     def __init__(self) -> None:
+        self._eta_R: float | None = None
         self._R: Array | None = None
         self._x0: Array | None = None
 
@@ -36,7 +37,14 @@ class RestingR:
         Returns
         -------
         x0 : (N, I) array or None   (N, I+1) with a bias
+
+        Raises
+        ------
+        InputError                  if updates of R at every n-th batch are sure to diverge
         """
+        if eta_R != self._eta_R:
+            check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)
+            self._eta_R = eta_R
         layer, xp = network.layers[0], network.backend.xp
         if not layer.has_lateral_weights or (layer.lateral_step is not None and eta_R != 0):
             self._R = self._x0 = None

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
+from copi_np._cheap_decorrelation import RestingR
 from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
@@ -163,7 +163,6 @@ def fit(
     network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
-    rates: dict[str, float] = {}
     for callback in callbacks:
         callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)
@@ -171,9 +170,7 @@ def fit(
         if any(callback.stop for callback in callbacks):
             break
         start = time.perf_counter()
-        earlier, rates = rates, rates_of(schedule, epoch)
-        if rates != earlier:
-            check_decorrelation_every(network, first_rows(train.inputs, N_MONITORED), rates["eta_R"])
+        rates = rates_of(schedule, epoch)
         x0 = resting.inputs(network, train.inputs, rates["eta_R"])
         with located(f"epoch {epoch}, ", batch_size):
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)

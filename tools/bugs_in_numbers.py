@@ -22,6 +22,10 @@ RECORDS = "tests/experiments/test_report.py -k 'copies or damaged or frame or mi
 TASKS = "tests/experiments/test_sweep.py -k 'task or nobody_checked'"
 
 DEFAULTS = "tests/experiments/test_default_numbers.py"
+TIMES = "tests/experiments/test_to_accuracy.py"
+CHEAP = "tests/training/test_cheap_decorrelation.py"
+BIASES = "tests/mathematics/test_bias.py tests/storage/test_bias_checkpoint.py"
+STEPS = "tests/mathematics/test_layer.py tests/mathematics/test_network.py"
 
 NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     REPORT: [
@@ -464,8 +468,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "training: time of the whole training",
             "training.py",
-            "        start = time.perf_counter()\n        earlier",
-            "        start = start if epoch > 1 else time.perf_counter()\n        earlier",
+            "        start = time.perf_counter()\n        rates",
+            "        start = start if epoch > 1 else time.perf_counter()\n        rates",
         ),
         (
             "training: validation evaluated on the test split",
@@ -1801,5 +1805,175 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "                lowest = min([lowest,",
             "                lowest = lowest if split != 'test' else min([lowest,",
         ),
+    ],
+    TIMES: [
+        (
+            "times: reached only above",
+            "experiments/to_accuracy.py",
+            "if value >= accuracy), None)",
+            "if value > accuracy), None)",
+        ),
+        (
+            "times: epochs counted from 0",
+            "experiments/to_accuracy.py",
+            "enumerate(self.accuracies, start=1)",
+            "enumerate(self.accuracies)",
+        ),
+        (
+            "times: seconds of all epochs",
+            "experiments/to_accuracy.py",
+            "sum(self.seconds[:epochs])",
+            "sum(self.seconds)",
+        ),
+        (
+            "times: seconds of the last epoch",
+            "experiments/to_accuracy.py",
+            "sum(self.seconds[:epochs])",
+            "self.seconds[epochs - 1]",
+        ),
+        (
+            "times: ratio upside down",
+            "experiments/to_accuracy.py",
+            "[one / other for one, other in pairs if",
+            "[other / one for one, other in pairs if",
+        ),
+        (
+            "times: evaluation timed too",
+            "experiments/to_accuracy.py",
+            "seconds = network.backend.seconds(epoch)",
+            "seconds = network.backend.seconds(lambda: (epoch(), evaluate(network, *self.splits[split])))",
+        ),
+        (
+            "times: rates of the epoch before",
+            "experiments/to_accuracy.py",
+            "rates_of(run.config.schedule, len(run.seconds) + 1)",
+            "rates_of(run.config.schedule, max(1, len(run.seconds)))",
+        ),
+        (
+            "times: always the test split",
+            "experiments/to_accuracy.py",
+            "evaluate(network, *self.splits[split])[0]",
+            "evaluate(network, *self.splits['test'])[0]",
+        ),
+        (
+            "times: loss for accuracy",
+            "experiments/to_accuracy.py",
+            "evaluate(network, *self.splits[split])[0]",
+            "evaluate(network, *self.splits[split])[1]",
+        ),
+        (
+            "times: one epoch too many",
+            "experiments/to_accuracy.py",
+            "len(run.seconds) >= run.config.epochs or",
+            "len(run.seconds) > run.config.epochs or",
+        ),
+        ("times: batches of 50", "experiments/to_accuracy.py", "batch_size=run.config.batch_size, x0=x0)", "x0=x0)"),
+        (
+            "times: no turns",
+            "experiments/to_accuracy.py",
+            "trainees = trainees[1:] + trainees[:1]",
+            "trainees = trainees[:]",
+        ),
+        (
+            "times: seeds share their samples",
+            "experiments/to_accuracy.py",
+            "alike.setdefault((run.config.seed, run.config",
+            "alike.setdefault((0, run.config",
+        ),
+        (
+            "times: best accuracy is the last",
+            "experiments/to_accuracy.py",
+            "best = 100 * max(run.accuracies)",
+            "best = 100 * run.accuracies[-1]",
+        ),
+        (
+            "times: ratios to the last method",
+            "experiments/to_accuracy.py",
+            "first = next(iter(groups.values()))",
+            "first = list(groups.values())[-1]",
+        ),
+        (
+            "times: curve over seconds of an epoch",
+            "plotting/seconds.py",
+            "axes.plot(list(accumulate(seconds)), values",
+            "axes.plot(seconds, values",
+        ),
+        ("times: goal as a share", "plotting/seconds.py", "axes.axhline(100 * goal", "axes.axhline(goal"),
+        ("times: axis from the first epoch", "plotting/seconds.py", "*(values[1:] or values)", "*values"),
+    ],
+    CHEAP: [
+        (
+            "cheap: estimators save nothing",
+            "estimators/base.py",
+            'options["x0"] = resting.inputs(self.network_, train.inputs, rates["eta_R"])',
+            "resting.inputs(self.network_, train.inputs, rates['eta_R'])",
+        ),
+        (
+            "cheap: no check of large steps",
+            "_cheap_decorrelation.py",
+            "check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)",
+            "pass",
+        ),
+        ("cheap: checked once only", "_cheap_decorrelation.py", "if eta_R != self._eta_R:", "if self._eta_R is None:"),
+        (
+            "cheap: R that changed at rest",
+            "_cheap_decorrelation.py",
+            "elif self._R is None or not bool(xp.all(self._R == layer.R)):",
+            "elif self._R is None:",
+        ),
+    ],
+    BIASES: [
+        ("bias: the constant's row learns", "bias.py", "self._R[-1, :-1], self._R[-1, -1] = 0, 1", "pass"),
+        ("bias: a with its biases", "bias.py", "a=states.a - self._W[:, -1])", "a=states.a)"),
+        (
+            "bias: biases decay",
+            "bias.py",
+            "with self._local_biases(states, eta_R), _set_aside(self._W[:, -1]):",
+            "with self._local_biases(states, eta_R):",
+        ),
+        (
+            "bias: local biases the wrong way",
+            "bias.py",
+            "biases[...] = -eta_R * mean_outer(",
+            "biases[...] = eta_R * mean_outer(",
+        ),
+        (
+            "bias: local biases at rest",
+            "bias.py",
+            "biases[...] = -eta_R * mean_outer(x[:, :-1], x[:, -1:])[:, 0]",
+            "pass",
+        ),
+        ("bias: not added again", "bias.py", "        biases += before", "        pass"),
+        (
+            "bias: any last row of R",
+            "bias.py",
+            'if name == "R" and not bool(',
+            'if name == "R" and False and not bool(',
+        ),
+        ("bias: a constant of 2", "bias.py", "xp.ones((y.shape[0], 1)", "2 * xp.ones((y.shape[0], 1)"),
+        ("bias: biases of one", "bias.py", "backend.xp.zeros_like(W[:, :1])", "backend.xp.ones_like(W[:, :1])"),
+        (
+            "bias: local biases of all samples",
+            "bias.py",
+            "states, eta_R = self.lateral_step.learns_from(states, eta_R)",
+            "pass",
+        ),
+    ],
+    STEPS: [
+        ("momentum: no decay", "steps/momentum.py", "self.velocity *= self.beta", "pass"),
+        (
+            "momentum: velocity of the step size",
+            "steps/momentum.py",
+            "states.x, 1 / states.x.shape[0])",
+            "states.x, eta / states.x.shape[0])",
+        ),
+        ("momentum: sum for mean", "steps/momentum.py", "states.x, 1 / states.x.shape[0])", "states.x, 1.0)"),
+        (
+            "momentum: a mean of updates",
+            "steps/momentum.py",
+            "states.x, 1 / states.x.shape[0])",
+            "states.x, (1 - self.beta) / states.x.shape[0])",
+        ),
+        ("momentum: starts again each step", "steps/momentum.py", "if self.velocity is None:", "if True:"),
     ],
 }

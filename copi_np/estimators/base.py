@@ -21,6 +21,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from copi_np._cheap_decorrelation import RestingR
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
 from copi_np._parts import check_picklable
@@ -248,7 +249,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             if first:
                 self._learn_targets(samples.y if all_y is None else all_y, samples.weights)
                 self._start(samples)
-            self._train_epoch(*self._on_device(samples))
+            self._train_epoch(*self._on_device(samples), RestingR())
         return self
 
     @contextmanager
@@ -303,24 +304,25 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
-    def _train_epoch(self, train: DeviceSplit, weights: Any) -> None:
+    def _train_epoch(self, train: DeviceSplit, weights: Any, resting: RestingR) -> None:
         eta_R = self.eta_W if self.eta_R is None else self.eta_R
         first_eta_R = eta_R if self.first_eta_R is None else self.first_eta_R
         sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
         rates = Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
+        options["x0"] = resting.inputs(self.network_, train.inputs, rates["eta_R"])
         with located(f"epoch {self.n_iter_ + 1}, ", self.batch_size):
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
 
     def _train(self, train: Samples, held_out: Samples | None) -> None:
         """Train until `n_iter_no_change` epochs in a row fail to beat the best before them by `tol`."""
-        on_device = self._on_device(train)
+        on_device, resting = self._on_device(train), RestingR()
         validation = None
         if held_out is not None:
             validation = self._inputs(held_out.X), self._targets(held_out.y), held_out.weights
         best_network, scores = self.network_, list[float]()
         for _ in range(self.max_iter):
-            self._train_epoch(*on_device)
+            self._train_epoch(*on_device, resting)
             if validation is None:
                 score = -self.loss_curve_[-1]
             else:

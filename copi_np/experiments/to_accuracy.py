@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any, Final
 
-from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
+from copi_np._cheap_decorrelation import RestingR
 from copi_np._checks import check_rate
 from copi_np._memory import check_training_fits
-from copi_np.arrays import first_rows
 from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset
 from copi_np.errors import DivergenceError, InputError, choose
@@ -20,7 +19,7 @@ from copi_np.experiments.runner import first_state, prepared
 from copi_np.experiments.settings import setting, varied
 from copi_np.experiments.summary import Statistic, statistic
 from copi_np.network import Network
-from copi_np.training import N_MONITORED, DeviceSplit, evaluate, rates_of, to_device, train_epoch
+from copi_np.training import DeviceSplit, evaluate, rates_of, to_device, train_epoch
 
 SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
 """The splits whose accuracy can be waited for, as in "training accuracy"."""
@@ -77,7 +76,6 @@ class _Trainee:
         """Train for one epoch, and time it; then evaluate."""
         run, network, train = self.run, self.network, self.splits["train"]
         rates = rates_of(run.config.schedule, len(run.seconds) + 1)
-        check_decorrelation_every(network, first_rows(train.inputs, N_MONITORED), rates["eta_R"])
 
         def epoch() -> None:
             x0 = self.resting.inputs(network, train.inputs, rates["eta_R"])

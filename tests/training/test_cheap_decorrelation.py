@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from itertools import pairwise
 
 import numpy as np
@@ -297,6 +298,31 @@ def test_steps_at_every_nth_batch_that_must_diverge_are_refused():
         trained(0.0126, decorrelation_every=10)
     trained(0.0126, decorrelation_every=9)
     trained(0.0126, decorrelation_samples=4)
+
+
+def test_estimators_save_and_refuse_the_same(monkeypatch):
+    """With R at rest after the first of three epochs: the first layer decorrelates all 20 samples once, not twice."""
+    pytest.importorskip("sklearn")
+    from copi_np.estimators import COPIClassifier
+
+    X, y = data().train.inputs, np.arange(20) % 3
+    options = {"hidden_layer_sizes": (4,), "standardize": False, "fit_intercept": False, "batch_size": 7}
+
+    def fitted(**more):
+        with warnings.catch_warnings(action="ignore"):  # it still learns after three epochs
+            return COPIClassifier(max_iter=3, random_state=0, eta_W=0.01, **options | more).fit(X, y).network_.layers
+
+    rows, inputs = [], cheap.RestingR.inputs
+    monkeypatch.setattr(cheap.RestingR, "inputs", lambda *args: rows.append(inputs(*args)) or rows[-1])
+    saving = fitted(rest_R_after=1, first_epochs=0)
+    assert [None if x0 is None else x0.shape for x0 in rows] == [None, (20, 6), (20, 6)]
+    assert rows[1] is rows[2]
+    monkeypatch.setattr(cheap, "has_room", lambda *args: False)
+    for layer, plain in zip(saving, fitted(rest_R_after=1, first_epochs=0), strict=True):
+        assert_near(layer.W, plain.W, ulps=1000)
+        assert_near(layer.R, plain.R, ulps=1000)
+    with pytest.raises(InputError, match="decorrelation_every=10 takes steps of 10 eta_R = 20 in layer 0"):
+        fitted(decorrelation_every=10, eta_R=2.0, first_epochs=0)
 
 
 def test_known_inputs_must_fit():
