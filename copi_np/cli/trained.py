@@ -10,7 +10,7 @@ from copi_np.cli.options import backend_option, data_dir_option, given_parts, on
 from copi_np.cli.output import STANDARD_OUTPUT, Output, check_output, output_options, written
 from copi_np.datasets import DATASETS
 from copi_np.errors import InputError, list_names
-from copi_np.experiments.prediction import Prediction, check_can_predict, prediction_csv
+from copi_np.experiments.prediction import Prediction, check_can_predict, named, prediction_csv
 from copi_np.experiments.prediction import predict as carry_out
 from copi_np.experiments.samples import LABEL, looks_like_pixels, read_samples
 from copi_np.experiments.trained import Trained, load_trained
@@ -74,7 +74,7 @@ def predict(
     if not pixels and of_pixels and looks_like_pixels(samples.inputs):
         output.note(f"{data} holds whole numbers up to {samples.inputs.max():g}: if they are pixels, give --pixels")
     prediction = carry_out(trained, samples, probabilities=probabilities)
-    table, summary = prediction_csv(prediction), describe(trained, prediction)
+    table, summary = prediction_csv(prediction, trained.class_names), describe(trained, prediction)
     if out is None and output.json_to != STANDARD_OUTPUT:
         output.note(summary)
         click.echo(table, nl=False)
@@ -86,7 +86,7 @@ def predict(
         "network": str(trained.path),
         "epoch": trained.epoch,
         "accuracy": prediction.accuracy,
-        "labels": prediction.labels.tolist(),
+        "labels": named(prediction, trained.class_names),
         "written": list(map(str, files)),
     }
     if prediction.probabilities is not None:

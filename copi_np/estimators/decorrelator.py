@@ -14,8 +14,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
 from copi_np._checks import check_count, check_rate
+from copi_np._memory import check_fits
 from copi_np.analysis import decorrelation_path, lateral_move
 from copi_np.arrays import Array, NDArray
+from copi_np.backend import get_backend
 from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
 from copi_np.estimators.base import FLOATS, OwnParts, check_complete, validated
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
@@ -27,6 +29,8 @@ UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi-local": local_decorrelation_update,
 }
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
+N_MATRICES: Final = 3
+"""Matrices (I, I) that any method needs at once: second moments, R, and the update or the eigenvectors."""
 
 
 def _sum_of_products(X: NDArray) -> NDArray:
@@ -93,6 +97,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         Raises
         ------
         InputError              if a parameter is invalid, or the features are too large or cannot be whitened
+        BackendError            if there are so many features that R does not fit into memory
         DivergenceError         if eta_R is too large
         ValueError              from scikit-learn, if X cannot be used
         """
@@ -143,7 +148,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         return len(self.components_)
 
     def _checked(self, X: Any, *, reset: bool) -> NDArray:
-        """Check the parameters, and return X as an array in the dtype of the first X."""
+        """Check the parameters and, at first, that R fits into memory; return X in the dtype of the first X."""
         if isinstance(self.method, str):
             choose("method", self.method, {**UPDATES, **WHITENINGS})
         elif not callable(self.method):
@@ -154,7 +159,12 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
             check_rate(name, getattr(self, name))
         n_needed = 2 if self._whitens and reset else 1
         dtype = FLOATS if reset else self.components_.dtype
-        return np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
+        rows: NDArray = np.asarray(validated(self, X, reset=reset, dtype=dtype, ensure_min_samples=n_needed))
+        if reset:
+            what = f"decorrelating {rows.shape[1]} features takes {{need}} in {rows.dtype}"
+            advice = "choose fewer features, since R grows with their square"
+            check_fits(N_MATRICES * rows.shape[1] ** 2 * rows.itemsize, what, advice, get_backend("numpy"))
+        return rows
 
     def _moment(self, X: NDArray) -> NDArray:
         """Return the second moments of X, or raise an InputError if its dtype cannot hold their trace."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from typing import Any, NamedTuple
 
@@ -68,13 +69,19 @@ def predict(trained: Trained, samples: Samples, *, probabilities: bool = False) 
     return Prediction(labels, shares, right)
 
 
-def prediction_csv(prediction: Prediction) -> str:
-    """Format a prediction as CSV: the column "label", and with probabilities p_0, p_1, .., one per class."""
+def named(prediction: Prediction, class_names: Sequence[str] | None) -> list[Any]:
+    """Return the predicted labels as names, or as numbers if the classes have no names."""
+    numbers = prediction.labels.tolist()
+    return numbers if class_names is None else [class_names[number] for number in numbers]
+
+
+def prediction_csv(prediction: Prediction, class_names: Sequence[str] | None = None) -> str:
+    """Format a prediction as CSV: the column "label", and with probabilities one column per class, such as "p_0"."""
     shares: Any = prediction.probabilities
-    rows: list[list[Any]] = [[label] for label in prediction.labels.tolist()]
+    rows = [[label] for label in named(prediction, class_names)]
     head = ["label"]
     if shares is not None:
-        head += [f"p_{k}" for k in range(shares.shape[1])]
+        head += [f"p_{name}" for name in class_names or range(shares.shape[1])]
         rows = [[*row, *(f"{share:.6g}" for share in of_row)] for row, of_row in zip(rows, shares, strict=True)]
     text = StringIO()
     csv.writer(text, lineterminator="\n").writerows([head, *rows])

@@ -147,6 +147,9 @@ def _check_description(description: dict[str, Any]) -> None:
             raise TypeError("versions must be a table")
     if not all(isinstance(description.get(name, ""), str) for name in ("name", "data_sha256")):
         raise TypeError("names must be text")
+    class_names = description.get("class_names", [])
+    if not isinstance(class_names, list) or not all(isinstance(name, str) for name in class_names):
+        raise TypeError("class_names must be a list of text")
 
 
 def load_history(path: str | Path, *, as_frame: bool | None = None) -> Any:

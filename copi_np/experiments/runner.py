@@ -266,6 +266,8 @@ class RunRecorder(Callback):
             "config": self.config.as_dict(),
             "data_sha256": self.data.fingerprint,
         }
+        if self.data.class_names is not None:
+            head["class_names"] = list(self.data.class_names)
         if n_epochs == 0:
             return head | environment
         earlier = read_run(self.folder).description

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ import numpy as np
 from copi_np.arrays import NDArray
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.datasets.dataset import check_inputs, check_labels
-from copi_np.errors import DataError, InputError, brief, explain_os_errors, list_names, unknown
+from copi_np.errors import DataError, InputError, brief, explain_os_errors, list_names, shown, unknown
 from copi_np.experiments.runner import with_validation
 from copi_np.experiments.trained import Trained
 from copi_np.storage.npz import read_npz
@@ -72,6 +73,7 @@ def read_samples(
             "give samples like those it was trained on"
         )
     if labels is not None:
+        labels = _numbered(name, labels, trained.class_names)
         check_labels(
             name, labels, max(n_classes, int(np.max(labels, initial=0)) + 1 if labels.dtype.kind in "iu" else 0)
         )
@@ -128,21 +130,46 @@ def _read_csv(path: Path, label_column: str) -> Samples:
     rows = lines[1:] if names else lines
     if not any(line.strip() for line in rows):
         raise DataError(f"{path} has no samples: {ADVICE}")
+    if label_column not in names and label_column != LABEL:
+        raise InputError(f"{path} has no column {label_column!r}: correct --label-column")
+    labels: list[str] = []
+
+    def read_label(text: str) -> float:
+        labels.append(text.strip())
+        return 0.0
+
+    column = names.index(label_column) if label_column in names else None
     try:
-        table = np.loadtxt(StringIO("\n".join(rows)), delimiter=",", quotechar='"', comments=None, ndmin=2)
+        table = np.loadtxt(
+            StringIO("\n".join(rows)),
+            delimiter=",",
+            quotechar='"',
+            comments=None,
+            ndmin=2,
+            converters=None if column is None else {column: read_label},
+        )
     except ValueError as error:  # counts rows from 0 or 1, without the names
         raise DataError(f"{path} is not a table of numbers ({brief(error)}): correct the file") from None
     if names and len(names) != table.shape[1]:
         raise DataError(f"{path} names {len(names)} columns, but has {table.shape[1]}: correct its first line")
-    if label_column not in names:
-        if label_column != LABEL:
-            raise InputError(f"{path} has no column {label_column!r}: correct --label-column")
+    if column is None:
         return Samples(table, None)
-    column = names.index(label_column)
-    labels = table[:, column]
-    if not (labels == np.round(labels)).all():
-        raise InputError(f"{path}: column {label_column!r} must hold class numbers 0, 1, ..: correct the file")
-    return Samples(np.delete(table, column, axis=1), labels.astype(np.int64))
+    return Samples(np.delete(table, column, axis=1), np.array(labels))
+
+
+def _numbered(name: str, labels: NDArray, class_names: Sequence[str] | None) -> NDArray:
+    """Return labels as class numbers: by the names of the classes if there are any, else as whole numbers."""
+    texts = [str(label) for label in labels.tolist()]
+    if class_names is not None and set(texts) <= set(class_names):
+        return np.array([class_names.index(text) for text in texts])
+    if labels.dtype.kind != "U":
+        return labels
+    wrong = [text for text in texts if not (_is_number(text) and float(text).is_integer())]
+    if class_names is not None or wrong:
+        known = "class numbers 0, 1, .." if class_names is None else f"of {list_names(class_names)}"
+        wrong = wrong if class_names is None else [text for text in texts if text not in class_names]
+        raise InputError(f"{name}: labels must be {known}, got {shown(wrong[0])}: correct the file")
+    return np.array([int(float(text)) for text in texts])
 
 
 def _is_number(text: str) -> bool:

@@ -142,6 +142,29 @@ def test_samples_are_read_from_each_kind_of_file(data, kind):
     assert (values["network"], values["epoch"], values["written"]) == ("run/checkpoint.npz", 3, [])
 
 
+@pytest.mark.parametrize("names", [["cat", "dog", "emu"], ["-1", "0", "1"]])
+def test_classes_that_have_names_are_predicted_by_name(data, names):
+    """Numbers are names too, if that is what they were in training."""
+    y_train, y_test = (np.array(names)[split.labels] for split in (data.train, data.test))
+    np.savez("named.npz", x_train=data.train.inputs, y_train=y_train, x_test=data.test.inputs, y_test=y_test)
+    done("train", "--dataset", "named.npz", "--epochs", 3, "--loss", "cross_entropy", "--out", "named")
+    result = done("predict", "named", "named.npz", "--probabilities")
+    head, *rows = csv.reader(result.stdout.splitlines())
+    assert head == ["label", *(f"p_{name}" for name in names)]
+    largest = [str(names[int(np.argmax(np.array(row[1:], float)))]) for row in rows]
+    assert [row[0] for row in rows] == largest
+    right = np.mean(np.array(largest) == y_test.astype(str))
+    assert f"9 samples, accuracy {100 * right:.2f} %" in result.stderr
+    np.savez("samples.npz", x=data.test.inputs, y=y_test)
+    table = np.column_stack([data.test.inputs.astype(str), y_test.astype(str)])
+    Path("samples.csv").write_text("a,b,c,d,e,f,label\n" + "\n".join(map(",".join, table)) + "\n")
+    for samples in ("samples.npz", "samples.csv"):
+        values = json.loads(done("predict", "named", samples, "--json").stdout)
+        assert (values["labels"], values["accuracy"]) == (largest, right)
+    Path("samples.csv").write_text(f"a,b,c,d,e,f,label\n1,2,3,4,5,6,{names[0]}\n1,2,3,4,5,6,cow\n")
+    assert f"labels must be of {', '.join(map(str, names))}, got 'cow'" in refused("predict", "named", "samples.csv")
+
+
 def test_a_column_of_labels_may_have_another_name(data):
     name = write_samples("csv", *data.test)
     Path(name).write_text(Path(name).read_text().replace("label", "digit"))
@@ -221,7 +244,7 @@ def test_own_parts_are_found_where_they_are_now(data):
             "samples.npz has labels up to 3, but the network in run/checkpoint.npz has the classes 0 .. 2",
         ),
         ({"x": np.ones((4, 6)), "y": np.zeros(3, int)}, "4 samples but 3 labels"),
-        ({"x": np.ones((4, 6)), "y": np.full(4, "a")}, "number the classes"),
+        ({"x": np.ones((4, 6)), "y": np.full(4, "a")}, "labels must be class numbers 0, 1, .., got 'a'"),
         ({"x": np.full((4, 6), np.nan)}, "NaN"),
         ({"x": np.ones((0, 6))}, "empty"),
         ({"x": np.array(["a"])}, "reshape them"),
@@ -241,7 +264,9 @@ def test_samples_that_do_not_fit_are_refused(samples, message):
         ("1,2,3,4,5,6\n1,2,3\n", "is not a table of numbers"),
         ("1,2,3,4,5,6\n1,2,3,4,5,x\n", "could not convert string 'x'"),
         ("a,b,c,d,e\n1,2,3,4,5,6\n", "names 5 columns, but has 6"),
-        ("a,b,c,d,e,f,label\n1,2,3,4,5,6,0.5\n", "must hold class numbers"),
+        ("a,b,c,d,e,f,label\n1,2,3,4,5,6,0.5\n", "samples.csv: labels must be class numbers 0, 1, .., got '0.5'"),
+        ("a,b,c,d,e,f,label\n1,2,3,4,5,6,cat\n", "labels must be class numbers 0, 1, .., got 'cat'"),
+        ("a,b,c,d,e,f,label\n1,2,3,4,5,6,1e30\n", "label"),
         ("1,2,3,4,5,nan\n", "NaN"),
     ],
 )

@@ -64,6 +64,20 @@ def test_training_takes_all_samples_and_the_largest_of_three_temporary_needs():
     assert training_bytes([784, 500, 10], 10**9, 100, "float32") == samples + 10**9
 
 
+@pytest.mark.parametrize("method", ["copi", "zca"])
+def test_features_that_are_too_many_to_decorrelate_are_refused_at_once(free, method):
+    decorrelator = pytest.importorskip("copi_np.estimators").Decorrelator(method=method, epsilon=1.0)
+    free(3 * 8 * 3000**2)
+    decorrelator.partial_fit(np.ones((2, 3000)) * np.arange(3000))
+    free(3 * 8 * 3000**2 - 1)
+    with pytest.raises(BackendError) as error:
+        type(decorrelator)(method=method).fit(np.ones((2, 3000)))
+    assert str(error.value) == (
+        "decorrelating 3000 features takes 0.2 GiB in float64, but 0.2 GiB are free: choose fewer features, since R "
+        "grows with their square"
+    )
+
+
 def test_a_network_that_cannot_fit_is_refused_at_once(free):
     free(16 * GIB)
     start = time.perf_counter()
