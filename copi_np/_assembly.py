@@ -13,10 +13,11 @@ from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.datasets.scaling import Scaling
-from copi_np.error_signals import ERROR_SIGNALS, FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
+from copi_np.error_signals import FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import InputError, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
+from copi_np.more_signals import ALL_SIGNALS
 from copi_np.steps import describe_steps, every_of, part_of, samples_of
 
 BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
@@ -54,7 +55,7 @@ class Assembly:
 
     @error_signal.setter
     def error_signal(self, signal: Any) -> None:
-        signal = choose_part("error_signal", signal, ERROR_SIGNALS, "ErrorSignal(name, deltas)")
+        signal = choose_part("error_signal", signal, ALL_SIGNALS, "ErrorSignal(name, deltas)")
         if signal.feedback_from not in (None, "above", "output"):
             raise InputError(
                 f"feedback_from of error signal {signal.name!r} must be 'above', 'output' or None, "
@@ -76,7 +77,7 @@ class Assembly:
         parts = {
             "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
             "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
-            "error_signal": _named(self.error_signal, ERROR_SIGNALS),
+            "error_signal": _named(self.error_signal, ALL_SIGNALS),
             "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
             "activation": hidden if not isinstance(hidden, list) else activations,
             "output_activation": activations[-1],

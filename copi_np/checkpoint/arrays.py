@@ -13,8 +13,8 @@ from copi_np._parts import label, per_layer
 from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.datasets.scaling import Scaling
-from copi_np.error_signals import ERROR_SIGNALS
 from copi_np.errors import DataError, InputError, OtherPartsError, list_names, one_line, shown
+from copi_np.more_signals import ALL_SIGNALS
 from copi_np.network import Network
 from copi_np.steps import Step
 
@@ -151,7 +151,7 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
     learning = per_layer("decorrelation", parts["decorrelation"], n_layers)
     shapes |= {f"R_{k}": (n_columns[k], n_columns[k]) for k in range(n_layers) if learning[k] is not None}
     signal = parts["error_signal"]
-    source = ERROR_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
+    source = ALL_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
     if source is not None:
         above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
         of_feedback = {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}

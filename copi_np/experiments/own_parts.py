@@ -17,14 +17,15 @@ from typing import Any, Final
 from copi_np._finding_parts import file_digest, load_part, part_path
 from copi_np._parts import choose_part, describe, is_own, label, named_arguments
 from copi_np.activations import ACTIVATIONS
-from copi_np.error_signals import ERROR_SIGNALS, SIGNAL_ARGUMENTS, ErrorSignal
+from copi_np.error_signals import SIGNAL_ARGUMENTS, ErrorSignal
 from copi_np.errors import DataError, InputError, choose, list_names, one_line
 from copi_np.losses import LOSSES
+from copi_np.more_signals import ALL_SIGNALS
 from copi_np.steps import FORWARD_STEPS, LATERAL_STEPS, forward_step, lateral_step
 
 KINDS: Final[dict[str, Mapping[str, Any]]] = {
     "rule": FORWARD_STEPS,
-    "error_signal": ERROR_SIGNALS,
+    "error_signal": ALL_SIGNALS,
     "decorrelation": LATERAL_STEPS,
     "loss": LOSSES,
     "activation": ACTIVATIONS,
