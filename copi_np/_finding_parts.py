@@ -17,7 +17,7 @@ from typing import Any, Final
 from copi_np._parts import describe, is_list, is_own, label, name_of, one_or_list
 from copi_np.errors import DataError, InputError, OtherPartsError, brief, explain_os_errors, list_names, one_line, shown
 
-IMPORTABLE: Final = ("copi_np.rules",)
+IMPORTABLE: Final = ("copi_np.rules", "copi_np.family")
 """Modules whose public functions need not be passed again: a file cannot have anything else imported."""
 
 

@@ -57,6 +57,8 @@ def matrices(
     for k, (n_units, n_outputs) in enumerate(pairwise(sizes)):
         n_inputs = n_units + bias
         yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 1 + _n_remembered(rules[k]))
+        if isinstance(rules[k], str) and rules[k] == "foof":
+            yield Matrix(f"second moments of layer {k}", (n_inputs, n_inputs), 2)
         if decorrelations[k] is not None:
             yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
         if feedback_from is not None and k < len(sizes) - 2:

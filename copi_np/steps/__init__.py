@@ -8,7 +8,9 @@ as it is (`FunctionStep`); a rule with a memory is a small class derived from `S
 from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, States, Step
 from copi_np.steps.choice import (
+    FORWARD_FAMILY,
     FORWARD_STEPS,
+    LATERAL_FAMILY,
     LATERAL_STEPS,
     describe_step,
     describe_steps,
@@ -22,12 +24,15 @@ from copi_np.steps.choice import (
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
 from copi_np.steps.momentum import MomentumStep
+from copi_np.steps.natural import NaturalStep
 from copi_np.steps.sparse import SparseStep
 
 __all__ = [
     "FORWARD_ARGUMENTS",
+    "FORWARD_FAMILY",
     "FORWARD_STEPS",
     "LATERAL_ARGUMENTS",
+    "LATERAL_FAMILY",
     "LATERAL_STEPS",
     "AdamStep",
     "CopiStep",
@@ -35,6 +40,7 @@ __all__ = [
     "LocalStep",
     "MatrixStep",
     "MomentumStep",
+    "NaturalStep",
     "SgdStep",
     "SparseStep",
     "States",

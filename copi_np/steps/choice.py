@@ -4,22 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from copy import deepcopy
+from functools import partial
 from typing import Any, Final
 
+from copi_np import family
 from copi_np._checks import check_count
 from copi_np._parts import describe, label, named_settings, one_or_list, per_layer, settings_of
+from copi_np.arrays import Array
 from copi_np.errors import InputError, choose, list_names, one_line, shown
 from copi_np.steps.adam import AdamStep
 from copi_np.steps.base import FORWARD_ARGUMENTS, LATERAL_ARGUMENTS, FunctionStep, Step
 from copi_np.steps.forward import CopiStep, SgdStep
 from copi_np.steps.lateral import LocalStep, MatrixStep
 from copi_np.steps.momentum import MomentumStep
+from copi_np.steps.natural import NaturalStep
 from copi_np.steps.sparse import SparseStep
 
+FORWARD_FAMILY: Final[dict[str, Callable[..., Array]]] = {
+    "kappa": family.kappa_update,
+    "normalised": family.normalised_update,
+}
+LATERAL_FAMILY: Final[dict[str, Callable[..., Array]]] = {
+    "kappa": family.kappa_decorrelation_update,
+    "gain": family.gain_controlled_update,
+    "normalised": family.normalised_decorrelation_update,
+}
+"""Pure rules that have a name, and are used as your own would be; each in the table of its kind."""
 FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {
-    "copi": CopiStep, "sgd": SgdStep, "momentum": MomentumStep, "adam": AdamStep
-}  # fmt: skip
-LATERAL_STEPS: Final[dict[str, Callable[[], Step]]] = {"matrix": MatrixStep, "local": LocalStep}
+    "copi": CopiStep,
+    "sgd": SgdStep,
+    "momentum": MomentumStep,
+    "adam": AdamStep,
+    "foof": NaturalStep,
+    **{name: partial(FunctionStep, rule, "rule", FORWARD_ARGUMENTS) for name, rule in FORWARD_FAMILY.items()},
+}
+LATERAL_STEPS: Final[dict[str, Callable[[], Step]]] = {
+    "matrix": MatrixStep,
+    "local": LocalStep,
+    **{name: partial(FunctionStep, rule, "decorrelation", LATERAL_ARGUMENTS) for name, rule in LATERAL_FAMILY.items()},
+}
 
 
 def forward_step(rule: Any) -> Step:
@@ -110,7 +133,8 @@ def describe_step(step: Step | None) -> str | None:
     if step is None:
         return None
     if isinstance(step, FunctionStep):
-        return describe(step.function)
+        named = LATERAL_FAMILY if step.kind == "decorrelation" else FORWARD_FAMILY
+        return next((name for name, rule in named.items() if rule is step.function), describe(step.function))
     for name, make in (FORWARD_STEPS | LATERAL_STEPS).items():
         if type(step) is make and settings_of(step) == settings_of(make()):
             return name

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from array_api_compat import array_namespace, device
 from oracles import assert_equal_to, oracle_of
-from strategies import RULE_AXES
+from strategies import FAMILY_AXES, RULE_AXES, family_function
 
 from copi_np import (
     Backend,
@@ -32,6 +32,7 @@ from copi_np import (
     Network,
     Schedule,
     Split,
+    family,
     fit,
     get_backend,
     load_network,
@@ -100,6 +101,7 @@ dtypes = pytest.mark.parametrize("dtype", PRECISION)
 LENGTH_OF = {"B": 7, "I": 3, "O": 4, "M": 2, "N": 5, "K": 4}
 FUNCTIONS = {
     **{f"rules.{name}": (getattr(rules, name), words) for name, words in RULE_AXES.items()},
+    **{f"family.{name}": (family_function(name), words) for name, words in FAMILY_AXES.items()},
     **{f"{name}.f": (activation.f, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.df": (activation.df, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.values": (loss.values, "BK BK") for name, loss in LOSSES.items()},
@@ -126,9 +128,11 @@ def example_arrays(words, seed=0):
     return [np.abs(example) if example.ndim == 1 else example for example in examples]  # weights of samples
 
 
-def test_every_public_rule_is_compared():
-    own = {name for name, f in vars(rules).items() if getattr(f, "__module__", "") == rules.__name__}
-    assert {f"rules.{name}" for name in own if not name.startswith("_")} <= set(FUNCTIONS)
+@pytest.mark.parametrize("module", [rules, family], ids=["rules", "family"])
+def test_every_public_rule_is_compared(module):
+    own = {name for name, f in vars(module).items() if getattr(f, "__module__", "") == module.__name__}
+    kind = module.__name__.removeprefix("copi_np.")
+    assert {f"{kind}.{name}" for name in own if not name.startswith("_")} <= set(FUNCTIONS)
 
 
 @dtypes
@@ -252,6 +256,19 @@ OPTIONS = [
     for kind, form in (("bp", "matrix"), ("fa", "local"), ("dfa", None), ("tp", "matrix"), ("dtp", "local"))
 ]
 
+OF_THE_FAMILY = [
+    {"rule": rule, "error_signal": kind, "decorrelation": form}
+    for rule, kind, form in (
+        ("copi", "node", "matrix"),
+        ("sgd", "activity", None),
+        ("copi", "kp", "matrix"),
+        ("copi", "ss", "local"),
+        ("kappa", "bp", "kappa"),
+        ("normalised", "fa", "normalised"),
+        ("copi", "bp", "gain"),
+        ("foof", "bp", None),
+    )
+]
 BIASED = [options | {"bias": True} for options in OPTIONS[:5]]
 
 
@@ -561,7 +578,7 @@ def test_step_sizes_from_numpy_do_not_change_the_dtype(backend, eta_W, delta_sca
         np.testing.assert_array_equal(backend.to_host(one.W), backend.to_host(other.W))
 
 
-@pytest.mark.parametrize("options", [*OPTIONS, *BIASED], ids=name_of)
+@pytest.mark.parametrize("options", [*OPTIONS, *OF_THE_FAMILY, *BIASED], ids=name_of)
 def test_weighted_samples_count_the_same_on_every_backend(options, backend):
     network, on_host = make_network(backend, **options), make_network("numpy", **options)
     y0, targets, sample_weight = *host_batch(), np.array([1.0, 0.5, 0.0, 2.0, 1.5, 1.0])
@@ -668,8 +685,15 @@ def test_values_read_by_the_host_are_counted(ask, device_backend, monkeypatch):
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     "options",
-    [*OPTIONS, *BIASED, {"loss": "cross_entropy"}, *({"activation": name} for name in ACTIVATIONS), *OWN.values()],
-    ids=[*map(name_of, [*OPTIONS, *BIASED]), "cross_entropy", *ACTIVATIONS, *OWN],
+    [
+        *OPTIONS,
+        *OF_THE_FAMILY,
+        *BIASED,
+        {"loss": "cross_entropy"},
+        *({"activation": name} for name in ACTIVATIONS),
+        *OWN.values(),
+    ],
+    ids=[*map(name_of, [*OPTIONS, *OF_THE_FAMILY, *BIASED]), "cross_entropy", *ACTIVATIONS, *OWN],
 )
 def test_no_value_is_read_from_a_device_within_an_epoch(options, weighted, device_backend, monkeypatch):
     """Host and device would wait for each other at every read.

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from oracles import assert_equal_to, directional_derivative
-from strategies import RULE_AXES
+from strategies import FAMILY_AXES, RULE_AXES, family_function
 
 from copi_np import InputError, Network, rules
 from copi_np.activations import ACTIVATIONS
@@ -66,6 +66,7 @@ def library(request):
 LENGTH_OF = {"B": 7, "I": 3, "O": 4, "M": 2, "N": 5, "K": 4}
 FUNCTIONS = {
     **{name: (getattr(rules, name), words) for name, words in RULE_AXES.items()},
+    **{name: (family_function(name), words) for name, words in FAMILY_AXES.items()},
     **{f"{name}.f": (activation.f, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.df": (activation.df, "BO") for name, activation in ACTIVATIONS.items()},
     **{f"{name}.values": (loss.values, "BK BK") for name, loss in LOSSES.items()},

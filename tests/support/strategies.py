@@ -5,13 +5,14 @@ Letters of shapes: B samples in a batch, I inputs and O outputs of a layer.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from copi_np import Network
+from copi_np import Network, family
 
 LENGTHS = st.integers(1, 5)
 DEPTHS = st.integers(1, 4)
@@ -38,6 +39,24 @@ RULE_AXES = {
     "oja_update": "OI BI",
 }
 """The shapes of the arguments of every function of `rules`."""
+FAMILY_AXES = {
+    "kappa_decorrelation_update": "II BI",
+    "kappa_update": "OI BI BO BO",
+    "gain_controlled_update": "II BI BI",
+    "normalised_decorrelation_update": "II BI",
+    "normalised_update": "OI BI BO",
+    "natural_update": "BI BO II",
+    "centred_decorrelation_update": "II BI",
+    "foldiak_decorrelate": "II BI",
+    "foldiak_update": "II BI",
+}
+"""The shapes of the arguments of every function of `family`, but for numbers."""
+
+
+def family_function(name):
+    """Return a function of `family` that takes arrays alone: where a step size is asked for, it is 0.1."""
+    function = getattr(family, name)
+    return partial(function, eta_R=0.1) if name == "gain_controlled_update" else function
 
 
 def arrays(shape, dtype=np.float64, elements=ENTRIES):
