@@ -1903,6 +1903,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     ],
     CHEAP: [
         (
+            "bias: local biases of all samples",
+            "bias.py",
+            "states, eta_R = self.lateral_step.learns_from(states, eta_R)",
+            "pass",
+        ),
+        (
             "cheap: estimators save nothing",
             "estimators/base.py",
             'options["x0"] = resting.inputs(self.network_, train.inputs, rates["eta_R"])',
@@ -1952,12 +1958,6 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         ("bias: a constant of 2", "bias.py", "xp.ones((y.shape[0], 1)", "2 * xp.ones((y.shape[0], 1)"),
         ("bias: biases of one", "bias.py", "backend.xp.zeros_like(W[:, :1])", "backend.xp.ones_like(W[:, :1])"),
-        (
-            "bias: local biases of all samples",
-            "bias.py",
-            "states, eta_R = self.lateral_step.learns_from(states, eta_R)",
-            "pass",
-        ),
     ],
     STEPS: [
         ("momentum: no decay", "steps/momentum.py", "self.velocity *= self.beta", "pass"),

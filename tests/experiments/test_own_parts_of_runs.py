@@ -223,7 +223,11 @@ def test_train_from_the_command_line(data):
         ("--rule", "none.py:sign", "there is no file none.py: correct the path of 'none.py:sign'"),
         ("--rule", "my_rules:sign", "cannot read 'my_rules:sign': give a built-in name, or FILE.py:NAME"),
         ("--rule", "cop", "unknown rule 'cop': did you mean 'copi'"),
-        ("--rule", "my_rules.py:number", "rule must be one of copi, sgd, momentum, adam, foof, kappa, normalised, a function .*: got 3"),
+        (
+            "--rule",
+            "my_rules.py:number",
+            "rule must be one of copi, sgd, momentum, adam, foof, kappa, normalised, a function .*: got 3",
+        ),
         ("--rule", "my_rules.py:Rule", "rule must be an instance, not the class Rule"),
         ("--rule", "my_rules.py:half", "rule half asks for 'layers': name its parameters, any of W, R, x"),
         ("--rule", "broken.py:f", r"broken.py cannot be run \(ZeroDivisionError: division by zero\): correct the file"),

@@ -343,7 +343,10 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"dtype": np.zeros(2)}, r"unknown dtype array\(\[0., 0.\]\): known: float32"),
         ({"decorrelation": "locl"}, "unknown decorrelation 'locl': did you mean 'local'"),
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
-        ({"rule": None}, "rule must be one of copi, sgd, momentum, adam, foof, kappa, normalised, a function .*: got None"),
+        (
+            {"rule": None},
+            "rule must be one of copi, sgd, momentum, adam, foof, kappa, normalised, a function .*: got None",
+        ),
         ({"error_signal": "BP"}, "unknown error signal 'BP': did you mean 'bp'"),
         ({"activation": "leakyrelu"}, "unknown activation 'leakyrelu': did you mean 'leaky_relu'"),
         ({"activation": None}, "activation must be one of leaky_relu, .*: got None"),

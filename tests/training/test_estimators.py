@@ -488,7 +488,10 @@ def test_a_class_missing_from_a_batch_does_not_shift_the_others():
     ("options", "message"),
     [
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
-        ({"error_signal": 3}, "error_signal must be one of bp, fa, dfa, tp, dtp, node, activity, kp, ss, or ErrorSignal.*: got 3"),
+        (
+            {"error_signal": 3},
+            "error_signal must be one of bp, fa, dfa, tp, dtp, node, activity, kp, ss, or ErrorSignal.*: got 3",
+        ),
         ({"loss": "mse"}, "unknown loss 'mse'"),
         ({"hidden_layer_sizes": (5, "5")}, r"hidden_layer_sizes must be a positive integer, .* got \(5, '5'\)$"),
         ({"hidden_layer_sizes": 0}, r"hidden_layer_sizes must be a positive integer, or several .* got 0$"),
