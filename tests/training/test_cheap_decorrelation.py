@@ -296,10 +296,10 @@ def test_steps_at_every_nth_batch_that_must_diverge_are_refused():
     trained(0.0124, decorrelation_every=10)
     with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.126 in layer 0, where .* above 0.12: lower eta_R"):
         trained(0.0126, decorrelation_every=10)
+    net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation_every=10)
+    options = {"rng": np.random.default_rng(1), "batch_size": 40, "schedule": Schedule(0, 0.0126, 1, 0, 0)}
     with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.126 in layer 0"):  # in the second epoch
-        rates = Schedule(0, 0.0126, 1, 0, 0)
-        net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation_every=10)
-        fit(net, both, epochs=2, schedule=rates, rng=np.random.default_rng(1), batch_size=40)
+        fit(net, both, epochs=2, **options)
     trained(0.0126, decorrelation_every=9)
     trained(0.0126, decorrelation_samples=4)
 

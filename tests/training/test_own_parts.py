@@ -740,7 +740,7 @@ def test_divergence_is_blamed_on_own_rules_too():
         ({"rule": Momentum}, r"rule must be an instance, not the class Momentum: pass Momentum\(\.\.\)"),
         ({"rule": Callable}, r"rule must be an instance, not the class Callable"),
         ({"rule": np.add}, r"(cannot read the parameters of rule add|rule add takes|rule add asks)"),
-        ({"rule": 3}, "rule must be one of copi, sgd, momentum, adam, foof, kappa, normalised, a function of any of W, .*: got 3"),
+        ({"rule": 3}, "rule must be one of copi, sgd, momentum, .*, a function of any of W, .*: got 3"),
         ({"rule": "cop"}, "unknown rule 'cop': did you mean 'copi'"),
         ({"decorrelation": lambda W: W}, "decorrelation .*<lambda> asks for 'W': name its parameters, any of R, x, y"),
         ({"decorrelation": 0.5}, "decorrelation must be one of matrix, local, kappa, gain, normalised, a function"),
