@@ -7,7 +7,7 @@ Any rule dR = -A R of the lateral weights has its own partner among the rules of
 
     dW = <delta x^T> + W A,
 
-beside which it does not disturb what the layer computes: W R then moves by <delta y^T> R^T R, to first order. COPI's
+with which it does not disturb what the layer computes: W R then moves by <delta y^T> R^T R, to first order. COPI's
 rule (Eq. 3) is the partner of its decorrelation (Eq. 4), A = off(C). The others here come with theirs.
 """
 

@@ -51,14 +51,14 @@ class Network(Assembly):
     sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``
     rng : numpy.random.Generator        draws the forward and feedback weights, on the host, and the noise of error
                                         signals that ask for it
-    rule : {"copi", "sgd", "momentum", "adam"}, function or Step
+    rule : {"copi", "sgd", "momentum", "adam", "foof", "kappa", "normalised"}, function or Step
                                         how the forward weights learn. A function such as ``rules.copi_update`` returns
                                         the update, to be added times eta_W; its parameters are any of W, R, x, y, a, z,
                                         delta, y_out and sample_weight. A `steps.Step` is a rule with a memory. A list
                                         has one rule per layer
-    error_signal : {"bp", "fa", "dfa", "tp", "dtp"} or ErrorSignal
-                                        how errors reach the layers, see `copi_np.error_signals`
-    decorrelation : {"matrix", "local"}, function, Step or None
+    error_signal : {"bp", "fa", "dfa", "tp", "dtp", "node", "activity", "kp", "ss"} or ErrorSignal
+                                        how errors reach the layers, see `error_signals` and `more_signals`
+    decorrelation : {"matrix", "local", "kappa", "gain", "normalised"}, function, Step or None
                                         how the lateral weights learn; None keeps them at the identity. The parameters
                                         of a function are any of R, x, y, eta_R and sample_weight. A list has one per
                                         layer

@@ -1,4 +1,4 @@
-"""The figures of Theorems 13 to 16 and 19, which `theory_figures.py` makes with the others."""
+"""The figures of Theorems 13 to 16 and 19; `theory_figures.py` makes them, with the others."""
 
 from __future__ import annotations
 

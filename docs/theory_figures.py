@@ -2,8 +2,8 @@
 
     python docs/theory_figures.py
 
-This takes about two minutes on one core. Each function below draws one theorem and returns its measurements; seeds are
-fixed.
+This takes about four minutes on one core. Each function below, and in `family_figures.py`, draws one theorem and
+returns its measurements; seeds are fixed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from family_figures import FIGURES as FAMILY
+from family_figures import axes_of, batch_of
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -21,7 +23,7 @@ from copi_np import Callback, Network, Schedule, fit, load_dataset
 from copi_np.analysis import alignment_angles, decorrelation_path
 from copi_np.datasets import as_float, one_hot
 from copi_np.experiments.environment import blas_threads, versions
-from copi_np.plotting import COLOURS, FIGURE_WIDTH, STYLE, looks, save_figure
+from copi_np.plotting import COLOURS, STYLE, looks, save_figure
 from copi_np.rules import (
     copi_update,
     decorrelate,
@@ -54,17 +56,6 @@ def random_sigma(seed: int, n: int) -> Array:
     """Return the second moments of n + 2 Gaussian samples of n inputs."""
     A = np.random.default_rng(seed).normal(size=(n, n + 2))
     return A @ A.T / (n + 2)
-
-
-def batch_of(sigma: Array) -> Array:
-    """Return a batch whose second moments are sigma."""
-    return np.sqrt(len(sigma)) * np.linalg.cholesky(sigma).T
-
-
-def axes_of(n: int) -> tuple[Figure, list[Any]]:
-    """Return a figure with n panels side by side."""
-    figure = Figure(figsize=(min(4.2 * n, FIGURE_WIDTH), 3.4), layout="constrained")
-    return figure, list(figure.subplots(1, n, squeeze=False)[0])
 
 
 # ------------------------------------------------------------------------------------------------ theorems 1 and 2
@@ -347,6 +338,7 @@ FIGURES = {
     "06-zca": similarity,
     "08-fixed-point": fixed_point,
     "11-alignment": alignment,
+    **FAMILY,
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
+from functools import partial
 from typing import Any, Final, Self
 from warnings import warn
 
@@ -13,20 +14,31 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_array, check_is_fitted
 
-from copi_np._checks import check_count, check_rate
+from copi_np._checks import check_count, check_flag, check_rate
 from copi_np._memory import check_fits
 from copi_np.analysis import decorrelation_path, lateral_move
 from copi_np.arrays import Array, NDArray
 from copi_np.backend import get_backend
 from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
 from copi_np.estimators.base import FLOATS, OwnParts, check_complete, validated
+from copi_np.family import foldiak_update, normalised_decorrelation_update
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
-from copi_np.steps import LATERAL_ARGUMENTS
+from copi_np.steps import LATERAL_ARGUMENTS, LATERAL_FAMILY
 from copi_np.whitening import cholesky, mean_absolute_correlation, pca, second_moment, zca
+
+
+def foldiak_lateral_update(R: Array, x: Array, eta_R: float) -> Array:
+    """Return the change of R = (I + L)^-1, divided by eta_R, in a step of Foldiak's rule for L, see `family`."""
+    L = np.linalg.inv(R) - np.eye(len(R), dtype=R.dtype)
+    return (np.linalg.inv(np.eye(len(R), dtype=R.dtype) + L + eta_R * foldiak_update(L, x)) - R) / eta_R
+
 
 UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi": decorrelation_update,
     "copi-local": local_decorrelation_update,
+    **LATERAL_FAMILY,
+    "normalised": partial(normalised_decorrelation_update, damping=1e-30),  # only dead features need any
+    "foldiak": foldiak_lateral_update,
 }
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
 N_MATRICES: Final = 3
@@ -45,28 +57,31 @@ def _sum_of_products(X: NDArray) -> NDArray:
 class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, BaseEstimator):  # type: ignore[misc]
     """A transformer that decorrelates features, by COPI or by whitening: X R^T, with R the lateral weights.
 
-    Second moments are not centred, as everywhere in this package; to decorrelate features around their means, put
-    ``StandardScaler(with_std=False)`` in front.
+    Second moments are not centred, as everywhere in this package, unless ``center=True``.
 
     Parameters
     ----------
-    method : {"copi", "copi-local", "zca", "pca", "cholesky"} or function
+    method : {"copi", "copi-local", "kappa", "gain", "normalised", "foldiak", "zca", "pca", "cholesky"} or function
                                 "copi" and "copi-local" learn R step by step from the identity, by the matrix and the
-                                local form of the rule, and let features keep their scale; the others are formulas, see
-                                `copi_np.whitening`, and set all variances to one. A function is a rule of your own, of
-                                any of R, x, y, eta_R and sample_weight, and learns R like "copi"
-    eta_R : float               step size of the COPI methods, in units of 1 / <||y||^2>, y being a sample of X: 1 or
-                                less is stable whatever the units of X
-    max_iter : int              largest number of steps of `fit` for the COPI methods, each on all samples
-    tol : float                 mean absolute correlation at which the COPI methods stop
+                                local form of the rule, and let features keep their scale; the next four learn by other
+                                rules, see `copi_np.family`; the last three are formulas, see `copi_np.whitening`, and
+                                set all variances to one. A function is a rule of your own, of any of R, x, y, eta_R and
+                                sample_weight, and learns R like "copi"
+    eta_R : float               step size of the methods that learn, in units of 1 / <||y||^2>, y being a sample of X,
+                                but for "normalised", whose update has no units: 1 or less is stable for "copi"
+                                whatever the units of X
+    max_iter : int              largest number of steps of `fit` for the methods that learn, each on all samples
+    tol : float                 mean absolute correlation at which they stop
+    center : bool               whether to subtract the means of the features first
     epsilon : float             added to every eigenvalue by the whitening methods, for features that are always zero or
                                 linear in others; in units of X^2
 
     Attributes
     ----------
     components_ : (I, I) array  R, in the dtype of X
+    mean_ : (I,) array          means of the features if ``center=True``, otherwise zeros
     second_moment_ : (I, I) array
-                                over all samples so far
+                                over all samples so far, around `mean_`
     n_samples_seen_ : int       number of samples so far
     n_iter_ : int               number of steps, 1 for a formula
     n_features_in_, feature_names_in_
@@ -79,6 +94,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     max_iter: int = 10_000
     tol: float = 1e-2
     epsilon: float = 0.0
+    center: bool = False
 
     _parts = ("method",)
 
@@ -102,6 +118,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         ValueError              from scikit-learn, if X cannot be used
         """
         X = self._checked(X, reset=True)
+        X, self.mean_ = self._centred(X)
         C = self._moment(X)
         R, n_steps = (self._whitening(C), 1) if self._whitens else self._learned(X, C)
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, len(X), n_steps
@@ -115,23 +132,27 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         """
         first = not hasattr(self, "components_")
         X = self._checked(X, reset=first)
-        R, C, n_samples, n_steps = np.eye(X.shape[1], dtype=X.dtype), self._moment(X), len(X), 1
+        rows, mean = self._centred(X)
+        R, C, n_samples, n_steps = np.eye(X.shape[1], dtype=X.dtype), self._moment(rows), len(X), 1
         if not first:
             R, n_samples, n_steps = self.components_, n_samples + self.n_samples_seen_, n_steps + self.n_iter_
-            share = len(X) / n_samples
+            share, shift = len(X) / n_samples, mean - self.mean_
             C = (1 - share) * self.second_moment_ + share * C
+            if self.center:
+                C, mean = C + share * (1 - share) * np.outer(shift, shift), self.mean_ + share * shift
         if self._whitens:
             R = self._whitening(C)
         else:
             with np.errstate(over="ignore", invalid="ignore"):  # reported as divergence
-                R = self._check_finite(lateral_move(self._update)(R, X, self._step_size(C)))
+                R = self._check_finite(lateral_move(self._update)(R, X - mean, self._step_size(C)))
         self.components_, self.second_moment_, self.n_samples_seen_, self.n_iter_ = R, C, n_samples, n_steps
+        self.mean_ = mean
         return self
 
     def transform(self, X: Any) -> NDArray:
         """Return the decorrelated features (N, I) of samples X (N, I)."""
         check_is_fitted(self, "components_")
-        return np.asarray(decorrelate(self.components_, self._checked(X, reset=False)))
+        return np.asarray(decorrelate(self.components_, self._checked(X, reset=False) - self.mean_))
 
     def inverse_transform(self, X: Any) -> NDArray:
         """Return the samples (N, I) whose decorrelated features are X (N, I)."""
@@ -140,7 +161,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         X = check_array(X, dtype=self.components_.dtype)
         if X.shape[1] != self._n_features_out:
             raise InputError(f"X must have {self._n_features_out} decorrelated features, got {X.shape[1]}")
-        return np.linalg.solve(self.components_, X.T).T
+        return np.linalg.solve(self.components_, X.T).T + self.mean_
 
     @property
     def _n_features_out(self) -> int:
@@ -155,6 +176,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
             names = f"one of {list_names([*UPDATES, *WHITENINGS])}, or a function of any of "
             raise InputError(f"method must be {names}{list_names(LATERAL_ARGUMENTS)}: got {shown(self.method)}")
         check_count("max_iter", self.max_iter)
+        check_flag("center", self.center)
         for name in ("eta_R", "tol", "epsilon"):
             check_rate(name, getattr(self, name))
         n_needed = 2 if self._whitens and reset else 1
@@ -165,6 +187,11 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
             advice = "choose fewer features, since R grows with their square"
             check_fits(N_MATRICES * rows.shape[1] ** 2 * rows.itemsize, what, advice, get_backend("numpy"))
         return rows
+
+    def _centred(self, X: NDArray) -> tuple[NDArray, NDArray]:
+        """Return X without its means, and the means; unless `center`, X as it is and zeros."""
+        mean = X.mean(axis=0) if self.center else np.zeros(X.shape[1], dtype=X.dtype)
+        return X - mean if self.center else X, mean
 
     def _moment(self, X: NDArray) -> NDArray:
         """Return the second moments of X, or raise an InputError if its dtype cannot hold their trace."""
@@ -188,8 +215,12 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         return np.asarray(WHITENINGS[self.method](C, self.epsilon))
 
     def _step_size(self, C: NDArray) -> float:
-        """Return eta_R / <||y||^2>, the step size of the rule; <||y||^2> is the trace of C."""
+        """Return eta_R / <||y||^2>, the step size of most rules; <||y||^2> is the trace of C."""
         power = float(np.trace(C))
+        if isinstance(self.method, str) and self.method == "normalised":
+            return self.eta_R  # its update has no units
+        if isinstance(self.method, str) and self.method == "kappa":
+            power = max(power, 1.0)  # it also moves variances towards 1, however small features are
         return self.eta_R / power if power > 0 else 0.0
 
     def _learned(self, X: NDArray, C: NDArray) -> tuple[NDArray, int]:
