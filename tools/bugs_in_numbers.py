@@ -26,6 +26,12 @@ TIMES = "tests/experiments/test_to_accuracy.py"
 CHEAP = "tests/training/test_cheap_decorrelation.py"
 BIASES = "tests/mathematics/test_bias.py tests/storage/test_bias_checkpoint.py"
 STEPS = "tests/mathematics/test_layer.py tests/mathematics/test_network.py"
+FAMILY = "tests/mathematics/test_family.py " + " ".join(
+    f"tests/mathematics/theorems/test_{name}.py"
+    for name in ("13_kappa_and_gain", "14_normalised", "15_natural_gradient")
+)
+SIGNALS = "tests/mathematics/theorems/test_16_perturbations.py tests/mathematics/theorems/test_19_learned_feedback.py"
+OTHER_RULES = "tests/training/test_decorrelator_family.py"
 
 NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     REPORT: [
@@ -1975,5 +1981,197 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "states.x, (1 - self.beta) / states.x.shape[0])",
         ),
         ("momentum: starts again each step", "steps/momentum.py", "if self.velocity is None:", "if True:"),
+    ],
+    FAMILY: [
+        ("family: kappa for 1 - kappa", "family.py", "((1 - kappa) * off_C_R +", "(kappa * off_C_R +"),
+        (
+            "family: D without I",
+            "family.py",
+            "kappa * (mean_square(x) - 1)[:, None] * R)",
+            "kappa * mean_square(x)[:, None] * R)",
+        ),
+        (
+            "family: variances scale columns",
+            "family.py",
+            "(mean_square(x) - 1)[:, None] * R)",
+            "(mean_square(x) - 1) * R)",
+        ),
+        (
+            "family: partner with COPI's decay",
+            "family.py",
+            "W * ((1 - 2 * kappa) * mean_square(x) + kappa)",
+            "W * ((1 - kappa) * mean_square(x) + kappa)",
+        ),
+        (
+            "family: partner of the whole a",
+            "family.py",
+            "mean_outer(delta + (1 - kappa) * a, x)",
+            "mean_outer(delta + a, x)",
+        ),
+        (
+            "family: gain upside down",
+            "family.py",
+            "xp.sqrt(xp.mean(y * y) / xp.mean(x * x))",
+            "xp.sqrt(xp.mean(x * x) / xp.mean(y * y))",
+        ),
+        (
+            "family: gain squared",
+            "family.py",
+            "gain = xp.sqrt(xp.mean(y * y) / xp.mean(x * x))",
+            "gain = xp.mean(y * y) / xp.mean(x * x)",
+        ),
+        (
+            "family: C before the gain for R C after it",
+            "family.py",
+            "- gain * mean_outer(x @ R.T, x)",
+            "- mean_outer(x @ R.T, x)",
+        ),
+        ("family: C R for R C", "family.py", "gain * mean_outer(x @ R.T, x)", "gain * mean_outer(x, x @ R)"),
+        (
+            "family: normalised from the left",
+            "family.py",
+            "return -(mean_outer(x, (x * scale) @ R) - (mean_square(x) * scale)[:, None] * R)",
+            "return -scale[:, None] * (mean_outer(x, x @ R) - mean_square(x)[:, None] * R)",
+        ),
+        (
+            "family: damping left out",
+            "family.py",
+            "scale = 1 / (mean_square(x) + damping)",
+            "scale = 1 / (mean_square(x) + 1e-12)",
+        ),
+        (
+            "family: normalised by rows",
+            "family.py",
+            "(mean_outer(z, x) - W * mean_square(x)) / (mean_square(x) + damping)",
+            "mean_outer(z, x) / (mean_square(x) + damping) - W * mean_square(x)",
+        ),
+        (
+            "family: natural step transposed",
+            "family.py",
+            "xp.linalg.solve(damped, mean_outer(x, delta)).T",
+            "mean_outer(delta, x) @ damped",
+        ),
+        (
+            "family: centred moves the constant",
+            "family.py",
+            "xp.concat([dR[:-1, :], xp.zeros_like(dR[-1:, :])], axis=0)",
+            "dR",
+        ),
+        ("family: inhibition excites", "family.py", "L + xp.eye(", "-L + xp.eye("),
+        (
+            "family: units inhibit themselves",
+            "family.py",
+            "return off_diagonal(mean_outer(x, x))",
+            "return mean_outer(x, x)",
+        ),
+        ("foof: inverse at every step", "steps/natural.py", "if self.count % self.every == 0:", "if True:"),
+        (
+            "foof: running mean the wrong way",
+            "steps/natural.py",
+            "self.beta * self.C + (1 - self.beta) * C",
+            "(1 - self.beta) * self.C + self.beta * C",
+        ),
+        (
+            "foof: forgets its inverse",
+            "steps/natural.py",
+            'self.C, self.inverse, self.count = state["C"], state["inverse"], int(state["count"])',
+            'self.C, self.inverse, self.count = state["C"], state["inverse"], 0',
+        ),
+    ],
+    SIGNALS: [
+        (
+            "signals: noise with the loss",
+            "more_signals.py",
+            "signals.append([-dL / variance * s for s in noise])",
+            "signals.append([dL / variance * s for s in noise])",
+        ),
+        ("signals: variance of one of two", "more_signals.py", "sigma**2 * (2 if two_noisy else 1)", "sigma**2"),
+        ("signals: deviation for variance", "more_signals.py", "variance = sigma**2", "variance = sigma"),
+        ("signals: N for its root", "more_signals.py", "-(n_units**0.5) * dL", "-n_units * dL"),
+        (
+            "signals: units of the first layer",
+            "more_signals.py",
+            "sum(int(a.shape[1]) for a in trace.a)",
+            "int(trace.a[0].shape[1])",
+        ),
+        (
+            "signals: normalised by layer",
+            "more_signals.py",
+            "-(n_units**0.5) * dL / square * da_k for da_k in da",
+            "-(n_units**0.5) * dL / xp.sum(da_k * da_k, axis=1, keepdims=True) * da_k for da_k in da",
+        ),
+        (
+            "signals: noise in the first layer alone",
+            "more_signals.py",
+            "@ layer.R.T @ layer.W.T + s)",
+            "@ layer.R.T @ layer.W.T)",
+        ),
+        (
+            "signals: noise around R",
+            "more_signals.py",
+            "(y - trace.y[k - 1]) @ layer.R.T @ layer.W.T",
+            "(y - trace.y[k - 1]) @ layer.W.T",
+        ),
+        ("signals: sum over noises", "more_signals.py", "sum(of_layer) / len(signals)", "sum(of_layer)"),
+        (
+            "signals: the same noise twice",
+            "more_signals.py",
+            "noise_other = draw_noise(trace, sigma, rng)",
+            "noise_other = [0.5 * s for s in noise]",
+        ),
+        (
+            "signals: learned feedback without R",
+            "more_signals.py",
+            "feedback_into(feedback, k).T @ layers[k + 1].R",
+            "feedback_into(feedback, k).T",
+        ),
+        (
+            "signals: feedback without decay",
+            "more_signals.py",
+            "updates[k] = eta_W * dW.T",
+            "updates[k] = eta_W * (dW + feedback_into(feedback, k).T).T",
+        ),
+        (
+            "signals: feedback of the layer below",
+            "more_signals.py",
+            "x, W = trace.x[k + 1], layers[k + 1].W",
+            "x, W = trace.x[k], layers[k].W",
+        ),
+        (
+            "signals: weights count twice",
+            "more_signals.py",
+            "weigh(x, sample_weight), weigh(z, sample_weight)",
+            "weigh(x, sample_weight), weigh(weigh(z, sample_weight), sample_weight)",
+        ),
+        ("signals: signs without a size", "more_signals.py", "xp.sqrt(xp.mean(M * M)) * xp.sign(M)", "xp.sign(M)"),
+        (
+            "signals: signs of W alone",
+            "more_signals.py",
+            "M = layers[k + 1].W @ layers[k + 1].R",
+            "M = layers[k + 1].W",
+        ),
+    ],
+    OTHER_RULES: [
+        ("decorrelator: mean of the last batch", "estimators/decorrelator.py", "self.mean_ + share * shift", "mean"),
+        (
+            "decorrelator: means of batches ignored",
+            "estimators/decorrelator.py",
+            "C + share * (1 - share) * np.outer(shift, shift)",
+            "C",
+        ),
+        ("decorrelator: mean not added again", "estimators/decorrelator.py", "X.T).T + self.mean_", "X.T).T"),
+        (
+            "decorrelator: normalised in units of power",
+            "estimators/decorrelator.py",
+            'self.method == "normalised"',
+            'self.method == "normal"',
+        ),
+        ("decorrelator: kappa in small units", "estimators/decorrelator.py", "power = max(power, 1.0)", "pass"),
+        (
+            "decorrelator: inhibition with the wrong sign",
+            "estimators/decorrelator.py",
+            "+ L + eta_R * foldiak_update(L, x)",
+            "+ L - eta_R * foldiak_update(L, x)",
+        ),
     ],
 }
