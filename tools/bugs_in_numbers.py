@@ -1001,8 +1001,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "decorrelator: step size by the last batch",
             "estimators/decorrelator.py",
-            "(R, X, self._step_size(C))",
-            "(R, X, self._step_size(self._moment(X)))",
+            "(R, X - mean, self._step_size(C))",
+            "(R, X - mean, self._step_size(self._moment(X)))",
         ),
         (
             "decorrelator: step size by the mean power",
