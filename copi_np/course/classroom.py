@@ -7,54 +7,25 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import MaxNLocator
 
 from copi_np.analysis import decorrelation_path
 from copi_np.course.sliders import batch_with
-from copi_np.plotting import COLOURS, StyledFigure, own_style
+from copi_np.plotting import COLOURS, StyledFigure, label_ends, own_style
 
 Array = npt.NDArray[Any]
 Curves = Mapping[str, Sequence[float] | Array]
 
-FOR_A_PROJECTOR: Final = {"font.size": 14, "lines.linewidth": 3}
+FOR_A_PROJECTOR: Final = {"font.size": 14, "lines.linewidth": 3, "figure.dpi": 130}
 LINE_STYLES: Final = ("-", "--", "-.", ":")
-GAP: Final = 0.08
-"""Smallest distance between the names of two curves, as a share of the height of the axes."""
-
-
-# ----------------------------------------------------------------------------------------------- curves with names
-
-
-def spread(heights: Sequence[float] | Array, gap: float = GAP) -> list[float]:
-    """Move heights apart until any two are at least `gap` from each other; their order stays the same."""
-    order = np.argsort(heights, kind="stable")
-    spaced = np.array(heights, dtype=float)[order]
-    for k in range(1, len(spaced)):
-        spaced[k] = max(spaced[k], spaced[k - 1] + gap)
-    moved = np.empty(len(spaced))
-    moved[order] = spaced - (spaced.mean() - np.mean(heights))
-    return [float(height) for height in moved]
-
-
-def draw_named(axes: Axes, curves: Curves, start: int = 0) -> None:
-    """Draw curves, and write the name of each next to its end; curves that coincide have different line styles."""
-    for (name, values), colour, style in zip(curves.items(), COLOURS, LINE_STYLES * 2, strict=False):
-        axes.plot(range(start, start + len(values)), values, style, color=colour, label=name)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    to_axes = axes.transData + axes.transAxes.inverted()
-    ends = [float(to_axes.transform(np.array(line.get_xydata())[-1])[1]) for line in axes.lines]
-    for line, height in zip(axes.lines, spread(np.clip(ends, 0, 1)), strict=True):
-        look: dict[str, Any] = {"color": line.get_color(), "transform": axes.transAxes}
-        axes.text(1.03, height, str(line.get_label()), verticalalignment="center", **look)
 
 
 def named_curves(
     panels: Mapping[str, Curves], ylabel: str, xlabel: str = "step", start: int = 0, yscale: str = "linear"
 ) -> Figure:
-    """Draw curves with their names, side by side.
+    """Draw up to four curves in each panel, with their names at their ends.
 
     Parameters
     ----------
@@ -70,16 +41,14 @@ def named_curves(
     with own_style(**FOR_A_PROJECTOR):
         figure = StyledFigure(figsize=(max(9, 5.5 * len(panels)), 4.2), layout="constrained")
         row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, curves in zip(row, panels.values(), strict=True):
-            axes.set_yscale(yscale)
-            for values in curves.values():  # fixes the shared limits, by which names are placed
-                axes.update_datalim([(start, min(values)), (start + len(values) - 1, max(values))])
-        row[0].autoscale_view()
         for axes, (title, curves) in zip(row, panels.items(), strict=True):
-            axes.autoscale_view(scaley=False)
-            draw_named(axes, curves, start)
-            axes.set(title=title, xlabel=xlabel)
+            for (name, values), colour, line in zip(curves.items(), COLOURS, LINE_STYLES, strict=False):
+                axes.plot(range(start, start + len(values)), values, line, color=colour, label=name)
+            axes.set(title=title, xlabel=xlabel, yscale=yscale)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         row[0].set_ylabel(ylabel)
+        for axes in row:  # only now are the limits known
+            label_ends(axes)
     return figure
 
 

@@ -27,8 +27,6 @@ from copi_np.datasets import as_float, one_hot
 from copi_np.plotting import image_rows
 from copi_np.whitening import off_diagonal, second_moment
 
-# %config InlineBackend.print_figure_kwargs = {"dpi": 160}
-
 # %%
 DATA = "mnist-5k"  # or "digits-8x8"
 data = load_dataset(DATA)
@@ -217,7 +215,7 @@ def path_of(rule, C, steps=600):
 
 
 # %%
-pair = {"gradient descent": sgd, "COPI": rules.copi_update}
+pair = {"COPI": rules.copi_update, "gradient descent": sgd}
 paths = {}
 for title, C in moments.items():
     paths[title] = {}
@@ -507,7 +505,7 @@ panels = {"R learns": {}, "R is fixed": {}}
 for title, moves in zip(panels, (1, 0), strict=True):
     for name, rule in pair.items():
         panels[title][name] = race(rule, moves)
-    by_sgd, by_copi = panels[title].values()
+    by_copi, by_sgd = panels[title].values()
     assert (by_copi[-1] < by_sgd[-1]) == (moves == 1)
 labels = {"xlabel": "epoch", "start": 1, "yscale": "log"}
 classroom.named_curves(panels, "test error", **labels)

@@ -28,8 +28,6 @@ from copi_np.course.sliders import batch_with
 from copi_np.datasets import as_float, one_hot
 from copi_np.plotting import image_rows
 
-# %config InlineBackend.print_figure_kwargs = {"dpi": 160}
-
 # %%
 DATA = "mnist-5k"  # or "digits-8x8"
 data = load_dataset(DATA)
