@@ -157,7 +157,7 @@ def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
             "Solutions": "teachers/solutions/[0-9]*",
         }
         for title, pattern in chapters.items():
-            content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\nteachers/{pattern}\n```\n"
+            content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
 
 
 def bibtex(app: Sphinx, page: str, content: list[str]) -> None:

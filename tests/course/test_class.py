@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import jupytext
 import lesson_plan
 import nbformat
@@ -51,7 +53,7 @@ def test_a_projector_can_show_every_cell(source):
             assert max(map(len, lines)) <= 60
             shown = [line for line in lines if line.strip()]
             assert len(shown) <= 12 or "hide-input" in cell.metadata.get("tags", [])
-            assert not {"784", "28", "4000", "64", "8"} & set(cell.source.replace("(", " ").replace(",", " ").split())
+            assert not re.search(r"\b(784|28|4000|64|1400|397)\b", cell.source)
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
