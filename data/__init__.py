@@ -1,1 +1,1 @@
-"""The bundled data set ``mnist-5k``; load it with ``copi_np.datasets.load_dataset("mnist-5k")``."""
+"""The bundled data sets; load them with ``copi_np.load_dataset("mnist-5k")`` and ``load_dataset("digits-8x8")``."""

@@ -43,8 +43,8 @@ include_patterns = [
     "docs/*.md",
     "docs/api/*.md",
     "tutorials/README.md",
-    "tutorials/*.ipynb",
-    "tutorials/solutions/*.ipynb",
+    "tutorials/teachers/*.ipynb",
+    "tutorials/teachers/solutions/*.ipynb",
     "results/README.md",
     "data/README.md",
     "CONTRIBUTING.md",
@@ -148,9 +148,15 @@ def from_readme(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
 
 
 def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
-    """List the notebooks as the chapters of the lesson plan."""
+    """List the notebooks as the chapters of the lesson plan, and link to those with outputs."""
     if page == "tutorials/README":
-        for title, pattern in (("Notebooks", "[0-9]*"), ("Solutions", "solutions/[0-9]*")):
+        content[0] = re.sub(r"\]\((\w+\.ipynb)\)", r"](teachers/\1)", content[0])
+        chapters = {
+            "Lessons": "teachers/[0-9]*",
+            "Classes": "teachers/class*",
+            "Solutions": "teachers/solutions/[0-9]*",
+        }
+        for title, pattern in chapters.items():
             content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
 
 

@@ -31,11 +31,13 @@ def read_digits(path: Path) -> npt.NDArray[np.uint8]:
     return np.loadtxt(gzip.decompress(archive).decode().splitlines(), delimiter=",", dtype=np.uint8)
 
 
-def stratified_split(labels: npt.NDArray[np.uint8], rng: np.random.Generator) -> tuple[Indices, Indices]:
-    """Draw the indices of both parts in random order: 400 digits per class to train on, the other 100 to test on."""
+def stratified_split(
+    labels: npt.NDArray[np.uint8], train_per_class: int, rng: np.random.Generator
+) -> tuple[Indices, Indices]:
+    """Draw the indices of both parts in random order: as many of each class to train on, all others to test on."""
     per_class = [rng.permutation(np.flatnonzero(labels == digit)) for digit in range(10)]
-    train = np.concatenate([indices[:TRAIN_PER_CLASS] for indices in per_class])
-    test = np.concatenate([indices[TRAIN_PER_CLASS:] for indices in per_class])
+    train = np.concatenate([indices[:train_per_class] for indices in per_class])
+    test = np.concatenate([indices[train_per_class:] for indices in per_class])
     return rng.permutation(train), rng.permutation(test)
 
 
@@ -43,7 +45,7 @@ def main(source: Path) -> None:
     """Split the digits and write them to `TARGET`."""
     digits = read_digits(source)
     inputs, labels = digits[:, :-1], digits[:, -1]
-    train, test = stratified_split(labels, np.random.default_rng(SEED))
+    train, test = stratified_split(labels, TRAIN_PER_CLASS, np.random.default_rng(SEED))
     np.savez_compressed(TARGET, x_train=inputs[train], y_train=labels[train], x_test=inputs[test], y_test=labels[test])
     print(f"{hashlib.sha256(TARGET.read_bytes()).hexdigest()}  {TARGET}")
 

@@ -1,12 +1,14 @@
 """Build the notebooks of the course from their sources.
 
-    python tools/notebooks.py build         # execute every source in tutorials/sources, write tutorials/*.ipynb
-    python tools/notebooks.py build 02 05   # only some
-    python tools/notebooks.py check         # do notebooks and sources agree?
-    python tools/notebooks.py run --fast    # execute all, write nothing, as CI does
+    python tools/notebooks.py build             # execute every source in tutorials/sources, write both editions
+    python tools/notebooks.py build 02 class    # only some
+    python tools/notebooks.py check             # do notebooks, sources and lesson plan agree?
+    python tools/notebooks.py run --fast        # execute all, write nothing, as CI does
 
-A source is a Python file with cells (jupytext's percent format). This tool adds what all notebooks have in common: the
-cell that installs the package, and the badges. In fast mode a line ``EPOCHS = 10  # fast: 2`` becomes ``EPOCHS = 2``.
+A source is a Python file with cells (jupytext's percent format). Students' notebooks are in tutorials/, without
+outputs; teachers' are in tutorials/teachers/, executed, with notes and solutions. This tool adds what all of them have
+in common: the cell that installs the package, and the badges. In fast mode a line ``EPOCHS = 10  # fast: 2`` becomes
+``EPOCHS = 2``.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ from pathlib import Path
 import click
 import jupytext
 import nbformat
+from editions import CourseError, Edition, collapse_figures, for_students, for_teachers
+from lesson_plan import faults_of_class, faults_of_lesson
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
@@ -55,25 +59,32 @@ INSTALL = "%pip install --quiet git+https://github.com/{public}"
 ADVICE = 'raise ModuleNotFoundError("in the folder of the repository, run: pip install .")'
 
 
-class CourseError(Exception):
-    """A notebook has an error, or does not agree with its source."""
-
-
 # ------------------------------------------------------------------------------------------- from source to notebook
 
 
-def sources(numbers: tuple[str, ...] = ()) -> list[Path]:
+def name_of(source: Path) -> str:
+    """Return how a source is called on the command line: 02 for a lesson and its solutions, class for a class."""
+    return source.stem[:2] if source.stem[:2].isdecimal() else source.stem
+
+
+def sources(names: tuple[str, ...] = ()) -> list[Path]:
     """Return the sources of the notebooks and of their solutions, of all or of some lessons."""
     found = sorted(SOURCES.glob("*.py")) + sorted(SOURCES.glob("solutions/*.py"))
-    unknown = set(numbers) - {path.name[:2] for path in found}
+    unknown = set(names) - {name_of(path) for path in found}
     if unknown:
-        raise CourseError(f"there is no lesson {', '.join(sorted(unknown))}: give numbers such as 02")
-    return [path for path in found if not numbers or path.name[:2] in numbers]
+        raise CourseError(f"there is no lesson {', '.join(sorted(unknown))}: give names such as 02 or class")
+    return [path for path in found if not names or name_of(path) in names]
 
 
-def notebook_path(source: Path) -> Path:
+def editions(source: Path) -> tuple[Edition, ...]:
+    """Return the editions of a source: solutions are for teachers only."""
+    return ("teachers",) if source.parent.name == "solutions" else ("students", "teachers")
+
+
+def notebook_path(source: Path, edition: Edition) -> Path:
     """Return the path of the notebook of a source."""
-    return ROOT / "tutorials" / source.relative_to(SOURCES).with_suffix(".ipynb")
+    folder = ROOT / "tutorials" / "teachers" if edition == "teachers" else ROOT / "tutorials"
+    return folder / source.relative_to(SOURCES).with_suffix(".ipynb")
 
 
 def repository() -> str | None:
@@ -89,18 +100,31 @@ def setup_cell(public: str | None) -> str:
     return SETUP.format(install=INSTALL.format(public=public) if public else ADVICE)
 
 
-def from_source(source: Path, public: str | None) -> NotebookNode:
+def title_of(source: Path) -> str:
+    """Return how the first cell of a source must begin."""
+    name = name_of(source)
+    return f"# {name} · " if name.isdecimal() else f"# Class {name.partition('_')[2] or 1} · "
+
+
+def from_source(source: Path, public: str | None, edition: Edition) -> NotebookNode:
     """Return the notebook of a source, not yet executed."""
     notebook = jupytext.read(source, fmt="py:percent")
     title = notebook.cells[0]
-    if title.cell_type != "markdown" or not re.match(rf"# {source.name[:2]} · ", title.source):
-        raise CourseError(f"{source.name}: the first cell must be text that begins '# {source.name[:2]} · Title'")
+    if title.cell_type != "markdown" or not title.source.startswith(title_of(source)):
+        raise CourseError(f"{source.name}: the first cell must be text that begins '{title_of(source)}Title'")
+    if edition == "students":
+        for_students(notebook)
+    elif source.parent == SOURCES:
+        for_teachers(notebook, SOURCES / "notes" / f"{name_of(source)}.md", depth=1)
+    else:
+        for_teachers(notebook, None, depth=2)
     if public:
-        path = notebook_path(source).relative_to(ROOT).as_posix()
+        path = notebook_path(source, edition).relative_to(ROOT).as_posix()
         heading, _, rest = title.source.partition("\n")
         title.source = f"{heading}\n\n{BADGES.format(repository=public, path=path)}\n{rest}"
     # the web site has no kernel, so it leaves this cell out
     notebook.cells.insert(1, nbformat.v4.new_code_cell(setup_cell(public), metadata={"tags": ["remove-cell"]}))
+    collapse_figures(notebook)
     for number, cell in enumerate(notebook.cells):
         cell.id = f"cell-{number:02d}"
     notebook.metadata = nbformat.from_dict(
@@ -129,20 +153,20 @@ def on_mock(notebook: NotebookNode) -> None:
 
 
 def executed(source: Path, fast: bool = False, double: bool = False) -> NotebookNode:
-    """Execute the notebook of a source in a new kernel, in the notebook's folder, and return it with its outputs.
+    """Execute the teachers' notebook of a source in a new kernel, in its folder, and return it with its outputs.
 
     Raises
     ------
     CourseError     if a cell fails or warns, or a solution does not pass its check
     """
-    notebook = from_source(source, repository())
+    notebook = from_source(source, repository(), "teachers")
     if fast:
         for cell in notebook.cells:
             if cell.cell_type == "code":
                 cell.source = in_fast_mode(cell.source)
     if double:
         on_mock(notebook)
-    folder = notebook_path(source).parent
+    folder = notebook_path(source, "teachers").parent
     client = NotebookClient(
         notebook,
         timeout=TIME_LIMIT,
@@ -192,21 +216,34 @@ def expect_solved(source: Path, notebook: NotebookNode) -> None:
 # ------------------------------------------------------------------------------------------------------ agreement
 
 
-def disagreement(source: Path) -> str | None:
-    """Return what is wrong with the committed notebook of a source, or None if it is right."""
-    path = notebook_path(source)
+def disagreement(source: Path, edition: Edition) -> str | None:
+    """Return what is wrong with a committed notebook of a source, or None if it is right."""
+    path = notebook_path(source, edition)
+    name = path.relative_to(ROOT).as_posix()
     if not path.exists():
-        return f"{path.name} is missing"
+        return f"{name} is missing"
     if path.stat().st_size > SIZE_LIMIT:
-        return f"{path.name} has {path.stat().st_size:,} bytes, more than {SIZE_LIMIT:,}: make its pictures smaller"
+        return f"{name} has {path.stat().st_size:,} bytes, more than {SIZE_LIMIT:,}: make its pictures smaller"
     notebook = nbformat.read(path, as_version=4)
-    expected = from_source(source, repository())
+    expected = from_source(source, repository(), edition)
     if [describe(cell) for cell in notebook.cells] != [describe(cell) for cell in expected.cells]:
-        return f"{path.name} differs from its source"
+        return f"{name} differs from its source"
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    if edition == "students":
+        return f"{name} has outputs" if any(cell.outputs or cell.execution_count for cell in code) else None
     if [cell.execution_count for cell in code] != list(range(1, len(code) + 1)):
-        return f"{path.name} was not executed from top to bottom"
+        return f"{name} was not executed from top to bottom"
     return None
+
+
+def faults_of_plan(source: Path) -> list[str]:
+    """Return in what the lesson plan disagrees with a lesson or a class."""
+    readme = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8")
+    cells = jupytext.read(source, fmt="py:percent").cells
+    name = name_of(source)
+    if name.isdecimal():
+        return faults_of_lesson(readme, name, cells)
+    return faults_of_class(readme, f"{name}.ipynb", cells)
 
 
 def describe(cell: NotebookNode) -> tuple[str, str, list[str]]:
@@ -225,30 +262,35 @@ def main() -> None:
 
 
 @main.command(help="Execute the sources and write the notebooks.")
-@click.argument("numbers", nargs=-1)
-def build(numbers: tuple[str, ...]) -> None:
-    for source in sources(numbers):
+@click.argument("names", nargs=-1)
+def build(names: tuple[str, ...]) -> None:
+    for source in sources(names):
         start = time.perf_counter()
-        notebook = executed(source)
-        nbformat.write(notebook, notebook_path(source))
-        click.echo(f"{notebook_path(source).relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")
+        nbformat.write(executed(source), notebook_path(source, "teachers"))
+        if "students" in editions(source):
+            nbformat.write(from_source(source, repository(), "students"), notebook_path(source, "students"))
+        click.echo(f"{source.relative_to(SOURCES)}: {time.perf_counter() - start:.0f} s")
 
 
-@main.command(help="Compare the notebooks with their sources.")
+@main.command(help="Compare the notebooks with their sources, and the lesson plan with the notebooks.")
 def check() -> None:
-    problems = [problem for source in sources() if (problem := disagreement(source))]
-    orphans = {*ROOT.glob("tutorials/**/*.ipynb")} - {notebook_path(source) for source in sources()}
+    wanted = [(source, edition) for source in sources() for edition in editions(source)]
+    problems = [problem for source, edition in wanted if (problem := disagreement(source, edition))]
+    orphans = {*ROOT.glob("tutorials/**/*.ipynb")} - {notebook_path(*each) for each in wanted}
     problems += [f"{path.name} has no source" for path in sorted(orphans)]
     if problems:
-        sys.exit("\n".join([*problems, "run: make notebooks"]))
+        problems.append("run: make notebooks")
+    problems += [fault for source in sorted(SOURCES.glob("*.py")) for fault in faults_of_plan(source)]
+    if problems:
+        sys.exit("\n".join(problems))
 
 
 @main.command(help="Execute the sources and write nothing.")
-@click.argument("numbers", nargs=-1)
+@click.argument("names", nargs=-1)
 @click.option("--fast", is_flag=True, help="With the smaller numbers from the comments.")
 @click.option("--double", is_flag=True, help='With BACKEND = "cupy", on the mock of CuPy in tests/support/.')
-def run(numbers: tuple[str, ...], fast: bool, double: bool) -> None:
-    for source in sources(numbers):
+def run(names: tuple[str, ...], fast: bool, double: bool) -> None:
+    for source in sources(names):
         start = time.perf_counter()
         executed(source, fast, double)
         click.echo(f"{source.relative_to(ROOT)}: {time.perf_counter() - start:.0f} s")

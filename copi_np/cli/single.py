@@ -104,7 +104,7 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
 @click.option(
     "--dataset",
     shell_complete=one_of(DATASETS, or_file=True),
-    help="mnist-5k, mnist, fashion-mnist, cifar10, or the path of an .npz file.",
+    help="mnist-5k, digits-8x8, mnist, fashion-mnist, cifar10, or the path of an .npz file.",
 )
 @click.option(
     "--method",

@@ -1,4 +1,4 @@
-"""Data sets: the bundled mnist-5k; mnist, fashion-mnist and cifar10 by download; any .npz file."""
+"""Data sets: the bundled mnist-5k and digits-8x8; mnist, fashion-mnist and cifar10 by download; any .npz file."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ def find_dataset(name: str, data_dir: str | Path | None = None) -> FoundFiles:
     """
     files = _describe(name).files
     if not files:
-        bundled = bundled_path()
+        bundled = bundled_path(name)
         return FoundFiles((Path(str(bundled)),), ()) if bundled.is_file() else FoundFiles((), (bundled.name,))
     paths = locate(files, name, data_dir)
     return FoundFiles(tuple(dict.fromkeys(paths.values())), tuple(file.name for file in files if file not in paths))

@@ -1,4 +1,4 @@
-"""mnist-5k: 5,000 digits that come with the package; ``data/README.md`` says where they are from."""
+"""The digits that come with the package: mnist-5k and digits-8x8; ``data/README.md`` says where they are from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
@@ -16,32 +16,43 @@ from copi_np.datasets.dataset import Dataset, Split
 from copi_np.datasets.fetch import DataFile
 from copi_np.errors import DataError, explain_os_errors
 
-SHA256 = "9a3ff04b20c57e2c9e4b0431486066756ae0a71cec3e6166744d681cd478fe3c"
+
+class Bundled(NamedTuple):
+    """A bundled data set: the SHA-256 of its file, and the shape of its images."""
+
+    sha256: str
+    image_shape: tuple[int, int]
 
 
-def bundled_path() -> Traversable:
-    """Return where mnist-5k is: inside the installed package, or in ``data/`` of a checkout that is not installed.
+BUNDLED: Final = {
+    "mnist-5k": Bundled("9a3ff04b20c57e2c9e4b0431486066756ae0a71cec3e6166744d681cd478fe3c", (28, 28)),
+    "digits-8x8": Bundled("cc6fb754fbfa71d844298f8a3f1a171ee9adf4cb3545f93f61deaabe78ccb863", (8, 8)),
+}
+
+
+def bundled_path(name: str) -> Traversable:
+    """Return where a bundled file is: inside the installed package, or in ``data/`` of a checkout.
 
     Both may be inside a zip file. In a broken installation the file may be missing.
     """
     package: Any = files("copi_np")  # Traversable does not promise a parent, but paths and those in zip files have one
-    places: list[Traversable] = [folder / "data" / "mnist-5k.npz" for folder in (package, package.parent)]
+    places: list[Traversable] = [folder / "data" / f"{name}.npz" for folder in (package, package.parent)]
     return next((place for place in places if place.is_file()), places[0])
 
 
 def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
-    """Load the bundled digits: 4,000 to train and 1,000 to test, equally many of each class; `paths` is ignored.
+    """Load one of the `BUNDLED` data sets; `paths` is ignored.
 
     Raises
     ------
     DataError       if the file is missing, or not the one that this version of the package was released with
     """
-    path = bundled_path()
+    path, (sha256, image_shape) = bundled_path(name), BUNDLED[name]
     with explain_os_errors("read the bundled", path, "install copi-np again"):
         content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != SHA256:
+    if hashlib.sha256(content).hexdigest() != sha256:
         raise DataError(f"the bundled {path} is damaged (its SHA-256 differs): install copi-np again")
     with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
         train = Split(arrays["x_train"], arrays["y_train"].astype(np.int64))
         test = Split(arrays["x_test"], arrays["y_test"].astype(np.int64))
-    return Dataset(name, train, test, n_classes=10, image_shape=(28, 28))
+    return Dataset(name, train, test, n_classes=10, image_shape=image_shape)

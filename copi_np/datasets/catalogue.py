@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from copi_np.datasets.bundled import load_bundled
+from copi_np.datasets.bundled import BUNDLED, load_bundled
 from copi_np.datasets.cifar import TEST, load_cifar10
 from copi_np.datasets.dataset import Dataset
 from copi_np.datasets.fetch import DataFile
@@ -86,7 +86,7 @@ FASHION_FILES = (
 CIFAR_FILE = (170_052_171, "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd")
 
 DATASETS: Mapping[str, Description] = {
-    "mnist-5k": Description(load_bundled),
+    **dict.fromkeys(BUNDLED, Description(load_bundled)),
     "mnist": Description(
         load_idx,
         tuple(

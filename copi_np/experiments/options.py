@@ -13,7 +13,13 @@ from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig, load_p
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.own_parts import KINDS, check_text
 
-DEFAULT_PRESETS = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
+DEFAULT_PRESETS = {
+    "mnist-5k": "mnist-5k",
+    "digits-8x8": "digits-8x8",
+    "mnist": "mnist",
+    "fashion-mnist": "mnist",
+    "cifar10": "cifar10",
+}
 FALLBACK_PRESET = "own-data"
 STEP_SIZE_OPTIONS = ("eta", "eta_w", "eta_r", "r_only_epochs", "rest_r_after")
 

@@ -6,6 +6,7 @@ Functions return a `matplotlib.figure.Figure` that is not shown and not part of 
 from copi_np.plotting.curves import learning_curves
 from copi_np.plotting.diagnostics import diagnostic_curves
 from copi_np.plotting.files import figure_format, save_figure
+from copi_np.plotting.labels import label_ends
 from copi_np.plotting.representations import as_picture, compression_curves, field_blocks, image_rows
 from copi_np.plotting.seconds import seconds_curves
 from copi_np.plotting.settings import setting_curves
@@ -33,6 +34,7 @@ __all__ = [
     "field_blocks",
     "figure_format",
     "image_rows",
+    "label_ends",
     "learning_curves",
     "legend_below",
     "looks",

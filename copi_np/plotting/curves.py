@@ -10,11 +10,16 @@ from matplotlib.figure import Figure
 
 from copi_np.errors import InputError
 from copi_np.history import EpochRecord
+from copi_np.plotting.labels import label_ends
 from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, literal, looks, own_style, title_above
 
 History = Sequence[EpochRecord]
 SHORT: Final = 3
 """Epochs up to which a history is short, and its first epoch is shown in full."""
+FEW: Final = 6
+"""Curves that can be labelled at their ends; with more, or with labels of more than `SHORT_LABEL` characters, the legend
+names them."""
+SHORT_LABEL: Final = 20
 
 
 def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:
@@ -61,7 +66,11 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
-        legend_below(figure, *accuracy.get_legend_handles_labels())
+        handles, names = accuracy.get_legend_handles_labels()
+        if len(curves) <= FEW and max(map(len, curves)) <= SHORT_LABEL:
+            label_ends(accuracy)
+            handles, names = handles[len(curves) :], names[len(curves) :]
+        legend_below(figure, handles, names)
     return figure
 
 

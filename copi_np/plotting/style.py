@@ -12,6 +12,7 @@ from typing import Any, Final
 
 import matplotlib as mpl
 import matplotlib.style
+import numpy as np
 from matplotlib import font_manager
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
@@ -21,6 +22,9 @@ COLOURS: Final = ("#0072B2", "#009E73", "#D55E00", "#000000", "#CC79A7", "#56B4E
 MARKERS: Final = ("o", "s", "^", "D", "v", "P", "X", "*")
 MAX_MARKERS: Final = 8
 """Largest number of markers on a curve."""
+BROAD: Final = 3.4
+THIN: Final = 1.6
+"""Widths of the first and the last curve, in points."""
 FIGURE_WIDTH: Final = 9.0
 """Width of a figure of several panels, in inches. Scaled to a 6.3-inch text column, 11-point type becomes 7.7-point."""
 DPI: Final = 150
@@ -43,9 +47,10 @@ STYLE: Final[dict[Any, Any]] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": "medium",
+    "figure.dpi": 200,  # in notebooks: sharp on a projector
     "figure.facecolor": "white",
     "figure.titlesize": "medium",
-    "font.size": 11,
+    "font.size": 12,
     "grid.alpha": 0.3,
     "legend.edgecolor": "none",
     "legend.framealpha": 0.9,  # so that curves behind the legend do not cross its text
@@ -95,17 +100,19 @@ def literal(text: str) -> str:
 def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
     """Return the styles of `n` curves: each has its own colour and marker, until both repeat.
 
-    Markers are hollow, since curves may overlap, and at most `MAX_MARKERS` points of a curve have one.
+    Curves may coincide. So they are drawn from broad to thin, markers are hollow, and the markers of different curves are
+    at different points if there are enough; at most `MAX_MARKERS` points of a curve have one.
     """
-    every = -(-n_points // MAX_MARKERS)
+    every = max(-(-n_points // MAX_MARKERS), min(n, n_points // 3))
     return [
         {
             "color": COLOURS[i % len(COLOURS)],
             "marker": MARKERS[i % len(MARKERS)],
-            "markevery": every,
+            "markevery": (i % every, every),
             "fillstyle": "none",
+            "linewidth": width,
         }
-        for i in range(n)
+        for i, width in enumerate(np.linspace(BROAD if n > 1 else THIN, THIN, n).tolist())
     ]
 
 

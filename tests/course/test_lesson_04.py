@@ -206,7 +206,7 @@ WRONG = [
 ]
 
 
-NOTEBOOK = Path(__file__).parents[2] / "tutorials" / "04_deep_network.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "tutorials" / "teachers" / "04_deep_network.ipynb"
 
 
 @pytest.mark.parametrize("function", [algorithm.forward, backpropagation, algorithm.train_batch])

@@ -1,35 +1,30 @@
-"""The course is what it says: notebooks are their sources, executed; each teaches in the form that README promises."""
+"""The course is what it says: both editions are made from one source; each lesson has the form that README promises."""
 
 from __future__ import annotations
 
-import importlib.util
 import re
 from itertools import pairwise
 from pathlib import Path
 
 import jupytext
 import nbformat
+import notebooks as tool
 import pytest
+from editions import questions, read_notes
 
 from copi_np.course.exercises import exercises
 
 ROOT = Path(__file__).parents[2]
-SOURCES = sorted((ROOT / "tutorials" / "sources").glob("*.py"))
+LESSONS = sorted((ROOT / "tutorials" / "sources").glob("[0-9]*.py"))
+CLASSES = sorted((ROOT / "tutorials" / "sources").glob("class*.py"))
 SOLUTIONS = sorted((ROOT / "tutorials" / "sources" / "solutions").glob("*.py"))
+SOURCES = LESSONS + CLASSES + SOLUTIONS
+NOTEBOOKS = [(source, edition) for source in SOURCES for edition in tool.editions(source)]
+README = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8")
 
 
-def load_tool():
-    spec = importlib.util.spec_from_file_location("notebooks_tool", ROOT / "tools" / "notebooks.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-TOOL = load_tool()
-
-
-def by_name(path):
-    return f"{path.parent.name}/{path.stem}"
+def by_name(value):
+    return f"{value.parent.name}/{value.stem}" if isinstance(value, Path) else value
 
 
 def cells(source, kind):
@@ -37,16 +32,16 @@ def cells(source, kind):
 
 
 def test_there_are_eleven_lessons_with_solutions():
-    assert [path.name[:3] for path in SOURCES] == [f"{number:02d}_" for number in range(11)]
-    assert [path.name for path in SOLUTIONS] == [path.name for path in SOURCES]
+    assert [path.name[:3] for path in LESSONS] == [f"{number:02d}_" for number in range(11)]
+    assert [path.name for path in SOLUTIONS] == [path.name for path in LESSONS]
 
 
-@pytest.mark.parametrize("source", SOURCES + SOLUTIONS, ids=by_name)
-def test_the_notebook_is_its_source_executed(source):
-    assert TOOL.disagreement(source) is None
+@pytest.mark.parametrize(("source", "edition"), NOTEBOOKS, ids=by_name)
+def test_the_notebook_is_made_from_its_source(source, edition):
+    assert tool.disagreement(source, edition) is None
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=by_name)
+@pytest.mark.parametrize("source", LESSONS, ids=by_name)
 def test_a_lesson_keeps_its_form(source):
     """Goals, minutes, questions before answers, a failure, three exercises; short cells."""
     text, code = cells(source, "markdown"), cells(source, "code")
@@ -67,13 +62,13 @@ def test_a_lesson_keeps_its_form(source):
     assert max(others) <= 15
 
 
-@pytest.mark.parametrize(("lesson", "following"), [*pairwise(SOURCES)], ids=lambda path: path.stem[:2])
+@pytest.mark.parametrize(("lesson", "following"), [*pairwise(LESSONS)], ids=lambda path: path.stem[:2])
 def test_a_lesson_leads_to_the_next(lesson, following):
     """By its title and a link; the tour leads to all lessons."""
     title = re.match(r"# (\d\d · .*?)(: |\n)", cells(following, "markdown")[0])[1]
     end = " ".join(cells(lesson, "markdown")[-1].split())
-    if lesson == SOURCES[0]:
-        assert re.findall(r"\]\((\d\d_\w+)\.ipynb\) \|", end) == [path.stem for path in SOURCES[1:]]
+    if lesson == LESSONS[0]:
+        assert re.findall(r"\]\((\d\d_\w+)\.ipynb\) \|", end) == [path.stem for path in LESSONS[1:]]
     else:
         assert re.search(rf"\*\*Next:\*\* \[{title}.*?\]\({following.name[:-3]}\.ipynb\)", end)
 
@@ -81,42 +76,75 @@ def test_a_lesson_leads_to_the_next(lesson, following):
 @pytest.mark.parametrize("solution", SOLUTIONS, ids=by_name)
 def test_a_solution_keeps_its_form(solution):
     """Each exercise of the lesson under its title, with the reason and the common mistakes."""
-    prose, lesson = ("\n\n".join(cells(path, "markdown")) for path in (solution, SOURCES[int(solution.name[:2])]))
+    prose, lesson = ("\n\n".join(cells(path, "markdown")) for path in (solution, LESSONS[int(solution.name[:2])]))
     exercises_of = [re.findall(r"^##+ (Exercise .*)$", text, re.MULTILINE) for text in (prose, lesson)]
     assert exercises_of[0] == exercises_of[1]
     parts = re.findall(r"^(?:## (Exercise)|\*\*(Why|Common mistakes)\.\*\* )", prose, re.MULTILINE)
     assert ["".join(part) for part in parts] == ["Exercise", "Why", "Common mistakes"] * 3
 
 
-@pytest.mark.parametrize("source", SOURCES, ids=by_name)
+@pytest.mark.parametrize("source", LESSONS, ids=by_name)
 def test_the_lesson_plan_knows_the_lesson(source):
-    """Its title, and the minutes that it asks for."""
+    """Its title, and the minutes for its exercises; `faults_of_lesson` knows the other minutes."""
     title = cells(source, "markdown")[0]
     name = re.match(r"# \d\d · (.*)", title)[1]
-    minutes = re.search(r"\*\*Time\W+(?:about )?(\d+) min.*?(\d+) *(?:minutes )?for the", title.replace("\n", " "))
-    plan = (ROOT / "tutorials" / "README.md").read_text()
-    row = re.search(rf"^\| {source.name[:2]} \| (.*?) \|.*?\| (\d+) \| (\d+) \|", plan, re.MULTILINE)
-    assert re.sub(r"\[(.*)\]\(.*\)", r"\1", row[1]) == name
-    assert f"({source.stem}.ipynb)" in row[1]
-    assert row.groups()[1:] == minutes.groups()
+    row = re.search(rf"^\| {source.name[:2]} \| \[(.*?)\]\((.*?)\)(.*?) \|.*?\| \d+ \| (\d+) \|", README, re.MULTILINE)
+    assert row[1] + row[3] == name
+    assert row[2] == f"{source.stem}.ipynb"
+    assert row[4] == re.search(r"\*\*Time\W+.*? (\d+) *(?:minutes )?for the", title.replace("\n", " "))[1]
 
 
-@pytest.mark.parametrize("source", SOURCES + SOLUTIONS, ids=by_name)
-def test_links_lead_somewhere(source):
+@pytest.mark.parametrize("source", LESSONS + CLASSES, ids=by_name)
+def test_the_lesson_plan_knows_how_long_it_takes(source):
+    assert tool.faults_of_plan(source) == []
+
+
+@pytest.mark.parametrize("source", LESSONS + CLASSES, ids=by_name)
+def test_every_question_has_a_note_and_every_note_a_question(source):
+    """In the same order; each says what to expect, what to watch for, and what to say."""
+    opening, notes = read_notes((source.parent / "notes" / f"{tool.name_of(source)}.md").read_text(encoding="utf-8"))
+    assert len(opening.split()) > 15
+    assert list(notes) == list(questions(jupytext.read(source, fmt="py:percent")))
+    for title, note in notes.items():
+        assert re.findall(r"\*\*(.*?):\*\*", " ".join(note.split())) == ["Expect", "Watch for", "Say"], title
+
+
+@pytest.mark.parametrize("source", LESSONS + CLASSES, ids=by_name)
+def test_students_see_no_answers(source):
+    """No outputs, no notes, no link to the solutions, no answer that is not folded, no figure's code."""
+    notebook = nbformat.read(tool.notebook_path(source, "students"), as_version=4)
+    for cell in notebook.cells:
+        assert not cell.get("outputs")
+        assert "For the teacher" not in cell.source
+        assert "solutions/" not in cell.source
+        for answer in re.finditer(r"^\*\*Answer", cell.source, re.MULTILINE):
+            before = cell.source[: answer.start()]
+            assert before.count("<details>") > before.count("</details>")
+        if "plt.subplots" in cell.source:
+            assert cell.metadata.jupyter.source_hidden
+    assert not (ROOT / "tutorials" / "solutions").exists()
+
+
+@pytest.mark.parametrize(("source", "edition"), NOTEBOOKS, ids=by_name)
+def test_links_lead_somewhere(source, edition):
     """To a file, or to a heading of a page or of another notebook."""
-    folder = TOOL.notebook_path(source).parent
-    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", "\n".join(cells(source, "markdown"))):
+    path_of_notebook = tool.notebook_path(source, edition)
+    texts = [
+        cell.source for cell in nbformat.read(path_of_notebook, as_version=4).cells if cell.cell_type == "markdown"
+    ]
+    for target in re.findall(r"\]\((?!https?:)([^)]+)\)", "\n".join(texts)):
         path, _, anchor = target.partition("#")
-        assert not path or (folder / path).exists(), target
+        file = path_of_notebook.parent / path
+        assert not path or file.exists(), target
         if anchor and path.endswith(".md"):
-            titles = re.findall(r"^#+ (.*)$", (folder / path).read_text(), re.MULTILINE)
+            titles = re.findall(r"^#+ (.*)$", file.read_text(encoding="utf-8"), re.MULTILINE)
             assert anchor in {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}, target
 
 
-@pytest.mark.parametrize("source", SOURCES + SOLUTIONS, ids=by_name)
+@pytest.mark.parametrize("source", SOURCES, ids=by_name)
 def test_outputs_belong_to_no_machine(source):
-    """No folder of whoever made them, no address in memory, no error that was not meant."""
-    notebook = nbformat.read(TOOL.notebook_path(source), as_version=4)
+    """No folder of the machine that made them, no address in memory, no error that was not meant."""
+    notebook = nbformat.read(tool.notebook_path(source, "teachers"), as_version=4)
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             shown = output.get("text", "") + "".join(
@@ -124,95 +152,3 @@ def test_outputs_belong_to_no_machine(source):
             )
             assert not re.search(r" at 0x|/tmp/|/home/|/work/|site-packages", shown), shown
             assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", [])
-
-
-# ----------------------------------------------------------------------------------------------------------- the tool
-
-
-@pytest.fixture
-def source(tmp_path, monkeypatch):
-    """A small source in a folder of its own."""
-    monkeypatch.setattr(TOOL, "ROOT", tmp_path)
-    monkeypatch.setattr(TOOL, "SOURCES", tmp_path / "tutorials" / "sources")
-    path = tmp_path / "tutorials" / "sources" / "98_probe.py"
-    path.parent.mkdir(parents=True)
-    path.write_text("# %% [markdown]\n# # 98 · Probe\n# Text.\n\n# %%\nn = 10  # fast: 2\nprint(n)\n")
-    (tmp_path / "setup.cfg").write_text("[metadata]\nname = x\n")
-    return path
-
-
-def built(source):
-    notebook = TOOL.executed(source)
-    nbformat.write(notebook, TOOL.notebook_path(source))
-    return notebook
-
-
-def test_a_notebook_is_built_and_agrees(source):
-    notebook = built(source)
-    assert notebook.cells[-1].outputs[0].text == "10\n"
-    assert TOOL.disagreement(source) is None
-    assert TOOL.executed(source, fast=True).cells[-1].outputs[0].text == "2\n"
-
-
-@pytest.mark.parametrize(
-    ("old", "new"), [("Text.", "Other text."), ("print(n)", "print(n + 1)"), ("# Text.\n", "# Text.\n\n# %%\nm = 1\n")]
-)
-def test_a_changed_source_is_noticed(source, old, new):
-    built(source)
-    source.write_text(source.read_text().replace(old, new))
-    assert "differs from its source" in TOOL.disagreement(source)
-
-
-def test_a_changed_notebook_is_noticed(source):
-    notebook = built(source)
-    path = TOOL.notebook_path(source)
-    notebook.cells[-1].execution_count = 7
-    nbformat.write(notebook, path)
-    assert "not executed from top to bottom" in TOOL.disagreement(source)
-    path.unlink()
-    assert "is missing" in TOOL.disagreement(source)
-
-
-@pytest.mark.parametrize(
-    ("code", "message"),
-    [("1 / 0", "ZeroDivisionError"), ("import warnings; warnings.warn('careful')", "writes to stderr")],
-)
-def test_a_cell_that_fails_or_warns_stops_the_build(source, code, message):
-    source.write_text(source.read_text() + code + "\n")
-    with pytest.raises(TOOL.CourseError, match=message):
-        TOOL.executed(source)
-
-
-def test_a_solution_that_does_not_pass_stops_the_build(source):
-    solution = source.parent / "solutions" / "01_probe.py"
-    solution.parent.mkdir()
-    (source.parents[1] / "solutions").mkdir()
-    solution.write_text("# %% [markdown]\n# # 01 · Solutions\n\n# %%\nprint('01.1: right. As text.')\n")
-    with pytest.raises(TOOL.CourseError, match=r"not solved: 01\.1, 01\.2, 01\.3"):
-        TOOL.executed(solution)
-
-
-def test_a_source_without_its_title_is_refused(source):
-    source.write_text(source.read_text().replace("98 · ", ""))
-    with pytest.raises(TOOL.CourseError, match="must be text that begins '# 98 · Title'"):
-        TOOL.from_source(source, None)
-
-
-def test_an_unknown_lesson_is_an_error():
-    with pytest.raises(TOOL.CourseError, match="there is no lesson 2, 99: give numbers such as 02"):
-        TOOL.sources(("02", "99", "2"))
-
-
-def test_badges_come_with_the_address(source):
-    """From one place, and nothing is made up without it."""
-    assert TOOL.repository() is None
-    (source.parents[2] / "setup.cfg").write_text(
-        "[metadata]\nproject_urls =\n    Source = https://github.com/someone/copi_np\n"
-    )
-    assert TOOL.repository() == "someone/copi_np"
-    title, setup = (cell.source for cell in TOOL.from_source(source, TOOL.repository()).cells[:2])
-    assert "colab.research.google.com/github/someone/copi_np/blob/main/tutorials/98_probe.ipynb" in title
-    assert "mybinder.org/v2/gh/someone/copi_np/main?labpath=tutorials/98_probe.ipynb" in title
-    assert "%pip install --quiet git+https://github.com/someone/copi_np" in setup
-    title, setup = (cell.source for cell in TOOL.from_source(source, None).cells[:2])
-    assert "http" not in title + setup

@@ -24,15 +24,18 @@ from copi_np.history import EpochRecord
 
 EPOCHS = {
     "cifar10": 100, "cifar10-deep": 100, "mnist": 25, "mnist-5k": 12, "mnist-deep": 25, "mnist-journal": 25,
-    "own-data": 25, "mnist-5k-online": 6,
+    "own-data": 25, "mnist-5k-online": 6, "digits-8x8": 20,
 }  # fmt: skip
-BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4}
+BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4, "digits-8x8": 0.1}
 """Step size of plain gradient descent; 0.03 for the others."""
 SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
-    "own-data": 50
+    "own-data": 50,
+    "digits-8x8": 300,
 }
 """Factor of the error signals; 1 for the others."""
 SMALLER = {(name, method): 250 for name in ("mnist-5k", "mnist-5k-online") for method in ("copi-fa", "copi-dfa")}
+SMALLER |= {("digits-8x8", method): 100 for method in ("copi-fa", "copi-dfa", "copi-tp", "fa-decor")}
+SMALLER |= {("digits-8x8", "copi-dtp"): 30}
 SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500 for method in ("copi-dtp", "copi-tp")}
 """For methods that need smaller signals than COPI."""
 
@@ -42,11 +45,12 @@ SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500
 def test_every_number_of_a_preset(name, method):
     values = load_preset(name, method)
     assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 1 if name == "mnist-5k-online" else 50)
-    alone = {"bp-adam": 1e-4, "bp": BP.get(name, 0.03)}
+    alone = {"bp-adam": 3e-3 if name == "digits-8x8" else 1e-4, "bp": BP.get(name, 0.03)}
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)
         return
     rates = {"mnist": (0.1, 0.01, 0.01), "cifar10": (0.01, 0.001, 0.001), "mnist-5k-online": (2e-5, 0, 2e-5)}
+    rates |= {"digits-8x8": (3e-3, 0, 3e-3)}
     rates = rates.get(name, (1e-3, 0, 1e-3))
     assert (values["eta_W"], values["eta_R"]) == (rates[0], rates[0])
     assert (values["first_epochs"], values["first_eta_W"], values["first_eta_R"]) == (1, *rates[1:])
@@ -55,7 +59,7 @@ def test_every_number_of_a_preset(name, method):
 
 def test_every_data_set_has_its_preset():
     split = Split(np.zeros((4, 3072)), np.arange(4) % 2)
-    expected = {"mnist-5k": "mnist-5k", "mnist": "mnist", "fashion-mnist": "mnist", "cifar10": "cifar10"}
+    expected = {name: name for name in ("mnist-5k", "digits-8x8", "mnist", "cifar10")} | {"fashion-mnist": "mnist"}
     for name, preset in (expected | {"own.npz": "own-data"}).items():
         data = Dataset(name, split, split, 2)
         config, _ = config_from_options({"method": "bp", "dataset": name}, lambda name, data=data: data)

@@ -23,10 +23,12 @@ from copi_np.plotting import (
     compression_curves,
     field_blocks,
     image_rows,
+    label_ends,
     learning_curves,
     looks,
     save_figure,
 )
+from copi_np.plotting.labels import apart
 from copi_np.plotting.style import DPI
 
 
@@ -77,15 +79,91 @@ def test_train_is_dashed_and_test_is_solid():
                 assert np.allclose(line.get_ydata(), expected), (label, split, quantity)
 
 
-def test_the_legend_names_every_method_and_both_styles():
-    figure = learning_curves(HISTORIES)
+def legend_lines(figure):
+    """The lines of the legend by their text."""
     (legend,) = figure.legends
-    styles = {
-        text.get_text(): line.get_linestyle() for text, line in zip(legend.texts, legend.get_lines(), strict=True)
+    return {text.get_text(): line for text, line in zip(legend.texts, legend.get_lines(), strict=True)}
+
+
+def end_labels(axes):
+    """The texts at the ends of curves, by their words."""
+    return {text.get_text(): text for text in axes.texts}
+
+
+def test_curves_have_their_names_at_their_ends_and_the_legend_names_both_styles():
+    figure = learning_curves(HISTORIES)
+    assert {name: line.get_linestyle() for name, line in legend_lines(figure).items()} == {"test": "-", "train": "--"}
+    labels = end_labels(figure.axes[0])
+    assert list(labels) == ["COPI (BP)", "BP (Adam)"]
+    for (name, records), colour in zip(HISTORIES.items(), COLOURS, strict=False):
+        assert labels[name].get_color() == colour
+        end = figure.axes[0].transAxes.transform(labels[name].xy)
+        expected = figure.axes[0].transData.transform((3, 100 * records[-1].test_accuracy))
+        assert np.allclose(end, expected, atol=1)  # pixels
+    assert not end_labels(figure.axes[1])
+
+
+@pytest.mark.parametrize(
+    "many", [{f"run {k}": history(0.01 * k) for k in range(7)}, {"a name of 21 letters!": history(0)}]
+)
+def test_many_curves_or_long_names_are_in_the_legend(many):
+    figure = learning_curves(many)
+    assert {name: line.get_linestyle() for name, line in legend_lines(figure).items()} == {
+        **dict.fromkeys(many, "-"),
+        "test": "-",
+        "train": "--",
     }
-    assert styles == {"COPI (BP)": "-", "BP (Adam)": "-", "test": "-", "train": "--"}
-    colours = {text.get_text(): line.get_color() for text, line in zip(legend.texts, legend.get_lines(), strict=True)}
-    assert colours["COPI (BP)"] != colours["BP (Adam)"]
+    assert not end_labels(figure.axes[0])
+
+
+def test_curves_that_coincide_can_be_told_apart():
+    """The first is broader, and their markers are at different epochs."""
+    figure = learning_curves({"one": history(0.0, 12), "other": history(0.0, 12)})
+    for axes in figure.axes:
+        one, other = (drawn(axes)[colour, "-"] for colour in COLOURS[:2])
+        assert np.array_equal(one.get_ydata(), other.get_ydata())
+        assert one.get_linewidth() > 1.5 * other.get_linewidth()
+        assert one.get_zorder() == other.get_zorder()  # so the thin one is on top
+        marked = [set(range(12)[line.get_markevery()[0] :: line.get_markevery()[1]]) for line in (one, other)]
+        assert all(marked)
+        assert not marked[0] & marked[1]
+
+
+def test_labels_at_the_ends_do_not_overlap():
+    figure = Figure(figsize=(4, 3), layout="constrained")
+    axes = figure.subplots()
+    for k, end in enumerate((1.0, 1.001, 1.002, 0.2, 1.0)):
+        axes.plot([0, 1], [0, end], label=f"curve {k}")
+    axes.plot([0, 1], [0, 0.5])
+    axes.plot([0, 1, 2], [0, 0.7, np.nan], label="diverges")
+    axes.plot([np.nan], [np.nan], label="nothing")
+    label_ends(axes)
+    figure.draw_without_rendering()
+    boxes = {text.get_text(): Text.get_window_extent(text) for text in axes.texts}  # without the thin lines
+    assert list(boxes) == [*(f"curve {k}" for k in range(5)), "diverges"]
+    for one, other in combinations(boxes.values(), 2):
+        assert not one.overlaps(other)
+    middles = {name: (box.y0 + box.y1) / 2 for name, box in boxes.items()}
+    ends = {"curve 3": 0.2, "diverges": 0.7}
+    for name, end in ends.items():  # those with enough room stay at the height of their curve
+        assert abs(middles[name] - axes.transData.transform((1, end))[1]) < 3
+    assert middles["curve 1"] < middles["curve 2"]
+    assert all(0 <= box.x0 < box.x1 <= figure.bbox.width for box in boxes.values())
+
+
+@pytest.mark.parametrize(
+    ("heights", "expected"),
+    [
+        ([], []),
+        ([0.3], [0.3]),
+        ([0.2, 0.8], [0.2, 0.8]),
+        ([0.5, 0.5], [0.45, 0.55]),
+        ([0.8, 0.2, 0.25], [0.8, 0.175, 0.275]),
+        ([0.5, 0.5, 0.5, 0.0], [0.4, 0.5, 0.6, 0.0]),
+    ],
+)
+def test_heights_are_moved_apart_as_little_as_possible(heights, expected):
+    assert np.allclose(apart(heights, 0.1), expected)
 
 
 def test_axes_are_labelled():
@@ -108,7 +186,9 @@ def test_looks_differ():
 @pytest.mark.parametrize(("n_points", "n_marked"), [(1, 1), (8, 8), (9, 5), (25, 7), (1000, 8)])
 def test_long_curves_have_few_markers(n_points, n_marked):
     (look,) = looks(1, n_points)
-    assert len(range(0, n_points, look["markevery"])) == n_marked <= 8
+    start, every = look["markevery"]
+    assert start == 0
+    assert len(range(start, n_points, every)) == n_marked <= 8
 
 
 # what the colour-blind see, in linear RGB: Machado, Oliveira and Fernandes 2009, severity 1

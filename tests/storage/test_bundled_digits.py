@@ -43,13 +43,15 @@ import copi_np, copi_np.datasets, copi_np.experiments.config
 print(copi_np.__file__)
 print(copi_np.load_dataset("mnist-5k").train.inputs.shape)
 print(copi_np.datasets.find_dataset("mnist-5k").complete)
+print(copi_np.load_dataset("digits-8x8").train.inputs.shape)
+print(copi_np.datasets.find_dataset("digits-8x8").complete)
 print(len(copi_np.experiments.config.load_preset("mnist-5k", "copi-bp")) > 5)
 """
     done = run(place, "-c", code)
     assert done.stderr == ""
     origin, *rest = done.stdout.splitlines()
     assert Path(origin).is_relative_to(place)
-    assert rest == ["(4000, 784)", "True", "True"]
+    assert rest == ["(4000, 784)", "True", "(1400, 64)", "True", "True"]
 
 
 def test_the_command_is_a_module_too(place):

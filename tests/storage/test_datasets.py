@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gzip
+import hashlib
 import io
+import re
 import subprocess
 import sys
 import tarfile
@@ -17,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
+from sklearn.datasets import load_digits
 
 from copi_np.datasets import DATASETS, Dataset, Split, as_float, bundled, cifar, find_dataset, load_dataset, one_hot
 from copi_np.datasets.fetch import DataFile
@@ -151,22 +154,54 @@ def test_mnist_5k_never_changes(digits):
     assert (sums, digits.train.labels[:8].tolist()) == ([104_979_759, 26_287_343], [8, 7, 9, 4, 4, 9, 0, 1])
 
 
-def test_a_damaged_bundled_file_is_refused(tmp_path, monkeypatch):
-    content = bytearray(bundled.bundled_path().read_bytes())
+def test_digits_8x8_are_those_of_scikit_learn():
+    """All of them, each once: 140 of each class to train on, the others to test on."""
+    digits, original = load_dataset("digits-8x8"), load_digits()
+    assert (digits.name, digits.n_classes, digits.image_shape) == ("digits-8x8", 10, (8, 8))
+    assert [split.inputs.shape for split in (digits.train, digits.test)] == [(1400, 64), (397, 64)]
+    assert [split.inputs.dtype for split in (digits.train, digits.test)] == [np.float32, np.float32]
+    np.testing.assert_array_equal(np.bincount(digits.train.labels), 10 * [140])
+
+    def rows(inputs, labels):
+        return sorted((*row, label) for row, label in zip(inputs.tolist(), labels.tolist(), strict=True))
+
+    both = (np.concatenate([getattr(split, part) for split in (digits.train, digits.test)]) for part in Split._fields)
+    assert rows(*both) == rows(original.data / 16, original.target)
+    for split in (digits.train, digits.test):
+        assert np.mean(np.diff(split.labels) != 0) > 0.8  # shuffled
+
+
+def test_digits_8x8_never_change():
+    digits = load_dataset("digits-8x8")
+    sums = [float(split.inputs.sum(dtype=np.float64)) for split in (digits.train, digits.test)]
+    assert (sums, digits.train.labels[:8].tolist()) == ([27331.9375, 7775.4375], [3, 7, 7, 1, 7, 2, 8, 9])
+
+
+@pytest.mark.parametrize("name", bundled.BUNDLED)
+def test_the_readme_of_the_data_has_the_checksums(name):
+    readme = Path(__file__).parents[2] / "data" / "README.md"
+    sha256 = hashlib.sha256(bundled.bundled_path(name).read_bytes()).hexdigest()
+    assert re.search(rf"^\| `{name}\.npz` *\| `{sha256}` \|$", readme.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", bundled.BUNDLED)
+def test_a_damaged_bundled_file_is_refused(name, tmp_path, monkeypatch):
+    content = bytearray(bundled.bundled_path(name).read_bytes())
     content[len(content) // 2] ^= 1
-    copy = tmp_path / "mnist-5k.npz"
-    monkeypatch.setattr(bundled, "bundled_path", lambda: copy)
+    copy = tmp_path / f"{name}.npz"
+    monkeypatch.setattr(bundled, "bundled_path", lambda _: copy)
     with pytest.raises(DataError, match=r"cannot read the bundled .*No such file.*install copi-np again"):
-        load_dataset("mnist-5k")
+        load_dataset(name)
     copy.write_bytes(content)
     with pytest.raises(DataError, match=r"damaged.*install copi-np again"):
-        load_dataset("mnist-5k")
+        load_dataset(name)
 
 
-def test_the_bundled_file_is_found(tmp_path, monkeypatch):
-    assert find_dataset("mnist-5k").complete
-    monkeypatch.setattr("copi_np.datasets.bundled_path", lambda: tmp_path / "mnist-5k.npz")
-    assert find_dataset("mnist-5k") == ((), ("mnist-5k.npz",))
+@pytest.mark.parametrize("name", bundled.BUNDLED)
+def test_the_bundled_file_is_found(name, tmp_path, monkeypatch):
+    assert find_dataset(name).complete
+    monkeypatch.setattr("copi_np.datasets.bundled_path", lambda name: tmp_path / f"{name}.npz")
+    assert find_dataset(name) == ((), (f"{name}.npz",))
 
 
 @pytest.mark.parametrize("call", [load_dataset, find_dataset])
@@ -398,7 +433,7 @@ def test_a_damaged_npz_never_raises_anything_else(tmp_path_factory, data):
 
 
 def test_every_named_data_set_is_described():
-    assert list(DATASETS) == ["mnist-5k", "mnist", "fashion-mnist", "cifar10"]
+    assert list(DATASETS) == ["mnist-5k", "digits-8x8", "mnist", "fashion-mnist", "cifar10"]
     for description in DATASETS.values():
         for file in description.files:
             assert len(bytes.fromhex(file.sha256)) == 32

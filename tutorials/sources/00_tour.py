@@ -9,7 +9,7 @@
 # - break the training, and work out from the error message what went wrong;
 # - choose the notebook that answers your next question.
 #
-# **Time:** 25 minutes to read and run, 20 minutes for the exercises.
+# **Time:** 35 minutes to read and run, 20 minutes for the exercises.
 #
 # **Before this:** you should have seen a neural network trained by gradient descent, and be comfortable with matrix
 # products. You do not need to know anything about COPI.

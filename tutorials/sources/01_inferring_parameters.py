@@ -10,7 +10,7 @@
 # - prove that COPI is gradient descent plus a correlation term;
 # - break the rule in two ways, and predict how badly it fails.
 #
-# **Time:** 35 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** gradient descent, and matrix products, inverses and eigenvectors at the level of a first course.
 # You do not need to know anything about neural networks.

@@ -16,7 +16,7 @@
 # - tell the two forms of Eq. 4 apart, and say when they agree;
 # - fix what broke in notebook 01, by letting $W$ learn after $R$.
 #
-# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 65 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** notebook 01 (samples as rows, the COPI rule); matrix products; eigenvalues of symmetric matrices.
 #

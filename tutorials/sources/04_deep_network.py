@@ -10,7 +10,7 @@
 #   `delta_scale` does;
 # - break a network in three ways, and find out what went wrong by measuring.
 #
-# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 50 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** notebooks 01 (the rule for $W$), 02 (the rule for $R$) and 03 (error
 # signals).

@@ -13,7 +13,7 @@
 # - design an experiment that tells two explanations apart;
 # - find a bug in an implementation from the *order* of its error.
 #
-# **Time:** 45 minutes to read and run, 40 minutes for the exercises.
+# **Time:** 40 minutes to read and run, 40 minutes for the exercises.
 #
 # **Before this:** notebook 04; eigenvalues of a symmetric matrix.
 #

@@ -9,7 +9,7 @@
 # - explain which statements of the paper agree with our measurements, and which do not;
 # - break a reproduction in a way that nobody notices, and find out how to notice it.
 #
-# **Time:** 35 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** [00](00_tour.ipynb) for the two equations, and [05](05_copi_and_backpropagation.ipynb) for the
 # methods that we compare; means and standard deviations.
