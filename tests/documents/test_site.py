@@ -9,9 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,6 +19,7 @@ from statistics import median
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from tabs import watched
 
 import copi_np
 
@@ -211,43 +210,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium; skipped if there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = [path for name in names if name and (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
-    with playwright.sync_playwright() as driver:
-        # the sandbox cannot start as root, as in a container; the pages are our own
-        running = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-def watched(browser, viewport, complaints):
-    """Return a tab that notes errors on the console, failed requests, and requests to other machines."""
-    tab = browser.new_page(viewport=viewport)
-
-    def note(text):
-        complaints.append(f"{tab.url}: {text}")
-
-    tab.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: note(error))
-    # when it leaves a page, the browser itself aborts requests
-    tab.on(
-        "requestfailed",
-        lambda request: note(f"failed: {request.url}") if request.failure != "net::ERR_ABORTED" else None,
-    )
-    tab.on("response", lambda response: note(f"{response.status}: {response.url}") if response.status >= 400 else None)
-    tab.on(
-        "request",
-        lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else note(request.url),
-    )
-    return tab
 
 
 LOOK = """async () => {
