@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 
-def watched(browser, viewport, complaints):
-    """Return a tab that notes errors on the console, failed requests, and requests to other machines."""
-    tab = browser.new_page(viewport=viewport)
+def watched(browser, viewport, complaints, **settings):
+    """Return a tab that notes errors on the console, failed requests, and requests to other machines.
+
+    `settings` are those of a page in playwright, such as ``reduced_motion``.
+    """
+    tab = browser.new_page(viewport=viewport, **settings)
 
     def note(text):
         complaints.append(f"{tab.url}: {text}")

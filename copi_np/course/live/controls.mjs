@@ -8,8 +8,8 @@ export class Slider {
     Object.assign(this, { log, show });
     const range = log ? { min: Math.log10(min), max: Math.log10(max), step } : { min, max, step };
     this.input = html("input", { type: "range", ...range });
-    this.output = html("output");
-    this.node = html("label", {}, html("span", {}, label, " ", this.output), this.input);
+    this.shown = html("b", { "aria-hidden": true }); // the slider itself says its value
+    this.node = html("label", {}, html("span", {}, label, " ", this.shown), this.input);
     this.value = value;
     this.input.addEventListener("input", () => {
       this.#tell();
@@ -27,8 +27,8 @@ export class Slider {
   }
 
   #tell() {
-    this.output.value = this.show(this.value);
-    this.input.setAttribute("aria-valuetext", this.output.value);
+    this.shown.textContent = this.show(this.value);
+    this.input.setAttribute("aria-valuetext", this.shown.textContent);
   }
 }
 
