@@ -22,6 +22,7 @@ import pytest
 from tabs import watched
 
 import copi_np
+from copi_np.course import live
 
 pytestmark = pytest.mark.xdist_group("site")  # one process makes what all of these tests look at
 ROOT = Path(__file__).parents[2]
@@ -141,7 +142,7 @@ def pages(site):
     found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
     notebooks = [path for pattern in ("*.ipynb", "solutions/*.ipynb") for path in (ROOT / "tutorials").glob(pattern)]
     expected = {
-        "index", "search", "docs/index", "docs/theory", "docs/claims", "docs/performance", "docs/cite",
+        "index", "search", "docs/index", "docs/theory", "docs/live", "docs/claims", "docs/performance", "docs/cite",
         "results/README", "docs/api/rules", "tutorials/README",
         *(path.relative_to(ROOT).with_suffix("").as_posix() for path in notebooks),
     }  # fmt: skip
@@ -290,4 +291,41 @@ def test_search_finds_a_page(address, browser):
     tab.wait_for_selector("article h1")
     assert "search.html" not in tab.url
     assert "decorrelat" in tab.locator("article").inner_text().lower()
+    assert not complaints, "\n".join(complaints)
+
+
+# the colours of curves and words in the live figures, against the page: 1 for equal, 21 for black on white
+CONTRASTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((value) => value / 255);
+  const light = (colour) => channels(colour)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, k) => sum + value * [0.2126, 0.7152, 0.0722][k], 0);
+  const page = light(getComputedStyle(document.querySelector(".live")).backgroundColor);
+  return [...document.querySelectorAll(".live :is(.copi, .sgd, .hebb, .oja, .lateral, .grey, dt, p)")].map((node) => {
+    const [low, high] = [light(getComputedStyle(node).color), page].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_live_figures(site, browser, theme):
+    """They start, answer, and are legible in both themes, also where the page is opened from disk."""
+    complaints = []
+    tab = watched(browser, DESKTOP, complaints, color_scheme=theme)
+    tab.goto((site / "docs" / "live.html").as_uri())
+    assert tab.locator("html").get_attribute("data-theme") == theme
+    for name in live.FIGURES:
+        figure = tab.locator(f'[data-live="{name}"]')
+        before = figure.get_by_role("status").inner_text()
+        steps = figure.get_by_role("button", name="Step", exact=True)
+        if steps.count():
+            steps.click()
+        else:
+            figure.locator("input").last.focus()
+            tab.keyboard.press("ArrowRight")
+        assert figure.get_by_role("status").inner_text() != before
+    contrasts = tab.evaluate(CONTRASTS)
+    assert len(contrasts) > 30
+    assert min(contrasts) > 4.5  # of text, by the Web Content Accessibility Guidelines
     assert not complaints, "\n".join(complaints)

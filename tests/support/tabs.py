@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+LOCAL = ("http://127.0.0.1", "file:", "data:", "blob:")
+
 
 def watched(browser, viewport, complaints, **settings):
     """Return a tab that notes errors on the console, failed requests, and requests to other machines.
@@ -23,6 +25,6 @@ def watched(browser, viewport, complaints, **settings):
     tab.on("response", lambda response: note(f"{response.status}: {response.url}") if response.status >= 400 else None)
     tab.on(
         "request",
-        lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else note(request.url),
+        lambda request: None if request.url.startswith(LOCAL) else note(request.url),
     )
     return tab
