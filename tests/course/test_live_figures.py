@@ -75,7 +75,7 @@ def press(tab, name, times=1):
 
 def slide(tab, label, value):
     """Move a slider, by its label."""
-    tab.get_by_role("slider", name=re.compile(f"^{re.escape(label)}")).fill(str(value))
+    tab.locator("label", has_text=label).locator("input").fill(str(value))
 
 
 def drag(tab, handle, right, up):
@@ -184,9 +184,12 @@ def test_step_size(show):
         R = R + 0.1 * rules.decorrelation_update(R, y @ R.T)
     np.testing.assert_allclose(shown(tab, "end"), np.linalg.norm(whitening.off_diagonal(R @ sigma @ R.T)), **CLOSE)
     assert "is below 2/λ" in tab.get_by_role("status").inner_text()
+    slide(tab, "Step size", np.log10(0.5))  # between the two bounds
+    assert shown(tab, "global") < shown(tab, "eta") < shown(tab, "local")
+    assert "is above 2/λ" in tab.get_by_role("status").inner_text()
 
     handle = tab.get_by_role("slider", name="Step size: drag left or right")
-    drag(tab, handle, 250, 0)
+    drag(tab, handle, 100, 0)
     assert shown(tab, "eta") > 1
     assert "is above 2/λ" in tab.get_by_role("status").inner_text()
     assert f"R blows up at step {shown(tab, 'steps') + 1}." in tab.get_by_role("status").inner_text()

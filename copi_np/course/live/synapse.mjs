@@ -117,9 +117,9 @@ export function mount(root) {
     const circle = Array.from({ length: 73 }, (_, k) => [Math.cos((k * Math.PI) / 36), Math.sin((k * Math.PI) / 36)]);
     const rules = Object.entries(paths);
     plane.draw(
-      plane.dots(inputs(rho.value), "grey"), plane.line(circle, "limit"), plane.text([0, 1], "grey middle", "length 1", 0, -5),
+      plane.dots(inputs(rho.value), "grey"), plane.line(circle, "grey thin"), plane.text([0, 1], "grey middle", "length 1", 0, -5),
       ...rules.flatMap(([rule, path]) => [plane.line(path, rule), plane.arrow(path.at(-1), rule)]),
-      ...(has_target ? [plane.text(target, "lateral", "d", 12, 4)] : []),
+      ...(has_target ? [plane.text(target, "", "d", 12, 4)] : []),
     );
     lengths.x.to = Math.max(100, paths.copi.length - 1);
     lengths.frame();
