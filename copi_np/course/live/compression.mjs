@@ -12,7 +12,13 @@ export function mount(root) {
   let chosen = 0;
 
   const slider = new Slider({
-    label: "Layers replaced by one matrix", min: 0, max: maps.length, step: 1, value: 0, show: String, change: show,
+    label: "Layers replaced by one matrix",
+    min: 0,
+    max: maps.length,
+    step: 1,
+    value: 0,
+    show: String,
+    change: show,
   });
   const tiles = digits.map((digit, k) => {
     const tile = html("button", { type: "button", class: "digit" }, picture(digit, ""));
@@ -27,10 +33,12 @@ export function mount(root) {
     return { before, now, node: html("div", {}, html("b", {}, String(digit)), html("span", {}, before, now)) };
   });
   const caption = html("b");
-  const legend = html("p", {}, "Bars: outputs now. Black lines: as trained.");
+  const legend = html("p", {}, "Bars: outputs now. Lines: as trained.");
   const details = html("div", { class: "outputs" }, caption, ...bars.map((bar) => bar.node), legend);
   const readout = new Readout({
-    replaced: "Layers replaced", shown: `Right, of these ${digits.length}`, test: "Test accuracy, 1,000 digits (%)",
+    replaced: "Layers replaced",
+    shown: `Right, of these ${digits.length}`,
+    test: "Test accuracy, 1,000 digits (%)",
   });
   const panels = [html("div", { class: "digits" }, ...tiles), details];
   const say = lay_out(root, { controls: [slider.node], panels, readout });
@@ -46,8 +54,8 @@ export function mount(root) {
       tile.setAttribute("aria-label", `Digit ${labels[k]}, read as ${answer}`);
     });
     bars.forEach((bar, k) => {
-      bar.before.style.width = `${100 * Math.min(Math.max(before[chosen][k], 0), 1.2) / 1.2}%`;
-      bar.now.style.width = `${100 * Math.min(Math.max(now[chosen][k], 0), 1.2) / 1.2}%`;
+      bar.before.style.width = `${(100 * Math.min(Math.max(before[chosen][k], 0), 1.2)) / 1.2}%`;
+      bar.now.style.width = `${(100 * Math.min(Math.max(now[chosen][k], 0), 1.2)) / 1.2}%`;
       bar.now.classList.toggle("chosen", k === largest(now[chosen]));
       bar.node.title = `output ${k}: ${short(now[chosen][k])}, as trained ${short(before[chosen][k])}`;
     });

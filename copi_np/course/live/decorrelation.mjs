@@ -2,7 +2,16 @@
 
 import { lay_out, Player, Readout, Slider } from "./controls.mjs";
 import { Plot, rounded, short } from "./drawing.mjs";
-import { add, cholesky, cloud_with, decorrelate, decorrelation_update, eye, hadamard_defect, second_moment } from "./rules.mjs";
+import {
+  add,
+  cholesky,
+  cloud_with,
+  decorrelate,
+  decorrelation_update,
+  eye,
+  hadamard_defect,
+  second_moment,
+} from "./rules.mjs";
 
 const VARIANCES = [1.5, 0.75];
 const LIMIT = 3 * Math.sqrt(VARIANCES[0]);
@@ -11,7 +20,13 @@ const BLOWN_UP = 100; // weights that survive stay below 4
 /** Return 80 samples of two inputs with this correlation, (80, 2). */
 export function two_inputs(rho) {
   const covariance = rho * Math.sqrt(VARIANCES[0] * VARIANCES[1]);
-  return cloud_with([[VARIANCES[0], covariance], [covariance, VARIANCES[1]]], 80);
+  return cloud_with(
+    [
+      [VARIANCES[0], covariance],
+      [covariance, VARIANCES[1]],
+    ],
+    80,
+  );
 }
 
 /** Return R after one more step on the inputs y. */
@@ -35,8 +50,24 @@ export function mount(root) {
   let y, path, defects; // inputs; R and the Hadamard defect at every step
 
   const measure = () => second_moment(decorrelate(path.at(-1), y));
-  const rho = new Slider({ label: "Correlation of y₁ and y₂", min: -0.98, max: 0.98, step: 0.02, value: 0.9, change: drag });
-  const eta = new Slider({ label: "Step size η", min: 0.01, max: 3, step: 0.05, value: 0.1, log: true, show: rounded, change: show });
+  const rho = new Slider({
+    label: "Correlation of y₁ and y₂",
+    min: -0.98,
+    max: 0.98,
+    step: 0.02,
+    value: 0.9,
+    change: drag,
+  });
+  const eta = new Slider({
+    label: "Step size η",
+    min: 0.01,
+    max: 3,
+    step: 0.05,
+    value: 0.1,
+    log: true,
+    show: rounded,
+    change: show,
+  });
 
   const cloud = new Plot({
     title: "The cloud of inputs before R, in grey, and after R. Arrows are the columns of R.",
@@ -67,9 +98,18 @@ export function mount(root) {
 
   const player = new Player({ step, back, reset, drawn: show });
   const readout = new Readout({
-    step: "Step", R: "R", C: "C", correlation: "Correlation of x₁ and x₂", defect: "Hadamard defect",
+    step: "Step",
+    R: "R",
+    C: "C",
+    correlation: "Correlation of x₁ and x₂",
+    defect: "Hadamard defect",
   });
-  const say = lay_out(root, { controls: [rho, eta].map((slider) => slider.node), panels: [cloud.node, curve.node], readout, player });
+  const say = lay_out(root, {
+    controls: [rho, eta].map((slider) => slider.node),
+    panels: [cloud.node, curve.node],
+    readout,
+    player,
+  });
 
   function reset() {
     path = [eye(2)];
@@ -103,22 +143,29 @@ export function mount(root) {
     const x = decorrelate(R, y);
     const exploded = has_blown_up(R);
     cloud.draw(
-      cloud.dots(y, "grey"), cloud.line(ellipse(second_moment(y)), "grey thin"),
+      cloud.dots(y, "grey"),
+      cloud.line(ellipse(second_moment(y)), "grey thin"),
       ...(exploded ? [] : [cloud.dots(x, "copi"), cloud.line(ellipse(C), "copi")]),
       ...(exploded ? [] : [0, 1].map((j) => cloud.arrow([R[0][j], R[1][j]], "lateral"))),
-      cloud.text([-LIMIT, LIMIT], "grey", "y, before R", 6, 14), cloud.text([-LIMIT, LIMIT], "copi", "x = R y", 6, 30),
+      cloud.text([-LIMIT, LIMIT], "grey", "y, before R", 6, 14),
+      cloud.text([-LIMIT, LIMIT], "copi", "x = R y", 6, 30),
     );
     curve.x.to = Math.max(30, defects.length - 1);
     curve.frame();
     curve.draw(
-      curve.line(defects.map((defect, k) => [k, defect]), "copi"),
+      curve.line(
+        defects.map((defect, k) => [k, defect]),
+        "copi",
+      ),
       curve.dots([[defects.length - 1, defects.at(-1)]], "copi", 4),
     );
     const found = { step: path.length - 1, R, C, correlation: correlation(C), defect: defects.at(-1) };
     readout.set(found);
-    say(exploded
-      ? `R has blown up at step ${found.step}. Make η smaller, and press Reset.`
-      : `Step ${found.step}: correlation ${short(found.correlation)}, Hadamard defect ${short(found.defect)}.`);
+    say(
+      exploded
+        ? `R has blown up at step ${found.step}. Make η smaller, and press Reset.`
+        : `Step ${found.step}: correlation ${short(found.correlation)}, Hadamard defect ${short(found.defect)}.`,
+    );
   }
 
   reset();

@@ -101,11 +101,13 @@ export class Plot {
       const line = svg("line", { class: "grid", x1: x, x2: x, y1: top, y2: height - bottom });
       return [line, svg("text", { x, y: height - bottom + 15, class: "middle" }, tick_label(value, this.x))];
     });
-    parts.push(...ticks(this.y).map((value) => {
-      const [, y] = this.at([this.x.from, value]);
-      const line = svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y });
-      return [line, svg("text", { x: left - 5, y: y + 4, class: "end" }, tick_label(value, this.y))];
-    }));
+    parts.push(
+      ...ticks(this.y).map((value) => {
+        const [, y] = this.at([this.x.from, value]);
+        const line = svg("line", { class: "grid", x1: left, x2: width - right, y1: y, y2: y });
+        return [line, svg("text", { x: left - 5, y: y + 4, class: "end" }, tick_label(value, this.y))];
+      }),
+    );
     const middle = (height - bottom + top) / 2;
     const turned = { x: 11, y: middle, class: "middle label", transform: `rotate(-90 11 ${middle})` };
     parts.push(svg("text", { x: (left + width - right) / 2, y: height - 6, class: "middle label" }, this.x.label));
@@ -175,7 +177,7 @@ export class Plot {
   }
 }
 
-/** Return a canvas with a square picture of bytes, each 0 (black) to 255 (white); without a description for decoration. */
+/** Return a canvas with a square picture of bytes, each 0 (black) to 255 (white). Decoration needs no description. */
 export function picture(bytes, description) {
   const side = Math.sqrt(bytes.length);
   const named = description ? { role: "img", "aria-label": description } : { "aria-hidden": true };

@@ -20,10 +20,20 @@ export function mount(root) {
   const outputs = outputs_of_layers(inputs);
   let layer = 0;
 
-  const unit = new Slider({ label: "Unit", min: 1, max: fields[0].length, step: 1, value: 1, show: String, change: show });
+  const unit = new Slider({
+    label: "Unit",
+    min: 1,
+    max: fields[0].length,
+    step: 1,
+    value: 1,
+    show: String,
+    change: show,
+  });
   const names = fields.map((_, k) => (k === fields.length - 1 ? `${k + 1}, the outputs` : String(k + 1)));
   const layers = menu({
-    label: "Layer", options: { ...names }, value: 0,
+    label: "Layer",
+    options: { ...names },
+    value: 0,
     change: (value) => {
       layer = Number(value);
       unit.input.max = fields[layer].length;

@@ -3,8 +3,19 @@
 import { lay_out, menu, Player, Readout, Slider } from "./controls.mjs";
 import { Plot, rounded, short } from "./drawing.mjs";
 import {
-  add, copi_update, decorrelate, decorrelation_update, eye, mean_outer, norm, normal_numbers, scaled, sgd_update,
-  times, times_transposed, transform,
+  add,
+  copi_update,
+  decorrelate,
+  decorrelation_update,
+  eye,
+  mean_outer,
+  norm,
+  normal_numbers,
+  scaled,
+  sgd_update,
+  times,
+  times_transposed,
+  transform,
 } from "./rules.mjs";
 
 const [N_SAMPLES, N_INPUTS, N_OUTPUTS] = [200, 6, 3];
@@ -54,13 +65,29 @@ export function mount(root) {
     settings[name] = value;
     restart();
   };
-  const eta = new Slider({ label: "Step size η of W and R", min: 0.01, max: 0.5, step: 0.05, value: 0.2, log: true, show: rounded, change: restart });
+  const eta = new Slider({
+    label: "Step size η of W and R",
+    min: 0.01,
+    max: 0.5,
+    step: 0.05,
+    value: 0.2,
+    log: true,
+    show: rounded,
+    change: restart,
+  });
   const batch = new Slider({ label: "Samples per batch", min: 5, max: N_SAMPLES, step: 5, value: 10, change: restart });
   const seed = new Slider({ label: "Data and weights, seed", min: 1, max: 9, step: 1, value: 1, change: restart });
   const controls = [
-    menu({ label: "While W learns, R", options: { moves: "moves", rests: "rests" }, value: "moves", change: choose("R") }),
     menu({
-      label: "At the start, inputs are", value: "decorrelated", change: choose("start"),
+      label: "While W learns, R",
+      options: { moves: "moves", rests: "rests" },
+      value: "moves",
+      change: choose("R"),
+    }),
+    menu({
+      label: "At the start, inputs are",
+      value: "decorrelated",
+      change: choose("start"),
       options: { decorrelated: "decorrelated", raw: "raw, R = I" },
     }),
     eta.node,
@@ -79,7 +106,10 @@ export function mount(root) {
   });
   const player = new Player({ step: () => several(PER_STEP), reset, drawn: show });
   const readout = new Readout({
-    step: "Batches", copi: "Error of COPI", sgd: "Error of SGD", copi_change: "Unwanted change, COPI",
+    step: "Batches",
+    copi: "Error of COPI",
+    sgd: "Error of SGD",
+    copi_change: "Unwanted change, COPI",
     sgd_change: "Unwanted change, SGD",
   });
   const say = lay_out(root, { controls, panels: [errors.node, changes.node], readout, player });
@@ -118,24 +148,36 @@ export function mount(root) {
 
   function show() {
     const n_steps = state.copi.changes.length;
-    for (const [plot, name] of [[errors, "errors"], [changes, "changes"]]) {
+    for (const [plot, name] of [
+      [errors, "errors"],
+      [changes, "changes"],
+    ]) {
       plot.x.to = Math.max(SHOWN, n_steps);
       plot.frame();
       const marks = Object.entries(state).flatMap(([rule, run], k) => [
-        plot.line(run[name].map((value, step) => [step, value]), rule),
+        plot.line(
+          run[name].map((value, step) => [step, value]),
+          rule,
+        ),
         plot.text([plot.x.to, plot.y.to], `${rule} end`, rule === "copi" ? "COPI" : "SGD", -4 - 44 * k, 14),
       ]);
       plot.draw(...marks);
     }
     const [copi, sgd] = [state.copi, state.sgd];
     readout.set({
-      step: n_steps, copi: copi.errors.at(-1), sgd: sgd.errors.at(-1), copi_change: copi.changes.at(-1) ?? 0,
+      step: n_steps,
+      copi: copi.errors.at(-1),
+      sgd: sgd.errors.at(-1),
+      copi_change: copi.changes.at(-1) ?? 0,
       sgd_change: sgd.changes.at(-1) ?? 0,
     });
+    const error_of = (rule) => short(state[rule].errors.at(-1));
     const ahead = copi.errors.at(-1) < sgd.errors.at(-1) ? "COPI" : "SGD";
-    say(n_steps === 0
-      ? `Press Play, or Step for ${PER_STEP} batches.`
-      : `After ${n_steps} batches the error of COPI is ${short(copi.errors.at(-1))}, that of SGD ${short(sgd.errors.at(-1))}: ${ahead} is ahead.`);
+    say(
+      n_steps === 0
+        ? `Press Play, or Step for ${PER_STEP} batches.`
+        : `After ${n_steps} batches ${ahead} is ahead. Error of COPI ${error_of("copi")}, of SGD ${error_of("sgd")}.`,
+    );
   }
 
   reset();

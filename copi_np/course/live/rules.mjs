@@ -84,7 +84,11 @@ export const leaky_relu = (a) => a.map((row) => row.map((value) => (value > 0 ? 
 /** Eq. 3: dW = <z x^T> - W diag<x^2> */
 export function copi_update(W, x, z) {
   const power = mean_square(x);
-  return add(mean_outer(z, x), W.map((row) => row.map((value, j) => value * power[j])), -1);
+  return add(
+    mean_outer(z, x),
+    W.map((row) => row.map((value, j) => value * power[j])),
+    -1,
+  );
 }
 
 /** Section 2.7: dW = <delta x^T> */

@@ -3,7 +3,17 @@
 import { lay_out, Readout, Slider } from "./controls.mjs";
 import { has_blown_up, next } from "./decorrelation.mjs";
 import { Plot, rounded, short } from "./drawing.mjs";
-import { cholesky, decorrelate, eigenvalues, eye, norm, off_diagonal, scaled, second_moment, transpose } from "./rules.mjs";
+import {
+  cholesky,
+  decorrelate,
+  eigenvalues,
+  eye,
+  norm,
+  off_diagonal,
+  scaled,
+  second_moment,
+  transpose,
+} from "./rules.mjs";
 
 export const N_STEPS = 50;
 const SMALLEST = 1e-8;
@@ -33,7 +43,16 @@ export function covariances(sigma, eta_R) {
 export function mount(root) {
   const n = new Slider({ label: "Inputs", min: 2, max: 10, step: 1, value: 6, change: sweep });
   const rho = new Slider({ label: "Correlation", min: 0, max: 0.95, step: 0.05, value: 0.8, change: sweep });
-  const eta = new Slider({ label: "Step size η", min: 0.01, max: 3, step: 0.01, value: 0.1, log: true, show: rounded, change: show });
+  const eta = new Slider({
+    label: "Step size η",
+    min: 0.01,
+    max: 3,
+    step: 0.01,
+    value: 0.1,
+    log: true,
+    show: rounded,
+    change: show,
+  });
 
   const covariance = { from: SMALLEST, to: 2 * DIVERGED, log: true };
   const run = new Plot({
@@ -59,7 +78,11 @@ export function mount(root) {
   });
 
   const readout = new Readout({
-    eta: "Step size η", global: "2 / λ", local: "Local bound", end: "‖off(C)‖ at the end", steps: "Steps taken",
+    eta: "Step size η",
+    global: "2 / λ",
+    local: "Local bound",
+    end: "‖off(C)‖ at the end",
+    steps: "Steps taken",
   });
   const controls = [n, rho, eta].map((slider) => slider.node);
   const say = lay_out(root, { controls, panels: [run.node, after.node], readout });
@@ -83,8 +106,20 @@ export function mount(root) {
     const points = sizes.map((size, k) => [k, Math.max(size, SMALLEST)]);
     run.draw(run.line(points, "copi"), run.dots([points.at(-1)], "copi", 4));
     after.draw(
-      after.line([[limits.global, SMALLEST], [limits.global, 2 * DIVERGED]], "limit"),
-      after.line([[limits.local, SMALLEST], [limits.local, 2 * DIVERGED]], "limit"),
+      after.line(
+        [
+          [limits.global, SMALLEST],
+          [limits.global, 2 * DIVERGED],
+        ],
+        "limit",
+      ),
+      after.line(
+        [
+          [limits.local, SMALLEST],
+          [limits.local, 2 * DIVERGED],
+        ],
+        "limit",
+      ),
       after.text([limits.global, SMALLEST], "lateral end", "2/λ", -4, -30),
       after.text([limits.local, SMALLEST], "lateral", "local bound", 4, -10),
       after.text([0.01, DIVERGED], "grey", "blows up", 6, 4),
@@ -92,9 +127,11 @@ export function mount(root) {
     );
     readout.set({ eta: eta.value, ...limits, end: sizes.at(-1), steps: sizes.length - 1 });
     const place = eta.value <= limits.global ? "below" : "above";
-    say(survives
-      ? `η is ${place} 2/λ = ${short(limits.global)}. After ${N_STEPS} steps ‖off(C)‖ is ${short(sizes.at(-1))}.`
-      : `η is ${place} 2/λ = ${short(limits.global)}. R blows up at step ${sizes.length}.`);
+    say(
+      survives
+        ? `η is ${place} 2/λ = ${short(limits.global)}. After ${N_STEPS} steps ‖off(C)‖ is ${short(sizes.at(-1))}.`
+        : `η is ${place} 2/λ = ${short(limits.global)}. R blows up at step ${sizes.length}.`,
+    );
   }
 
   sweep();

@@ -19,10 +19,16 @@ const NAMES = { hebb: "Hebb", oja: "Oja", copi: "COPI" };
 /** Return 80 samples of two inputs with this correlation, (80, 2). */
 export function inputs(rho) {
   const covariance = rho * Math.sqrt(VARIANCES[0] * VARIANCES[1]);
-  return cloud_with([[VARIANCES[0], covariance], [covariance, VARIANCES[1]]], 80);
+  return cloud_with(
+    [
+      [VARIANCES[0], covariance],
+      [covariance, VARIANCES[1]],
+    ],
+    80,
+  );
 }
 
-/** Return the weights w (2) after a step of the mean update; d (2) are the desired weights, or null without a target. */
+/** Return the weights w (2) after a step of the mean update; d (2) are the desired weights, null for no target. */
 export function next(w, x, { rule, eta, d }) {
   const update = w.map((weight, j) => {
     const changes = x.map((sample) => RULES[rule](weight, sample[j], dot(d ?? w, sample)));
@@ -37,11 +43,29 @@ export function mount(root) {
   let has_target = false;
   let paths; // per rule, the weights at every step
 
-  const rho = new Slider({ label: "Correlation of the inputs", min: -0.95, max: 0.95, step: 0.05, value: 0, change: restart });
-  const eta = new Slider({ label: "Step size η", min: 0.01, max: 0.3, step: 0.05, value: 0.05, log: true, show: rounded, change: restart });
+  const rho = new Slider({
+    label: "Correlation of the inputs",
+    min: -0.95,
+    max: 0.95,
+    step: 0.05,
+    value: 0,
+    change: restart,
+  });
+  const eta = new Slider({
+    label: "Step size η",
+    min: 0.01,
+    max: 0.3,
+    step: 0.05,
+    value: 0.05,
+    log: true,
+    show: rounded,
+    change: restart,
+  });
   const controls = [
     menu({
-      label: "The unit has", options: { none: "no error, z = a", target: "a target, z = d·x" }, value: "none",
+      label: "The unit has",
+      options: { none: "no error, z = a", target: "a target, z = d·x" },
+      value: "none",
       change: (value) => {
         has_target = value === "target";
         desired.toggleAttribute("hidden", !has_target);
@@ -117,16 +141,23 @@ export function mount(root) {
     const circle = Array.from({ length: 73 }, (_, k) => [Math.cos((k * Math.PI) / 36), Math.sin((k * Math.PI) / 36)]);
     const rules = Object.entries(paths);
     plane.draw(
-      plane.dots(inputs(rho.value), "grey"), plane.line(circle, "grey thin"), plane.text([0, 1], "grey middle", "length 1", 0, -5),
+      plane.dots(inputs(rho.value), "grey"),
+      plane.line(circle, "grey thin"),
+      plane.text([0, 1], "grey middle", "length 1", 0, -5),
       ...rules.flatMap(([rule, path]) => [plane.line(path, rule), plane.arrow(path.at(-1), rule)]),
       ...(has_target ? [plane.text(target, "", "d", 12, 4)] : []),
     );
     lengths.x.to = Math.max(100, paths.copi.length - 1);
     lengths.frame();
-    lengths.draw(...rules.flatMap(([rule, path], k) => [
-      lengths.line(path.map((w, step) => [step, Math.hypot(...w)]), rule),
-      lengths.text([0, lengths.y.to], rule, NAMES[rule], 8 + 48 * k, 14),
-    ]));
+    lengths.draw(
+      ...rules.flatMap(([rule, path], k) => [
+        lengths.line(
+          path.map((w, step) => [step, Math.hypot(...w)]),
+          rule,
+        ),
+        lengths.text([0, lengths.y.to], rule, NAMES[rule], 8 + 48 * k, 14),
+      ]),
+    );
     const ends = Object.fromEntries(rules.map(([rule, path]) => [rule, [path.at(-1)]]));
     readout.set({ step: paths.copi.length - 1, ...ends });
     const told = rules.map(([rule, path]) => `${NAMES[rule]} ${short(Math.hypot(...path.at(-1)))}`).join(", ");
