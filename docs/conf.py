@@ -36,6 +36,7 @@ extensions = [
     "sphinx_design",
     # our own, in _ext
     "docstrings",
+    "live_figures",
     "source_pages",
 ]
 root_doc = "docs/index"

@@ -9,9 +9,7 @@ from __future__ import annotations
 import functools
 import http.server
 import json
-import os
 import re
-import shutil
 import subprocess
 import sys
 import threading
@@ -21,8 +19,10 @@ from statistics import median
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from tabs import watched
 
 import copi_np
+from copi_np.course import live
 
 pytestmark = pytest.mark.xdist_group("site")  # one process makes what all of these tests look at
 ROOT = Path(__file__).parents[2]
@@ -142,7 +142,7 @@ def pages(site):
     found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
     notebooks = (ROOT / "tutorials" / "teachers").rglob("*.ipynb")
     expected = {
-        "index", "search", "docs/index", "docs/theory", "docs/claims", "docs/performance", "docs/cite",
+        "index", "search", "docs/index", "docs/theory", "docs/live", "docs/claims", "docs/performance", "docs/cite",
         "results/README", "docs/api/rules", "tutorials/README",
         *(path.relative_to(ROOT).with_suffix("").as_posix() for path in notebooks),
     }  # fmt: skip
@@ -211,43 +211,6 @@ def address(site):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium; skipped if there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = [path for name in names if name and (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
-    with playwright.sync_playwright() as driver:
-        # the sandbox cannot start as root, as in a container; the pages are our own
-        running = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-def watched(browser, viewport, complaints):
-    """Return a tab that notes errors on the console, failed requests, and requests to other machines."""
-    tab = browser.new_page(viewport=viewport)
-
-    def note(text):
-        complaints.append(f"{tab.url}: {text}")
-
-    tab.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: note(error))
-    # when it leaves a page, the browser itself aborts requests
-    tab.on(
-        "requestfailed",
-        lambda request: note(f"failed: {request.url}") if request.failure != "net::ERR_ABORTED" else None,
-    )
-    tab.on("response", lambda response: note(f"{response.status}: {response.url}") if response.status >= 400 else None)
-    tab.on(
-        "request",
-        lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else note(request.url),
-    )
-    return tab
 
 
 LOOK = """async () => {
@@ -328,4 +291,41 @@ def test_search_finds_a_page(address, browser):
     tab.wait_for_selector("article h1")
     assert "search.html" not in tab.url
     assert "decorrelat" in tab.locator("article").inner_text().lower()
+    assert not complaints, "\n".join(complaints)
+
+
+# the colours of curves and words in the live figures, against the page: 1 for equal, 21 for black on white
+CONTRASTS = """() => {
+  const channels = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((value) => value / 255);
+  const light = (colour) => channels(colour)
+    .map((value) => (value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, value, k) => sum + value * [0.2126, 0.7152, 0.0722][k], 0);
+  const page = light(getComputedStyle(document.querySelector(".live")).backgroundColor);
+  return [...document.querySelectorAll(".live :is(.copi, .sgd, .hebb, .oja, .lateral, .grey, dt, p)")].map((node) => {
+    const [low, high] = [light(getComputedStyle(node).color), page].sort((a, b) => a - b);
+    return (high + 0.05) / (low + 0.05);
+  });
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_live_figures(site, browser, theme):
+    """They start, answer, and are legible in both themes, also where the page is opened from disk."""
+    complaints = []
+    tab = watched(browser, DESKTOP, complaints, color_scheme=theme)
+    tab.goto((site / "docs" / "live.html").as_uri())
+    assert tab.locator("html").get_attribute("data-theme") == theme
+    for name in live.FIGURES:
+        figure = tab.locator(f'[data-live="{name}"]')
+        before = figure.get_by_role("status").inner_text()
+        steps = figure.get_by_role("button", name="Step", exact=True)
+        if steps.count():
+            steps.click()
+        else:
+            figure.locator("input").last.focus()
+            tab.keyboard.press("ArrowRight")
+        assert figure.get_by_role("status").inner_text() != before
+    contrasts = tab.evaluate(CONTRASTS)
+    assert len(contrasts) > 30
+    assert min(contrasts) > 4.5  # of text, by the Web Content Accessibility Guidelines
     assert not complaints, "\n".join(complaints)
