@@ -11,7 +11,6 @@ import importlib
 import inspect
 import re
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +29,12 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.linkcode",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     # our own, in _ext
     "docstrings",
+    "offline_mathjax",
     "source_pages",
 ]
 root_doc = "docs/index"
@@ -69,20 +68,6 @@ myst_heading_anchors = 4
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_render_markdown_format = "myst"
 nb_ipywidgets_js = {}  # sliders need a kernel, and their scripts would come from the network
-
-# --------------------------------------------------------------------------------------------------------- equations
-
-# A single file that draws characters as outlines, so that no fonts are loaded. The PyPI package contains MathJax 3.2.2;
-# only this file is copied, and the menu, which would load others, is off.
-spec = find_spec("sphinx-mathjax-offline")
-if spec is None or spec.origin is None:
-    sys.exit("sphinx-mathjax-offline is missing: pip install '.[site]'")
-MATHJAX = Path(spec.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
-mathjax_path = f"mathjax/{MATHJAX.name}"
-mathjax3_config = {
-    "options": {"enableMenu": False},
-    "tex": {"packages": {"[-]": ["noerrors", "noundefined"]}},  # show an error for a broken formula
-}
 
 # ------------------------------------------------------------------------------------------------ API, from docstrings
 
@@ -182,18 +167,9 @@ def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
             math.replace_self(nodes.inline("", "", math.deepcopy(), nodes.Text(mark[0]), classes=["formula"]))
 
 
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy MathJax to the static files of the site."""
-    if error is None:
-        target = Path(app.outdir) / "_static" / mathjax_path
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(MATHJAX.read_bytes())
-
-
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
     app.connect("include-read", from_readme)
     app.connect("source-read", contents_of_the_course)
     app.connect("source-read", bibtex)
     app.connect("doctree-read", keep_punctuation)
-    app.connect("build-finished", copy_mathjax)

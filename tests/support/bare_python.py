@@ -1,7 +1,7 @@
 """Run a program in a Python that lacks what a browser does not have: ``python bare_python.py PROGRAM [ARGUMENTS]``.
 
-Pyodide, which runs Python in a browser, cannot start threads or open sockets, and lacks hard links. This takes away more
-than it does: ctypes, signal handlers and file locks as well.
+Pyodide, which runs Python in a browser, cannot start threads or open sockets, and lacks hard links. Here ctypes, signal
+handlers and file locks are missing as well.
 """
 
 from __future__ import annotations
