@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -28,3 +29,18 @@ def pytest_collection_modifyitems(items):
     if reason:
         for item in marked:
             item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Headless Chromium; skipped if there is none."""
+    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
+    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
+    found = [path for name in names if name and (path := shutil.which(name))]
+    if not found:
+        pytest.skip("no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
+    with playwright.sync_playwright() as driver:
+        # the sandbox cannot start as root, as in a container; the pages are our own
+        running = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
+        yield running
+        running.close()

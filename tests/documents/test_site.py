@@ -6,21 +6,15 @@ CHROMIUM names. Without one, those tests are skipped, visibly.
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import median
 from urllib.parse import unquote, urldefrag, urlsplit
 
 import pytest
+from tabs import watched
 
 import copi_np
 
@@ -123,20 +117,6 @@ def is_remote(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The site, freshly built, with every warning an error."""
-    for module in ("sphinx", "myst_nb", "pydata_sphinx_theme"):
-        pytest.importorskip(module, reason="the site needs pip install '.[site]'", exc_type=ImportError)
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-c", "docs", "-W", "--keep-going", "-q", "-E"]
-    result = subprocess.run(
-        [*command, "-d", str(folder / "doctrees"), ".", str(folder / "html")], cwd=ROOT, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    return folder / "html"
-
-
-@pytest.fixture(scope="module")
 def pages(site):
     """Every page, parsed."""
     found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
@@ -193,61 +173,6 @@ def test_docstrings_become_definitions(site):
 
 
 # --------------------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """The site, served on this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, request, client_address):
-            pass  # a browser left a page early; it reports itself what it misses
-
-    with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Headless Chromium; skipped if there is none."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="the browser tests need pip install '.[browser]'")
-    names = (os.environ.get("CHROMIUM"), "chromium", "chromium-browser", "google-chrome")
-    found = [path for name in names if name and (path := shutil.which(name))]
-    if not found:
-        pytest.skip("no Chromium on this machine: apt-get install chromium, or set CHROMIUM to its path")
-    with playwright.sync_playwright() as driver:
-        # the sandbox cannot start as root, as in a container; the pages are our own
-        running = driver.chromium.launch(executable_path=found[0], args=["--no-sandbox"])
-        yield running
-        running.close()
-
-
-def watched(browser, viewport, complaints):
-    """Return a tab that notes errors on the console, failed requests, and requests to other machines."""
-    tab = browser.new_page(viewport=viewport)
-
-    def note(text):
-        complaints.append(f"{tab.url}: {text}")
-
-    tab.on("console", lambda message: note(message.text) if message.type in ("error", "warning") else None)
-    tab.on("pageerror", lambda error: note(error))
-    # when it leaves a page, the browser itself aborts requests
-    tab.on(
-        "requestfailed",
-        lambda request: note(f"failed: {request.url}") if request.failure != "net::ERR_ABORTED" else None,
-    )
-    tab.on("response", lambda response: note(f"{response.status}: {response.url}") if response.status >= 400 else None)
-    tab.on(
-        "request",
-        lambda request: None if request.url.startswith(("http://127.0.0.1", "data:", "blob:")) else note(request.url),
-    )
-    return tab
 
 
 LOOK = """async () => {

@@ -10,6 +10,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "docs" / "_ext"))
 project = "COPI in two hours"
 extensions = ["myst_parser", "sphinx_revealjs", "offline_mathjax"]
 root_doc = "index"
+html_copy_source = False
+html_favicon = "../../docs/_static/favicon.svg"
 myst_enable_extensions = ["attrs_block", "attrs_inline", "colon_fence", "dollarmath"]
 
 revealjs_style_theme = "white"
