@@ -35,6 +35,7 @@ extensions = [
     # our own, in _ext
     "docstrings",
     "offline_mathjax",
+    "sheets",
     "source_pages",
 ]
 root_doc = "docs/index"
@@ -118,7 +119,7 @@ html_theme_options = {
     "show_toc_level": 2,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "download-notebook"],
+    "secondary_sidebar_items": ["page-toc", "download-notebook", "download-sheet"],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }

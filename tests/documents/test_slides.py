@@ -127,7 +127,9 @@ def test_answers_appear_one_step_after_their_question(slides):
     answer = slides.locator("section.present .answer")
     assert answer.evaluate("node => getComputedStyle(node).opacity") == "0"
     slides.keyboard.press("Space")
-    slides.wait_for_function("() => getComputedStyle(document.querySelector('section.present .answer')).opacity === '1'")
+    slides.wait_for_function(
+        "() => getComputedStyle(document.querySelector('section.present .answer')).opacity === '1'"
+    )
     assert slides.evaluate("Reveal.getIndices().h") == 3
 
 

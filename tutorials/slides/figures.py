@@ -1,6 +1,7 @@
 """Draw the figures of the slides: ``python figures.py FOLDER``. Seeds are fixed; it takes a quarter of a minute.
 
-Every figure is as wide as a slide, and its smallest text can be read from the last row.
+Every figure is as wide as a slide, and its smallest text can be read from the last row. ``python figures.py FOLDER layer``
+draws only one, such as the picture of a layer in docs/figures.
 """
 
 from __future__ import annotations
@@ -237,12 +238,13 @@ FIGURES: Final = (
 )  # fmt: skip
 
 
-def main(folder: Path) -> None:
-    """Draw every figure as SVG, named after its function."""
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Draw figures as SVG, all or those that are named; a file has the name of its function."""
     folder.mkdir(parents=True, exist_ok=True)
     for draw in FIGURES:
-        save_figure(for_the_last_row(draw()), folder / f"{draw.__name__}.svg")
+        if not names or draw.__name__ in names:
+            save_figure(for_the_last_row(draw()), folder / f"{draw.__name__}.svg")
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])
