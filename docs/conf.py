@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
@@ -105,7 +106,10 @@ html_extra_path = ["_extra"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 # pages without chapters need no list of them
-PAGES_WITHOUT_CHAPTERS = ("index", "use", "extend", "equations", "theory", "claims", "reproduction", "performance")
+PAGES_WITHOUT_CHAPTERS = (
+    "index", "use", "extend", "equations", "theory", "claims", "reproduction", "performance",
+    "notation", "summary", "browser",
+)  # fmt: skip
 html_sidebars = {f"docs/{page}": [] for page in PAGES_WITHOUT_CHAPTERS} | {"results/README": [], "source/**": []}
 html_context = {"default_mode": "auto"}
 html_use_index = False  # the search finds more
@@ -127,6 +131,9 @@ html_theme_options = {
 # ------------------------------------------------------------------------------------- content from other files
 
 
+NUMBER = re.compile(r"Eq\. (\d)")
+
+
 def from_readme(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
     """Make the README's links relative to docs, where pages include it."""
     if path.name == "README.md":
@@ -138,6 +145,25 @@ def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
     if page == "tutorials/README":
         for title, pattern in (("Notebooks", "[0-9]*"), ("Solutions", "solutions/[0-9]*")):
             content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
+
+
+def material_for_the_class(app: Sphinx, page: str, content: list[str]) -> None:
+    """Link from the lesson plan to the slides, which are built into the site."""
+    if page == "tutorials/README":
+        content[0] = content[0].replace(
+            "### A two-hour class\n", '### A two-hour class\n\n<a href="../slides/index.html">Open the slides</a>.\n'
+        )
+
+
+def index_equations(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a search for "Equation 4" or "Eq. 4" lead to its first row in docs/equations.md."""
+    if app.env.docname != "docs/equations":
+        return
+    cells = {name[1]: row[0] for row in [*doctree.findall(nodes.row)][::-1] if (name := NUMBER.match(row[0].astext()))}
+    for number, cell in cells.items():
+        anchor = f"equation-{number}"
+        entries = [("single", f"{word} {number}", anchor, "main", None) for word in ("Equation", "Eq.")]
+        cell[:0] = [addnodes.index(entries=entries), nodes.target("", "", ids=[anchor])]
 
 
 def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
@@ -173,4 +199,6 @@ def setup(app: Sphinx) -> None:
     app.connect("include-read", from_readme)
     app.connect("source-read", contents_of_the_course)
     app.connect("source-read", bibtex)
+    app.connect("source-read", material_for_the_class)
+    app.connect("doctree-read", index_equations)
     app.connect("doctree-read", keep_punctuation)

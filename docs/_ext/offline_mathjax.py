@@ -1,7 +1,7 @@
 """Draw equations with the MathJax that comes with sphinx-mathjax-offline, so that readers need no network.
 
-The package contains MathJax 3.2.2. Only one file of it is copied, which draws characters as outlines and loads no fonts.
-Its menu is off, since it would load other files.
+The package contains MathJax 3.2.2. Only one file of it is copied: it draws characters as outlines, and loads no fonts.
+Its menu is off, since that would load other files.
 """
 
 from __future__ import annotations

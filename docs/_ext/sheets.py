@@ -1,7 +1,7 @@
 """Print some pages as sheets of paper: ``docs/summary-a4.pdf`` next to ``docs/summary.html``, and so on.
 
-The PDFs are made by Chromium (of Debian or Ubuntu, or the one that the variable CHROMIUM names) at the end of the build,
-and the page links to them. Without it there are no PDFs, and readers print the page themselves.
+Chromium makes the PDFs at the end of the build (that of Debian or Ubuntu, or the one that the variable CHROMIUM names),
+and the pages link to them. Without it there are no PDFs, and readers print the pages themselves.
 """
 
 from __future__ import annotations

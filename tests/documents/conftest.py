@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture(scope="session")
 def site(tmp_path_factory):
     """The site, freshly built as `make site` does, with every warning an error."""
-    for module in ("sphinx", "myst_nb", "pydata_sphinx_theme", "sphinx_revealjs"):
+    for module in ("sphinx", "myst_nb", "pydata_sphinx_theme", "sphinx_revealjs", "jupyterlite_core"):
         pytest.importorskip(module, reason="the site needs pip install '.[site]'", exc_type=ImportError)
     folder = tmp_path_factory.mktemp("site")
     html, figures = folder / "html", ROOT / "tutorials" / "slides" / "figures"
@@ -26,6 +26,7 @@ def site(tmp_path_factory):
         [*sphinx, "-b", "html", "-c", "docs", "-d", folder / "doctrees", ".", html],
         [figures.with_name("figures.py"), figures],
         [*sphinx, "-b", "revealjs", "-d", folder / "slides-doctrees", figures.parent, html / "slides"],
+        ["tools/lite.py", html / "lite"],
     ):
         result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr

@@ -20,7 +20,7 @@ import copi_np
 
 pytestmark = pytest.mark.xdist_group("site")  # one process makes what all of these tests look at
 ROOT = Path(__file__).parents[2]
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
+PHONE, LAPTOP, DESKTOP = ({"width": w, "height": h} for w, h in ((390, 844), (1280, 800), (1400, 900)))
 
 
 # ------------------------------------------------------------------------------------------- what needs no build
@@ -119,7 +119,8 @@ def is_remote(url: str) -> bool:
 @pytest.fixture(scope="module")
 def pages(site):
     """Every page, parsed."""
-    found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    apart = {"_static", "lite", "slides"}  # the latter two have tests of their own
+    found = {path: Page(path) for path in sorted(site.rglob("*.html")) if apart.isdisjoint(path.parts)}
     notebooks = [path for pattern in ("*.ipynb", "solutions/*.ipynb") for path in (ROOT / "tutorials").glob(pattern)]
     expected = {
         "index", "search", "docs/index", "docs/theory", "docs/claims", "docs/performance", "docs/cite",
@@ -149,7 +150,7 @@ def test_links_lead_somewhere(site, pages):
 def test_nothing_is_loaded_from_the_network(site, pages):
     """No image, script, style or font of a page, and no style sheet or script of its own that asks for one."""
     loaded = {f"{path.name}: {target}" for path, page in pages.items() for target in page.loads if is_remote(target)}
-    for path in site.rglob("*.css"):
+    for path in [*site.glob("_static/**/*.css"), *site.glob("slides/**/*.css")]:
         found = loaded_by_css(path.read_text(encoding="utf-8"))
         loaded |= {f"{path.relative_to(site)}: {url}" for url in found if is_remote(url)}
     for path, page in pages.items():
@@ -253,4 +254,26 @@ def test_search_finds_a_page(address, browser):
     tab.wait_for_selector("article h1")
     assert "search.html" not in tab.url
     assert "decorrelat" in tab.locator("article").inner_text().lower()
+    assert not complaints, "\n".join(complaints)
+
+
+def test_a_laptop_shows_the_api_in_the_bar(address, browser):
+    """And not only in the menu "More"."""
+    tab = watched(browser, LAPTOP, [])
+    tab.goto(f"{address}docs/index.html")
+    bar = tab.locator(".bd-header .navbar-nav > .nav-item > a:visible")
+    assert {"Course", "Where is Eq. 4?", "Theory", "Claims", "API"} <= {text.strip() for text in bar.all_inner_texts()}
+
+
+@pytest.mark.parametrize("words", ["Equation 4", "Eq. 4"])
+def test_a_search_for_an_equation_leads_to_its_row(address, browser, words):
+    complaints = []
+    tab = watched(browser, LAPTOP, complaints)
+    tab.goto(f"{address}search.html?q={words}")
+    tab.locator("#search-results li a").first.click()
+    tab.wait_for_selector("article h1")
+    assert tab.url.partition("?")[0].endswith("docs/equations.html") or "#equation-4" in tab.url
+    row = tab.locator("tr:has(#equation-4)")
+    assert row.locator("td").first.inner_text() == "Eq. 4, first line"
+    assert "rules.decorrelation_update" in row.inner_text()
     assert not complaints, "\n".join(complaints)

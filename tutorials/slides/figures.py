@@ -1,7 +1,7 @@
 """Draw the figures of the slides: ``python figures.py FOLDER``. Seeds are fixed; it takes a quarter of a minute.
 
-Every figure is as wide as a slide, and its smallest text can be read from the last row. ``python figures.py FOLDER layer``
-draws only one, such as the picture of a layer in docs/figures.
+Every figure is as wide as a slide, and its smallest text can be read from the last row. One figure alone, such as the
+picture of a layer in docs/figures: ``python figures.py FOLDER layer``.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def no_errors() -> Figure:
 
 
 def race(rule: Rule, eta_R: float, eta_W: float = 0.2) -> list[float]:
-    """Return the test error of a linear layer after each epoch on correlated inputs; R has decorrelated them already."""
+    """Return the test error of a linear layer after each epoch; R starts where it decorrelates all training inputs."""
     rng = np.random.default_rng(0)
     y = rng.normal(size=(2000, 20)) @ (0.3 * np.eye(20) + rng.normal(size=(20, 20)) / np.sqrt(20)).T
     y /= np.sqrt(np.mean(y**2))
