@@ -159,11 +159,11 @@ def index_equations(app: Sphinx, doctree: nodes.document) -> None:
     """Let a search for "Equation 4" or "Eq. 4" lead to its first row in docs/equations.md."""
     if app.env.docname != "docs/equations":
         return
-    cells = {name[1]: row[0] for row in [*doctree.findall(nodes.row)][::-1] if (name := NUMBER.match(row[0].astext()))}
-    for number, cell in cells.items():
-        anchor = f"equation-{number}"
-        entries = [("single", f"{word} {number}", anchor, "main", None) for word in ("Equation", "Eq.")]
-        cell[:0] = [addnodes.index(entries=entries), nodes.target("", "", ids=[anchor])]
+    rows = {name[1]: row for row in [*doctree.findall(nodes.row)][::-1] if (name := NUMBER.match(row[0].astext()))}
+    for number, row in rows.items():
+        row["ids"].append(f"equation-{number}")
+        entries = [("single", f"{word} {number}", row["ids"][0], "main", None) for word in ("Equation", "Eq.")]
+        row[0].insert(0, addnodes.index(entries=entries))
 
 
 def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
