@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OLDEST := $(VENV)-oldest
 DIST ?= dist
 
-.PHONY: demo test test-oldest test-tracing lint dist notebooks site mutants fuzz
+.PHONY: demo test test-oldest test-tracing lint dist notebooks site slides lite mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -50,6 +50,16 @@ site: $(VENV)/installed-site
 	rm -rf site
 	$(BIN)/python -m sphinx -b html -c docs -W --keep-going -q -E -d $(VENV)/site-doctrees . site
 	rm -rf jupyter_execute  # pictures of the notebooks, now copied into the site
+	$(MAKE) slides lite
+
+# the slides of the two-hour class: open site/slides/index.html, and press S for the speaker's notes
+slides: $(VENV)/installed-site
+	$(BIN)/python tutorials/slides/figures.py tutorials/slides/figures
+	$(BIN)/python -m sphinx -b revealjs -W --keep-going -q -E -d $(VENV)/slides-doctrees tutorials/slides site/slides
+
+# the course in a browser, without installing anything: site/lite, which has to be served
+lite: $(VENV)/installed-site
+	$(BIN)/python tools/lite.py site/lite
 
 # not for CI: it takes a quarter of an hour, and checks the tests rather than a change
 mutants: export OPENBLAS_NUM_THREADS = 1

@@ -11,12 +11,12 @@ import importlib
 import inspect
 import re
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 
 HERE = Path(__file__).parent
@@ -30,13 +30,14 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.linkcode",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
     # our own, in _ext
     "docstrings",
     "live_figures",
+    "offline_mathjax",
+    "sheets",
     "source_pages",
 ]
 root_doc = "docs/index"
@@ -70,20 +71,6 @@ myst_heading_anchors = 4
 nb_execution_mode = "off"  # the notebooks are committed with their outputs
 nb_render_markdown_format = "myst"
 nb_ipywidgets_js = {}  # sliders need a kernel, and their scripts would come from the network
-
-# --------------------------------------------------------------------------------------------------------- equations
-
-# A single file that draws characters as outlines, so that no fonts are loaded. The PyPI package contains MathJax 3.2.2;
-# only this file is copied, and the menu, which would load others, is off.
-spec = find_spec("sphinx-mathjax-offline")
-if spec is None or spec.origin is None:
-    sys.exit("sphinx-mathjax-offline is missing: pip install '.[site]'")
-MATHJAX = Path(spec.origin).parent / "static" / "mathjax" / "tex-svg-full.js"
-mathjax_path = f"mathjax/{MATHJAX.name}"
-mathjax3_config = {
-    "options": {"enableMenu": False},
-    "tex": {"packages": {"[-]": ["noerrors", "noundefined"]}},  # show an error for a broken formula
-}
 
 # ------------------------------------------------------------------------------------------------ API, from docstrings
 
@@ -120,7 +107,10 @@ html_extra_path = ["_extra"]
 html_css_files = ["site.css"]
 html_favicon = "_static/favicon.svg"
 # pages without chapters need no list of them
-PAGES_WITHOUT_CHAPTERS = ("index", "use", "extend", "equations", "theory", "claims", "reproduction", "performance")
+PAGES_WITHOUT_CHAPTERS = (
+    "index", "use", "extend", "equations", "theory", "claims", "reproduction", "performance",
+    "notation", "summary", "browser",
+)  # fmt: skip
 html_sidebars = {f"docs/{page}": [] for page in PAGES_WITHOUT_CHAPTERS} | {"results/README": [], "source/**": []}
 html_context = {"default_mode": "auto"}
 html_use_index = False  # the search finds more
@@ -134,12 +124,15 @@ html_theme_options = {
     "show_toc_level": 2,
     "footer_start": [],
     "footer_end": [],
-    "secondary_sidebar_items": ["page-toc", "download-notebook"],
+    "secondary_sidebar_items": ["page-toc", "download-notebook", "download-sheet"],
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
 
 # ------------------------------------------------------------------------------------- content from other files
+
+
+NUMBER = re.compile(r"Eq\. (\d)")
 
 
 def from_readme(app: Sphinx, path: Path, page: str, content: list[str]) -> None:
@@ -159,6 +152,25 @@ def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
         }
         for title, pattern in chapters.items():
             content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
+
+
+def material_for_the_class(app: Sphinx, page: str, content: list[str]) -> None:
+    """Link from the lesson plan to the slides, which are built into the site."""
+    if page == "tutorials/README":
+        heading = "### The second class"
+        link = '<a href="../slides/index.html">Open the slides of the first class</a>.'
+        content[0] = content[0].replace(heading, f"{link}\n\n{heading}")
+
+
+def index_equations(app: Sphinx, doctree: nodes.document) -> None:
+    """Let a search for "Equation 4" or "Eq. 4" lead to its first row in docs/equations.md."""
+    if app.env.docname != "docs/equations":
+        return
+    rows = {name[1]: row for row in [*doctree.findall(nodes.row)][::-1] if (name := NUMBER.match(row[0].astext()))}
+    for number, row in rows.items():
+        row["ids"].append(f"equation-{number}")
+        entries = [("single", f"{word} {number}", row["ids"][0], "main", None) for word in ("Equation", "Eq.")]
+        row[0].insert(0, addnodes.index(entries=entries))
 
 
 def bibtex(app: Sphinx, page: str, content: list[str]) -> None:
@@ -189,18 +201,11 @@ def keep_punctuation(app: Sphinx, doctree: nodes.document) -> None:
             math.replace_self(nodes.inline("", "", math.deepcopy(), nodes.Text(mark[0]), classes=["formula"]))
 
 
-def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Copy MathJax to the static files of the site."""
-    if error is None:
-        target = Path(app.outdir) / "_static" / mathjax_path
-        target.parent.mkdir(exist_ok=True)
-        target.write_bytes(MATHJAX.read_bytes())
-
-
 def setup(app: Sphinx) -> None:
     """Connect the functions above."""
     app.connect("include-read", from_readme)
     app.connect("source-read", contents_of_the_course)
     app.connect("source-read", bibtex)
+    app.connect("source-read", material_for_the_class)
+    app.connect("doctree-read", index_equations)
     app.connect("doctree-read", keep_punctuation)
-    app.connect("build-finished", copy_mathjax)

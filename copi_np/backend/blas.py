@@ -6,7 +6,6 @@ cannot be found, or gives an unexpected result, NumPy's own operators are used i
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import cache
 from typing import Any, Final
@@ -20,10 +19,10 @@ Gemm = Callable[[NDArray, NDArray, NDArray, float], None]
 ROW_MAJOR: Final = 101
 NO_TRANSPOSE: Final = 111
 TRANSPOSE: Final = 112
-REALS: Final = {"float32": ("s", ctypes.c_float), "float64": ("d", ctypes.c_double)}
-"""The prefix of BLAS and the C type for each dtype."""
-NAMES: Final = (("scipy_cblas_{}gemm64_", ctypes.c_int64), ("cblas_{}gemm64_", ctypes.c_int64))
-"""Names of the function in the OpenBLAS of NumPy's wheels, and the type of its integers."""
+REALS: Final = {"float32": ("s", "c_float"), "float64": ("d", "c_double")}
+"""The prefix of BLAS and the type in ctypes for each dtype."""
+NAMES: Final = ("scipy_cblas_{}gemm64_", "cblas_{}gemm64_")
+"""Names of the function in the OpenBLAS of NumPy's wheels, which takes integers of 64 bits."""
 
 
 @cache
@@ -41,25 +40,30 @@ def gemm(dtype: str) -> Gemm | None:
     """
     prefix, real = REALS[dtype]
     for library in _libraries():
-        for name, integer in NAMES:
+        for name in NAMES:
             function = getattr(library, name.format(prefix), None)
             if function is not None:
-                product = _with_arrays(function, real, integer)
+                product = _with_arrays(function, real)
                 return product if _is_correct(product, dtype) else None
     return None
 
 
 def _libraries() -> list[Any]:
     """Return the OpenBLAS that NumPy has loaded: of all those in this process, the one in NumPy's folder."""
-    from threadpoolctl import ThreadpoolController
-
+    try:
+        from threadpoolctl import ThreadpoolController
+    except ImportError:  # it needs ctypes, which not every Python has
+        return []
     controllers = ThreadpoolController().select(internal_api="openblas").lib_controllers
     return [controller.dynlib for controller in controllers if "numpy" in controller.filepath.lower()]
 
 
-def _with_arrays(function: Any, real: Any, integer: Any) -> Gemm:
+def _with_arrays(function: Any, real_name: str) -> Gemm:
     """Wrap the C function so that it takes NumPy arrays."""
-    kind, pointer = ctypes.c_int, ctypes.c_void_p
+    import ctypes
+
+    real = getattr(ctypes, real_name)
+    kind, integer, pointer = ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
     function.restype = None
     function.argtypes = [
         *(kind, kind, kind, integer, integer, integer),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -51,8 +51,10 @@ def blas_threads(n: int) -> AbstractContextManager[object]:
     The products of a step are small: on a busy machine, threads that wait for each other make them several times
     slower. And a different number of threads rounds differently.
     """
-    from threadpoolctl import threadpool_limits
-
+    try:
+        from threadpoolctl import threadpool_limits
+    except ImportError:  # it needs ctypes, which not every Python has
+        return nullcontext()
     limits: AbstractContextManager[object] = threadpool_limits(n, user_api="blas")
     return limits
 

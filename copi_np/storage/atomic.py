@@ -152,7 +152,7 @@ def _keep(path: Path, previous: Path) -> None:
         temporary.unlink(missing_ok=True)
         try:
             os.link(path, temporary)
-        except OSError:  # not every file system has hard links
+        except (AttributeError, OSError):  # not every system and file system has hard links
             shutil.copyfile(path, temporary)
         temporary.replace(previous)
 

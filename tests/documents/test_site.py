@@ -6,13 +6,8 @@ CHROMIUM names. Without one, those tests are skipped, visibly.
 
 from __future__ import annotations
 
-import functools
-import http.server
 import json
 import re
-import subprocess
-import sys
-import threading
 from html.parser import HTMLParser
 from pathlib import Path
 from statistics import median
@@ -26,7 +21,7 @@ from copi_np.course import live
 
 pytestmark = pytest.mark.xdist_group("site")  # one process makes what all of these tests look at
 ROOT = Path(__file__).parents[2]
-PHONE, DESKTOP = {"width": 390, "height": 844}, {"width": 1400, "height": 900}
+PHONE, LAPTOP, DESKTOP = ({"width": w, "height": h} for w, h in ((390, 844), (1280, 800), (1400, 900)))
 
 
 # ------------------------------------------------------------------------------------------- what needs no build
@@ -123,23 +118,10 @@ def is_remote(url: str) -> bool:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    """The site, freshly built, with every warning an error."""
-    for module in ("sphinx", "myst_nb", "pydata_sphinx_theme"):
-        pytest.importorskip(module, reason="the site needs pip install '.[site]'", exc_type=ImportError)
-    folder = tmp_path_factory.mktemp("site")
-    command = [sys.executable, "-m", "sphinx", "-b", "html", "-c", "docs", "-W", "--keep-going", "-q", "-E"]
-    result = subprocess.run(
-        [*command, "-d", str(folder / "doctrees"), ".", str(folder / "html")], cwd=ROOT, capture_output=True, text=True
-    )
-    assert result.returncode == 0, result.stderr
-    return folder / "html"
-
-
-@pytest.fixture(scope="module")
 def pages(site):
     """Every page, parsed."""
-    found = {path: Page(path) for path in sorted(site.rglob("*.html")) if "_static" not in path.parts}
+    apart = {"_static", "lite", "slides"}  # the latter two have tests of their own
+    found = {path: Page(path) for path in sorted(site.rglob("*.html")) if apart.isdisjoint(path.parts)}
     notebooks = (ROOT / "tutorials" / "teachers").rglob("*.ipynb")
     expected = {
         "index", "search", "docs/index", "docs/theory", "docs/live", "docs/claims", "docs/performance", "docs/cite",
@@ -169,7 +151,7 @@ def test_links_lead_somewhere(site, pages):
 def test_nothing_is_loaded_from_the_network(site, pages):
     """No image, script, style or font of a page, and no style sheet or script of its own that asks for one."""
     loaded = {f"{path.name}: {target}" for path, page in pages.items() for target in page.loads if is_remote(target)}
-    for path in site.rglob("*.css"):
+    for path in site.glob("_static/**/*.css"):
         found = loaded_by_css(path.read_text(encoding="utf-8"))
         loaded |= {f"{path.relative_to(site)}: {url}" for url in found if is_remote(url)}
     for path, page in pages.items():
@@ -193,24 +175,6 @@ def test_docstrings_become_definitions(site):
 
 
 # --------------------------------------------------------------------------------------------- in a browser
-
-
-@pytest.fixture(scope="module")
-def address(site):
-    """The site, served on this machine."""
-
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
-
-    class Server(http.server.ThreadingHTTPServer):
-        def handle_error(self, request, client_address):
-            pass  # a browser left a page early; it reports itself what it misses
-
-    with Server(("127.0.0.1", 0), functools.partial(Quiet, directory=str(site))) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/"
-        server.shutdown()
 
 
 LOOK = """async () => {
@@ -328,4 +292,26 @@ def test_live_figures(site, browser, theme):
     contrasts = tab.evaluate(CONTRASTS)
     assert len(contrasts) > 30
     assert min(contrasts) > 4.5  # of text, by the Web Content Accessibility Guidelines
+    assert not complaints, "\n".join(complaints)
+
+
+def test_a_laptop_shows_the_api_in_the_bar(address, browser):
+    """And not only in the menu "More"."""
+    tab = watched(browser, LAPTOP, [])
+    tab.goto(f"{address}docs/index.html")
+    bar = tab.locator(".bd-header .navbar-nav > .nav-item > a:visible")
+    assert {"Course", "Where is Eq. 4?", "Theory", "Claims", "API"} <= {text.strip() for text in bar.all_inner_texts()}
+
+
+@pytest.mark.parametrize("words", ["Equation 4", "Eq. 4"])
+def test_a_search_for_an_equation_leads_to_its_row(address, browser, words):
+    complaints = []
+    tab = watched(browser, LAPTOP, complaints)
+    tab.goto(f"{address}search.html?q={words}")
+    tab.locator("#search-results li a").first.click()
+    tab.wait_for_selector("article h1")
+    assert tab.url.endswith("#equation-4")
+    row = tab.locator("tr#equation-4")
+    assert row.locator("td").first.inner_text() == "Eq. 4, first line"
+    assert "rules.decorrelation_update" in row.inner_text()
     assert not complaints, "\n".join(complaints)
