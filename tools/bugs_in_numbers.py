@@ -387,6 +387,15 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "[run[:n_epochs] for run in runs]",
             "[run[-n_epochs:] for run in runs]",
         ),
+        ("curves: labels at the first points", "plotting/labels.py", "points[-1]", "points[0]"),
+        ("curves: labels overlap", "plotting/labels.py", "for rank in np.argsort(order)]", "for rank in order]"),
+        (
+            "curves: labels of half a line",
+            "plotting/labels.py",
+            "LINE_HEIGHT: Final = 1.25",
+            "LINE_HEIGHT: Final = 0.6",
+        ),
+        ("curves: markers that coincide", "plotting/style.py", "(i % every, every)", "(0, every)"),
     ],
     CONFIG: [
         (
@@ -1779,7 +1788,13 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "[methods.copi-fa]\ndelta_scale = 250",
             "[methods.copi-fa]\ndelta_scale = 500",
         ),
-        ("defaults: preset of CIFAR-10", "experiments/options.py", '"cifar10": "cifar10"}', '"cifar10": "mnist"}'),
+        ("defaults: preset of CIFAR-10", "experiments/options.py", '"cifar10": "cifar10",', '"cifar10": "mnist",'),
+        (
+            "defaults: preset of the small digits",
+            "experiments/options.py",
+            '"digits-8x8": "digits-8x8",',
+            '"digits-8x8": "mnist-5k",',
+        ),
         (
             "defaults: four seeds",
             "cli/campaigns.py",

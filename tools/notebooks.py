@@ -36,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 SOURCES = ROOT / "tutorials" / "sources"
 TIME_LIMIT = 300
 """Seconds that one cell may take: far more than any needs, since the machine may be busy."""
-SIZE_LIMIT = 1_000_000
+SIZE_LIMIT = 2_000_000
 """Maximum size of an executed notebook in bytes."""
 
 BADGES = """\

@@ -118,12 +118,12 @@ def cloud_strip(y: Array, path: Sequence[Array], steps: Sequence[int]) -> Figure
     steps : sequence of int     the steps to show
     """
     with own_style():
-        figure = StyledFigure(figsize=(2.1 * len(steps) + 0.4, 2.8), layout="constrained")
+        figure = StyledFigure(figsize=(2.4 * len(steps) + 0.4, 3.2), layout="constrained")
         for axes, step in zip(figure.subplots(1, len(steps), sharey=True, squeeze=False)[0], steps, strict=True):
             x = decorrelate(path[step], y)
             draw_cloud(axes, x, extent(y))
             draw_lateral_weights(axes, path[step])
-            axes.set_title(f"step {step}\ncorrelation {correlation(x):.2f}", fontsize=10)
+            axes.set_title(f"step {step}\ncorrelation {correlation(x):.2f}")
         figure.axes[0].set_ylabel("$x_2$")
     return figure
 

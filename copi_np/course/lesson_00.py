@@ -25,20 +25,20 @@ def draw_layer() -> Figure:
     }
     error, learning = COLOURS[2], COLOURS[0]
     with own_style():
-        figure = StyledFigure(figsize=(8.5, 3.1), layout="constrained")
+        figure = StyledFigure(figsize=(10, 3.5), layout="constrained")
         axes = figure.subplots()
-        axes.set(xlim=(-0.6, 6.6), ylim=(-1.25, 1.7))
+        axes.set(xlim=(-0.6, 6.6), ylim=(-1.2, 1.7))
         axes.axis("off")
         for place, (name, symbol) in enumerate(parts.items()):
             shape = "square,pad=0.5" if symbol in "RWf" else "circle,pad=0.4"
             frame = {"boxstyle": shape, "facecolor": "white"}
-            axes.text(place, 0, f"${symbol}$", size=16, ha="center", va="center", bbox=frame)
-            axes.text(place, -0.55, name, size=10, ha="center", va="top")
+            axes.text(place, 0, f"${symbol}$", size=18, ha="center", va="center", bbox=frame)
+            axes.text(place, -0.5, name, size=12, ha="center", va="top")
         for place in range(6):
             axes.annotate("", (place + 0.69, 0), (place + 0.31, 0), arrowprops={"arrowstyle": "->"})
         into_a = {"arrowstyle": "->", "color": error, "lw": 2}
         axes.annotate("error signal $\\delta$", (4, 0.42), (4, 1.45), color=error, ha="center", arrowprops=into_a)
-        axes.text(4.1, 0.8, "$z = a + \\delta$", color=error, size=12)
+        axes.text(4.1, 0.8, "$z = a + \\delta$", color=error)
         for (start, bend), end in {(2, 0.5): 1, (1.9, -0.5): 3, (4.1, 0.5): 3}.items():
             arrow = {"arrowstyle": "->", "color": learning, "linestyle": "--", "connectionstyle": f"arc3,rad={bend}"}
             axes.annotate("", (end, 0.42), (start, 0.42), arrowprops=arrow)

@@ -76,8 +76,8 @@ def largest_rise(sigma: Array, local: bool) -> float:
 
 @exercise(
     "02.3",
-    "Few matrices do this, so let the computer search: in a loop over seeds, draw A = rng.normal(size=(3, 5)) "
-    "and try A @ A.T / 5.",
+    "Few matrices do this, so let the computer search: in a loop over seeds, draw y = rng.normal(size=(5, 3)) "
+    "and try y.T @ y / 5.",
 )
 def rising_variance(answer: Any) -> str:
     """Judge second moments of three inputs for which the local form raises a variance by 1 %."""

@@ -63,7 +63,7 @@ def another_loss(answer: Any) -> str:
 # ------------------------------------------------------------------------------------------------ 03.2
 
 
-@exercise("03.2", "For hidden layer k, send delta_L through B[k] (samples are rows), then multiply by df(a[k]).")
+@exercise("03.2", "For hidden layer k, send delta_L through F[k] (samples are rows), then multiply by df(a[k]).")
 def direct_feedback(answer: Any) -> str:
     """Judge the signals of all layers, where widths differ and where they are equal."""
     for sizes in ((3, 3, 3, 3), (4, 5, 3), (6, 3)):  # equal first: a mistake shows in numbers, not in shapes
@@ -79,32 +79,32 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
     rng = np.random.default_rng(len(sizes))
     n_classes = sizes[-1]
     a = [rng.normal(size=(7, size)) for size in sizes]
-    B = [rng.normal(size=(size, n_classes)) for size in sizes[:-1]]
+    F = [rng.normal(size=(size, n_classes)) for size in sizes[:-1]]
     delta_L = rng.normal(size=(7, n_classes))
-    given = [array.copy() for array in (*a, *B)]
+    given = [array.copy() for array in (*a, *F)]
     try:
-        found = call(answer, a, B, delta_L)
+        found = call(answer, a, F, delta_L)
     except Hint as hint:
         raised = str(hint).removesuffix(".")
-        raise Hint(f"{raised}. Samples are rows, and B has one matrix fewer than there are layers.") from hint.__cause__
-    if not all(np.array_equal(one, other) for one, other in zip((*a, *B), given, strict=True)):
-        raise Hint("Your function changes a or B in place: build new arrays.")
+        raise Hint(f"{raised}. Samples are rows, and F has one matrix fewer than there are layers.") from hint.__cause__
+    if not all(np.array_equal(one, other) for one, other in zip((*a, *F), given, strict=True)):
+        raise Hint("Your function changes a or F in place: build new arrays.")
     _expect_list_of_signals(found, len(a), delta_L)
     chained = delta_L
     for k in reversed(range(len(a) - 1)):
-        slope, sent = leaky_relu_derivative(a[k]), delta_L @ B[k].T
+        slope, sent = leaky_relu_derivative(a[k]), delta_L @ F[k].T
         mistakes = {
             "f' is missing: where a < 0, a change in a changes the output only a tenth as much.": sent,
             "Multiply by the slope f'(a), not by the output f(a).": leaky_relu(a[k]) * sent,
             "Multiply by the slope f'(a), not by a itself.": a[k] * sent,
         }
         if sizes[k] == n_classes:
-            not_transposed = slope * (delta_L @ B[k])
+            not_transposed = slope * (delta_L @ F[k])
             other_slope = leaky_relu_derivative(a[k + 1]) * sent
-            mistakes["The paper's B delta is delta @ B.T here: your matrix is not transposed."] = not_transposed
+            mistakes["F delta is delta @ F.T here: your matrix is not transposed."] = not_transposed
             mistakes["f' is that of another layer: use a[k], of the units that receive the signal."] = other_slope
-        if chained.shape[1] == B[k].shape[1] and k < len(a) - 2:
-            alignment = slope * (chained @ B[k].T)
+        if chained.shape[1] == F[k].shape[1] and k < len(a) - 2:
+            alignment = slope * (chained @ F[k].T)
             mistakes["This is feedback alignment, layer by layer: here every layer gets delta_L itself."] = alignment
         otherwise = f"Layer {k} is wrong: it should be df(a[{k}]) times delta_L sent through B[{k}]."
         expect(found[k], slope * sent, mistakes, otherwise)

@@ -107,14 +107,14 @@ def decorrelation_grid(
 ) -> Figure:
     """Draw what `decorrelation_slider` shows, for a few settings: one row per correlation, one column per step size."""
     with own_style():
-        figure = StyledFigure(figsize=(2.2 * len(rates), 2.4 * len(correlations) + 0.4), layout="constrained")
+        figure = StyledFigure(figsize=(2.6 * len(rates), 2.6 * len(correlations) + 0.4), layout="constrained")
         panels = figure.subplots(len(correlations), len(rates), sharex=True, sharey=True, squeeze=False)
         for row, correlation in zip(panels, correlations, strict=True):
             y = two_inputs(correlation)
             for axes, eta_R in zip(row, rates, strict=True):
                 path = list(path_until_blow_up(y, eta_R, n_steps, "matrix"))
                 draw_decorrelated(axes, y, path)
-                axes.set_title(f"$\\eta$ = {eta_R:g}\n{outcome(path, n_steps)}", fontsize=10)
+                axes.set_title(f"$\\eta$ = {eta_R:g}\n{outcome(path, n_steps)}")
             row[0].set_ylabel(f"correlation {correlation:g}\n$x_2$")
         for axes in panels[:-1].flat:
             axes.set_xlabel("")

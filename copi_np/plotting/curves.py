@@ -17,9 +17,9 @@ History = Sequence[EpochRecord]
 SHORT: Final = 3
 """Epochs up to which a history is short, and its first epoch is shown in full."""
 FEW: Final = 6
-"""Curves that can be labelled at their ends; with more, or with labels of more than `SHORT_LABEL` characters, the legend
-names them."""
+"""Largest number of curves that have their labels at their ends; the legend names more of them."""
 SHORT_LABEL: Final = 20
+"""Largest number of characters of such a label."""
 
 
 def learning_curves(histories: Mapping[str, History | Sequence[History]], title: str | None = None) -> Figure:

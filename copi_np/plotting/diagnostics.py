@@ -71,7 +71,7 @@ def _label(panels: Any) -> None:
     loss.set(title="decorrelation loss of x", yscale="log")
     power.set(title="mean square of x", ylabel="median, and 25 to 75 %", yscale="log")
     asymmetry.set(title="asymmetry of R", ylabel="‖R - Rᵀ‖ / ‖R‖")
-    spectrum.set(title="singular values of R, last epoch", xlabel="relative rank")
+    spectrum.set(title="singular values of R", xlabel="relative rank, last epoch")
     for axes in (angle, correlation, loss, power, asymmetry):
         axes.set_xlabel("epoch")
         axes.xaxis.get_major_locator().set_params(integer=True)

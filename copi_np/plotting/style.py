@@ -100,8 +100,8 @@ def literal(text: str) -> str:
 def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
     """Return the styles of `n` curves: each has its own colour and marker, until both repeat.
 
-    Curves may coincide. So they are drawn from broad to thin, markers are hollow, and the markers of different curves are
-    at different points if there are enough; at most `MAX_MARKERS` points of a curve have one.
+    Curves may coincide. So they are drawn from broad to thin, markers are hollow, and different curves have theirs at
+    different points if there are enough; at most `MAX_MARKERS` points of a curve have a marker.
     """
     every = max(-(-n_points // MAX_MARKERS), min(n, n_points // 3))
     return [

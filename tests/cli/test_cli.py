@@ -107,6 +107,16 @@ def test_training_prints_the_result_and_shows_progress_apart(place):
     assert re.search(r"1/2\b.*train .*2/2\b.*train [\d.]+.*test [\d.]+", result.stderr, re.DOTALL)
 
 
+@pytest.mark.parametrize("option", ["--dataset", "--preset"])
+def test_the_small_digits_train_with_their_preset(place, option):
+    result = CliRunner().invoke(main, ["train", option, "digits-8x8", "--epochs", "3", "--out", "small", "-q"])
+    assert result.exit_code == 0, result.output
+    config = json.loads((place / "small" / "run.json").read_text())["config"]
+    assert (config["dataset"], config["layers"]) == ("digits-8x8", [64, 200, 200, 10])
+    last = json.loads((place / "small" / "history.jsonl").read_text().splitlines()[-1])
+    assert last["test_accuracy"] > 0.9
+
+
 def test_options_reach_the_record(place):
     options = {
         "--method": "copi-dfa",

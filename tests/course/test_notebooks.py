@@ -54,12 +54,9 @@ def test_a_lesson_keeps_its_form(source):
     assert len(asked) >= 6
     assert f"Solutions: [solutions/{source.stem}.ipynb](solutions/{source.stem}.ipynb)." in " ".join(prose.split())
     assert "## What you have seen" in prose
-    assert any('BACKEND = "numpy"' in cell for cell in code)
+    assert any('BACKEND = "numpy"' in cell for cell in code) == (source.stem == "09_two_devices")
     numbers = re.findall(r'check\("(\d\d\.\d)"', "\n".join(code))
     assert numbers == list(exercises(source.name[:2]))
-    imports, *others = (len(cell.splitlines()) for cell in code)
-    assert imports <= 20
-    assert max(others) <= 15
 
 
 @pytest.mark.parametrize(("lesson", "following"), [*pairwise(LESSONS)], ids=lambda path: path.stem[:2])

@@ -178,7 +178,7 @@ def test_text_is_shown_as_it_is(text):
     """Compared with matplotlib's own switch for literal text, which the numbers of logarithmic axes cannot do with."""
     figure = learning_curves({text: HISTORY}, text)
     expected = learning_curves({"x": HISTORY}, "x")
-    for place in (expected.texts[0], expected.legends[0].get_texts()[0]):
+    for place in (expected.texts[0], expected.axes[0].texts[0]):
         place.set(text=text, parse_math=False)
     np.testing.assert_array_equal(pixels(figure), pixels(expected))
     rows, fields = image_rows({text: PIXELS}, (4, 4)), field_blocks({text: PIXELS}, (4, 4))
@@ -189,9 +189,12 @@ def test_text_is_shown_as_it_is(text):
         assert shown._preprocess_math(shown.get_text()) == (text, False)
 
 
-def test_a_label_with_an_underscore_is_in_the_legend():
+def test_a_label_with_an_underscore_is_shown():
     figure = learning_curves({"_own": HISTORY, "b": HISTORY})
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == [" _own", "b", "test", "train"]
+    assert [text.get_text() for text in figure.axes[0].texts] == [" _own", "b"]
+    figure = learning_curves({"_own": HISTORY, "a label for the legend": HISTORY})
+    shown = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert shown == [" _own", "a label for the legend", "test", "train"]
 
 
 def test_bytes_of_a_file_name_that_are_no_text_are_escaped():

@@ -26,7 +26,7 @@ EPOCHS = {
     "cifar10": 100, "cifar10-deep": 100, "mnist": 25, "mnist-5k": 12, "mnist-deep": 25, "mnist-journal": 25,
     "own-data": 25, "mnist-5k-online": 6, "digits-8x8": 20,
 }  # fmt: skip
-BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4, "digits-8x8": 0.1}
+BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4, "digits-8x8": 0.3}
 """Step size of plain gradient descent; 0.03 for the others."""
 SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
     "own-data": 50,

@@ -359,14 +359,13 @@ def test_learning_curves_are_means_with_envelopes_of_the_records(root, tmp_path,
                 assert any(close(edge, low, high) for edge in edges), (method, split, quantity)
     (legend,) = figure.legends
     shown = {text.get_text(): line.get_linestyle() for text, line in zip(legend.texts, legend.get_lines(), strict=True)}
-    assert shown == {NAMES[method]: "-" for method in methods} | {
-        {"val": "validation"}.get(split, split): style for split, style in styles.items()
-    }
-    for method, line in zip(methods, legend.get_lines(), strict=False):
+    assert shown == {{"val": "validation"}.get(split, split): style for split, style in styles.items()}
+    assert [text.get_text() for text in figure.axes[0].texts] == [NAMES[method] for method in methods]
+    for method, text in zip(methods, figure.axes[0].texts, strict=True):
         (own,) = (
             each for each in figure.axes[0].get_lines() if len(each.get_xdata()) and each.get_label() == NAMES[method]
         )
-        assert own.get_color() == line.get_color()
+        assert own.get_color() == text.get_color()
         table = pd.DataFrame({seed: frame["test_accuracy"] for seed, frame in frames_of(root, method).items()})
         assert own.get_ydata()[0] == pytest.approx(100 * table.iloc[0].mean())
 

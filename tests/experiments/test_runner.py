@@ -209,10 +209,11 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path, config, da
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_every_method_learns_the_bundled_digits_at_its_defaults(method):
-    config = replace(RunConfig(**load_preset("mnist-5k", method)), epochs=2)
+@pytest.mark.parametrize(("name", "epochs"), [("mnist-5k", 2), ("digits-8x8", 3)])
+def test_every_method_learns_the_bundled_digits_at_its_defaults(name, epochs, method):
+    config = replace(RunConfig(**load_preset(name, method)), epochs=epochs)
     with blas_threads(1):
-        _, history = train(config, load_dataset("mnist-5k"), "numpy")
+        _, history = train(config, load_dataset(name), "numpy")
     # chance is 0.1; the slowest, fa-decor, stands at 0.70, some samples more or less by the processor's rounding
     assert history[-1].test_accuracy > (0.2 if method == "copi-tp" else 0.6)
 

@@ -10,7 +10,7 @@
 # - prove that COPI is gradient descent plus a correlation term;
 # - break the rule in two ways, and predict how badly it fails.
 #
-# **Time:** 45 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 40 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** gradient descent, and matrix products, inverses and eigenvectors at the level of a first course.
 # You do not need to know anything about neural networks.
@@ -18,19 +18,18 @@
 # **In the paper:** Sections 2.2, 2.3 and 2.5 to 2.7, Equations 1, 2, 3 and 5; the fixed point of Appendix B.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from copi_np import rules
-from copi_np.backend import get_backend
 from copi_np.course import check
 from copi_np.errors import InputError
-from copi_np.plotting import COLOURS, STYLE
 from copi_np.whitening import off_diagonal, second_moment
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, host = backend.asarray, backend.to_host  # to the device and back
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE, label_ends
+
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
@@ -42,7 +41,7 @@ plt.rcParams.update(STYLE)
 # $$a_i = \sum_j w_{ij}\, x_j, \qquad a = W x .$$
 #
 # We process $B$ samples at once, a *batch*. The paper writes a sample as a column. In code a sample is a **row**, so
-# `x` has shape $(B, I)$, `a` has shape $(B, O)$, and the product $Wx$ reads `x @ W.T`.
+# `x` has shape `(B, I)`, `a` has shape `(B, O)`, and the product $Wx$ reads `x @ W.T`.
 #
 # Here are 200 samples of four inputs. All four are driven by one common cause, so they go up and down together: they
 # are *correlated*. The desired outputs $z$ are computed with weights $D$, which the layer has to find.
@@ -51,15 +50,15 @@ plt.rcParams.update(STYLE)
 B, n_inputs, n_outputs = 200, 4, 3  # B samples in a batch
 rng = np.random.default_rng(14)
 cause = rng.normal(size=(B, 1))
-x = asarray((cause + rng.normal(size=(B, n_inputs))) * [0.6, 0.8, 1.0, 1.2])
-D = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the desired weights
-W = asarray(rng.normal(size=(n_outputs, n_inputs)))  # the weights we have
+x = cause + rng.normal(size=(B, n_inputs))
+x = x * [0.6, 0.8, 1.0, 1.2]
+D = rng.normal(size=(n_outputs, n_inputs))  # desired
+W = rng.normal(size=(n_outputs, n_inputs))  # what we have
 z = x @ D.T  # the desired outputs
 
 # %% [markdown]
 # Here is the sum above, first as a loop, then as a single product. The package's version, `rules.transform`, is that
-# product with a name and a check of the shapes. (Loops run on NumPy arrays: `host` copies them from the GPU, if you
-# use one.)
+# product with a name and a check of the shapes.
 
 
 # %%
@@ -73,8 +72,8 @@ def transform_loop(W, x):
 
 
 a = rules.transform(W, x)
-assert np.allclose(transform_loop(host(W), host(x)), host(x @ W.T))
-assert np.allclose(host(a), host(x @ W.T))
+assert np.allclose(transform_loop(W, x), x @ W.T)
+assert np.allclose(a, x @ W.T)
 print("x", x.shape, " W", W.shape, " a", a.shape)
 
 # %% [markdown]
@@ -96,7 +95,7 @@ print("x", x.shape, " W", W.shape, " a", a.shape)
 
 # %%
 def mean_outer_loop(u, v):
-    """Return the mean over samples of u_i v_j, for every pair i, j."""
+    """Return the mean of u_i v_j, for every pair i, j."""
     mean = np.zeros((u.shape[1], v.shape[1]))
     for b in range(len(u)):
         for i in range(u.shape[1]):
@@ -106,7 +105,7 @@ def mean_outer_loop(u, v):
 
 
 delta = z - a
-dW_loop = mean_outer_loop(host(delta), host(x))
+dW_loop = mean_outer_loop(delta, x)
 
 # %% [markdown]
 # It is worth checking a derivative numerically. Nudge one weight up and down, and look at the mean loss.
@@ -114,13 +113,15 @@ dW_loop = mean_outer_loop(host(delta), host(x))
 
 # %%
 def loss(W):
-    return float(((z - rules.transform(W, x)) ** 2).sum()) / (2 * B)
+    error = z - rules.transform(W, x)
+    return float(np.sum(error**2)) / (2 * B)
 
 
 move = np.zeros((n_outputs, n_inputs))
 move[2, 1] = 1e-4  # only w_21 (counted from 0)
-slope = (loss(W + asarray(move)) - loss(W - asarray(move))) / 2e-4
-print(f"slope of the loss {slope:.6f}, minus the update {-dW_loop[2, 1]:.6f}")
+slope = (loss(W + move) - loss(W - move)) / 2e-4
+print(f"slope of the loss {slope:.6f}", end=", ")
+print(f"minus the update {-dW_loop[2, 1]:.6f}")
 assert np.isclose(slope, -dW_loop[2, 1])
 
 # %% [markdown]
@@ -132,10 +133,10 @@ assert np.isclose(slope, -dW_loop[2, 1])
 # With samples as rows, the sum over samples is a product too: `delta.T @ x / B`.
 
 # %%
-dW_matrix = host(delta.T @ x / B)
+dW_matrix = delta.T @ x / B
 dW = rules.sgd_update(x, delta)
 assert np.allclose(dW_loop, dW_matrix)
-assert np.allclose(dW_loop, host(dW))
+assert np.allclose(dW_loop, dW)
 
 # %% [markdown]
 # That is gradient descent. At each step it asks: *which way is downhill?* It does not ask where the goal is.
@@ -150,11 +151,12 @@ assert np.allclose(dW_loop, host(dW))
 # With step size $\eta$, each step leaves a fraction $1 - \eta$ of the distance, whatever the inputs are.
 
 # %%
-V, eta = W, 0.1
+W_now, eta = W, 0.1
 for _ in range(20):
-    V = V + eta * rules.decay_towards(V, D)
-left = np.linalg.norm(host(V - D)) / np.linalg.norm(host(W - D))
-print(f"left after 20 steps: {left:.4f};  0.9 to the power of 20: {0.9**20:.4f}")
+    W_now = W_now + eta * rules.decay_towards(W_now, D)
+left = np.linalg.norm(W_now - D) / np.linalg.norm(W - D)
+print(f"left after 20 steps: {left:.4f}", end=", ")
+print(f"0.9 to the power of 20: {0.9**20:.4f}")
 assert np.isclose(left, 0.9**20)
 
 # %% [markdown]
@@ -169,16 +171,19 @@ assert np.isclose(left, 0.9**20)
 
 # %%
 def batch_with(C, n_samples=100):
-    """Return a batch whose second moments, the means of x_j x_k, are exactly C."""
-    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
-    white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
-    return asarray(white @ np.linalg.cholesky(C).T)
+    """Return a batch whose second moments are exactly C."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(n_samples, len(C)))
+    orthogonal, _ = np.linalg.qr(noise)
+    white = orthogonal * np.sqrt(n_samples)  # C = I
+    return white @ np.linalg.cholesky(C).T
 
 
 x_two = batch_with(np.array([[1, 0.8], [0.8, 1]]))
-z_two = x_two @ asarray(np.array([[1.0, 0.0]])).T
-print("<z x_1>, <z x_2> =", host(rules.mean_outer(z_two, x_two)).round(3))
-assert np.allclose(host(rules.mean_outer(z_two, x_two)), [[1, 0.8]])
+z_two = x_two @ np.array([[1.0, 0.0]]).T
+together = rules.mean_outer(z_two, x_two)
+print("<z x_1>, <z x_2> =", together.round(3))
+assert np.allclose(together, [[1, 0.8]])
 
 # %% [markdown]
 # **Answer.** 0.8, although the second input has no effect at all. It gets credit for what the first one does, because
@@ -203,12 +208,13 @@ assert np.allclose(host(rules.mean_outer(z_two, x_two)), [[1, 0.8]])
 # That is what the inverse is for.
 
 # %%
-zx, C = mean_outer_loop(host(z), host(x)), mean_outer_loop(host(x), host(x))
-assert np.allclose(zx, host(rules.mean_outer(z, x)))
-assert np.allclose(C, host(rules.mean_outer(x, x)))
+zx, C = mean_outer_loop(z, x), mean_outer_loop(x, x)
+assert np.allclose(zx, rules.mean_outer(z, x))
+assert np.allclose(C, rules.mean_outer(x, x))
 D_inferred = zx @ np.linalg.inv(C)
-print(f"largest error of a weight: {np.abs(D_inferred - host(D)).max():.0e}")
-assert np.allclose(D_inferred, host(D))
+error = np.abs(D_inferred - D).max()
+print(f"largest error of a weight: {error:.0e}")
+assert np.allclose(D_inferred, D)
 
 # %% [markdown]
 # We have found the desired weights from data alone. Substitute this for $D$ in Eq. 1, and you get Eq. 2:
@@ -216,21 +222,24 @@ assert np.allclose(D_inferred, host(D))
 # $$\Delta W = \langle z x^\top \rangle\, \langle x x^\top \rangle^{-1} - W .$$
 
 # %%
-dW_matrix = zx @ np.linalg.inv(C) - host(W)
+dW_matrix = zx @ np.linalg.inv(C) - W
 dW = rules.inference_update(W, x, z)
-assert np.allclose(dW_matrix, host(dW))
-assert np.allclose(host(dW), host(rules.decay_towards(W, D)))
+assert np.allclose(dW_matrix, dW)
+assert np.allclose(dW, rules.decay_towards(W, D))
 
 # %% [markdown]
 # **Question.** Real targets are never exactly $D x$. Add noise to $z$. Which weights does Eq. 2 find now? Do they
 # have a name?
 
 # %%
-z_noisy = z + asarray(np.random.default_rng(2).normal(size=(B, n_outputs)))
-found = host(W + rules.inference_update(W, x, z_noisy))  # one step with eta = 1
-fit = np.linalg.lstsq(host(x), host(z_noisy), rcond=None)[0].T
-print(f"distance to D {np.linalg.norm(found - host(D)):.2f}")
-print(f"distance to the least-squares fit {np.linalg.norm(found - fit):.0e}")
+rng = np.random.default_rng(2)
+z_noisy = z + rng.normal(size=(B, n_outputs))
+dW = rules.inference_update(W, x, z_noisy)
+found = W + dW  # one step with eta = 1
+fit = np.linalg.lstsq(x, z_noisy, rcond=None)[0].T
+print(f"distance to D {np.linalg.norm(found - D):.2f}")
+apart = np.linalg.norm(found - fit)
+print(f"distance to the least-squares fit {apart:.0e}")
 assert np.allclose(found, fit)
 
 # %% [markdown]
@@ -253,18 +262,21 @@ assert np.allclose(found, fit)
 
 # %%
 variances, directions = np.linalg.eigh(C)
-x_dec = x @ asarray(directions)  # decorrelated: C is diagonal
-x_white = x_dec / asarray(np.sqrt(variances))  # whitened: C is the identity
+x_dec = x @ directions  # decorrelated: C is diagonal
+x_white = x_dec / np.sqrt(variances)  # whitened: C = I
+C_dec = rules.mean_outer(x_dec, x_dec).round(2) + 0
 with np.printoptions(precision=2, suppress=True):
-    print("correlated", host(rules.mean_outer(x, x)), sep="\n")
-    print("decorrelated", host(rules.mean_outer(x_dec, x_dec)).round(2) + 0, sep="\n")
-assert np.allclose(host(rules.mean_outer(x_white, x_white)), np.eye(n_inputs))
+    print("correlated", rules.mean_outer(x, x), sep="\n")
+    print("decorrelated", C_dec, sep="\n")
+C_white = rules.mean_outer(x_white, x_white)
+assert np.allclose(C_white, np.eye(n_inputs))
 
 # %%
-dW_matrix = host(rules.mean_outer(z, x_white) - W)
+dW_matrix = rules.mean_outer(z, x_white) - W
 dW = rules.whitened_update(W, x_white, z)
-assert np.allclose(dW_matrix, host(dW))
-assert np.allclose(host(dW), host(rules.inference_update(W, x_white, z)))
+of_eq_2 = rules.inference_update(W, x_white, z)
+assert np.allclose(dW_matrix, dW)
+assert np.allclose(dW, of_eq_2)
 
 # %% [markdown]
 # **Decorrelated inputs.** Whitening is more than we need. It is enough if the inputs are *decorrelated*: no
@@ -293,7 +305,7 @@ def copi_loop(W, x, z):
     return dW
 
 
-dW_loop = copi_loop(host(W), host(x_dec), host(z))
+dW_loop = copi_loop(W, x_dec, z)
 
 # %% [markdown]
 # In matrix form this is Eq. 3,
@@ -304,10 +316,10 @@ dW_loop = copi_loop(host(W), host(x_dec), host(z))
 # multiplies column $j$ of `W` by entry $j$ of `mean_square(x)`.
 
 # %%
-dW_matrix = host(z.T @ x_dec / B - W * rules.mean_square(x_dec))
+dW_matrix = z.T @ x_dec / B - W * rules.mean_square(x_dec)
 dW = rules.copi_update(W, x_dec, z)
 assert np.allclose(dW_loop, dW_matrix)
-assert np.allclose(dW_loop, host(dW))
+assert np.allclose(dW_loop, dW)
 
 # %% [markdown]
 # **Question.** Just above Eq. 3, the paper says that this rescales the *rows* of $\Delta W$. We multiplied by
@@ -315,10 +327,10 @@ assert np.allclose(dW_loop, host(dW))
 # rows or along columns?
 
 # %%
-ratio = host(dW) / host(rules.inference_update(W, x_dec, z))
-power = host(rules.mean_square(x_dec))
-with np.printoptions(precision=3):
-    print("Eq. 3 / Eq. 2", ratio, "mean squares", power, sep="\n")
+ratio = dW / rules.inference_update(W, x_dec, z)
+power = rules.mean_square(x_dec)
+print("Eq. 3 / Eq. 2", ratio.round(3), sep="\n")
+print("mean squares", power.round(3), sep="\n")
 assert np.allclose(ratio, power)
 
 # %% [markdown]
@@ -330,12 +342,12 @@ assert np.allclose(ratio, power)
 # works:
 
 # %%
-dead = asarray(np.array([1.0, 1, 0, 1]))  # the third input is silent
+dead = np.array([1.0, 1, 0, 1])  # the third input is silent
 try:
     rules.inference_update(W, x_dec * dead, z)
 except InputError as error:
     print(error)
-dW = host(rules.copi_update(W, x_dec * dead, z))
+dW = rules.copi_update(W, x_dec * dead, z)
 print("update of the silent input's column:", dW[:, 2])
 assert np.all(dW[:, 2] == 0)
 
@@ -357,25 +369,37 @@ assert np.all(dW[:, 2] == 0)
 # under Eq. 3, and which under Eq. 2?
 
 # %%
-noise = np.zeros((B, n_inputs))
-noise[:, 0] = np.random.default_rng(3).normal(size=B)
-x_disturbed = x_dec + asarray(noise)
-pair = {"Eq. 3, COPI": rules.copi_update, "Eq. 2": rules.inference_update}
+rng = np.random.default_rng(3)
+x_disturbed = x_dec.copy()
+x_disturbed[:, 0] += rng.normal(size=B)
+pair = {"Eq. 3, COPI": rules.copi_update}
+pair["Eq. 2"] = rules.inference_update
 changes = {}
 for name, rule in pair.items():
-    changes[name] = np.abs(host(rule(W, x_disturbed, z) - rule(W, x_dec, z)))
-
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.2), layout="constrained")
-for ax, (name, change) in zip(axes, changes.items(), strict=True):
-    ax.imshow(change > 1e-12, cmap="Greys", vmin=0, vmax=2)
-    for (i, j), value in np.ndenumerate(change):
-        ax.text(j, i, f"{value:.1g}", ha="center", va="center")
-    ax.set(title=f"change of the update, {name}", xlabel="input $j$")
-    ax.set(xticks=range(n_inputs), yticks=range(n_outputs))
-    ax.grid(visible=False)
+    dW = rule(W, x_dec, z)
+    dW_disturbed = rule(W, x_disturbed, z)
+    changes[name] = np.abs(dW_disturbed - dW)
 assert np.all(changes["Eq. 3, COPI"][:, 1:] == 0)
 assert np.all(changes["Eq. 2"] > 1e-12)
+
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1, 2, figsize=(8, 2.6), layout="constrained"
+)
+for axes, (name, change) in zip(
+    panels, changes.items(), strict=True
+):
+    axes.imshow(
+        change > 1e-12, cmap="Greys", vmin=0, vmax=2
+    )
+    for (i, j), value in np.ndenumerate(change):
+        axes.text(
+            j, i, f"{value:.1g}", ha="center", va="center"
+        )
+    axes.set(title=f"change of the update, {name}")
+    axes.set(xlabel="input $j$", xticks=range(n_inputs))
+    axes.set(yticks=range(n_outputs))
+    axes.grid(visible=False)
 
 # %% [markdown]
 # **Answer.** Under COPI, only those of input 0. Under Eq. 2, all of them: a synapse could not compute that update
@@ -410,16 +434,18 @@ assert np.all(changes["Eq. 2"] > 1e-12)
 # matrix of eigenvectors, so rotating $W$ by the same matrix gives the same outputs.
 
 # %%
-W_dec = W @ asarray(directions)
-layers = {"correlated": (W, x), "decorrelated": (W_dec, x_dec)}
-for name, (V, inputs) in layers.items():
-    a = rules.transform(V, inputs)
+layers = {"correlated": (W, x)}
+layers["decorrelated"] = (W @ directions, x_dec)
+for name, (weights, inputs) in layers.items():
+    a = rules.transform(weights, inputs)
     delta = z - a
-    copi, sgd = rules.copi_update(V, inputs, a + delta), rules.sgd_update(inputs, delta)
-    extra = V @ off_diagonal(second_moment(inputs))
-    assert np.allclose(host(copi), host(sgd + extra))
-    size, more = np.linalg.norm(host(sgd)), np.linalg.norm(host(extra))
-    print(f"{name:12s}  size of the SGD update {size:.2f}, of W off(C) {more:.2f}")
+    copi = rules.copi_update(weights, inputs, a + delta)
+    sgd = rules.sgd_update(inputs, delta)
+    extra = weights @ off_diagonal(second_moment(inputs))
+    assert np.allclose(copi, sgd + extra)
+    size, more = np.linalg.norm(sgd), np.linalg.norm(extra)
+    print(f"{name:12s}  size of the SGD update {size:.2f},")
+    print(f"              of W off(C) {more:.2f}")
 
 # %% [markdown]
 # On decorrelated inputs the two rules are identical. The paper says "approximately equivalent" (Section 2.7); when
@@ -429,10 +455,11 @@ for name, (V, inputs) in layers.items():
 # **Question.** Suppose there is no error at all, $\delta = 0$. Gradient descent stops. Does COPI?
 
 # %%
-for name, (V, inputs) in layers.items():
-    a = rules.transform(V, inputs)  # and z = a + 0
-    size = np.linalg.norm(host(rules.copi_update(V, inputs, a)))
-    print(f"{name:12s}  size of COPI's update without an error: {size:.2f}")
+for name, (weights, inputs) in layers.items():
+    a = rules.transform(weights, inputs)  # and z = a + 0
+    dW = rules.copi_update(weights, inputs, a)
+    size = np.linalg.norm(dW)
+    print(f"{name:12s}  COPI without an error: {size:.2f}")
     assert (size < 1e-12) == (name == "decorrelated")
 
 # %% [markdown]
@@ -450,15 +477,19 @@ def sgd(W, x, z):
     return rules.sgd_update(x, z - rules.transform(W, x))
 
 
-RULES = {"SGD": sgd, "Eq. 2": rules.inference_update, "COPI, Eq. 3": rules.copi_update}
+RULES = {
+    "SGD": sgd,
+    "Eq. 2": rules.inference_update,
+    "COPI, Eq. 3": rules.copi_update,
+}
 
 
 def learn(rule, x, z, eta, n_steps):
-    """Return the weights after every step, (n_steps + 1, O, I), starting from zero."""
-    path = [asarray(np.zeros((z.shape[1], x.shape[1])))]
+    """Return W after every step, starting from zero."""
+    path = [np.zeros((z.shape[1], x.shape[1]))]
     for _ in range(n_steps):
         path.append(path[-1] + eta * rule(path[-1], x, z))
-    return np.array([host(W) for W in path])
+    return np.array(path)
 
 
 # %% [markdown]
@@ -467,32 +498,59 @@ def learn(rule, x, z, eta, n_steps):
 
 # %%
 def distance(path, D):
-    """Return the distance from the desired weights, relative to their size."""
-    return np.linalg.norm(path - D, axis=(1, 2)) / np.linalg.norm(D)
+    """Return the distance from D, relative to its size."""
+    away = np.linalg.norm(path - D, axis=(1, 2))
+    return away / np.linalg.norm(D)
 
 
 N_STEPS = 400
-tasks = {"correlated": (x, host(D)), "decorrelated": (x_dec, host(D) @ directions)}
+tasks = {"correlated": (x, D)}
+tasks["decorrelated"] = (x_dec, D @ directions)
 curves = {}
 for task, (inputs, goal) in tasks.items():
     for name, rule in RULES.items():
-        curves[task, name] = distance(learn(rule, inputs, z, 0.05, N_STEPS), goal)
+        path = learn(rule, inputs, z, 0.05, N_STEPS)
+        curves[task, name] = distance(path, goal)
 
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.2), layout="constrained", sharey=True)
-looks = dict(zip(RULES, zip(COLOURS, ("-", "-.", "--"), strict=False), strict=True))
-for ax, task in zip(axes, tasks, strict=True):
-    for name, (colour, line) in looks.items():
-        ax.plot(curves[task, name], line, color=colour, label=name, lw=2)
-    ax.set(title=f"{task} inputs", xlabel="steps", yscale="log", ylim=(1e-6, 5))
-axes[0].set_ylabel("distance from $D$, relative")
-axes[1].legend()
+# %% tags=["hide-input"]
+looks = {
+    "SGD": (COLOURS[0], "-", 3.5),
+    "Eq. 2": (COLOURS[1], "-.", 2),
+    "COPI, Eq. 3": (COLOURS[2], "--", 1.8),
+}
+figure, panels = plt.subplots(
+    1,
+    2,
+    figsize=(10, 3.8),
+    layout="constrained",
+    sharey=True,
+)
+for axes, task in zip(panels, tasks, strict=True):
+    for name, (colour, line, width) in looks.items():
+        axes.plot(
+            curves[task, name],
+            line,
+            color=colour,
+            label=name,
+            lw=width,
+        )
+    axes.set(xlabel="steps", yscale="log", ylim=(1e-6, 5))
+    label_ends(axes)
+panels[0].set_ylabel("distance from $D$, relative")
+panels[0].set_title("correlated inputs: COPI stops short")
+panels[1].set_title("decorrelated inputs: COPI is SGD")
 plt.show()
 
 # %%
 for (task, name), curve in curves.items():
-    print(f"{task:12s}  {name:11s}  left at the end: {100 * curve[-1]:8.4f} %")
-assert np.allclose(curves["decorrelated", "SGD"], curves["decorrelated", "COPI, Eq. 3"])
+    left = 100 * curve[-1]
+    print(f"{task:12s}  {name:11s}  left: {left:8.4f} %")
+decorrelated = {
+    name: curves["decorrelated", name] for name in RULES
+}
+assert np.allclose(
+    decorrelated["SGD"], decorrelated["COPI, Eq. 3"]
+)
 assert curves["correlated", "COPI, Eq. 3"][-1] > 0.5
 assert curves["correlated", "SGD"][-1] < 0.01
 
@@ -511,10 +569,11 @@ assert curves["correlated", "SGD"][-1] < 0.01
 
 # %%
 W_end = learn(rules.copi_update, x, z, 0.05, N_STEPS)[-1]
-update = np.linalg.norm(host(rules.copi_update(asarray(W_end), x, z)))
+update = np.linalg.norm(rules.copi_update(W_end, x, z))
 print(f"size of the last update: {update:.0e}")
-W_rest = host(rules.linear_map(x, z))
-print(f"distance from the predicted weights: {np.linalg.norm(W_end - W_rest):.0e}")
+W_rest = rules.linear_map(x, z)
+apart = np.linalg.norm(W_end - W_rest)
+print(f"distance from the predicted weights: {apart:.0e}")
 assert np.allclose(W_end, W_rest, atol=1e-4)
 
 # %% [markdown]
@@ -530,47 +589,77 @@ assert np.allclose(W_end, W_rest, atol=1e-4)
 # correlations.
 
 # %%
-C = host(second_moment(x))
-error = host(D) @ host(off_diagonal(second_moment(x))) / np.diag(C)
-assert np.allclose(W_rest, host(D) + error)
-relative = np.linalg.norm(error) / np.linalg.norm(host(D))
+C = second_moment(x)
+error = D @ off_diagonal(C) / np.diag(C)
+assert np.allclose(W_rest, D + error)
+relative = np.linalg.norm(error) / np.linalg.norm(D)
 measured = curves["correlated", "COPI, Eq. 3"][-1]
-print(f"error: predicted {100 * relative:.1f} %, measured {100 * measured:.1f} %")
+print(f"error: predicted {relative:.1%}", end=", ")
+print(f"measured {measured:.1%}")
 assert np.isclose(relative, measured, atol=1e-4)
 
 # %% [markdown]
 # In two dimensions we can draw it. With one output and two inputs, $W$ is a point in the plane. The grey lines are
 # contours of the loss; its minimum is at the desired weights, $D = (1.5, -0.5)$.
 
-# %%
+# %% tags=["hide-input"]
 D_plane = np.array([[1.5, -0.5]])
-moments = {"correlated": [[1, 0.8], [0.8, 1]], "decorrelated": [[1, 0], [0, 0.4]]}
-w1, w2 = np.meshgrid(np.linspace(-0.3, 2, 80), np.linspace(-0.9, 1.1, 80))
+moments = {
+    "correlated": [[1, 0.8], [0.8, 1]],
+    "decorrelated": [[1, 0], [0, 0.4]],
+}
+w1, w2 = np.meshgrid(
+    np.linspace(-0.3, 2, 80), np.linspace(-0.9, 1.1, 80)
+)
 
 
-def plot_loss(ax, C):
+def plot_loss(axes, C):
     away = np.stack([w1, w2], axis=-1) - D_plane[0]
-    ax.contour(w1, w2, np.sum(away @ C * away, axis=-1) / 2, 10, colors="silver")
+    loss = np.sum(away @ C * away, axis=-1) / 2
+    axes.contour(w1, w2, loss, 10, colors="silver")
 
 
-# %%
-def plot_paths(ax, C):
+def plot_paths(axes, C):
     x = batch_with(C)
-    for name, (colour, line) in looks.items():
-        path = learn(RULES[name], x, x @ asarray(D_plane).T, 0.05, 600)[:, 0]
-        ax.plot(*path.T, line, color=colour, lw=2, label=name)
-        ax.plot(*path[-1], "o", color=colour)
+    for name, (colour, line, width) in looks.items():
+        path = learn(
+            RULES[name], x, x @ D_plane.T, 0.05, 600
+        )[:, 0]
+        axes.plot(
+            *path.T,
+            line,
+            color=colour,
+            lw=width,
+            label=name,
+        )
+        axes.plot(*path[-1], "o", color=colour)
 
 
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained", sharey=True)
-for ax, (name, C) in zip(axes, moments.items(), strict=True):
-    plot_loss(ax, C)
-    plot_paths(ax, C)
-    ax.plot(*D_plane[0], "*", color="black", ms=12, label="$D$", zorder=0)
-    ax.set(title=f"{name} inputs", xlabel="weight of input 1")
-axes[0].set_ylabel("weight of input 2")
-axes[1].legend()
+figure, panels = plt.subplots(
+    1,
+    2,
+    figsize=(9, 4),
+    layout="constrained",
+    sharey=True,
+)
+for axes, (name, C) in zip(
+    panels, moments.items(), strict=True
+):
+    plot_loss(axes, C)
+    plot_paths(axes, C)
+    axes.plot(
+        *D_plane[0],
+        "*",
+        color="black",
+        ms=14,
+        label="$D$",
+        zorder=0,
+    )
+    axes.set(
+        title=f"{name} inputs", xlabel="weight of input 1"
+    )
+panels[0].set_ylabel("weight of input 2")
+panels[1].legend()
 plt.show()
 
 # %% [markdown]
@@ -596,20 +685,38 @@ plt.show()
 
 # %%
 bound = 2 / power.max()
-goal = host(D) @ directions
+goal = D @ directions
 print(f"mean squares {power.round(2)}, bound {bound:.3f}")
+paths = {}
+for share in (0.95, 1.05):
+    eta = share * bound
+    paths[share] = learn(
+        rules.copi_update, x_dec, z, eta, 60
+    )
 
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 3), layout="constrained", sharey=True)
-for ax, share in zip(axes, (0.95, 1.05), strict=True):
-    path = learn(rules.copi_update, x_dec, z, share * bound, 60)
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1,
+    2,
+    figsize=(9, 3.6),
+    layout="constrained",
+    sharey=True,
+)
+for axes, (share, path) in zip(
+    panels, paths.items(), strict=True
+):
     for j in range(n_inputs):
-        column = np.linalg.norm(path[:, :, j] - goal[:, j], axis=1)
-        ax.plot(column, color=COLOURS[j], label=f"{power[j]:.2f}")
-    ax.set(title=rf"$\eta$ = {share} $\times$ bound", xlabel="steps")
-    ax.set(yscale="log", ylim=(1e-4, 1e3))
-axes[0].set_ylabel("distance of a column")
-axes[0].legend(title=r"$\langle x_j^2\rangle$")
+        axes.plot(
+            np.linalg.norm(
+                path[:, :, j] - goal[:, j], axis=1
+            ),
+            color=COLOURS[j],
+            label=f"{power[j]:.2f}",
+        )
+    axes.set(title=rf"$\eta$ = {share} $\times$ bound")
+    axes.set(xlabel="steps", yscale="log", ylim=(1e-4, 1e3))
+panels[0].set_ylabel("distance of a column")
+panels[0].legend(title=r"$\langle x_j^2\rangle$")
 plt.show()
 
 # %% [markdown]
@@ -617,12 +724,15 @@ plt.show()
 # diagnose this, measure the factors:
 
 # %%
-left = path - goal
+left = paths[1.05] - goal
 measured = left[6] / left[5]  # one factor per synapse
-print("measured factors ", measured.mean(axis=0).round(3))
-print("1 - eta <x_j^2>  ", (1 - 1.05 * bound * power).round(3))
-assert np.allclose(measured, 1 - 1.05 * bound * power)
-assert np.abs(left[-1, :, -1]).max() > np.abs(left[0, :, -1]).max()
+predicted = 1 - 1.05 * bound * power
+print("measured factors", measured.mean(axis=0).round(3))
+print("1 - eta <x_j^2> ", predicted.round(3))
+assert np.allclose(measured, predicted)
+last = np.abs(left[-1, :, -1])
+first = np.abs(left[0, :, -1])
+assert last.max() > first.max()
 
 # %% [markdown]
 # The last one is below $-1$: the weights of that input jump past the goal, a little further each time. **The fix:** a
@@ -634,7 +744,7 @@ assert np.abs(left[-1, :, -1]).max() > np.abs(left[0, :, -1]).max()
 # ### Exercise 01.1 · Undo the rescaling
 #
 # Eq. 3 is Eq. 2 with each column multiplied by $\langle x_j^2\rangle$. Undo that: write a rule that equals Eq. 2 on
-# decorrelated inputs without inverting a matrix. `W` is $(O, I)$, `x` is $(B, I)$, `z` is $(B, O)$; no input is
+# decorrelated inputs without inverting a matrix. `W` is `(O, I)`, `x` is `(B, I)`, `z` is `(B, O)`; no input is
 # silent.
 
 
@@ -670,7 +780,8 @@ check("01.2", my_epoch)
 
 # %%
 rho = 0.5
-x_shared = batch_with((1 - rho) * np.eye(3) + rho * np.ones((3, 3)))
+C = (1 - rho) * np.eye(3) + rho * np.ones((3, 3))
+x_shared = batch_with(C)
 largest_rho = ...  # your answer
 
 check("01.3", largest_rho)

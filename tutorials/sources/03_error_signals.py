@@ -23,19 +23,23 @@
 # **In the paper:** Section 2.5 (error signals); Algorithm 1, lines 9 to 12; Figure 1.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 import copi_np.error_signals as signals
-from copi_np import Callback, DivergenceError, Network, Schedule, get_backend
-from copi_np.analysis import alignment_angle, alignment_angles
+from copi_np import Callback, DivergenceError, Network
+from copi_np import Schedule, fit, load_dataset
+from copi_np.analysis import (
+    alignment_angle,
+    alignment_angles,
+)
 from copi_np.course import check
-from copi_np.datasets import as_float, load_dataset, one_hot
-from copi_np.plotting import COLOURS, STYLE
-from copi_np.training import fit
+from copi_np.datasets import as_float, one_hot
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE, label_ends
+
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
@@ -56,23 +60,20 @@ plt.rcParams.update(STYLE)
 
 # %%
 rng = np.random.default_rng(0)
-net = Network([5, 4, 4, 3], rng=rng, backend=BACKEND, dtype="float64")
+net = Network([5, 4, 4, 3], rng=rng, dtype="float64")
 y0 = rng.normal(size=(8, 5)) @ rng.normal(size=(5, 5))
-targets = np.eye(3)[rng.integers(0, 3, 8)]  # one-hot classes
-batch = backend.asarray(y0), backend.asarray(targets)
-for _ in range(200):
-    net.step(*batch, eta_W=0.0, eta_R=0.02)  # R learns alone
+targets = np.eye(3)[rng.integers(0, 3, 8)]  # one-hot
+for _ in range(200):  # R learns alone
+    net.step(y0, targets, eta_W=0.0, eta_R=0.02)
 
-trace = net.forward(batch[0])
-W = [backend.to_host(layer.W) for layer in net.layers]
-R = [backend.to_host(layer.R) for layer in net.layers]
-a = [backend.to_host(a_k) for a_k in trace.a]
-y = [backend.to_host(y_k) for y_k in trace.y]
+trace = net.forward(y0)
+W = [layer.W for layer in net.layers]
+R = [layer.R for layer in net.layers]
+a, y = trace.a, trace.y
 
 # %% [markdown]
 # `trace` holds the states of every layer for the batch: pre-activations $a$ and outputs
-# $y = f(a)$. We copy states and weights to the host, so that we can loop over them in
-# NumPy.
+# $y = f(a)$.
 #
 # The loss of a sample is $\ell = \lVert y_L - y^*\rVert^2$, where $f$ acts on each unit
 # separately, $y_L = f(a_L)$. The chain rule gives two factors:
@@ -94,10 +95,10 @@ def df(a):
 
 
 delta_L = np.zeros((8, 3))
-for sample in range(8):
-    for unit in range(3):
-        dloss_dy = 2 * (y[2][sample, unit] - targets[sample, unit])
-        delta_L[sample, unit] = -df(a[2][sample, unit]) * dloss_dy
+for n in range(8):  # samples
+    for i in range(3):  # outputs
+        dloss_dy = 2 * (y[2][n, i] - targets[n, i])
+        delta_L[n, i] = -df(a[2][n, i]) * dloss_dy
 
 # %% [markdown]
 # In matrix form this is one line, since every unit depends only on itself. The library
@@ -105,11 +106,12 @@ for sample in range(8):
 
 # %%
 in_matrix_form = -df(a[2]) * 2 * (y[2] - targets)
-activation = net.layers[2].activation
-states = trace.a[2], trace.y[2]
-delta_out = signals.output_signal(net.loss, activation, *states, batch[1])
+leaky_relu = net.layers[2].activation
+delta_out = signals.output_signal(
+    net.loss, leaky_relu, a[2], y[2], targets
+)
 assert np.allclose(delta_L, in_matrix_form)
-assert np.allclose(delta_L, backend.to_host(delta_out))
+assert np.allclose(delta_L, delta_out)
 assert np.all(np.sign(delta_L) == np.sign(targets - y[2]))
 print("output ", y[2][1].round(2))
 print("target ", targets[1])
@@ -137,27 +139,29 @@ print("delta_L", delta_L[1].round(2))
 
 # %%
 def loss_from(k, a_k):
-    """Return the loss of each sample if layer k had the pre-activations a_k."""
+    """Return each sample's loss if layer k had a_k."""
     y_k = f(a_k)
-    for R_above, W_above in zip(R[k + 1 :], W[k + 1 :], strict=True):
-        y_k = f(y_k @ R_above.T @ W_above.T)
+    for above in net.layers[k + 1 :]:
+        y_k = f(y_k @ above.R.T @ above.W.T)
     return np.sum((y_k - targets) ** 2, axis=1)
 
 
 # %%
 def by_finite_differences(k, step=1e-6):
-    """Return minus the slope of the loss in every pre-activation of layer k."""
+    """Return minus the slope of the loss in every a_k."""
     delta = np.zeros_like(a[k])
     for unit in range(a[k].shape[1]):
         nudge = np.zeros_like(a[k])
         nudge[:, unit] = step
-        rise = loss_from(k, a[k] + nudge) - loss_from(k, a[k] - nudge)
-        delta[:, unit] = -rise / (2 * step)
+        above = loss_from(k, a[k] + nudge)
+        below = loss_from(k, a[k] - nudge)
+        delta[:, unit] = -(above - below) / (2 * step)
     return delta
 
 
-assert np.allclose(by_finite_differences(2), delta_L, atol=1e-6)
-print(f"largest difference: {np.abs(by_finite_differences(2) - delta_L).max():.1e}")
+error = np.abs(by_finite_differences(2) - delta_L).max()
+print(f"largest difference: {error:.1e}")
+assert error < 1e-6
 
 # %% [markdown]
 # The output signal is correct. Now for the layers without a target.
@@ -180,14 +184,14 @@ print(f"largest difference: {np.abs(by_finite_differences(2) - delta_L).max():.1
 # index do we sum on the way back? What does that do to the matrix?
 
 # %%
-delta_1 = np.zeros((8, 4))  # signal of layer 1, from layer 2, the output layer
-for sample in range(8):
+delta_1 = np.zeros((8, 4))  # from layer 2, the output layer
+for n in range(8):
     for m in range(4):
         for j in range(4):
             for i in range(3):
                 path = R[2][j, m] * W[2][i, j]
-                delta_1[sample, m] += path * delta_L[sample, i]
-        delta_1[sample, m] *= df(a[1][sample, m])
+                delta_1[n, m] += path * delta_L[n, i]
+        delta_1[n, m] *= df(a[1][n, m])
 
 # %% [markdown]
 # **Answer.** Over the first index, the rows. So on the way back, both matrices are
@@ -201,16 +205,19 @@ for sample in range(8):
 
 # %%
 in_matrix_form = df(a[1]) * (delta_L @ W[2] @ R[2])
-delta_0 = df(a[0]) * (in_matrix_form @ W[1] @ R[1])  # and again, one layer down
+assert np.allclose(in_matrix_form, delta_1)
+# and again, one layer down
+delta_0 = df(a[0]) * (delta_1 @ W[1] @ R[1])
 
-no_feedback = [None, None, None]  # backpropagation needs no feedback matrices
-exact = signals.backpropagation(net.layers, trace, no_feedback, delta_out)
-exact = [backend.to_host(delta) for delta in exact]
-for found, right in zip([delta_0, delta_1, delta_L], exact, strict=True):
-    assert np.allclose(found, right)
-for k in range(3):
-    assert np.allclose(by_finite_differences(k), exact[k], atol=1e-6)
-print("loops, matrix form, library and finite differences agree in all layers")
+no_feedback = [None, None, None]  # it needs none
+exact = signals.backpropagation(
+    net.layers, trace, no_feedback, delta_out
+)
+for k, delta in enumerate((delta_0, delta_1, delta_L)):
+    assert np.allclose(delta, exact[k])
+    found = by_finite_differences(k)
+    assert np.allclose(found, exact[k], atol=1e-6)
+print("all agree, in all layers")
 
 # %% [markdown]
 # This is true for any weights, symmetric or not:
@@ -224,13 +231,13 @@ print("loops, matrix form, library and finite differences agree in all layers")
 # ## 4. Almost right is good enough
 #
 # Must a signal be the exact gradient? Move the pre-activations a small step
-# $\epsilon$ along some signal $s$. To first order, the loss changes by
+# $\epsilon$ along some signal $\delta$. To first order, the loss changes by
 #
-# $$\ell(a + \epsilon s) - \ell(a) \approx
-# \epsilon\, s \cdot \frac{d\ell}{da} = -\epsilon\, s \cdot \delta^{\mathrm{bp}}
-# = -\epsilon\, \lVert s\rVert\,\lVert\delta^{\mathrm{bp}}\rVert \cos\theta,$$
+# $$\ell(a + \epsilon \delta) - \ell(a) \approx
+# \epsilon\, \delta \cdot \frac{d\ell}{da} = -\epsilon\, \delta \cdot \delta^{\mathrm{bp}}
+# = -\epsilon\, \lVert\delta\rVert\,\lVert\delta^{\mathrm{bp}}\rVert \cos\theta,$$
 #
-# where $\theta$ is the angle between $s$ and the signal of backpropagation.
+# where $\theta$ is the angle between $\delta$ and the signal of backpropagation.
 #
 # **Question.** For which angles does the loss fall? How much slower does it fall at 60°
 # than at 0°?
@@ -245,18 +252,33 @@ across = rng.normal(size=along.shape)
 across -= np.sum(across * along) * along
 across /= np.linalg.norm(across)
 
-# %%
-figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-axes.set(xlabel="step along the signal", ylabel="mean loss of the batch")
-steps = np.linspace(0, 1.5, 61)
-for angle, colour in zip([0, 60, 90, 120], COLOURS, strict=False):
+steps, losses = np.linspace(0, 1.5, 61), {}
+for angle in (0, 60, 90, 120):
     theta = np.radians(angle)
-    s = np.cos(theta) * along + np.sin(theta) * across
-    assert np.isclose(alignment_angle(s, exact[0]), angle, atol=1e-3)
-    losses = [loss_from(0, a[0] + step * s).mean() for step in steps]
-    assert (losses[1] < losses[0]) == (angle < 90)
-    axes.plot(steps, losses, color=colour, label=f"{angle}°")
-_ = figure.legend(title="angle", loc="outside right")
+    signal = np.cos(theta) * along + np.sin(theta) * across
+    measured = alignment_angle(signal, exact[0])
+    assert np.isclose(measured, angle, atol=1e-3)
+    moved = (a[0] + step * signal for step in steps)
+    losses[angle] = [
+        loss_from(0, a_0).mean() for a_0 in moved
+    ]
+    falls = losses[angle][1] < losses[angle][0]
+    assert falls == (angle < 90)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7, 3.6), layout="constrained"
+)
+for (angle, values), colour in zip(
+    losses.items(), COLOURS, strict=False
+):
+    axes.plot(
+        steps, values, color=colour, label=f"{angle}°"
+    )
+axes.set(xlabel="step along the signal")
+axes.set(ylabel="mean loss of the batch")
+axes.set_title("below 90°, the loss falls")
+label_ends(axes)
 
 # %% [markdown]
 # **Answer.** Below 90°, where the cosine is positive. At 60° the initial slope is half
@@ -278,77 +300,125 @@ _ = figure.legend(title="angle", loc="outside right")
 # down. The grey arrows carry activity up; the coloured ones carry something down.
 
 
-# %%
+# %% tags=["hide-input"]
 def draw(axes, title, colour, arrows):
-    """Draw layers as boxes, and labelled arrows (from height, to height, x)."""
-    for height, name in enumerate(["layer 1", "layer 2", "output"]):
-        box = {"boxstyle": "round", "facecolor": "white", "edgecolor": "gray"}
-        axes.text(0, height, name, ha="center", va="center", bbox=box, zorder=3)
-    up, down = ({"arrowstyle": "-|>", "color": c, "lw": 2} for c in ("#bbbbbb", colour))
-    axes.annotate("", (0, 1.8), (0, -0.6), arrowprops=up, zorder=1)
+    """Draw layers as boxes, and labelled arrows."""
+    box = {
+        "boxstyle": "round",
+        "facecolor": "white",
+        "edgecolor": "gray",
+    }
+    for height, name in enumerate(
+        ["layer 1", "layer 2", "output"]
+    ):
+        axes.text(
+            0,
+            height,
+            name,
+            ha="center",
+            va="center",
+            bbox=box,
+            zorder=3,
+        )
+    up, down = (
+        {"arrowstyle": "-|>", "color": c, "lw": 2}
+        for c in ("#bbbbbb", colour)
+    )
+    axes.annotate(
+        "", (0, 1.8), (0, -0.6), arrowprops=up, zorder=1
+    )
     for (high, low, x), label in arrows.items():
-        axes.annotate("", (x, low), (x, high), arrowprops=down)
-        axes.text(x + 0.06, (high + low) / 2, label, color=colour, va="center")
-    axes.set(title=title, xlim=(-0.5, 1.9), ylim=(-0.7, 2.4))
+        axes.annotate(
+            "", (x, low), (x, high), arrowprops=down
+        )
+        axes.text(
+            x + 0.06,
+            (high + low) / 2,
+            label,
+            color=colour,
+            va="center",
+        )
+    axes.set(
+        title=title, xlim=(-0.5, 1.9), ylim=(-0.7, 2.4)
+    )
     axes.axis("off")
 
 
-# %%
-low, high, direct = (0.9, 0.1, 0.6), (1.9, 1.1, 0.6), (1.9, 0.1, 1.2)
-panels = {  # the paper's indices: B_2 leads from layer 2 into layer 1
-    "backpropagation": {high: r"$(W_3 R_3)^\top$", low: r"$(W_2 R_2)^\top$"},
-    "feedback alignment": {high: "$B_3$", low: "$B_2$"},
-    "direct feedback": {high: "$B_3$", direct: "$B_2$"},
-    "target propagation": {high: "$f(B_3 t_3)$", low: "$f(B_2 t_2)$"},
+low, high, direct = (
+    (0.9, 0.1, 0.6),
+    (1.9, 1.1, 0.6),
+    (1.9, 0.1, 1.2),
+)
+panels = {  # F_2 leads from layer 2 into layer 1
+    "backpropagation": {
+        high: r"$(W_3 R_3)^\top$",
+        low: r"$(W_2 R_2)^\top$",
+    },
+    "feedback alignment": {high: "$F_3$", low: "$F_2$"},
+    "direct feedback": {high: "$F_3$", direct: "$F_2$"},
+    "target propagation": {
+        high: "$f(F_3 t_3)$",
+        low: "$f(F_2 t_2)$",
+    },
 }
-figure, row = plt.subplots(1, 4, figsize=(9, 2.8), layout="constrained")
-for axes, colour, title in zip(row, COLOURS, panels, strict=False):
+figure, row = plt.subplots(
+    1, 4, figsize=(11, 3.2), layout="constrained"
+)
+for axes, colour, title in zip(
+    row, COLOURS, panels, strict=False
+):
     draw(axes, title, colour, panels[title])
 
 # %% [markdown]
 # - **Backpropagation** sends the error through the transposed forward weights.
-# - **Feedback alignment** (FA) uses a matrix $B$ instead, which is drawn at random once
-#   and never changed.
+# - **Feedback alignment** (FA) uses a matrix $F$ instead, which is drawn at random once
+#   and never changed. (The paper calls it $B$; here `B` is the number of samples in a
+#   batch.)
 # - **Direct feedback alignment** (DFA) sends the output error straight to every layer,
 #   each through its own random matrix.
 # - **Target propagation** (TP) sends not an error but a *state*: the output that the
-#   layer should have had. Its $B$ is learned.
+#   layer should have had. Its $F$ is learned.
 
 # %% [markdown]
 # ### Feedback alignment
 #
-# $$\delta_l^{\mathrm{fa}} = f'(a_l) \circ B_{l+1}\,\delta_{l+1}^{\mathrm{fa}}$$
+# $$\delta_l^{\mathrm{fa}} = f'(a_l) \circ F_{l+1}\,\delta_{l+1}^{\mathrm{fa}}$$
 #
-# $B_{l+1}$ has the shape of $(W_{l+1} R_{l+1})^\top$: one row per unit of layer $l$,
+# $F_{l+1}$ has the shape of $(W_{l+1} R_{l+1})^\top$: one row per unit of layer $l$,
 # one column per unit of the layer above. In the code `feedback[k]` is the matrix that
 # leads *into* layer `k`.
 
 # %%
-B = [rng.normal(size=(4, 4)), rng.normal(size=(4, 3)), None]
+F = [rng.normal(size=(4, 4)), rng.normal(size=(4, 3)), None]
 
 fa_1 = np.zeros((8, 4))
-for sample in range(8):
+for n in range(8):
     for m in range(4):
         for i in range(3):
-            fa_1[sample, m] += B[1][m, i] * delta_L[sample, i]
-        fa_1[sample, m] *= df(a[1][sample, m])
+            fa_1[n, m] += F[1][m, i] * delta_L[n, i]
+        fa_1[n, m] *= df(a[1][n, m])
 
 # %%
-in_matrix_form = df(a[1]) * (delta_L @ B[1].T)
-feedback = [backend.asarray(B[0]), backend.asarray(B[1]), None]
-fa = signals.feedback_alignment(net.layers, trace, feedback, delta_out)
+in_matrix_form = df(a[1]) * (delta_L @ F[1].T)
+fa = signals.feedback_alignment(
+    net.layers, trace, F, delta_out
+)
 assert np.allclose(fa_1, in_matrix_form)
-assert np.allclose(fa_1, backend.to_host(fa[1]))
+assert np.allclose(fa_1, fa[1])
 
-true = [*(backend.asarray((W[k] @ R[k]).T) for k in (1, 2)), None]
-fa = signals.feedback_alignment(net.layers, trace, true, delta_out)
-assert all(np.allclose(backend.to_host(s), e) for s, e in zip(fa, exact, strict=True))
-print("with B = (W R)^T, feedback alignment is backpropagation")
+true = [(W[1] @ R[1]).T, (W[2] @ R[2]).T, None]
+fa = signals.feedback_alignment(
+    net.layers, trace, true, delta_out
+)
+for k in range(3):
+    assert np.allclose(fa[k], exact[k])
+print("with F = (W R)^T, feedback alignment")
+print("is backpropagation")
 
 # %% [markdown]
 # ### Direct feedback alignment
 #
-# $$\delta_l^{\mathrm{dfa}} = f'(a_l) \circ B_{l+1}\,\delta_L$$
+# $$\delta_l^{\mathrm{dfa}} = f'(a_l) \circ F_{l+1}\,\delta_L$$
 #
 # Now every matrix has one column per output of the network, and no layer has to wait
 # for the one above. You will write this one yourself, in Exercise 03.2.
@@ -357,24 +427,30 @@ print("with B = (W R)^T, feedback alignment is backpropagation")
 # DFA and those of backpropagation, in a layer of 100 units?
 
 # %%
-data = load_dataset("mnist-5k")
+DATA = "mnist-5k"
+
+data = load_dataset(DATA)
 test = (
-    backend.asarray(as_float(data.test.inputs, "float32")),
-    backend.asarray(one_hot(data.test.labels, 10, "float32")),
+    as_float(data.test.inputs, "float32"),
+    one_hot(data.test.labels, data.n_classes, "float32"),
 )
 
 
-def digits_network(error_signal):
+def digits_network(kind):
     rng = np.random.default_rng(0)
-    sizes = [784, 100, 100, 10]
-    return Network(sizes, rng=rng, error_signal=error_signal, backend=BACKEND)
+    sizes = [data.n_inputs, 100, 100, data.n_classes]
+    return Network(sizes, rng=rng, error_signal=kind)
 
 
 # %%
 for kind in ("bp", "fa", "dfa"):
     angles = alignment_angles(digits_network(kind), *test)
-    print(f"{kind:4}", [f"{angle:.0f}°" for angle in angles])
-    assert all(angle < 1 if kind == "bp" else 85 < angle < 95 for angle in angles)
+    print(
+        f"{kind:4}", *(f"{angle:.0f}°" for angle in angles)
+    )
+    for angle in angles:
+        right = 0 if kind == "bp" else 90
+        assert abs(angle - right) < 5
 
 # %% [markdown]
 # **Answer.** About 90°: two random directions in a space of many dimensions are almost
@@ -385,17 +461,17 @@ for kind in ("bp", "fa", "dfa"):
 # ### Target propagation, and its problem
 #
 # Suppose that every layer has an approximate inverse,
-# $f(B_{l+1}\, y_{l+1}) \approx y_l$: given the state above, it guesses the state below.
+# $f(F_{l+1}\, y_{l+1}) \approx y_l$: given the state above, it guesses the state below.
 # The paper gives the signal as
 #
-# $$\delta_l^{\mathrm{tp}} = f(B_{l+1}\,\delta_{l+1}^{\mathrm{tp}}) - a_l .$$
+# $$\delta_l^{\mathrm{tp}} = f(F_{l+1}\,\delta_{l+1}^{\mathrm{tp}}) - a_l .$$
 #
 # **Question.** Suppose the network's output is exactly right, so that $\delta_L = 0$.
 # What does this formula send to the layer below the output?
 
 # %%
 no_error = np.zeros((8, 3))
-as_printed = f(no_error @ B[1].T) - a[1]
+as_printed = f(no_error @ F[1].T) - a[1]
 assert np.array_equal(as_printed, -a[1])
 print("a    ", a[1][0].round(2))
 print("delta", as_printed[0].round(2))
@@ -403,14 +479,14 @@ print("delta", as_printed[0].round(2))
 # %% [markdown]
 # **Answer.** It sends $-a_l$, so the target state $z = a + \delta$ is zero: every unit
 # is driven towards zero, although nothing was wrong ([claim C14](../docs/claims.md)).
-# The reason is that $B$ is a model of *states*, but is given a *perturbation*. If the
+# The reason is that $F$ is a model of *states*, but is given a *perturbation*. If the
 # state above is zero, that tells you something about the layer below. If the error
 # above is zero, nothing below should change.
 #
 # The library's `target_propagation` fixes as much as it can without changing the
 # method: it sends the target of the layer above through the inverse model.
 #
-# $$t_L = y_L + \delta_L, \qquad t_l = f(B_{l+1}\,t_{l+1}), \qquad
+# $$t_L = y_L + \delta_L, \qquad t_l = f(F_{l+1}\,t_{l+1}), \qquad
 # \delta_l = t_l - a_l .$$
 #
 # Two problems remain. If the inverse is poor, its error becomes part of the signal. And
@@ -418,7 +494,7 @@ print("delta", as_printed[0].round(2))
 # (DTP) fixes both: it applies the inverse twice, to the target and to the actual
 # output, and keeps the difference.
 #
-# $$t_l = y_l + f(B_{l+1}\,t_{l+1}) - f(B_{l+1}\,y_{l+1}), \qquad
+# $$t_l = y_l + f(F_{l+1}\,t_{l+1}) - f(F_{l+1}\,y_{l+1}), \qquad
 # \delta_l = f'(a_l) \circ \frac{t_l - y_l}{\epsilon}, \qquad
 # t_L = y_L + \epsilon\,\delta_L .$$
 #
@@ -431,41 +507,48 @@ t = y[2] + eps * delta_L
 dtp = [delta_L]
 for k in (1, 0):
     shift = np.zeros_like(y[k])
-    for sample in range(8):
-        from_target, from_output = B[k] @ t[sample], B[k] @ y[k + 1][sample]
-        shift[sample] = f(from_target) - f(from_output)
+    for n in range(8):
+        from_output = f(F[k] @ y[k + 1][n])
+        shift[n] = f(F[k] @ t[n]) - from_output
     t = y[k] + shift
     dtp.insert(0, df(a[k]) * shift / eps)
 
 # %%
-found = signals.difference_target_propagation(net.layers, trace, feedback, delta_out)
-assert all(np.allclose(d, backend.to_host(s)) for d, s in zip(dtp, found, strict=True))
+found = signals.difference_target_propagation(
+    net.layers, trace, F, delta_out
+)
+for k in range(3):
+    assert np.allclose(dtp[k], found[k])
 
-no_error = backend.asarray(no_error)
-for send in (signals.target_propagation, signals.difference_target_propagation):
-    delta = backend.to_host(send(net.layers, trace, feedback, no_error)[0])
-    print(f"{send.__name__}: largest signal without an error {np.abs(delta).max():.2f}")
+tp = signals.target_propagation
+for send in (tp, signals.difference_target_propagation):
+    delta = send(net.layers, trace, F, no_error)[0]
+    print(f"{send.__name__}: largest signal without an")
+    print(f"    error {np.abs(delta).max():.2f}")
 assert np.all(delta == 0)  # for DTP, with any feedback
 
 # %% [markdown]
 # Without an error DTP sends nothing, however wrong its inverse is. Plain TP sends a
 # large signal.
 #
-# How is $B$ learned? In the paper it is simply given. The library updates it at every
+# How is $F$ learned? In the paper it is simply given. The library updates it at every
 # step, by gradient descent on the reconstruction error, divided by the size of the
 # activity above (`reconstruction_update`):
 #
-# $$\Delta B = \frac{\langle f'(b) \circ (y_l - f(b))\, y_{l+1}^\top\rangle}
-# {\langle \lVert y_{l+1}\rVert^2 \rangle}, \qquad b = B\,y_{l+1}.$$
+# $$\Delta F = \frac{\langle f'(b) \circ (y_l - f(b))\, y_{l+1}^\top\rangle}
+# {\langle \lVert y_{l+1}\rVert^2 \rangle}, \qquad b = F\,y_{l+1}.$$
 
 # %%
-leaky_relu, learned = net.layers[0].activation, feedback[0]
+learned = F[0]
 for step in range(2001):
     if step % 500 == 0:
-        guess = f(y[1] @ backend.to_host(learned).T)
-        missed = np.sum((y[0] - guess) ** 2) / np.sum(y[0] ** 2)
-        print(f"after {step:4} steps: squared error {100 * missed:5.1f} % of layer 0")
-    update = signals.reconstruction_update(learned, leaky_relu, trace.y[1], trace.y[0])
+        guess = f(y[1] @ learned.T)
+        missed = np.sum((y[0] - guess) ** 2)
+        share = missed / np.sum(y[0] ** 2)
+        print(f"after {step:4} steps: missed {share:6.1%}")
+    update = signals.reconstruction_update(
+        learned, leaky_relu, y[1], y[0]
+    )
     learned = learned + 0.1 * update
 
 # %% [markdown]
@@ -498,7 +581,7 @@ schedule = Schedule(
 
 # %%
 class Angles(Callback):
-    """Record the angle to backpropagation in each hidden layer, at first and by epoch."""
+    """Record the angles to backpropagation by epoch."""
 
     def __init__(self, network):
         self.rows = [alignment_angles(network, *test)]
@@ -509,37 +592,59 @@ class Angles(Callback):
 
 # %%
 def train(network):
-    """Train; return test accuracy in per cent and angles, by epoch."""
+    """Return test accuracy and angles by epoch."""
     angles, rng = Angles(network), np.random.default_rng(1)
-    options = {"epochs": EPOCHS, "schedule": schedule, "rng": rng}
-    history = fit(network, data, **options, callbacks=[angles])
-    return [100 * record.test_accuracy for record in history], np.array(angles.rows)
+    settings = {"epochs": EPOCHS, "schedule": schedule}
+    settings |= {"rng": rng, "callbacks": [angles]}
+    history = fit(network, data, **settings)
+    accuracy = [
+        100 * each.test_accuracy for each in history
+    ]
+    return accuracy, np.array(angles.rows)
 
 
 # %%
-networks = {kind: digits_network(kind) for kind in ("bp", "fa", "dfa", "tp", "dtp")}
+KINDS = ("bp", "fa", "dfa", "tp", "dtp")
+networks = {kind: digits_network(kind) for kind in KINDS}
 fixed = list(networks["fa"].feedback)
-runs = {kind: train(network) for kind, network in networks.items()}
+runs = {kind: train(networks[kind]) for kind in KINDS}
 
-# %%
-figure, panels = plt.subplots(1, 2, figsize=(9, 3.4), sharey=True, layout="constrained")
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1,
+    2,
+    figsize=(10, 3.8),
+    sharey=True,
+    layout="constrained",
+)
 for k, axes in enumerate(panels):
-    for kind, colour in zip(["fa", "dfa", "tp", "dtp"], COLOURS, strict=False):
-        axes.plot(runs[kind][1][:, k], "o-", ms=4, color=colour, label=kind.upper())
+    for kind, colour in zip(
+        KINDS[1:], COLOURS, strict=False
+    ):
+        axes.plot(
+            runs[kind][1][:, k],
+            "o-",
+            ms=4,
+            color=colour,
+            label=kind.upper(),
+        )
     axes.axhline(90, color="gray", linestyle=":")
-    axes.set(title=f"hidden layer {k + 1}", xlabel="epoch (R alone in the first)")
+    axes.set(title=f"hidden layer {k + 1}")
+    axes.set(xlabel="epoch (R alone in the first)")
+    label_ends(axes)
 panels[0].set(ylabel="angle to backpropagation (°)")
-_ = panels[1].legend(frameon=False, ncols=2)
 
 # %%
-for kind in ("fa", "dfa", "tp", "dtp"):
-    shown = [str(row.round().astype(int)) for row in runs[kind][1][[0, 2, -1]]]
-    print(f"{kind:4} at the start, after 2 epochs, at the end:", *shown)
-for kind in ("fa", "dfa"):
-    start, end = runs[kind][1][0], runs[kind][1][-1]
-    assert np.all(end < start - 5)
-now = networks["fa"].feedback
-assert all(one is other for one, other in zip(now, fixed, strict=True))
+for kind in KINDS[1:]:
+    start, early, end = runs[kind][1][[0, 2, -1]].round()
+    print(f"{kind:4} at the start {start},", end=" ")
+    print(f"after 2 epochs {early}, at the end {end}")
+    if kind in ("fa", "dfa"):
+        assert np.all(end < start - 5)
+for before, now in zip(
+    fixed, networks["fa"].feedback, strict=True
+):
+    assert before is now
 
 # %% [markdown]
 # **Answer.** It does. In ten epochs, FA goes from about 90° to about 59° in the first
@@ -553,21 +658,37 @@ assert all(one is other for one, other in zip(now, fixed, strict=True))
 #
 # What does this mean for the accuracy?
 
-# %%
-figure, axes = plt.subplots(figsize=(6.4, 3.4), layout="constrained")
-epochs = np.arange(1, EPOCHS + 1)
-axes.set(xlabel="epoch", ylabel="test accuracy (%)")
-colours = dict(zip(("fa", "dfa", "tp", "dtp", "bp"), COLOURS, strict=False))
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7, 3.8), layout="constrained"
+)
+colours = dict(
+    zip((*KINDS[1:], "bp"), COLOURS, strict=False)
+)
 for kind, (accuracy, _) in runs.items():
-    label, colour = kind.upper(), colours[kind]
-    axes.plot(epochs[1:], accuracy[1:], "o-", ms=4, color=colour, label=label)
-    print(f"{kind:4} {accuracy[1]:.1f} % in epoch 2, {accuracy[-1]:.1f} % at the end")
-_ = axes.legend(frameon=False)
+    axes.plot(
+        np.arange(2, EPOCHS + 1),
+        accuracy[1:],
+        "o-",
+        ms=4,
+        color=colours[kind],
+        label=kind.upper(),
+    )
+axes.set(xlabel="epoch", ylabel="test accuracy (%)")
+axes.set_title(
+    "target propagation lags, the others are close"
+)
+label_ends(axes)
 
 # %%
-final = {kind: accuracy[-1] for kind, (accuracy, _) in runs.items()}
-assert final["tp"] < min(final["fa"], final["dfa"], final["dtp"])
-assert max(final["fa"], final["dfa"], final["dtp"]) < final["bp"]
+final = {kind: runs[kind][0][-1] for kind in KINDS}
+for kind in KINDS:
+    early = runs[kind][0][1]
+    print(f"{kind:4} {early:.1f} % in epoch 2,", end=" ")
+    print(f"{final[kind]:.1f} % at the end")
+others = [final[kind] for kind in ("fa", "dfa", "dtp")]
+assert final["tp"] < min(others)
+assert max(others) < final["bp"]
 
 # %% [markdown]
 # Backpropagation is ahead, especially early on: after the first epoch in which $W$
@@ -583,31 +704,32 @@ assert max(final["fa"], final["dfa"], final["dtp"]) < final["bp"]
 # ## 7. Why does the angle fall?
 #
 # The feedback does not change, so something else must: the forward weights align with
-# it. Consider two linear layers without $R$, with a fixed random $B$ and small initial
+# it. Consider two linear layers without $R$, with a fixed random $F$ and small initial
 # weights.
 #
-# 1. Layer 1 learns by $\Delta W_1 \propto \langle B \delta_2\, x^\top\rangle =
-#    B\,\langle \delta_2 x^\top\rangle$. So $W_1$ becomes roughly proportional to $B G$,
-#    where $G$ is the sum of $\langle \delta_2 x^\top\rangle$ over the steps so far.
+# 1. Layer 1 learns by $\Delta W_1 \propto \langle F \delta_2\, x^\top\rangle =
+#    F\,\langle \delta_2 x^\top\rangle$. So $W_1$ becomes roughly proportional to $F
+#    \bar G$, where $\bar G$ is the sum of $\langle \delta_2 x^\top\rangle$ over the
+#    steps so far.
 # 2. Layer 2 learns by $\Delta W_2 \propto \langle \delta_2\, y_1^\top\rangle = \langle
 #    \delta_2 x^\top\rangle W_1^\top$, and with the $W_1$ of step 1 this is
-#    $\langle \delta_2 x^\top\rangle G^\top B^\top$.
+#    $\langle \delta_2 x^\top\rangle \bar G^\top F^\top$.
 #
-# As long as errors keep pointing in similar directions,
-# $\langle \delta_2 x^\top\rangle$ is roughly proportional to $G$. Then
-# $\langle \delta_2 x^\top\rangle G^\top$ is roughly a matrix times its own transpose,
-# and $W_2$ grows along $B^\top$. Backpropagation would send $W_2^\top \delta_2$, which
-# becomes more and more like $B \delta_2$.
+# As long as errors keep pointing in similar directions, $\langle \delta_2
+# x^\top\rangle$ is roughly proportional to $\bar G$. Then $\langle \delta_2
+# x^\top\rangle \bar G^\top$ is roughly a matrix times its own transpose, and $W_2$
+# grows along $F^\top$. Backpropagation would send $W_2^\top \delta_2$, which becomes
+# more and more like $F \delta_2$.
 #
 # This is an argument, not a proof. It makes two predictions: the weights above should
-# align with $B$; and *if they cannot change, the angle must stay where it was*.
+# align with $F$; and *if they cannot change, the angle must stay where it was*.
 #
 # **Question.** How would you test the second prediction?
 
 
 # %%
 def frozen_weights(W):
-    """Return an update of zero, which leaves the weights as they are."""
+    """Return an update of zero."""
     return 0 * W
 
 
@@ -619,10 +741,14 @@ def first_layer_alone(kind):
 
 
 # %%
-frozen = {kind: first_layer_alone(kind) for kind in ("fa", "bp")}
-for kind, (accuracy, angles) in frozen.items():
-    shown = [f"{angle:.0f}°" for angle in angles[-1]]
-    print(f"{kind}: accuracy {accuracy[-1]:.0f} %, angles at the end {shown}")
+frozen = {}
+for kind in ("fa", "bp"):
+    frozen[kind] = first_layer_alone(kind)
+    accuracy, angles = frozen[kind]
+    print(
+        f"{kind}: accuracy {accuracy[-1]:.0f} %,", end=" "
+    )
+    print("angles at the end", angles[-1].round())
 assert np.all(frozen["fa"][1] > 80)
 assert frozen["fa"][0][-1] < 40
 assert frozen["bp"][0][-1] > 80
@@ -635,36 +761,41 @@ assert frozen["bp"][0][-1] > 80
 # reaches 90 %. So random feedback becomes useful only because the forward weights
 # change. The feedback does not learn to teach; the network learns to be taught.
 #
-# Now for the first prediction: how close are $(W_{l+1} R_{l+1})^\top$ and $B_{l+1}$,
+# Now for the first prediction: how close are $(W_{l+1} R_{l+1})^\top$ and $F_{l+1}$,
 # compared as matrices?
 
 
 # %%
-def from_B(network, k):
-    """Return the angle between (W R)^T and the B that replaces it in layer k."""
-    return alignment_angle(network.feedback[k], network.layers[k + 1].folded().T)
+def to_F(network, k):
+    """Return the angle of (W R)^T to its replacement."""
+    M = network.layers[k + 1].folded()  # W R
+    return alignment_angle(network.feedback[k], M.T)
 
 
 for k in range(2):
-    start, end = from_B(digits_network("fa"), k), from_B(networks["fa"], k)
-    print(f"hidden layer {k + 1}: {start:.0f}° before, {end:.0f}° after")
+    start = to_F(digits_network("fa"), k)
+    end = to_F(networks["fa"], k)
+    print(f"hidden layer {k + 1}: {start:.0f}°", end=" ")
+    print(f"before, {end:.0f}° after")
     assert end < start - 1
 
 # %% [markdown]
-# They do align with $B$, but in the first hidden layer only to about 85°, although the
+# They do align with $F$, but in the first hidden layer only to about 85°, although the
 # angle between the *signals* in that layer is 59°. Do only some directions matter? With
 # ten outputs, the errors have ten dimensions. They enter hidden layer 2 along the ten
-# columns of its $B$. What comes out of there, multiplied by $f'$, enters the first
+# columns of its $F$. What comes out of there, multiplied by $f'$, enters the first
 # hidden layer. So we compare the two matrices on the span of these ten columns, and on
 # the 90 other dimensions.
 
 # %%
-B_low, B_high = (backend.to_host(networks["fa"].feedback[k]) for k in range(2))
-WR = backend.to_host(networks["fa"].layers[1].folded()).T
-span, _ = np.linalg.qr(B_high)  # ten orthonormal directions
-rest = np.eye(100, dtype="float32") - span @ span.T
-inside, outside = (alignment_angle(B_low @ part, WR @ part) for part in (span, rest))
-print(f"on the ten directions of the errors {inside:.0f}°, elsewhere {outside:.0f}°")
+F_low, F_high = networks["fa"].feedback[:2]
+M = networks["fa"].layers[1].folded()  # W R
+span, _ = np.linalg.qr(F_high)  # ten orthonormal directions
+rest = np.eye(len(span), dtype="float32") - span @ span.T
+inside = alignment_angle(F_low @ span, M.T @ span)
+outside = alignment_angle(F_low @ rest, M.T @ rest)
+print(f"in the directions of the errors {inside:.0f}°,")
+print(f"elsewhere {outside:.0f}°")
 assert inside < outside - 8
 
 # %% [markdown]
@@ -682,14 +813,17 @@ assert inside < outside - 8
 
 # %%
 def climbing(layers, trace, feedback, delta_L):
-    right = signals.backpropagation(layers, trace, feedback, delta_L)
+    right = signals.backpropagation(
+        layers, trace, feedback, delta_L
+    )
     return [-delta for delta in right]
 
 
 # %%
 def network_with(send):
-    """Return a network whose error signals come from a function of our own."""
-    return digits_network(signals.ErrorSignal(send.__name__, send))
+    """Return a network with our own error signals."""
+    own = signals.ErrorSignal(send.__name__, send)
+    return digits_network(own)
 
 
 try:
@@ -704,11 +838,12 @@ except DivergenceError as error:
 # nothing can blow up, does the loss fall?
 
 # %%
-few = test[0][:500, :], test[1][:500, :]
+few = test[0][:500], test[1][:500]
 for send in (climbing, signals.backpropagation):
-    network = network_with(send)
-    losses = [float(network.step(*few, eta_W=1e-3)) for _ in range(20)]
-    print(f"{send.__name__:16}", [round(loss, 3) for loss in losses[::5]])
+    network, losses = network_with(send), []
+    for _ in range(20):
+        losses.append(float(network.step(*few, eta_W=1e-3)))
+    print(f"{send.__name__:16}", np.round(losses[::5], 3))
     assert (losses[-1] > losses[0]) == (send is climbing)
 
 # %% [markdown]
@@ -733,16 +868,20 @@ def transposed(layers, trace, feedback, delta_L):
     deltas = [delta_L]
     for k in (1, 0):
         M = layers[k + 1].folded()  # W R
-        wrong = deltas[0] @ M.T if M.shape[0] == M.shape[1] else deltas[0] @ M
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * wrong)
+        square = M.shape[0] == M.shape[1]
+        wrong = deltas[0] @ (M.T if square else M)
+        slope = layers[k].activation.df(trace.a[k])
+        deltas.insert(0, slope * wrong)
     return deltas
 
 
+# %%
 def without_R(layers, trace, feedback, delta_L):
     deltas = [delta_L]
     for k in (1, 0):
         carried = deltas[0] @ layers[k + 1].W
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
+        slope = layers[k].activation.df(trace.a[k])
+        deltas.insert(0, slope * carried)
     return deltas
 
 
@@ -752,27 +891,41 @@ for send in (transposed, without_R):
     bugs[send.__name__] = train(network_with(send))
 
 print("accuracy (%) after epochs 2, 6 and 10")
-for name, (accuracy, _) in {"no bug": runs["bp"], **bugs}.items():
-    print(f"{name:12}", *(f"{value:.1f}" for value in accuracy[1::4]))
+print("no bug      ", np.round(runs["bp"][0][1::4], 1))
+for name, (accuracy, _) in bugs.items():
+    print(f"{name:12}", np.round(accuracy[1::4], 1))
 
-# %%
-figure, axes = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
-for (name, (_, angles)), colour in zip(bugs.items(), COLOURS, strict=False):
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(8, 3.8), layout="constrained"
+)
+for (name, (_, angles)), colour in zip(
+    bugs.items(), COLOURS, strict=False
+):
     for k, line in enumerate(["o-", "s--"]):
-        label = f"{name.replace('_', ' ')}, hidden layer {k + 1}"
-        axes.plot(angles[:, k], line, ms=4, color=colour, label=label)
-axes.set(xlabel="epoch", ylabel="angle to backpropagation (°)", ylim=(-3, 95))
-_ = axes.legend(frameon=False, fontsize=9)
+        bug = name.replace("_", " ")
+        axes.plot(
+            angles[:, k],
+            line,
+            ms=4,
+            color=colour,
+            label=f"{bug}, layer {k + 1}",
+        )
+axes.set(xlabel="epoch", ylim=(-3, 95))
+axes.set(ylabel="angle to backpropagation (°)")
+axes.set_title("the angles show both bugs")
+label_ends(axes)
 
 # %%
-wrong_way, forgotten = bugs["transposed"][1], bugs["without_R"][1]
+wrong_way = bugs["transposed"][1]
+forgotten = bugs["without_R"][1]
 assert wrong_way[0, 0] > 80
 assert np.all(wrong_way[:, 1] < 1)
 assert forgotten[0, 0] < 1
 assert np.all(np.diff(forgotten[:, 0]) > 0)
 assert abs(bugs["without_R"][0][-1] - final["bp"]) < 1
-print("angles at the end: transposed", wrong_way[-1].round())
-print("                   without R ", forgotten[-1].round())
+print("at the end: transposed", wrong_way[-1].round())
+print("            without R ", forgotten[-1].round())
 
 # %% [markdown]
 # **Answer.** To the accuracy, almost nothing: after ten epochs all three networks are
@@ -793,12 +946,16 @@ print("                   without R ", forgotten[-1].round())
 # widths:
 
 # %%
-for send in (signals.backpropagation, transposed, without_R):
-    deltas = send(net.layers, trace, no_feedback, delta_out)
-    found = [backend.to_host(delta) for delta in deltas]
-    errors = [np.abs(found[k] - by_finite_differences(k)).max() for k in range(3)]
-    print(f"{send.__name__:16}", [f"{error:.1e}" for error in errors])
-    assert (max(errors) < 1e-6) == (send is signals.backpropagation)
+right = signals.backpropagation
+for send in (right, transposed, without_R):
+    found = send(net.layers, trace, no_feedback, delta_out)
+    errors = []
+    for k in range(3):
+        error = found[k] - by_finite_differences(k)
+        errors.append(np.abs(error).max())
+    print(f"{send.__name__:16}", end=" ")
+    print(*(f"{error:.1e}" for error in errors))
+    assert (max(errors) < 1e-6) == (send is right)
 
 # %% [markdown]
 # Read each row from right to left, from the output down. The first large number is in
@@ -815,7 +972,7 @@ for send in (signals.backpropagation, transposed, without_R):
 #
 # ### Exercise 03.1 · Another loss
 #
-# With a linear output layer ($f(a) = a$) and $K$ classes, a common loss is the
+# With a linear output layer ($f(a) = a$) and `K` classes, a common loss is the
 # cross-entropy of the softmax,
 #
 # $$\ell = -\sum_i y^*_i \log p_i, \qquad p_i = \frac{e^{y_i}}{\sum_j e^{y_j}} .$$
@@ -838,14 +995,14 @@ check("03.1", output_signal)
 #
 # Write the backward pass of DFA for any number of layers. `a` is the list of
 # pre-activations, one array per layer; `B` is the list of feedback matrices, one per
-# *hidden* layer, with a row for each of its units and a column for each of the $K$
+# *hidden* layer, with a row for each of its units and a column for each of the `K`
 # outputs; `delta_L` is the signal of the output layer. In `a` and `delta_L`, samples
 # are rows. Return the list of all signals, from the first layer to the output layer.
 # All units are leaky ReLUs: use `df` from Section 1.
 
 
 # %%
-def direct_feedback(a, B, delta_L):
+def direct_feedback(a, F, delta_L):
     # your code
     ...
 
@@ -866,18 +1023,24 @@ check("03.2", direct_feedback)
 from copi_np.course.lesson_03 import suspects
 
 
-# %%
 def line_up(prepare=lambda net: None, **options):
     rng = np.random.default_rng(1)
-    net = Network([5, 4, 4, 3], rng=rng, dtype="float64", **options)
+    settings = {"rng": rng, "dtype": "float64"} | options
+    net = Network([5, 4, 4, 3], **settings)
     for _ in range(100):
         net.step(y0, targets, eta_W=0.0, eta_R=0.02)
     prepare(net)
     trace = net.forward(y0)
-    _, _, last = right = net.error_signals(trace, targets)
+    right = net.error_signals(trace, targets)
     for name, send in suspects.items():
-        wrong = zip(send(net.layers, trace, no_feedback, last), right, strict=True)
-        print(name, [f"{np.abs(one - other).max():.1e}" for one, other in wrong])
+        found = send(
+            net.layers, trace, no_feedback, right[2]
+        )
+        print(name, end=" ")
+        for k in range(3):
+            error = np.abs(found[k] - right[k]).max()
+            print(f"{error:.1e}", end=" ")
+        print()
 
 
 line_up()

@@ -13,7 +13,7 @@
 # - design an experiment that tells two explanations apart;
 # - find a bug in an implementation from the *order* of its error.
 #
-# **Time:** 40 minutes to read and run, 40 minutes for the exercises.
+# **Time:** 45 minutes to read and run, 40 minutes for the exercises.
 #
 # **Before this:** notebook 04; eigenvalues of a symmetric matrix.
 #
@@ -21,18 +21,29 @@
 # they are Theorems 1 and 2 of [theory.md](../docs/theory.md).
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
-import copi_np.rules as rules
-from copi_np import DivergenceError, Network, Schedule, fit, get_backend, load_dataset
+from copi_np import Callback, DivergenceError, Layer
+from copi_np import Network, Schedule, fit, get_backend
+from copi_np import load_dataset, rules
+from copi_np.activations import ACTIVATIONS
+from copi_np.analysis import decorrelation_path
 from copi_np.course import check
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.steps import States
+from copi_np.training import to_device
 from copi_np.whitening import off_diagonal, second_moment
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE, label_ends
+
 plt.rcParams.update(STYLE)
+
+# %%
+DATA = "mnist-5k"
+
+data = load_dataset(DATA)
 
 # %% [markdown]
 # ## 1. One term apart
@@ -50,16 +61,19 @@ plt.rcParams.update(STYLE)
 # %%
 rng = np.random.default_rng(0)
 B, n_in, n_out = 20, 5, 4
-y = rng.normal(size=(B, n_in)) @ rng.normal(size=(n_in, n_in)) / 2
-delta, W = rng.normal(size=(B, n_out)), rng.normal(size=(n_out, n_in))
+y = rng.normal(size=(B, n_in))
+y = y @ rng.normal(size=(n_in, n_in)) / 2
+delta = rng.normal(size=(B, n_out))
+W = rng.normal(size=(n_out, n_in))
 R = np.eye(n_in) + 0.2 * rng.normal(size=(n_in, n_in))
 x = y @ R.T
 a = x @ W.T
 
 difference = np.zeros((n_out, n_in))
 for i, j, n in np.ndindex(n_out, n_in, B):
-    copi = (a[n, i] + delta[n, i]) * x[n, j] - W[i, j] * x[n, j] ** 2
-    difference[i, j] += (copi - delta[n, i] * x[n, j]) / B
+    z, decay = a[n, i] + delta[n, i], W[i, j] * x[n, j] ** 2
+    copi, sgd = z * x[n, j] - decay, delta[n, i] * x[n, j]
+    difference[i, j] += (copi - sgd) / B
 print(difference.round(2))
 
 # %% [markdown]
@@ -81,10 +95,13 @@ print(difference.round(2))
 # </details>
 
 # %%
-G, off_C = rules.sgd_update(x, delta), off_diagonal(second_moment(x))
+G = rules.sgd_update(x, delta)
+off_C = off_diagonal(second_moment(x))
 assert np.allclose(difference, W @ off_C)
-assert np.allclose(rules.copi_update(W, x, a + delta), G + W @ off_C)
-print("largest entry of W off(C):", np.abs(W @ off_C).max().round(2))
+dW = rules.copi_update(W, x, a + delta)
+assert np.allclose(dW, G + W @ off_C)
+largest = np.abs(W @ off_C).max()
+print(f"largest entry of W off(C): {largest:.2f}")
 
 # %% [markdown]
 # On decorrelated inputs the two rules are the same. But a mini-batch is never quite
@@ -111,36 +128,49 @@ ETA = 1e-3
 
 
 def drift(forward_rule, lateral_rule, steps=1500):
-    """Train without errors; return how far W R has moved after each step, in per cent."""
+    """Return how far W R moves, in per cent, by step."""
     W_now, R_now, path = W, np.eye(n_in), []
     for _ in range(steps):
         x = y @ R_now.T
-        dW, dR = forward_rule(W_now, x), lateral_rule(R_now, x)
+        dW = forward_rule(W_now, x)
+        dR = lateral_rule(R_now, x)
         W_now, R_now = W_now + ETA * dW, R_now + ETA * dR
-        path.append(100 * np.linalg.norm(W_now @ R_now - W) / np.linalg.norm(W))
+        moved = np.linalg.norm(W_now @ R_now - W)
+        path.append(100 * moved / np.linalg.norm(W))
     return path
 
 
 # %%
-def copi_without_errors(W, x):
+def sgd(W, x):
+    return np.zeros_like(W)  # no error, no change
+
+
+def copi(W, x):
     return rules.copi_update(W, x, x @ W.T)  # z = a
 
 
-matrix, local = rules.decorrelation_update, rules.local_decorrelation_update
-drifts = {
-    "SGD": drift(lambda W, x: np.zeros_like(W), matrix),
-    "COPI, local form of R": drift(copi_without_errors, local),
-    "COPI, matrix form of R": drift(copi_without_errors, matrix),
-}
+matrix = rules.decorrelation_update
+local = rules.local_decorrelation_update
+drifts = {"SGD": drift(sgd, matrix)}
+drifts["COPI, local form of R"] = drift(copi, local)
+drifts["COPI, matrix form of R"] = drift(copi, matrix)
+for name, path in drifts.items():
+    print(f"{name}: W R has moved by {path[-1]:.3f} %")
+assert drifts["SGD"][-1] > 10
+assert drifts["COPI, matrix form of R"][-1] < 0.2
 
-# %%
-figure, axes = plt.subplots(figsize=(6.5, 3.3), layout="constrained")
-for (name, path), colour in zip(drifts.items(), COLOURS[2::-1], strict=True):
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7.5, 3.5), layout="constrained"
+)
+for (name, path), colour in zip(
+    drifts.items(), COLOURS[2::-1], strict=True
+):
     axes.semilogy(path, color=colour, label=name)
-    print(f"{name}: W R has moved by {path[-1]:.3f} % of its size")
-axes.set(xlabel="steps in which R decorrelates", ylabel="drift of W R (%)")
-_ = axes.legend(frameon=False)
-assert drifts["SGD"][-1] > 10 > 0.2 > drifts["COPI, matrix form of R"][-1]
+axes.set(xlabel="steps in which R decorrelates")
+axes.set(ylabel="drift of W R (%)")
+axes.set_title("COPI cancels the motion of R")
+label_ends(axes)
 
 # %% [markdown]
 # **Answer.** Under SGD $W$ does not change, since there is no error, but $R$ does, and
@@ -162,27 +192,27 @@ assert drifts["SGD"][-1] > 10 > 0.2 > drifts["COPI, matrix form of R"][-1]
 # compensates for the motion of $R$.** The formula is exact, so we can check it to the
 # last digit: this time with errors, and with the library's own layer.
 
+
 # %%
-from copi_np import Layer
-from copi_np.activations import ACTIVATIONS
-from copi_np.steps import States
-
-
 def moved(rule, form, eta_W, eta_R):
-    """Return the change of W R in one step of the code that trains networks."""
-    inputs = backend.asarray(y)
-    layer = Layer(backend.asarray(W), ACTIVATIONS["linear"], rule, form, backend)
-    layer.R = backend.asarray(R)
-    states = States(layer, inputs, *layer.forward(inputs), backend.asarray(delta), eta_R)
-    layer.step(states, eta_W, eta_R)
-    return backend.to_host(layer.folded()) - W @ R
+    """Return the change of W R in one step of a Layer."""
+    parts = ACTIVATIONS["linear"], rule, form
+    layer = Layer(W.copy(), *parts, get_backend("numpy"))
+    layer.R = R.copy()
+    trace = layer.forward(y)
+    layer.step(
+        States(layer, y, *trace, delta, eta_R), eta_W, eta_R
+    )
+    return layer.folded() - W @ R
 
 
 # %%
 for eta in (0.001, 0.1, 1.0):
-    exact = eta * G @ R - eta**2 * (G + W @ off_C) @ off_C @ R
-    assert np.allclose(moved("copi", "matrix", eta, eta), exact, rtol=1e-12, atol=1e-14)
-print("one step moves W R as the formula says, at every step size")
+    exact = eta * G @ R
+    exact -= eta**2 * (G + W @ off_C) @ off_C @ R
+    step = moved("copi", "matrix", eta, eta)
+    assert np.allclose(step, exact, rtol=1e-12, atol=1e-14)
+print("one step moves W R as the formula says")
 
 # %% [markdown]
 # ## 3. Look at the order
@@ -207,27 +237,44 @@ steps = np.logspace(-5, -2, 7)
 
 # %%
 def residuals(rule, form, ratio):
-    """Return how much one step changes W R apart from learning, for each eta_R in steps."""
-    moves = [moved(rule, form, ratio * eta, eta) for eta in steps]
-    pairs = zip(steps, moves, strict=True)
-    return [np.linalg.norm(move - ratio * eta * G @ R) for eta, move in pairs]
+    """Return what steps do to W R apart from learning."""
+    left = []
+    for eta in steps:
+        move = moved(rule, form, ratio * eta, eta)
+        learning = ratio * eta * G @ R
+        left.append(np.linalg.norm(move - learning))
+    return left
 
 
 def order(sizes):
     return np.polyfit(np.log(steps), np.log(sizes), 1)[0]
 
 
-# %%
-figure, axes = plt.subplots(figsize=(6.5, 3.6), layout="constrained")
-orders = {}
-for (name, kind), colour in zip(KINDS.items(), COLOURS, strict=False):
-    sizes = residuals(*kind)
-    orders[kind] = order(sizes)
-    label = f"{name}: order {orders[kind]:.2f}"
-    axes.loglog(steps, sizes, "o-", color=colour, label=label)
-axes.set(xlabel=r"step size $\eta_R$", ylabel="left over beyond learning")
-_ = axes.legend(frameon=False)
-assert np.allclose(list(orders.values()), [2, 1, 1, 1], atol=0.02)
+left = {kind: residuals(*kind) for kind in KINDS.values()}
+orders = {
+    kind: order(sizes) for kind, sizes in left.items()
+}
+found = list(orders.values())
+assert np.allclose(found, [2, 1, 1, 1], atol=0.02)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(8, 3.8), layout="constrained"
+)
+for (name, kind), colour in zip(
+    KINDS.items(), COLOURS, strict=False
+):
+    axes.loglog(
+        steps,
+        left[kind],
+        "o-",
+        color=colour,
+        label=f"{name}: order {orders[kind]:.2f}",
+    )
+axes.set(xlabel=r"step size $\eta_R$")
+axes.set(ylabel="left over beyond learning")
+axes.set_title("one combination is of order two")
+label_ends(axes)
 
 # %% [markdown]
 # **Answer.** Order 2 for COPI with the matrix form and equal steps, order 1 for all the
@@ -261,22 +308,20 @@ assert np.allclose(list(orders.values()), [2, 1, 1, 1], atol=0.02)
 # bottom. Newton's method multiplies the gradient by $\Sigma^{-1}$ and goes straight to
 # the minimum. If $R$ *whitens*, $R\,\Sigma R^\top = I$, then $R^\top R = \Sigma^{-1}$:
 # whitening turns gradient descent into Newton's method. COPI decorrelates, $R\,\Sigma
-# R^\top = D$ with a diagonal $D$, but does not normalise the variances.
+# R^\top = V$ with a diagonal $V$, but does not normalise the variances.
 #
 # **Question.** Take two correlated inputs, first with equal variances, then with
 # unequal ones. How close is COPI's preconditioned path to Newton's straight line?
 
+
 # %%
-from copi_np.analysis import decorrelation_path
-
-
 def batch_of(sigma):
-    """Return a batch of two samples with second moments sigma."""
+    """Return two samples with second moments sigma."""
     return np.sqrt(2) * np.linalg.cholesky(sigma).T
 
 
 def descend(sigma, preconditioner, eta, steps=60):
-    """Return the path of M, for one output and two inputs, towards M = (0, 0)."""
+    """Return the path of M towards M = (0, 0)."""
     M, path = np.array([2.0, 0.5]), []
     for _ in range(steps):
         path.append(M)
@@ -291,44 +336,74 @@ SIGMAS = {
 }
 paths = {}
 for name, sigma in SIGMAS.items():
-    *_, R_end = decorrelation_path(batch_of(sigma), 0.05, 2000)
+    *_, R_end = decorrelation_path(
+        batch_of(sigma), 0.05, 2000
+    )
     ways = {"gradient": np.eye(2), "COPI": R_end.T @ R_end}
     ways["Newton"] = np.linalg.inv(sigma)
-    for label, P in ways.items():
-        eigenvalues = np.linalg.eigvals(sigma @ P)
-        paths[name, label] = descend(sigma, P, 0.3 / eigenvalues.max())
-        print(f"{name}, {label}: eigenvalues {np.sort(eigenvalues).round(2)}")
+    for label, way in ways.items():
+        values = np.sort(np.linalg.eigvals(sigma @ way))
+        path = descend(sigma, way, 0.3 / values[-1])
+        paths[name, label] = path
+        print(
+            f"{name}, {label}: eigenvalues", values.round(2)
+        )
 
-# %%
-grid = np.stack(np.meshgrid(np.linspace(-1, 2.3), np.linspace(-1, 1.3)), -1)
-styles = {"gradient": ("s-", 2), "COPI": ("o-", 0), "Newton": ("^:", 3)}
+# %% tags=["hide-input"]
+grid = np.stack(
+    np.meshgrid(np.linspace(-1, 2.3), np.linspace(-1, 1.3)),
+    -1,
+)
+styles = {
+    "gradient": ("s-", 2),
+    "COPI": ("o-", 0),
+    "Newton": ("^:", 3),
+}
 
 
 def loss_at(M, sigma):
     return np.einsum("...i,ij,...j->...", M, sigma, M)
 
 
-# %%
-figure, panels = plt.subplots(2, 2, figsize=(8, 6.4), layout="constrained")
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    2, 2, figsize=(9, 6.6), layout="constrained"
+)
 for (name, label), path in paths.items():
-    column, (style, number) = list(SIGMAS).index(name), styles[label]
-    kwargs = {"color": COLOURS[number], "markersize": 3.5, "label": label}
-    panels[0, column].plot(*path.T, style, **kwargs)
-    panels[1, column].semilogy(loss_at(path[:40], SIGMAS[name]), style, **kwargs)
-for (name, sigma), (above, below) in zip(SIGMAS.items(), panels.T, strict=True):
-    levels = np.linspace(0.1, 2, 10) ** 2
-    heights = (*np.moveaxis(grid, -1, 0), loss_at(grid, sigma))
-    above.contour(*heights, levels, colors="#999999", linewidths=0.6)
+    column = list(SIGMAS).index(name)
+    style, number = styles[label]
+    look = {"color": COLOURS[number], "markersize": 3.5}
+    look["linewidth"] = 4 if label == "COPI" else 1.6
+    panels[0, column].plot(*path.T, style, **look)
+    panels[1, column].semilogy(
+        loss_at(path[:40], SIGMAS[name]),
+        style,
+        label=label,
+        **look,
+    )
+for (name, sigma), (above, below) in zip(
+    SIGMAS.items(), panels.T, strict=True
+):
+    above.contour(
+        *np.moveaxis(grid, -1, 0),
+        loss_at(grid, sigma),
+        np.linspace(0.1, 2, 10) ** 2,
+        colors="#999999",
+        linewidths=0.6,
+    )
     above.set(title=name, xlabel="$M_1$", ylabel="$M_2$")
     below.set(xlabel="step", ylabel="loss", ylim=(1e-6, 10))
-_ = panels[0, 0].legend(frameon=False, loc="upper left")
+    label_ends(below)
 
 # %%
 print("distance to the minimum after 59 steps:")
 for name in SIGMAS:
-    far = {label: np.linalg.norm(paths[name, label][-1]) for label in styles}
-    print(f"{name}: {', '.join(f'{label} {d:.0e}' for label, d in far.items())}")
-    assert far["Newton"] <= 1.01 * far["COPI"] < far["gradient"]
+    far = {}
+    for label in ("gradient", "COPI", "Newton"):
+        far[label] = np.linalg.norm(paths[name, label][-1])
+        print(f"{name}, {label}: {far[label]:.0e}")
+    assert far["COPI"] < far["gradient"]
+    assert far["Newton"] <= 1.01 * far["COPI"]
 
 # %% [markdown]
 # **Answer.** With equal variances the path *is* Newton's. With unequal variances it is
@@ -375,9 +450,10 @@ for name in SIGMAS:
 
 # %%
 def make_task(seed):
-    """Return inputs and targets, a thousand to learn from and a thousand to test on."""
+    """Return inputs, targets and a generator."""
     rng = np.random.default_rng(seed)
-    mixing = 0.3 * np.eye(20) + rng.normal(size=(20, 20)) / np.sqrt(20)
+    mixing = rng.normal(size=(20, 20)) / np.sqrt(20)
+    mixing = mixing + 0.3 * np.eye(20)
     teacher = rng.normal(size=(5, 20))
     y = rng.normal(size=(2000, 20)) @ mixing.T
     y /= np.sqrt(np.mean(y**2))
@@ -387,22 +463,27 @@ def make_task(seed):
 
 # %%
 def learn(seed, kind, R_moves, eta=0.2):
-    """Return the test error after each of 15 epochs; kind is "copi", "sgd" or "undone"."""
+    """Return the test error after each of 15 epochs."""
     y, z, rng = make_task(seed)
     *_, R = decorrelation_path(y[:1000], eta, 1000)
     W, errors = rng.normal(0, 0.3, (5, 20)), []
     for _ in range(15):
         for rows in np.split(rng.permutation(1000), 20):
-            W, R = one_step(W, R, y[rows], z[rows], kind, eta, R_moves)
-        errors.append(np.mean((y[1000:] @ (W @ R).T - z[1000:]) ** 2))
+            batch = y[rows], z[rows]
+            W, R = one_step(
+                W, R, *batch, kind, eta, R_moves
+            )
+        error = y[1000:] @ (W @ R).T - z[1000:]
+        errors.append(np.mean(error**2))
     return np.array(errors)
 
 
 # %%
 def one_step(W, R, y, z, kind, eta, R_moves):
-    """Return the new W and R of a linear layer with targets z."""
+    """Return new W and R of a linear layer."""
     x = y @ R.T
-    new_R = R + eta * rules.decorrelation_update(R, x) if R_moves else R
+    dR = rules.decorrelation_update(R, x) if R_moves else 0
+    new_R = R + eta * dR
     if kind == "copi":
         return W + eta * rules.copi_update(W, x, z), new_R
     W = W + eta * rules.sgd_update(x, z - x @ W.T)
@@ -411,30 +492,57 @@ def one_step(W, R, y, z, kind, eta, R_moves):
     return W, new_R
 
 
-# %%
-learners = [(kind, True) for kind in ("copi", "sgd", "undone")]
-learners += [(kind, False) for kind in ("copi", "sgd")]
-curves = {kind: [learn(seed, *kind) for seed in range(3)] for kind in learners}
+kinds = ("copi", "sgd", "undone")
+learners = [(kind, True) for kind in kinds]
+learners += [("copi", False), ("sgd", False)]
+curves = {}
+for each in learners:
+    curves[each] = [learn(seed, *each) for seed in range(3)]
 
-figure, panels = plt.subplots(1, 2, figsize=(8, 3.5), layout="constrained", sharey=True)
-looks = {"copi": ("-", 0), "sgd": ("--", 2), "undone": (":", 3)}
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1,
+    2,
+    figsize=(9.5, 3.8),
+    layout="constrained",
+    sharey=True,
+)
+looks = {
+    "copi": ("-", 0),
+    "sgd": ("--", 2),
+    "undone": (":", 3),
+}
 for (kind, R_moves), errors in curves.items():
     line, number = looks[kind]
+    axes = panels[0 if R_moves else 1]
     for seed in range(3):
-        axes, name = panels[0 if R_moves else 1], kind if seed == 0 else None
-        colour = COLOURS[number]
-        axes.semilogy(range(1, 16), errors[seed], line, color=colour, label=name)
-panels[0].set(title="R keeps learning", xlabel="epoch", ylabel="test error")
-panels[1].set(title="R frozen", xlabel="epoch")
-_ = [axes.legend(frameon=False) for axes in panels]
+        axes.semilogy(
+            range(1, 16),
+            errors[seed],
+            line,
+            color=COLOURS[number],
+            label=kind if seed == 0 else None,
+        )
+panels[0].set(xlabel="epoch", ylabel="test error")
+panels[0].set(title="COPI is ahead while R moves")
+panels[1].set(title="SGD is ahead while R rests")
+panels[1].set(xlabel="epoch")
+for axes in panels:
+    label_ends(axes)
 
 # %%
-last = {learner: np.array(errors)[:, -1] for learner, errors in curves.items()}
-for (kind, R_moves), errors in last.items():
+last = {}
+for (kind, R_moves), errors in curves.items():
+    last[kind, R_moves] = np.array(errors)[:, -1]
     where = "R keeps learning" if R_moves else "R frozen"
-    print(f"{kind}, {where}: {', '.join(f'{error:.1e}' for error in errors)}")
+    print(f"{kind}, {where}:", end=" ")
+    print(
+        *(f"{error:.1e}" for error in last[kind, R_moves])
+    )
 assert (last["copi", True] < 0.7 * last["sgd", True]).all()
-assert (last["sgd", False] < 0.7 * last["copi", False]).all()
+assert (
+    last["sgd", False] < 0.7 * last["copi", False]
+).all()
 assert (last["undone", True] < last["copi", True]).all()
 
 # %% [markdown]
@@ -457,69 +565,93 @@ assert (last["undone", True] < last["copi", True]).all()
 # motion undone: will it be close to plain `bp-decor`, or close to COPI? (`bp-adam`,
 # which has no $R$, is there for comparison.)
 
+
 # %%
-from copi_np import Callback
-
-
 class UndoMotion(Callback):
-    """After every batch, change W so that W R is as if R had not moved."""
+    """Undo what the motion of R does to W R."""
 
     def on_start(self, network, history):
         self.layers = network.layers
-        self.old = [layer.R + 0.0 for layer in network.layers]  # copies
+        self.old = [layer.R.copy() for layer in self.layers]
 
     def on_batch(self, batch, n_batches):
         for k, layer in enumerate(self.layers):
             M = layer.W @ self.old[k]
-            layer.W = backend.xp.linalg.solve(layer.R.T, M.T).T
-            self.old[k] = layer.R + 0.0
+            layer.W = np.linalg.solve(layer.R.T, M.T).T
+            self.old[k] = layer.R.copy()
 
 
 # %%
 EPOCHS = 3  # fast: 2
-data = load_dataset("mnist-5k")
-FIRST = {"first_epochs": 1, "first_eta_W": 0.01, "first_eta_R": 0.01}
+SIZES = [data.n_inputs, 200, 200, data.n_classes]
+FIRST = {"first_epochs": 1, "first_eta_W": 0.01}
+FIRST |= {"first_eta_R": 0.01}
 paper = Schedule(eta_W=0.1, eta_R=0.1, **FIRST)
 at_rest = Schedule(eta_W=0.1, eta_R=0.0, **FIRST)
 
 
-def train(rule, schedule=paper, callbacks=(), decorrelation="matrix"):
+def train(
+    rule, schedule=paper, form="matrix", callbacks=()
+):
     rng = np.random.default_rng(0)
-    settings = {"rule": rule, "decorrelation": decorrelation, "backend": BACKEND}
-    net = Network([784, 200, 200, 10], rng=rng, **settings)
-    epochs = {"epochs": EPOCHS, "schedule": schedule, "rng": rng}
-    return net, fit(net, data, **epochs, callbacks=callbacks)
+    net = Network(
+        SIZES, rng=rng, rule=rule, decorrelation=form
+    )
+    settings = {"rng": rng, "callbacks": callbacks}
+    settings |= {"epochs": EPOCHS, "schedule": schedule}
+    return net, fit(net, data, **settings)
 
 
 # %%
-runs = {
-    "copi-bp": train("copi"),
-    "bp-decor": train("sgd"),
-    "bp-decor, motion undone": train("sgd", callbacks=[UndoMotion()]),
-    "bp-decor, R frozen from epoch 2": train("sgd", at_rest),
-    "bp-adam": train("adam", Schedule(eta_W=1e-4, eta_R=0), decorrelation=None),
-}
-histories = {name: history for name, (_, history) in runs.items()}
+undone, frozen = (
+    "bp-decor, motion undone",
+    "bp-decor, R frozen",
+)
+adam = Schedule(eta_W=1e-4, eta_R=0)
+runs = {"copi-bp": train("copi"), "bp-decor": train("sgd")}
+runs[undone] = train("sgd", callbacks=[UndoMotion()])
+runs[frozen] = train("sgd", at_rest)
+runs["bp-adam"] = train("adam", adam, form=None)
+histories = {name: run[1] for name, run in runs.items()}
 
 
 # %%
 def show(histories):
-    for name, history in histories.items():
-        each = ", ".join(f"{record.test_accuracy:.1%}" for record in history)
-        print(f"{name}: test accuracy after each epoch {each}")
+    """Print the test accuracy after each epoch."""
+    for name, run in histories.items():
+        print(f"{name}:", end=" ")
+        print(
+            *(f"{each.test_accuracy:.1%}" for each in run)
+        )
+
+
+def last_of(histories):
+    """Return the last test accuracies, in per cent."""
+    return {
+        name: 100 * run[-1].test_accuracy
+        for name, run in histories.items()
+    }
 
 
 show(histories)
-
-# %%
-test = {name: 100 * history[-1].test_accuracy for name, history in histories.items()}
+test = last_of(histories)
 assert test["copi-bp"] > test["bp-decor"] + 3
-assert abs(test["bp-decor, motion undone"] - test["copi-bp"]) < 2
-assert test["bp-decor, R frozen from epoch 2"] == max(test.values())
-figure, axes = plt.subplots(figsize=(6.5, 2.6), layout="constrained")
+assert abs(test[undone] - test["copi-bp"]) < 2
+assert test[frozen] == max(test.values())
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7.5, 3), layout="constrained"
+)
 colours = [COLOURS[number] for number in (0, 2, 2, 2, 3)]
-axes.scatter(list(test.values()), list(test), s=60, color=colours)
-axes.set(xlim=(70, 95), xlabel=f"test accuracy after {EPOCHS} epochs (%)")
+axes.scatter(
+    list(test.values()), list(test), s=80, color=colours
+)
+axes.set(xlim=(70, 95))
+axes.set(xlabel=f"test accuracy after {EPOCHS} epochs (%)")
+axes.set_title(
+    "what costs SGD its place is the motion of R"
+)
 axes.margins(y=0.15)
 axes.invert_yaxis()
 
@@ -534,15 +666,13 @@ axes.invert_yaxis()
 # Something else differs: as long as $R$ learns, it keeps shrinking its outputs.
 
 # %%
-from copi_np.training import to_device
-
 size = {}
 for name in list(runs)[:4]:
     net = runs[name][0]
-    images, _ = to_device(net, data.train, 10)
-    size[name] = np.mean(backend.to_host(net.forward(images).x[0]) ** 2)
-    print(f"{name}: mean square of the first layer's inputs {size[name]:.3f}")
-assert size["bp-decor, R frozen from epoch 2"] > 1.5 * size["bp-decor, motion undone"]
+    images, _ = to_device(net, data.train, data.n_classes)
+    size[name] = np.mean(net.forward(images).x[0] ** 2)
+    print(f"{name}: mean square of x_1 {size[name]:.3f}")
+assert size[frozen] > 1.5 * size[undone]
 
 # %% [markdown]
 # Smaller inputs mean smaller steps: "a lower effective learning rate", as the paper
@@ -571,15 +701,16 @@ except DivergenceError as error:
 
 # %%
 rates = {"eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 500}
-journal = Schedule(**rates, first_epochs=1, first_eta_W=0, first_eta_R=1e-3)
+first = {"first_epochs": 1, "first_eta_W": 0}
+journal = Schedule(**rates, **first, first_eta_R=1e-3)
 by_journal = {"copi-bp": train("copi", journal)[1]}
 by_journal["bp-decor"] = train("sgd", journal)[1]
 show(by_journal)
-by_journal = {name: 100 * run[-1].test_accuracy for name, run in by_journal.items()}
-for schedule, run in (("journal's", by_journal), ("paper's", test)):
-    lead = run["copi-bp"] - run["bp-decor"]
-    print(f"lead of COPI under the {schedule} schedule: {lead:.1f} % of the digits")
-assert by_journal["copi-bp"] - by_journal["bp-decor"] < 2
+both = {"journal's": last_of(by_journal), "paper's": test}
+for schedule, last in both.items():
+    lead = last["copi-bp"] - last["bp-decor"]
+    print(f"COPI's lead, {schedule} schedule: {lead:.1f} %")
+    assert (lead < 2) == (schedule == "journal's")
 
 # %% [markdown]
 # **Answer.** Smaller: almost nothing is left of it. Learning is fast and the motion
@@ -593,36 +724,60 @@ from pathlib import Path
 from copi_np.experiments.report import read_results
 from copi_np.experiments.summary import compare
 
-SCHEDULES = {"mnist": "paper's", "mnist-journal": "journal's", "mnist-5k": "journal's"}
-SCHEDULES |= {"cifar10-jpeg": "paper's", "cifar10-deep-jpeg": "journal's"}
+RESULTS = Path("../results/paper")
+SCHEDULES = {
+    "mnist": "paper's",
+    "mnist-journal": "journal's",
+    "mnist-5k": "journal's",
+    "cifar10-jpeg": "paper's",
+    "cifar10-deep-jpeg": "journal's",
+}
 records = {}
-for name in SCHEDULES:
-    if Path("../results/paper", name).is_dir():
-        groups = read_results(Path("../results/paper", name)).groups
-        records[name] = {group.config.method: group for group in groups}
-if records:  # Adam has the same constant rate under both schedules
-    records["mnist-journal"]["bp-adam"] = records["mnist"]["bp-adam"]
+for name in SCHEDULES if RESULTS.is_dir() else ():
+    groups = read_results(RESULTS / name).groups
+    by_method = {
+        each.config.method: each for each in groups
+    }
+    records[name] = by_method
 
 # %%
 leads = {}
+if records:  # Adam's rate is the same under both schedules
+    adam = records["mnist"]["bp-adam"]
+    records["mnist-journal"]["bp-adam"] = adam
 for name, groups in records.items():
     copi = groups["copi-bp"]
     accuracy = 100 * copi.statistic("test_accuracy").mean
-    print(f"{name}, {SCHEDULES[name]} schedule, {copi.n_epochs} epochs: {accuracy:.2f} %")
-    for other in [method for method in ("bp-decor", "bp-adam") if method in groups]:
-        lead = leads[name, other] = compare(copi, groups[other])
-        print(f"    lead over {other:8} {100 * lead.difference.mean:+.2f},", end=" ")
-        print(f"ahead with {lead.n_ahead} of {lead.n_seeds} seeds")
-if records:
-    tied = compare(records["mnist-5k"]["bp-adam"], records["mnist-5k"]["copi-bp"])
-    assert tied.n_ahead == 1  # so two of the five pairs are ties
-    assert all(c.n_ahead == c.n_seeds for (_, m), c in leads.items() if m == "bp-decor")
+    print(f"{name}, {SCHEDULES[name]} schedule,", end=" ")
+    print(f"{copi.n_epochs} epochs: {accuracy:.2f} %")
+    for other in groups.keys() & {"bp-decor", "bp-adam"}:
+        lead = compare(copi, groups[other])
+        leads[name, other] = lead
+        points = 100 * lead.difference.mean
+        print(
+            f"    lead over {other:8} {points:+.2f},",
+            end=" ",
+        )
+        print(
+            f"ahead {lead.n_ahead} of {lead.n_seeds} times"
+        )
 
 # %%
+for (_, other), lead in leads.items():
+    assert (
+        other == "bp-adam" or lead.n_ahead == lead.n_seeds
+    )
 if records:
-    for method, group in records["cifar10-deep-jpeg"].items():
-        learned = 100 * group.statistic("train_accuracy").mean
-        print(f"{method:8} has {learned:.1f} % of the training set right")
+    small = records["mnist-5k"]
+    tied = compare(small["bp-adam"], small["copi-bp"])
+    assert tied.n_ahead == 1  # two of the five are ties
+
+# %%
+for method, group in records.get(
+    "cifar10-deep-jpeg", {}
+).items():
+    learned = 100 * group.statistic("train_accuracy").mean
+    print(f"{method:8} has {learned:.1f} % of them right")
 
 # %% [markdown]
 # (The output shows COPI's test accuracy in per cent, and its lead in percentage points
@@ -652,22 +807,24 @@ if records:
 # **Question.** In section 3 both had order 1. Will both lose accuracy?
 
 # %%
-SLOW = {"first_epochs": 1, "first_eta_W": 0.001, "first_eta_R": 0.01}
-unequal = Schedule(eta_W=0.01, eta_R=0.1, delta_scale=10, **SLOW)
+slow = {"first_epochs": 1, "first_eta_W": 0.001}
+slow |= {"first_eta_R": 0.01, "delta_scale": 10}
+unequal = Schedule(eta_W=0.01, eta_R=0.1, **slow)
 broken = {
     "copi-bp": histories["copi-bp"],
     "unequal steps": train("copi", unequal)[1],
-    "local form": train("copi", decorrelation="local")[1],
+    "local form": train("copi", form="local")[1],
     "bp-decor": histories["bp-decor"],
 }
 show(broken)
 
 # %%
-final = {name: 100 * history[-1].test_accuracy for name, history in broken.items()}
+final = last_of(broken)
 assert final["unequal steps"] < final["copi-bp"] - 3
 assert abs(final["local form"] - final["copi-bp"]) < 2
 for name, kind in list(KINDS.items())[:3]:
-    print(f"{name}: order {orders[kind]:.2f}, left over {residuals(*kind)[-1]:.1e}")
+    print(f"{name}: order {orders[kind]:.2f},", end=" ")
+    print(f"left over {left[kind][-1]:.1e}")
 
 # %% [markdown]
 # **Answer.** Unequal steps fall back to about the level of `bp-decor`: nine tenths of
@@ -688,7 +845,7 @@ for name, kind in list(KINDS.items())[:3]:
 # ### Exercise 05.1 · The extra term
 #
 # Compute $W\,\mathrm{off}(C)$, the term by which the COPI rule differs from SGD, for a
-# batch `x` of shape $(B, I)$ and weights `W` of shape $(O, I)$. Use only NumPy.
+# batch `x` of shape `(B, I)` and weights `W` of shape `(O, I)`. Use only NumPy.
 
 
 # %%
@@ -707,7 +864,9 @@ check("05.1", my_extra_term)
 
 
 # %%
-def my_first_order(W, R, x, delta, eta_W, eta_R): ...  # your code
+def my_first_order(
+    W, R, x, delta, eta_W, eta_R
+): ...  # your code
 
 
 check("05.2", my_first_order)
@@ -725,7 +884,8 @@ check("05.2", my_first_order)
 # %%
 from copi_np.course.lesson_05 import suspects
 
-W_1, R_1 = suspects["A"](W, R, y, delta, 0.01)  # how they are called
+# how they are called
+W_1, R_1 = suspects["A"](W, R, y, delta, 0.01)
 answer = ...  # such as ("A", "B")
 check("05.3", answer)
 

@@ -17,18 +17,17 @@
 # **In the paper:** Appendix C; Equations 3 to 6.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from copi_np import rules
-from copi_np.backend import get_backend
 from copi_np.course import check
-from copi_np.plotting import COLOURS, STYLE
 from copi_np.whitening import second_moment
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, host = backend.asarray, backend.to_host  # to the device and back
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE, label_ends
+
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
@@ -37,30 +36,45 @@ plt.rcParams.update(STYLE)
 # Unit $i$ adds up its weighted inputs, $a_i = \sum_j w_{ij} x_j$, and an error signal may shift the result, $z_i =
 # a_i + \delta_i$. Look at a single synapse, from input $j$ to unit $i$:
 
-# %%
-PRE, POST, OWN, OTHER = COLOURS[0], COLOURS[1], COLOURS[2], "#999999"
-UNITS = {"$x_j$": (0, 0, PRE), "$z_i$": (3, 0, POST)}
-UNITS |= {"$x_k$": (0, -0.8, OTHER), "$z_m$": (3, 0.8, OTHER)}
-
-
-def draw_synapse(ax):
-    for start, end, colour in ((-0.8, 0, OTHER), (0, 0.8, OTHER), (0, 0, OWN)):
-        ax.plot([0, 3], [start, end], color=colour, lw=4 if colour == OWN else 1.5)
-    for name, (across, up, colour) in UNITS.items():
-        ax.plot(across, up, "o", color=colour, ms=34)
-        ax.text(across, up, name, color="white", ha="center", va="center", size=13)
-    ax.text(1.5, 0.08, "the synapse's own $w_{ij}$", color=OWN, ha="center")
-    ax.text(-0.45, 0, "presynaptic", color=PRE, ha="right", va="center")
-    ax.text(3.45, 0, "postsynaptic", color=POST, va="center")
-
-
-# %%
-fig, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
-draw_synapse(ax)
-ax.text(-0.45, -0.8, "another input", color="#555555", ha="right", va="center")
-ax.text(3.45, 0.8, "another unit", color="#555555", va="center")
-ax.set(xlim=(-2, 5), ylim=(-1.15, 1.15))
-ax.axis("off")
+# %% tags=["hide-input"]
+PRE, POST, OWN, OTHER = (*COLOURS[:3], "#666666")
+figure, axes = plt.subplots(
+    figsize=(9, 3.2), layout="constrained"
+)
+for start, end, colour, width in (
+    (-0.8, 0, OTHER, 1.5),
+    (0, 0.8, OTHER, 1.5),
+    (0, 0, OWN, 4),
+):
+    axes.plot([0, 3], [start, end], color=colour, lw=width)
+for name, across, up, colour in (
+    ("$x_j$", 0, 0, PRE),
+    ("$z_i$", 3, 0, POST),
+    ("$x_k$", 0, -0.8, OTHER),
+    ("$z_m$", 3, 0.8, OTHER),
+):
+    axes.plot(across, up, "o", color=colour, ms=34)
+    axes.text(
+        across,
+        up,
+        name,
+        color="white",
+        ha="center",
+        va="center",
+        size=14,
+    )
+for text, across, up, colour, side in (
+    ("the synapse's own $w_{ij}$", 1.5, 0.1, OWN, "center"),
+    ("presynaptic", -0.45, 0, PRE, "right"),
+    ("postsynaptic", 3.45, 0, POST, "left"),
+    ("another input", -0.45, -0.8, OTHER, "right"),
+    ("another unit", 3.45, 0.8, OTHER, "left"),
+):
+    axes.text(
+        across, up, text, color=colour, ha=side, va="center"
+    )
+axes.set(xlim=(-2, 5), ylim=(-1.15, 1.15))
+axes.axis("off")
 plt.show()
 
 # %% [markdown]
@@ -95,7 +109,8 @@ def copi(w, pre, post):
 w, post = 0.5, 2.0
 for rule in (hebb, oja, copi):
     silent, active = rule(w, 0.0, post), rule(w, 1.0, post)
-    print(f"{rule.__name__}:  silent input {silent:+.1f}, input of 1 {active:+.1f}")
+    print(f"{rule.__name__}:  silent input {silent:+.1f},")
+    print(f"       input of 1 {active:+.1f}")
 assert hebb(w, 0, post) == copi(w, 0, post) == 0
 assert oja(w, 0, post) < 0
 
@@ -111,13 +126,12 @@ assert oja(w, 0, post) < 0
 
 # %%
 def by_synapses(rule, W, x, post):
-    """Return the mean update over all samples, computed synapse by synapse."""
+    """Return the mean update, synapse by synapse."""
     dW = np.zeros_like(W)
     for b in range(len(x)):
-        for i in range(W.shape[0]):
-            for j in range(W.shape[1]):
-                dW[i, j] += rule(W[i, j], x[b, j], post[b, i]) / len(x)
-    return dW
+        for i, j in np.ndindex(W.shape):
+            dW[i, j] += rule(W[i, j], x[b, j], post[b, i])
+    return dW / len(x)
 
 
 # %% [markdown]
@@ -132,8 +146,8 @@ def by_synapses(rule, W, x, post):
 
 # %%
 rng = np.random.default_rng(0)
-x, W = asarray(rng.normal(size=(50, 4))), asarray(rng.normal(size=(3, 4)))
-delta = asarray(rng.normal(size=(50, 3)))
+x, W = rng.normal(size=(50, 4)), rng.normal(size=(3, 4))
+delta = rng.normal(size=(50, 3))
 a = rules.transform(W, x)
 z = rules.target_state(a, delta)
 matrices = {
@@ -142,7 +156,7 @@ matrices = {
     copi: (rules.copi_update(W, x, z), z),
 }
 for rule, (dW, post) in matrices.items():
-    assert np.allclose(host(dW), by_synapses(rule, host(W), host(x), host(post)))
+    assert np.allclose(dW, by_synapses(rule, W, x, post))
 
 # %% [markdown]
 # Each matrix rule is its scalar rule, entry by entry. (If you compare with the paper: in Oja's rule, Appendix C
@@ -158,16 +172,18 @@ for rule, (dW, post) in matrices.items():
 
 # %%
 def batch_with(C, n_samples=150):
-    """Return a batch whose second moments, the means of x_j x_k, are exactly C."""
-    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
-    white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)  # second moments: the identity
-    return asarray(white @ np.linalg.cholesky(C).T)
+    """Return a batch whose second moments are exactly C."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(n_samples, len(C)))
+    orthogonal, _ = np.linalg.qr(noise)
+    white = orthogonal * np.sqrt(n_samples)  # C = I
+    return white @ np.linalg.cholesky(C).T
 
 
-clouds = {
-    "correlated": batch_with(np.array([[1.5, 0.9], [0.9, 1.0]])),
-    "decorrelated": batch_with(np.array([[1.5, 0.0], [0.0, 0.7]])),
-}
+correlated = batch_with(np.array([[1.5, 0.9], [0.9, 1.0]]))
+decorrelated = batch_with(
+    np.array([[1.5, 0.0], [0.0, 0.7]])
+)
 
 # %% [markdown]
 # For now the unit has no error signal, so post is its own output $a = w^\top x$ for every rule. Hebb's mean update is
@@ -178,32 +194,43 @@ clouds = {
 # **Question.** Start from a small arrow and apply Hebb's rule 200 times with $\eta = 0.02$. Where does the arrow point
 # in the end, and how fast does it grow?
 
+
 # %%
-NO_ERROR = {
-    "Hebb": lambda W, x: rules.mean_outer(rules.transform(W, x), x),
-    "Oja": rules.oja_update,
-    "COPI, z = a": lambda W, x: rules.copi_update(W, x, rules.transform(W, x)),
-}
+def hebb_alone(W, x):
+    return rules.mean_outer(rules.transform(W, x), x)
+
+
+def copi_alone(W, x):
+    return rules.copi_update(W, x, rules.transform(W, x))
+
+
+NO_ERROR = {"Hebb": hebb_alone, "Oja": rules.oja_update}
+NO_ERROR["COPI, z = a"] = copi_alone
 
 
 def follow(rule, x, start, n_steps=200, eta=0.02):
     """Return the path of the arrow, (n_steps + 1, 2)."""
-    path = [asarray(np.array([start], dtype="float64"))]
+    path = [np.array([start], dtype="float64")]
     for _ in range(n_steps):
         path.append(path[-1] + eta * rule(path[-1], x))
-    return np.array([host(W)[0] for W in path])
+    return np.array([W[0] for W in path])
 
 
 # %%
-path = follow(NO_ERROR["Hebb"], clouds["correlated"], [0.3, -0.6])
+path = follow(hebb_alone, correlated, [0.3, -0.6])
 length = np.linalg.norm(path, axis=1)
-values, vectors = np.linalg.eigh(host(second_moment(clouds["correlated"])))
-print(f"length {length[0]:.2f} at the start, {length[-1]:.0f} after 200 steps")
-print(f"growth in the last step {length[-1] / length[-2]:.4f}")
-print(f"1 + eta * largest eigenvalue {1 + 0.02 * values[-1]:.4f}")
-print(f"direction {path[-1] / length[-1]}, eigenvector {vectors[:, -1]}")
-assert np.isclose(length[-1] / length[-2], 1 + 0.02 * values[-1], rtol=1e-3)
-assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
+growth = length[-1] / length[-2]
+values, vectors = np.linalg.eigh(second_moment(correlated))
+long_axis, expected = vectors[:, -1], 1 + 0.02 * values[-1]
+print(f"length {length[0]:.2f} at the start,", end=" ")
+print(f"{length[-1]:.0f} after 200 steps")
+print(f"growth in the last step {growth:.4f},", end=" ")
+print(f"1 + eta * largest eigenvalue {expected:.4f}")
+print("direction  ", path[-1] / length[-1])
+print("eigenvector", long_axis)
+assert np.isclose(growth, expected, rtol=1e-3)
+along = abs(path[-1] @ long_axis)
+assert np.isclose(along, length[-1], rtol=1e-3)
 
 # %% [markdown]
 # **Answer.** The arrow turns towards the long axis of the cloud, the eigenvector of $C$ with the largest eigenvalue
@@ -226,28 +253,44 @@ assert np.isclose(abs(path[-1] @ vectors[:, -1]), length[-1], rtol=1e-3)
 # close to the short axis. Will the arrow stay there?
 
 # %%
-cloud, short_axis = clouds["correlated"], vectors[:, 0]
-starts = {"on the short axis": short_axis, "0.001 off it": short_axis + 0.001}
-starts |= {"length 0.2": [0.2, 0.0], "length 2": [0.0, 2.0]}
-paths = {name: follow(rules.oja_update, cloud, w, 600) for name, w in starts.items()}
-lengths = {name: np.linalg.norm(path, axis=1) for name, path in paths.items()}
-long_axis = vectors[:, -1]
-cosines = {name: abs(paths[name] @ long_axis) / lengths[name] for name in starts}
-for name in starts:
-    print(f"{name:18s} ends with length {lengths[name][-1]:.4f}, ", end="")
-    print(f"cosine to the long axis {cosines[name][-1]:.4f}")
-    assert np.isclose(lengths[name][-1], 1)
+short_axis = vectors[:, 0]
+starts = {"on the short axis": short_axis}
+starts["0.001 off it"] = short_axis + 0.001
+starts["length 0.2"], starts["length 2"] = (
+    [0.2, 0],
+    [0, 2.0],
+)
+lengths, cosines = {}, {}
+for name, w in starts.items():
+    path = follow(rules.oja_update, correlated, w, 600)
+    lengths[name] = np.linalg.norm(path, axis=1)
+    cosines[name] = abs(path @ long_axis) / lengths[name]
+    length, cosine = lengths[name][-1], cosines[name][-1]
+    print(
+        f"{name:18s} ends with length {length:.4f},",
+        end=" ",
+    )
+    print(f"cosine to the long axis {cosine:.4f}")
+    assert np.isclose(length, 1)
     turned = name != "on the short axis"
-    assert np.isclose(cosines[name][-1], turned, atol=1e-4)
+    assert np.isclose(cosine, turned, atol=1e-4)
 
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 3.4), layout="constrained")
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1, 2, figsize=(9.5, 3.8), layout="constrained"
+)
 for name, colour in zip(starts, COLOURS, strict=False):
-    axes[0].plot(lengths[name], color=colour)
-    axes[1].plot(cosines[name], color=colour, label=name)
-axes[0].set(xlabel="steps", ylabel=r"length $\vert w\vert$")
-axes[1].set(xlabel="steps", ylabel="cosine to the long axis")
-fig.legend(loc="outside lower center", ncols=4, frameon=False)
+    panels[0].plot(lengths[name], color=colour)
+    panels[1].plot(cosines[name], color=colour, label=name)
+panels[0].set(ylabel=r"length $\vert w\vert$")
+panels[0].set(
+    xlabel="steps", title="Oja: the length goes to 1"
+)
+panels[1].set(ylabel="cosine to the long axis")
+panels[1].set(
+    xlabel="steps", title="and w turns to the long axis"
+)
+label_ends(panels[1])
 plt.show()
 
 # %% [markdown]
@@ -268,31 +311,44 @@ plt.show()
 # **Question.** We have three rules and two clouds, with three arrows in each panel. Sketch all six panels before you
 # look.
 
-# %%
+# %% tags=["hide-input"]
 STARTS = ([0.4, -0.8], [-0.6, 0.3], [1.2, 1.0])
 
 
-def plot_panel(ax, rule, x):
-    ax.plot(*host(x).T, ".", color="silver", ms=3, zorder=0)
-    ax.add_patch(plt.Circle((0, 0), 1, fill=False, ls=":", color="dimgray"))
+def plot_panel(axes, rule, x):
+    axes.plot(*x.T, ".", color="silver", ms=3, zorder=0)
+    axes.add_patch(
+        plt.Circle(
+            (0, 0), 1, fill=False, ls=":", color="dimgray"
+        )
+    )
     for start, colour in zip(STARTS, COLOURS, strict=False):
         path = follow(rule, x, start)
-        ax.plot(*path.T, color=colour, lw=2)
-        ax.plot(*path[0], "o", color=colour, ms=6)
-        ax.plot(*path[-1], "*", color=colour, ms=14)
-    ax.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
-    ax.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
+        axes.plot(*path.T, color=colour, lw=2)
+        axes.plot(*path[0], "o", color=colour, ms=6)
+        axes.plot(*path[-1], "*", color=colour, ms=14)
+    axes.set(xlim=(-3, 3), ylim=(-3, 3), aspect="equal")
+    axes.set(xticks=(-2, 0, 2), yticks=(-2, 0, 2))
 
 
-# %%
-fig, axes = plt.subplots(2, 3, figsize=(7, 5), layout="constrained")
-for row, (kind, x) in zip(axes, clouds.items(), strict=True):
-    for ax, (name, rule) in zip(row, NO_ERROR.items(), strict=True):
-        plot_panel(ax, rule, x)
-        ax.set_title(name)
+clouds = {
+    "correlated": correlated,
+    "decorrelated": decorrelated,
+}
+figure, grid = plt.subplots(
+    2, 3, figsize=(8.5, 6), layout="constrained"
+)
+for row, (kind, x) in zip(
+    grid, clouds.items(), strict=True
+):
+    for axes, (name, rule) in zip(
+        row, NO_ERROR.items(), strict=True
+    ):
+        plot_panel(axes, rule, x)
+        axes.set_title(name)
     row[0].set_ylabel(f"{kind}\nweight, input 2")
-for ax in axes[1]:
-    ax.set_xlabel("weight, input 1")
+for axes in grid[1]:
+    axes.set_xlabel("weight, input 1")
 plt.show()
 
 # %% [markdown]
@@ -305,13 +361,18 @@ plt.show()
 # %%
 for kind, x in clouds.items():
     for name, rule in NO_ERROR.items():
-        length = np.linalg.norm(follow(rule, x, STARTS[0]), axis=1)
-        print(f"{kind:12s}  {name:13s}  length {length[0]:.2f} -> {length[-1]:.2f}")
-path = follow(NO_ERROR["COPI, z = a"], clouds["correlated"], STARTS[2])
-factor = np.linalg.norm(path[-1]) / np.linalg.norm(path[-2])
-print(f"growth of COPI, correlated: {factor:.4f}; predicted: {1 + 0.02 * 0.9:.4f}")
-assert np.isclose(factor, 1 + 0.02 * 0.9)
-assert np.isclose(length[0], length[-1])
+        path = follow(rule, x, [0.4, -0.8])
+        length = np.linalg.norm(path, axis=1)
+        print(f"{kind:12s}  {name:13s}  length", end=" ")
+        print(f"{length[0]:.2f} -> {length[-1]:.2f}")
+assert np.isclose(length[0], length[-1])  # the last of them
+
+path = follow(copi_alone, correlated, [1.2, 1.0])
+length = np.linalg.norm(path, axis=1)
+growth, expected = length[-1] / length[-2], 1 + 0.02 * 0.9
+print(f"growth of COPI, correlated: {growth:.4f};", end=" ")
+print(f"predicted: {expected:.4f}")
+assert np.isclose(growth, expected)
 
 # %% [markdown]
 # The cause is the correlation term: two inputs with $\langle x_1 x_2\rangle = 0.9$ strengthen each other's weights, by
@@ -328,10 +389,11 @@ assert np.isclose(length[0], length[-1])
 # %%
 def wander(eta, n_samples=3000):
     """Return the length of the arrow after each sample."""
-    x, order = host(clouds["decorrelated"]), np.random.default_rng(1)
+    x, rng = decorrelated, np.random.default_rng(1)
     w, lengths = np.array([0.4, -0.8]), []
-    for b in order.integers(len(x), size=n_samples):
-        w = w + eta * copi(w, x[b], post=w @ x[b])  # both synapses at once
+    for b in rng.integers(len(x), size=n_samples):
+        # both synapses at once
+        w = w + eta * copi(w, x[b], post=w @ x[b])
         lengths.append(np.linalg.norm(w))
     return np.array(lengths)
 
@@ -341,7 +403,11 @@ spread = []
 for eta in (0.02, 0.002):
     lengths = wander(eta)
     spread.append(np.ptp(lengths))
-    print(f"eta {eta}: length between {lengths.min():.2f} and {lengths.max():.2f}")
+    print(
+        f"eta {eta}: length between {lengths.min():.2f}",
+        end=" ",
+    )
+    print(f"and {lengths.max():.2f}")
 assert spread[1] < spread[0] / 3
 
 # %% [markdown]
@@ -361,53 +427,75 @@ assert spread[1] < spread[0] / 3
 # **Question.** Make the targets four times as large. What happens to the length of the weights with each decay?
 
 # %%
-x = clouds["decorrelated"]
+x = decorrelated
 direction = np.array([[0.8, -0.6]])  # of length 1
 sizes = np.array([0.5, 1.0, 2.0, 4.0])
 
 
 def learn(decay, z, n_steps=2000, eta=0.02):
-    """Learn with Hebb's term for a target, and COPI's decay (columns) or Oja's (rows)."""
-    W = asarray(np.zeros((1, 2)))
-    power = rules.mean_square(x if decay == "COPI" else z)  # of 2 inputs or 1 unit
+    """Learn with Hebb's term, and COPI's or Oja's decay."""
+    W = np.zeros((1, 2))
+    decides = x if decay == "COPI" else z  # which decays W
+    power = rules.mean_square(decides)
     for _ in range(n_steps):
         W = W + eta * (rules.mean_outer(z, x) - W * power)
-    return host(W)
+    return W
 
 
 # %%
-found = {}
+found, lengths = {}, {}
 for decay in ("COPI", "Oja"):
-    found[decay] = [learn(decay, x @ asarray(s * direction).T) for s in sizes]
-lengths = {decay: np.linalg.norm(W, axis=(1, 2)) for decay, W in found.items()}
+    targets = (x @ (c * direction).T for c in sizes)
+    found[decay] = [learn(decay, z) for z in targets]
+    lengths[decay] = np.linalg.norm(
+        found[decay], axis=(1, 2)
+    )
 
-# %%
-fig, ax = plt.subplots(figsize=(5.5, 3), layout="constrained")
-ax.plot(sizes, lengths["COPI"], "o-", color=COLOURS[2], label="COPI's decay")
-ax.plot(sizes, lengths["Oja"], "s--", color=COLOURS[0], label="Oja's decay")
-ax.set(xlabel="length of the desired weights", ylabel="length found")
-ax.set(xscale="log", yscale="log", xticks=sizes, xticklabels=sizes)
-ax.set(yticks=(0.25, 0.5, 1, 2, 4), yticklabels=(0.25, 0.5, 1, 2, 4))
-ax.minorticks_off()
-ax.legend()
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7, 3.8), layout="constrained"
+)
+for decay, line, colour in (
+    ("COPI", "o-", COLOURS[2]),
+    ("Oja", "s--", COLOURS[0]),
+):
+    axes.plot(
+        sizes,
+        lengths[decay],
+        line,
+        color=colour,
+        label=f"{decay}'s decay",
+    )
+ticks = (0.25, 0.5, 1, 2, 4)
+axes.set(xscale="log", yscale="log")
+axes.set(xticks=sizes, xticklabels=sizes)
+axes.set(yticks=ticks, yticklabels=ticks)
+axes.set(xlabel="length of the desired weights")
+axes.set(ylabel="length found")
+axes.set_title("with COPI's decay, w is as long as desired")
+axes.minorticks_off()
+label_ends(axes)
 plt.show()
 
 # %% [markdown]
 # **Answer.** COPI finds every length. With Oja's decay, *larger* targets lead to *smaller* weights. For a diagnosis,
-# look at its fixed point: $w = \langle z\,x\rangle / \langle z^2\rangle$. If the targets are $s$ times as large, the
-# numerator grows by $s$ and the denominator by $s^2$. The direction is wrong too: $\langle z\,x_j\rangle = d_j \langle
+# look at its fixed point: $w = \langle z\,x\rangle / \langle z^2\rangle$. If the targets are $c$ times as large, the
+# numerator grows by $c$ and the denominator by $c^2$. The direction is wrong too: $\langle z\,x_j\rangle = d_j \langle
 # x_j^2\rangle$ favours the stronger input, and nothing divides by $\langle x_j^2\rangle$.
 
 # %%
 for decay, weights in found.items():
     w = weights[0][0]
     length = np.linalg.norm(w)
-    print(f"{decay:5s} length {length:.3f}, direction {(w / length).round(3)}")
-z = x @ asarray(sizes[0] * direction).T
-predicted = host(rules.mean_outer(z, x)) / host(rules.mean_square(z))
+    print(f"{decay:5s} length {length:.3f},", end=" ")
+    print("direction", (w / length).round(3))
+z = x @ (sizes[0] * direction).T
+predicted = rules.mean_outer(z, x) / rules.mean_square(z)
 assert np.allclose(found["Oja"][0], predicted)
-assert np.allclose(found["COPI"], sizes[:, None, None] * direction)
-assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
+desired = sizes[:, None, None] * direction
+assert np.allclose(found["COPI"], desired)
+by_oja = lengths["Oja"]
+assert np.allclose(by_oja * sizes, by_oja[1])
 
 # %% [markdown]
 # (We want length 0.5 and direction $(0.8, -0.6)$.) The **fix** is to put the presynaptic square back: a synapse has
@@ -427,12 +515,12 @@ assert np.allclose(lengths["Oja"] * sizes, lengths["Oja"][1])
 
 # %%
 rng = np.random.default_rng(2)
-R = asarray(np.eye(4) + 0.3 * rng.normal(size=(4, 4)))
-x = rules.decorrelate(R, asarray(rng.normal(size=(50, 4))))
+R = np.eye(4) + 0.3 * rng.normal(size=(4, 4))
+x = rules.decorrelate(R, rng.normal(size=(50, 4)))
 q = rules.transform(R, x)
 local = rules.local_decorrelation_update(R, x)
-assert np.allclose(host(local), -by_synapses(copi, host(R), host(x), host(q)))
-assert np.allclose(host(local), host(-rules.copi_update(R, x, q)))
+assert np.allclose(local, -by_synapses(copi, R, x, q))
+assert np.allclose(local, -rules.copi_update(R, x, q))
 
 # %% [markdown]
 # As a matrix this is $-R\,\mathrm{off}(C)$, the second line of Eq. 4. But the update that the paper derives first,
@@ -450,12 +538,12 @@ def matrix_form_loop(R, x):
         for i, j in np.ndindex(R.shape):
             for k in range(len(R)):
                 if k != i:
-                    dR[i, j] -= x[b, i] * x[b, k] * R[k, j] / len(x)
-    return dR
+                    dR[i, j] -= x[b, i] * x[b, k] * R[k, j]
+    return dR / len(x)
 
 
 matrix = rules.decorrelation_update(R, x)
-assert np.allclose(host(matrix), matrix_form_loop(host(R), host(x)))
+assert np.allclose(matrix, matrix_form_loop(R, x))
 
 # %% [markdown]
 # **Answer.** No. It needs $x_k$ and $r_{kj}$: the activities of all other units, and the weights of *their* synapses.
@@ -471,21 +559,30 @@ forms = {"local form": rules.local_decorrelation_update}
 forms["matrix form"] = rules.decorrelation_update
 changes = {}
 for name, form in forms.items():
-    change = np.abs(host(form(R + asarray(row), x) - form(R, x)))
-    changes[name] = np.where(change < 1e-12, 0, change)  # without rounding errors
+    change = np.abs(form(R + row, x) - form(R, x))
+    changes[name] = np.where(change < 1e-12, 0, change)
 
-# %%
-fig, axes = plt.subplots(1, 2, figsize=(7, 2.5), layout="constrained")
-for ax, (name, change) in zip(axes, changes.items(), strict=True):
-    ax.imshow(change > 0, cmap="Greys", vmin=0, vmax=2)
+first_row = np.arange(4)[:, None] == 0
+assert np.all((changes["local form"] > 0) == first_row)
+assert np.all((changes["matrix form"] > 0) == ~first_row)
+
+# %% tags=["hide-input"]
+figure, panels = plt.subplots(
+    1, 2, figsize=(9, 3.2), layout="constrained"
+)
+for axes, (name, change) in zip(
+    panels, changes.items(), strict=True
+):
+    axes.imshow(change > 0, cmap="Greys", vmin=0, vmax=2)
     for (i, j), value in np.ndenumerate(change):
-        ax.text(j, i, f"{value:.1g}", ha="center", va="center")
-    ax.set(title=f"change of the update, {name}", xlabel="from unit $j$")
-    ax.set(xticks=range(4), yticks=range(4), ylabel="to unit $i$")
-    ax.grid(visible=False)
+        axes.text(
+            j, i, f"{value:.1g}", ha="center", va="center"
+        )
+    axes.set(title=f"change of the update, {name}")
+    axes.set(xlabel="from unit $j$", ylabel="to unit $i$")
+    axes.set(xticks=range(4), yticks=range(4))
+    axes.grid(visible=False)
 plt.show()
-assert np.all((changes["local form"] > 0) == [[True], [False], [False], [False]])
-assert np.all((changes["matrix form"] > 0) == [[False], [True], [True], [True]])
 
 # %% [markdown]
 # **Answer.** In the local form, only row 0. In the matrix form, every row *except* row 0! All the other units would
@@ -495,16 +592,16 @@ assert np.all((changes["matrix form"] > 0) == [[False], [True], [True], [True]])
 # a batch, and compare the two updates as it learns.
 
 # %%
-y = asarray(rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4)))
-R = asarray(np.eye(4))
+y = rng.normal(size=(50, 4)) @ rng.normal(size=(4, 4))
+R = np.eye(4)
 for step in range(101):
     x = rules.decorrelate(R, y)
     dR = rules.decorrelation_update(R, x)
-    difference = host(rules.local_decorrelation_update(R, x) - dR)
-    relative = np.linalg.norm(difference) / np.linalg.norm(host(dR))
+    apart = rules.local_decorrelation_update(R, x) - dR
+    share = np.linalg.norm(apart) / np.linalg.norm(dR)
     if step in (0, 1, 10, 100):
-        print(f"after {step:3d} steps the two differ by {100 * relative:.1f} %")
-    assert (relative < 1e-12) == (step == 0)
+        print(f"after {step:3d} steps: {share:.1%} apart")
+    assert (share < 1e-12) == (step == 0)
     R = R + 0.01 * dR
 
 # %% [markdown]
@@ -555,7 +652,8 @@ check("08.1", answer)
 # within 0.002. Then work out which eigenvalue explains it.
 
 # %%
-x_three = batch_with(np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]))
+C = [[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]
+x_three = batch_with(np.array(C))
 growth = ...  # your answer
 
 check("08.2", growth)
@@ -564,7 +662,7 @@ check("08.2", growth)
 # ### Exercise 08.3 · Where Oja's decay comes from
 #
 # The obvious way to stop Hebb's explosion is to take a Hebbian step, $W + \eta\,\langle a x^\top\rangle$, and then to
-# scale the weights of every unit back to length 1. Write this as a function of `W` $(O, I)$, `x` $(B, I)$ and `eta`
+# scale the weights of every unit back to length 1. Write this as a function of `W` `(O, I)`, `x` `(B, I)` and `eta`
 # that returns the new weights. Then compare one of your steps with one step of Oja's rule, for a small $\eta$.
 
 

@@ -13,9 +13,10 @@
 #   you forget;
 # - time a computation on a GPU without fooling yourself;
 # - explain what can be tested without a GPU, and what cannot;
-# - put a rule, an activation and an error signal of your own into a network, and save it.
+# - put a rule, an activation and an error signal of your own into a network, and save
+#   it.
 #
-# **Time:** 55 minutes to read and run, 30 minutes for the exercises.
+# **Time:** 60 minutes to read and run, 30 minutes for the exercises.
 #
 # **Before this:** notebook 00, and the COPI rule of notebook 01. There is hardly any
 # mathematics.
@@ -26,23 +27,33 @@
 # %%
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 
-import matplotlib.pyplot as plt
 import numpy as np
 from array_api_compat import array_namespace
 
-from copi_np import Backend, BackendError, InputError, Network, get_backend, rules
+from copi_np import Activation, Backend, BackendError
+from copi_np import ErrorSignal, InputError, Network, Step
+from copi_np import get_backend, load_network, rules
+from copi_np import save_network
+from copi_np.cli.doctor import describe, examine
 from copi_np.course import check
 from copi_np.datasets import Dataset, Split, load_dataset
-from copi_np.plotting import COLOURS, STYLE
 from copi_np.training import Schedule, fit
 
 # %%
 BACKEND = "numpy"  # or "cupy" on a machine with a GPU
 backend = get_backend(BACKEND)
-plt.rcParams.update(STYLE)
 print(backend)
+
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE
+
+plt.rcParams.update(STYLE)
 
 # %% [markdown]
 # ## 1. Two memories
@@ -52,19 +63,41 @@ print(backend)
 # device's memory. Copying between the two is slow, compared with what each does on its
 # own. So the first rule is: *copy rarely, and on purpose.*
 
-# %%
-figure, axes = plt.subplots(figsize=(7, 2.2))
-for x, name, library in [(0, "host", "NumPy arrays"), (6, "device", "CuPy arrays")]:
-    axes.add_patch(plt.Rectangle((x, 0), 3, 2, fill=False, edgecolor="gray", lw=2))
-    axes.text(x + 1.5, 1.4, name, ha="center", weight="bold")
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(9, 2.8), layout="constrained"
+)
+for x, name, library in [
+    (0, "host", "NumPy arrays"),
+    (6, "device", "CuPy arrays"),
+]:
+    axes.add_patch(
+        plt.Rectangle(
+            (x, 0), 3, 2, fill=False, edgecolor="gray", lw=2
+        )
+    )
+    axes.text(
+        x + 1.5, 1.4, name, ha="center", weight="bold"
+    )
     axes.text(x + 1.5, 0.6, library, ha="center")
 arrow = {"arrowstyle": "-|>", "lw": 2, "color": COLOURS[0]}
-roads = [(3, 6, 1.45, "asarray"), (6, 3, 0.55, "to_host, scalar")]
-for start, end, height, text in roads:
-    axes.annotate("", (end, height), (start, height), arrowprops=arrow)
-    axes.text(4.5, height + 0.12, text, ha="center", family="monospace", size=9)
+for start, end, height, text in [
+    (3, 6, 1.45, "asarray"),
+    (6, 3, 0.55, "to_host, scalar"),
+]:
+    axes.annotate(
+        "", (end, height), (start, height), arrowprops=arrow
+    )
+    axes.text(
+        4.5,
+        height + 0.12,
+        text,
+        ha="center",
+        family="monospace",
+    )
 axes.set(xlim=(-0.2, 9.2), ylim=(-0.1, 2.1))
 _ = axes.axis("off")
+
 # %% [markdown]
 # A `Backend` is this picture as an object: an array library (`xp`), a device, and the
 # functions that copy between host and device. You choose it once and pass it
@@ -93,11 +126,9 @@ for name in ("numpy", "auto", "cupy", "gpu"):
 # sets. Here are two of its lines:
 
 # %%
-from copi_np.cli.doctor import describe, examine
-
-wanted = ("GPU", "backend")
-lines = describe(examine()).splitlines()
-print(*(line for line in lines if line.startswith(wanted)), sep="\n")
+for line in describe(examine()).splitlines():
+    if line.startswith(("GPU", "backend")):
+        print(line)
 
 # %% [markdown]
 # ## 2. There and back
@@ -108,11 +139,12 @@ print(*(line for line in lines if line.startswith(wanted)), sep="\n")
 
 # %%
 host = np.arange(6.0).reshape(2, 3)
-there = backend.asarray(host, "float32")  # the dtype is optional
+there = backend.asarray(host, "float32")  # dtype: optional
 host[0, 0] = 100  # the copy does not change
 back = backend.to_host(there)
 assert back[0, 0] == 0
-print(type(there).__name__, there.dtype, "->", type(back).__name__, back.dtype)
+print(type(there).__name__, there.dtype, end=" -> ")
+print(type(back).__name__, back.dtype)
 
 # %% [markdown]
 # ## 3. Find the library from the data
@@ -141,14 +173,15 @@ assert np.allclose(by_loop, by_numpy)
 
 # %%
 def mean_square(x):
-    xp = array_namespace(x)  # numpy for a NumPy array, cupy for a CuPy array
+    xp = array_namespace(x)  # numpy, cupy or another
     return xp.mean(x * x, axis=0)
 
 
 assert np.allclose(mean_square(x_host), by_loop)
 x = backend.asarray(x_host)
-assert np.allclose(backend.to_host(mean_square(x)), by_loop)
-assert np.allclose(backend.to_host(rules.mean_square(x)), by_loop)
+for function in (mean_square, rules.mean_square):
+    found = backend.to_host(function(x))
+    assert np.allclose(found, by_loop)
 print(array_namespace(x).__name__)
 
 # %% [markdown]
@@ -169,14 +202,16 @@ HAVE_STRICT = find_spec("array_api_strict") is not None
 if HAVE_STRICT:
     import array_api_strict as library
 
-    HERE, THERE = library.Device("CPU_DEVICE"), library.Device("device1")
+    HERE = library.Device("CPU_DEVICE")
+    THERE = library.Device("device1")
 else:
-    print("without array-api-strict, nothing below is refused: install it and restart")
+    print("without array-api-strict, nothing below is")
+    print("refused: install it and restart")
 
 
 # %%
 class StrictBackend(Backend):
-    """array-api-strict, on a device that is not its default device."""
+    """array-api-strict, on its second device."""
 
     def __init__(self):
         super().__init__("strict", library, THERE)
@@ -185,7 +220,9 @@ class StrictBackend(Backend):
         return np.array(library.asarray(array, device=HERE))
 
 
-strict = StrictBackend() if HAVE_STRICT else get_backend("numpy")
+strict = get_backend("numpy")
+if HAVE_STRICT:
+    strict = StrictBackend()
 print(strict)
 
 # %% [markdown]
@@ -198,14 +235,21 @@ W, z = rng.normal(size=(3, 4)), rng.normal(size=(50, 3))
 expected = z.T @ x_host / 50 - W * by_loop
 
 for there in (get_backend("numpy"), backend, strict):
-    dW = rules.copi_update(*(there.asarray(array) for array in (W, x_host, z)))
-    assert there.owns(dW)  # the result stays on the device of the arguments
+    arrays = (
+        there.asarray(array) for array in (W, x_host, z)
+    )
+    dW = rules.copi_update(*arrays)
+    assert there.owns(dW)  # it stays on that device
     assert np.allclose(there.to_host(dW), expected)
-    print(f"{there.name:7} {type(dW).__module__}.{type(dW).__name__}")
+    kind = type(dW)
+    print(
+        f"{there.name:7} {kind.__module__}.{kind.__name__}"
+    )
 
 # %% [markdown]
-# **Answer.** It runs, the numbers agree, and the result is on the device of the arguments. (The second line is the same
-# as the first, unless you have changed `BACKEND`.)
+# **Answer.** It runs, the numbers agree, and the result is on the device of the
+# arguments. (The second line is the same as the first, unless you have changed
+# `BACKEND`.)
 
 # %% [markdown]
 # ## 4. Break it: mix arrays of two devices
@@ -224,7 +268,7 @@ for there in (get_backend("numpy"), backend, strict):
 
 # %%
 def attempt(action):
-    """Call `action`; print and return the name of the error that it raises, or None."""
+    """Return the name of the error that it raises."""
     try:
         action()
     except Exception as error:
@@ -235,14 +279,20 @@ def attempt(action):
 
 
 # %%
-x, W_there, z_there = (strict.asarray(array) for array in (x_host, W, z))
+x, W_there, z_there = (
+    strict.asarray(array) for array in (x_host, W, z)
+)
 order = np.array([3, 1, 2])
 
 raised = [
-    attempt(lambda: np.mean(x)),  # a NumPy function, an array of another library
-    attempt(lambda: x - x_host),  # one operand is still on the host
-    attempt(lambda: x[order]),  # so is the index
-    attempt(lambda: rules.copi_update(W, x, z_there)),  # so is W
+    # a NumPy function, an array of another library
+    attempt(lambda: np.mean(x)),
+    # one operand is still on the host
+    attempt(lambda: x - x_host),
+    # so is the index
+    attempt(lambda: x[order]),
+    # so is W
+    attempt(lambda: rules.copi_update(W, x, z_there)),
 ]
 assert all(raised) == HAVE_STRICT
 
@@ -273,11 +323,14 @@ assert all(raised) == HAVE_STRICT
 
 # %%
 x32 = backend.asarray(x_host, "float32")
-step_sizes = np.logspace(-3, -1, 3)  # a NumPy array: its items are np.float64
+# a NumPy array: its items are np.float64
+step_sizes = np.logspace(-3, -1, 3)
+wide = step_sizes[0] * x32
+narrow = float(step_sizes[0]) * x32
 print("float:     ", (0.5 * x32).dtype)
-print("np.float64:", (step_sizes[0] * x32).dtype)
-assert (step_sizes[0] * x32).dtype == backend.xp.float64
-assert (float(step_sizes[0]) * x32).dtype == backend.xp.float32
+print("np.float64:", wide.dtype)
+assert wide.dtype == backend.xp.float64
+assert narrow.dtype == backend.xp.float32
 
 # %% [markdown]
 # **Answer.** A Python float adapts to the array. A NumPy scalar has a dtype of its own,
@@ -287,7 +340,8 @@ assert (float(step_sizes[0]) * x32).dtype == backend.xp.float32
 
 # %%
 W64 = backend.asarray(W, "float64")
-message = attempt(lambda: rules.copi_update(W64, x32, backend.asarray(z, "float32")))
+z32 = backend.asarray(z, "float32")
+message = attempt(lambda: rules.copi_update(W64, x32, z32))
 assert message == "InputError"
 
 # %% [markdown]
@@ -301,16 +355,16 @@ assert message == "InputError"
 # one: `matmul_add`.
 
 # %%
-W_loop, eta = W.copy(), 0.1
+W_loop, eta = W.copy(), 0.1 / 50
 for b in range(50):
     for i in range(3):
         for j in range(4):
-            W_loop[i, j] += eta / 50 * z[b, i] * x_host[b, j]
+            W_loop[i, j] += eta * z[b, i] * x_host[b, j]
 
-W_moved = backend.asarray(W)
-z_moved, x_moved = backend.asarray(z), backend.asarray(x_host)
-backend.matmul_add(W_moved, z_moved.T, x_moved, eta / 50)
-assert np.allclose(W_loop, W + eta / 50 * z.T @ x_host)
+W_moved, z_moved = backend.asarray(W), backend.asarray(z)
+x_moved = backend.asarray(x_host)
+backend.matmul_add(W_moved, z_moved.T, x_moved, eta)
+assert np.allclose(W_loop, W + eta * z.T @ x_host)
 assert np.allclose(backend.to_host(W_moved), W_loop)
 
 # %% [markdown]
@@ -328,11 +382,12 @@ assert np.allclose(backend.to_host(W_moved), W_loop)
 # other:
 
 # %%
-A = np.random.default_rng(0).normal(size=(1000, 1000))
-queue = ThreadPoolExecutor(max_workers=1)  # our model of a device
+matrix = np.random.default_rng(0).normal(size=(1000, 1000))
+product = partial(np.matmul, matrix, matrix)
+queue = ThreadPoolExecutor(max_workers=1)  # our device
 
 start = time.perf_counter()
-products = [queue.submit(np.matmul, A, A) for _ in range(5)]
+products = [queue.submit(product) for _ in range(5)]
 asked = time.perf_counter() - start
 last = products[-1].result()  # waits for the value
 finished = time.perf_counter() - start
@@ -342,7 +397,8 @@ queue.shutdown()
 # **Question.** If you stop the clock after the line with `submit`, what does it show?
 
 # %%
-print(f"asked after {1000 * asked:.1f} ms, finished after {1000 * finished:.0f} ms")
+print(f"asked after {1000 * asked:.1f} ms,", end=" ")
+print(f"finished after {1000 * finished:.0f} ms")
 assert asked < finished / 5
 
 # %% [markdown]
@@ -354,7 +410,7 @@ assert asked < finished / 5
 
 # %%
 def seconds(backend, action, repeats=10):
-    """Return the time that an action takes; the device is idle before and after."""
+    """Return the time of an action on an idle device."""
     action()  # the first call may compile
     backend.synchronize()
     start = time.perf_counter()
@@ -364,8 +420,11 @@ def seconds(backend, action, repeats=10):
     return (time.perf_counter() - start) / repeats
 
 
-arguments = [backend.asarray(array) for array in (W, x_host, z)]
-assert seconds(backend, lambda: rules.copi_update(*arguments)) > 0
+arrays = [
+    backend.asarray(array) for array in (W, x_host, z)
+]
+update = partial(rules.copi_update, *arrays)
+assert seconds(backend, update) > 0
 
 # %% [markdown]
 # With NumPy, `synchronize` has nothing to wait for and does nothing. (`backend.seconds`
@@ -378,9 +437,17 @@ assert seconds(backend, lambda: rules.copi_update(*arguments)) > 0
 # `if`, Python waits until the queue is empty, and only then asks for more.
 
 # %%
-net = Network([4, 3], rng=np.random.default_rng(0), backend=strict, dtype="float64")
-loss = net.step(strict.asarray(x_host), strict.asarray(np.ones((50, 3))), eta_W=0.01)
-print(type(loss).__name__, loss.shape, "->", type(strict.scalar(loss)).__name__)
+net = Network(
+    [4, 3],
+    rng=np.random.default_rng(0),
+    backend=strict,
+    dtype="float64",
+)
+batch = strict.asarray(x_host), strict.asarray(z)
+loss = net.step(*batch, eta_W=0.01)
+value = strict.scalar(loss)
+print(type(loss).__name__, loss.shape, end=" -> ")
+print(type(value).__name__)
 assert loss.shape == ()
 
 # %% [markdown]
@@ -393,27 +460,42 @@ assert loss.shape == ()
 
 # %%
 def timeline(reads_every_loss, batches=5, ask=3, compute=4):
-    """Return the intervals (start, length) of the host's requests and the device's work."""
+    """Return (start, length) of requests and of work."""
     host_free, device_free, host, device = 0, 0, [], []
     for _ in range(batches):
         host.append((host_free, ask))
         host_free += ask
-        device.append((max(host_free, device_free), compute))
-        device_free = sum(device[-1])
-        host_free = device_free if reads_every_loss else host_free
+        start = max(host_free, device_free)
+        device.append((start, compute))
+        device_free = start + compute
+        if reads_every_loss:
+            host_free = device_free
     return host, device
 
 
-# %%
-figure, rows = plt.subplots(2, 1, figsize=(7, 2.8), sharex=True, layout="constrained")
+ends = {r: sum(timeline(r)[1][-1]) for r in (True, False)}
+assert ends == {True: 35, False: 23}
+
+# %% tags=["hide-input"]
+figure, rows = plt.subplots(
+    2,
+    1,
+    figsize=(9, 3.4),
+    sharex=True,
+    layout="constrained",
+)
 for axes, reads in zip(rows, (True, False), strict=True):
     for height, bars in enumerate(timeline(reads)):
-        at, colour = (height - 0.35, 0.7), COLOURS[height]
-        axes.broken_barh(bars, at, facecolor=colour, edgecolor="white")
-    title = "each loss is read immediately" if reads else "losses are read at the end"
-    axes.set(yticks=[0, 1], yticklabels=["host", "device"], title=title)
-rows[1].set(xlabel="time (ms)")
-assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
+        axes.broken_barh(
+            bars,
+            (height - 0.35, 0.7),
+            facecolor=COLOURS[height],
+            edgecolor="white",
+        )
+    when = "immediately" if reads else "at the end"
+    axes.set(title=f"losses are read {when}")
+    axes.set(yticks=[0, 1], yticklabels=["host", "device"])
+_ = rows[1].set(xlabel="time (ms)")
 
 # %% [markdown]
 # **Answer.** If the host reads every loss, host and device take turns, and each is idle
@@ -429,10 +511,11 @@ assert [sum(timeline(reads)[1][-1]) for reads in (True, False)] == [35, 23]
 
 # %%
 class CountingBackend(Backend):
-    """NumPy as if it were a device; counts how often it is asked for values."""
+    """NumPy as a device that counts requests for values."""
 
     def __init__(self):
-        super().__init__("counting", get_backend("numpy").xp)
+        numpy = get_backend("numpy")
+        super().__init__("counting", numpy.xp)
         self.asked = 0
 
     def scalar(self, array):
@@ -446,18 +529,23 @@ class CountingBackend(Backend):
 
 # %%
 def count_asked(n_epochs, sizes, batch_size):
-    """Return how often `fit` asks the backend for values, with 12 training samples."""
+    """Return how often `fit` asks for values."""
     labels = np.arange(18) % 3
-    split = Split(np.eye(3)[labels[:12]], labels[:12])
-    data = Dataset("tiny", split, Split(np.eye(3)[labels[12:]], labels[12:]), 3)
-    counting, rng = CountingBackend(), np.random.default_rng(0)
+    whole = Split(np.eye(3)[labels], labels)
+    train, test = np.arange(12), np.arange(12, 18)
+    parts = whole.take(train), whole.take(test)
+    data = Dataset("tiny", *parts, n_classes=3)
+    counting = CountingBackend()
+    rng = np.random.default_rng(0)
     net = Network(sizes, rng=rng, backend=counting)
-    options = {"schedule": Schedule(0.01, 0.01), "rng": rng, "batch_size": batch_size}
-    fit(net, data, epochs=n_epochs, **options)
+    settings = {"batch_size": batch_size, "rng": rng}
+    settings |= {"schedule": Schedule(0.01, 0.01)}
+    fit(net, data, epochs=n_epochs, **settings)
     return counting.asked
 
 
-print("one epoch, two layers, 3 batches:", count_asked(1, [3, 4, 3], batch_size=4))
+asked = count_asked(1, [3, 4, 3], batch_size=4)
+print("one epoch, two layers, 3 batches:", asked)
 
 # %% [markdown]
 # ## 7. The same start on every device
@@ -471,32 +559,49 @@ print("one epoch, two layers, 3 batches:", count_asked(1, [3, 4, 3], batch_size=
 # device. After two epochs on the digits, how much will their weights differ?
 
 # %%
-data = load_dataset("mnist-5k")
-schedule = Schedule(
-    eta_W=1e-3,
-    eta_R=1e-3,
-    first_epochs=1,  # R alone in the first epoch
-    first_eta_R=1e-3,
-    delta_scale=500,
-)
+DATA = "mnist-5k"
+
+data = load_dataset(DATA)
+SIZES = [data.n_inputs, 50, data.n_classes]
+rates = {"eta_W": 1e-3, "eta_R": 1e-3, "delta_scale": 500}
+# R alone in the first epoch
+first = {"first_epochs": 1, "first_eta_R": 1e-3}
+schedule = Schedule(**rates, **first)
 
 
-def trained(there):
-    net = Network([784, 50, 10], rng=np.random.default_rng(0), backend=there)
-    history = fit(net, data, epochs=2, schedule=schedule, rng=np.random.default_rng(1))
-    W, R = net.layers[0].W, net.layers[0].R
-    return history[-1].test_accuracy, there.to_host(W), there.to_host(R)
+def train(epochs, **settings):
+    """Return a network, and its last test accuracy."""
+    net = Network(
+        SIZES, rng=np.random.default_rng(0), **settings
+    )
+    rng = np.random.default_rng(1)
+    settings = {"epochs": epochs, "schedule": schedule}
+    history = fit(net, data, rng=rng, **settings)
+    return net, history[-1].test_accuracy
 
 
 # %%
-on_numpy = trained(get_backend("numpy"))
+def weights(net):
+    layer, there = net.layers[0], net.backend
+    return there.to_host(layer.W), there.to_host(layer.R)
+
+
+on_numpy, right = train(2, backend="numpy")
 for there in (backend, strict):
-    accuracy, W_after, R_after = trained(there)
-    weights = zip((W_after, R_after), on_numpy[1:], strict=True)
-    most = max(np.abs(one - other).max() for one, other in weights)
-    print(f"{there.name:7} test accuracy {100 * accuracy:.1f} %, differs by {most:.1g}")
+    net, accuracy = train(2, backend=there)
+    pairs = zip(
+        weights(net), weights(on_numpy), strict=True
+    )
+    most = max(
+        np.abs(one - other).max() for one, other in pairs
+    )
+    print(
+        f"{there.name:7} test accuracy {accuracy:.1%},",
+        end=" ",
+    )
+    print(f"differs by {most:.1g}")
     assert most < 0.01
-    assert abs(accuracy - on_numpy[0]) < 0.02
+    assert abs(accuracy - right) < 0.02
 
 # %% [markdown]
 # **Answer.** On the strict device, only in the last digit: NumPy does the work
@@ -577,17 +682,12 @@ if HAVE_STRICT:
 # Wherever the package takes a name, such as `rule="copi"`, it also takes a function or
 # an object. The page [Extend](../docs/extend.md) is the reference for this section.
 
+
 # %%
-from copi_np import Activation, ErrorSignal, Step, load_network, save_network
-
-
 def trained_with(**parts):
-    """Train a network with these parts for three epochs, and print its accuracy."""
-    rng = np.random.default_rng(0)
-    net = Network([784, 50, 10], rng=rng, backend=backend, **parts)
-    rng = np.random.default_rng(1)
-    history = fit(net, data, epochs=3, schedule=schedule, rng=rng)
-    print(f"test accuracy {100 * history[-1].test_accuracy:.1f} %")
+    """Train with these parts, and print the accuracy."""
+    net, accuracy = train(3, backend=backend, **parts)
+    print(f"test accuracy {accuracy:.1%}")
     return net
 
 
@@ -613,10 +713,12 @@ def my_copi(W, x, z):
 # rule, have the same weights?
 
 # %%
-mine, built_in = trained_with(rule=my_copi), trained_with(rule="copi")
-difference = backend.to_host(mine.layers[0].W - built_in.layers[0].W)
-print(f"the weights differ by {np.abs(difference).max():.0e} at most")
-assert np.abs(difference).max() < 1e-4
+mine = trained_with(rule=my_copi)
+built_in = trained_with(rule="copi")
+difference = weights(mine)[0] - weights(built_in)[0]
+most = np.abs(difference).max()
+print(f"the weights differ by {most:.0e} at most")
+assert most < 1e-4
 
 # %% [markdown]
 # **Answer.** Yes, up to rounding: the two forms add in a different order.
@@ -639,10 +741,9 @@ def normalised(W, x, z, damping=1.0):
 # little. Will `damping=0.1` be better?
 
 # %%
-from functools import partial
-
 net = trained_with(rule=normalised)
-message = attempt(lambda: trained_with(rule=partial(normalised, damping=0.1)))
+undamped = partial(normalised, damping=0.1)
+message = attempt(lambda: trained_with(rule=undamped))
 assert message == "DivergenceError"
 
 # %% [markdown]
@@ -666,8 +767,8 @@ assert message == "InputError"
 # ### A decorrelation rule
 #
 # The lateral weights work the same way: `decorrelation=` takes a function of `R`, `x`
-# and `y`. This one decorrelates, and also pulls every mean square towards 1. Since it is
-# a pure function, we can try it on a single batch first, without any network:
+# and `y`. This one decorrelates, and also pulls every mean square towards 1. Since it
+# is a pure function, we can try it on a single batch first, without any network:
 
 
 # %%
@@ -677,14 +778,13 @@ def whitening(R, x):
 
 
 y = x_host @ (np.eye(4) + 0.5)  # correlated inputs
-powers = {}
 for rule in (rules.decorrelation_update, whitening):
     R = np.eye(4)
     for _ in range(2000):
         R = R + 0.02 * rule(R, y @ R.T)
-    powers[rule.__name__] = rules.mean_square(y @ R.T)
-    print(f"{rule.__name__}: mean squares {powers[rule.__name__].round(2)}")
-assert np.allclose(powers["whitening"], 1, atol=0.01)
+    power = rules.mean_square(y @ R.T)
+    print(f"{rule.__name__}: mean squares", power.round(2))
+assert np.allclose(power, 1, atol=0.01)
 
 # %%
 net = trained_with(decorrelation=whitening)
@@ -705,7 +805,8 @@ def sigmoid(a):
     return 1 / (1 + array_namespace(a).exp(-a))
 
 
-net = trained_with(activation=Activation("softplus", softplus, sigmoid))
+smooth = Activation("softplus", softplus, sigmoid)
+net = trained_with(activation=smooth)
 
 # %% [markdown]
 # An error signal returns one array (B, O) for each layer. Backpropagation sends
@@ -721,7 +822,8 @@ def sign_symmetry(layers, trace, delta_L):
     for k in reversed(range(len(layers) - 1)):
         M = layers[k + 1].W @ layers[k + 1].R
         back = deltas[0] @ xp.sign(M) * xp.mean(xp.abs(M))
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * back)
+        slope = layers[k].activation.df(trace.a[k])
+        deltas.insert(0, slope * back)
     return deltas
 
 
@@ -735,20 +837,21 @@ net = trained_with(error_signal=signs)
 # ### A rule with a memory
 #
 # Some rules remember earlier steps. Such a rule is a small class, derived from `Step`:
-# `start` prepares for the weights of a layer, `step` changes them in place. This is COPI
-# with momentum:
+# `start` prepares for the weights of a layer, `step` changes them in place. This is
+# COPI with momentum:
 
 
 # %%
 class Momentum(Step):
-    """COPI with momentum: half of each update is what remains of earlier ones."""
+    """COPI with momentum."""
 
     def start(self, weights, backend):
         super().start(weights, backend)
         self.velocity = backend.xp.zeros_like(weights)
 
     def step(self, weights, states, eta):
-        update = rules.copi_update(weights, states.x, states.z)
+        x, z = states.x, states.z
+        update = rules.copi_update(weights, x, z)
         self.velocity = 0.5 * self.velocity + 0.5 * update
         weights += eta * self.velocity
 
@@ -764,8 +867,6 @@ momentum = trained_with(rule=Momentum())
 # happen: will it load, load with the COPI rule instead, or be refused?
 
 # %%
-from tempfile import TemporaryDirectory
-
 folder = TemporaryDirectory()
 path = f"{folder.name}/momentum.npz"
 save_network(path, momentum)
@@ -783,11 +884,12 @@ print(loaded.config["rule"])
 
 # %%
 def gap_after_an_epoch(*networks):
-    """Train each network for one more epoch; return how far their weights differ."""
-    rates = Schedule(eta_W=1e-3, eta_R=1e-3, delta_scale=500)
+    """Train both further; return how far they differ."""
+    further = Schedule(**rates)
     for net in networks:
-        fit(net, data, epochs=1, schedule=rates, rng=np.random.default_rng(2))
-    one, other = (backend.to_host(net.layers[0].W) for net in networks)
+        rng = np.random.default_rng(2)
+        fit(net, data, epochs=1, schedule=further, rng=rng)
+    one, other = (weights(net)[0] for net in networks)
     return np.abs(one - other).max()
 
 
@@ -815,7 +917,8 @@ class SavedMomentum(Momentum):
 # %%
 momentum = trained_with(rule=SavedMomentum())
 save_network(path, momentum)
-loaded, _ = load_network(path, backend, rule=SavedMomentum())
+saved = SavedMomentum()
+loaded, _ = load_network(path, backend, rule=saved)
 assert gap_after_an_epoch(momentum, loaded) == 0
 print("one more epoch: the same weights to the last bit")
 folder.cleanup()
@@ -852,7 +955,7 @@ check("09.1", answer)
 
 # %%
 def mean_covariance_of_numpy(x):
-    """Return the mean absolute value of <x_i x_j> over all pairs i != j, for x (B, I)."""
+    """Return the mean |<x_i x_j>| over pairs i != j."""
     C = np.einsum("bi,bj->ij", x, x) / len(x)
     n = C.shape[0]
     np.fill_diagonal(C, 0)

@@ -9,14 +9,13 @@ from itertools import pairwise
 
 import numpy as np
 
-from copi_np import DivergenceError, Network, Schedule, fit, load_dataset
-from copi_np.backend import get_backend
+from copi_np import DivergenceError, Network, Schedule
+from copi_np import fit, load_dataset
 from copi_np.course import check
 from copi_np.datasets import as_float
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
 data = load_dataset("mnist-5k")
+SIZES = [data.n_inputs, 200, data.n_classes]
 
 # %% [markdown]
 # ## Exercise 00.1 · Shapes
@@ -24,10 +23,12 @@ data = load_dataset("mnist-5k")
 # The shapes of $R$, $W$, $x$ and $a$ in the second layer of `Network([784, 300, 100, 10])`, for 50 digits.
 
 # %%
-net = Network([784, 300, 100, 10], rng=np.random.default_rng(0), backend=BACKEND)
-trace = net.forward(backend.asarray(as_float(data.train.inputs[:50], "float32")))
-layer = net.layers[1]
-print(layer.R.shape, layer.W.shape, trace.x[1].shape, trace.a[1].shape)
+sizes = [data.n_inputs, 300, 100, data.n_classes]
+net = Network(sizes, rng=np.random.default_rng(0))
+batch = as_float(data.train.inputs[:50], "float32")
+trace, layer = net.forward(batch), net.layers[1]
+print("R", layer.R.shape, " W", layer.W.shape)
+print("x", trace.x[1].shape, " a", trace.a[1].shape)
 
 answer = [(300, 300), (100, 300), (50, 300), (50, 100)]
 
@@ -49,12 +50,13 @@ check("00.1", answer)
 
 # %%
 def count_weights(sizes):
-    n_lateral = sum(n_inputs**2 for n_inputs in sizes[:-1])
-    n_forward = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(sizes))
+    pairs = pairwise(sizes)  # inputs and outputs of a layer
+    n_forward = sum(i * o for i, o in pairs)
+    n_lateral = sum(i**2 for i in sizes[:-1])
     return n_lateral, n_forward
 
 
-print(count_weights([784, 200, 10]))
+print(count_weights(SIZES))
 
 check("00.2", count_weights)
 
@@ -73,13 +75,16 @@ check("00.2", count_weights)
 # %%
 EPOCHS = 2  # fast: 1
 for eta in (0.001, 0.003, 0.01, 0.03, 0.1, 0.3):
-    network = Network([784, 200, 10], rng=np.random.default_rng(0), backend=BACKEND)
-    schedule, rng = Schedule(eta_W=eta, eta_R=eta), np.random.default_rng(1)
+    network = Network(SIZES, rng=np.random.default_rng(0))
+    settings = {"schedule": Schedule(eta_W=eta, eta_R=eta)}
+    settings |= {"rng": np.random.default_rng(1)}
     try:
-        history = fit(network, data, epochs=EPOCHS, schedule=schedule, rng=rng)
-        print(f"{eta}: test accuracy {100 * history[-1].test_accuracy:.0f} %")
+        run = fit(network, data, epochs=EPOCHS, **settings)
+        print(
+            f"{eta}: accuracy {run[-1].test_accuracy:.0%}"
+        )
     except DivergenceError as error:
-        print(f"{eta}: {str(error)[:60]} ...")
+        print(f"{eta}: {str(error)[:50]} ...")
 
 answer = 0.03
 

@@ -6,17 +6,16 @@
 # you there.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from copi_np import rules
-from copi_np.backend import get_backend
 from copi_np.course import check
-from copi_np.plotting import COLOURS, STYLE
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, host = backend.asarray, backend.to_host
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE, label_ends
+
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
@@ -35,7 +34,7 @@ check("01.1", my_rule)
 
 # %% [markdown]
 # **Why.** On decorrelated inputs $C = \langle x x^\top\rangle$ is diagonal, so its inverse divides column $j$ of
-# $\langle z x^\top\rangle$ by $\langle x_j^2\rangle$. NumPy divides a matrix of shape $(O, I)$ by an array of shape
+# $\langle z x^\top\rangle$ by $\langle x_j^2\rangle$. NumPy divides a matrix of shape `(O, I)` by an array of shape
 # $(I,)$ column by column, which is what we want. In one line, the rule is Eq. 3 divided by $\langle x_j^2\rangle$:
 # `rules.copi_update(W, x, z) / rules.mean_square(x)`.
 #
@@ -73,15 +72,27 @@ check("01.2", my_epoch)
 rng = np.random.default_rng(0)
 x, D = rng.normal(size=(500, 4)), rng.normal(size=(3, 4))
 z = x @ D.T + rng.normal(size=(500, 3))
-fig, ax = plt.subplots(figsize=(6, 2.6), layout="constrained")
-for eta, colour in zip((0.05, 0.005), COLOURS, strict=False):
-    W, distances = np.zeros((3, 4)), [1.0]
+distances = {}
+for eta in (0.05, 0.005):
+    W, distances[eta] = np.zeros((3, 4)), [1.0]
     for b in range(500):
         W = my_epoch(W, x[b : b + 1], z[b : b + 1], eta)
-        distances.append(np.linalg.norm(W - D) / np.linalg.norm(D))
-    ax.plot(distances, color=colour, label=rf"$\eta$ = {eta}")
-ax.set(xlabel="samples", ylabel="distance from $D$", ylim=(0, 1.05))
-ax.legend()
+        away = np.linalg.norm(W - D) / np.linalg.norm(D)
+        distances[eta].append(away)
+
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(7, 3.2), layout="constrained"
+)
+for (eta, values), colour in zip(
+    distances.items(), COLOURS, strict=False
+):
+    axes.plot(
+        values, color=colour, label=rf"$\eta$ = {eta}"
+    )
+axes.set(xlabel="samples", ylabel="distance from $D$")
+axes.set(ylim=(0, 1.05))
+label_ends(axes)
 plt.show()
 
 # %% [markdown]
@@ -95,24 +106,31 @@ plt.show()
 
 # %%
 def batch_with(C, n_samples=100):
-    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(n_samples, len(C)))
     white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)
-    return asarray(white @ np.linalg.cholesky(C).T)
+    return white @ np.linalg.cholesky(C).T
 
 
 def relative_error(rho):
-    D = asarray(np.array([[1.0, 2.0, 3.0]]))
-    x = batch_with((1 - rho) * np.eye(3) + rho * np.ones((3, 3)))
+    D = np.array([[1.0, 2.0, 3.0]])
+    C = (1 - rho) * np.eye(3) + rho * np.ones((3, 3))
+    x = batch_with(C)
     W_rest = rules.linear_map(x, x @ D.T)
-    return np.linalg.norm(host(W_rest - D)) / np.linalg.norm(host(D))
+    return np.linalg.norm(W_rest - D) / np.linalg.norm(D)
 
 
 # %%
-low, high = 0.0, 0.5  # the error grows with rho: halve the interval until it is small
+# the error grows with rho: halve the interval
+low, high = 0.0, 0.5
 while high - low > 1e-6:
     middle = (low + high) / 2
-    low, high = (middle, high) if relative_error(middle) < 0.1 else (low, middle)
-print(f"largest rho: {low:.4f}, with an error of {100 * relative_error(low):.2f} %")
+    if relative_error(middle) < 0.1:
+        low = middle
+    else:
+        high = middle
+print(f"largest rho: {low:.4f},", end=" ")
+print(f"with an error of {relative_error(low):.2%}")
 check("01.3", low)
 
 # %% [markdown]

@@ -5,19 +5,21 @@
 # hints from `check` should get you there.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
-from copi_np import get_backend
 from copi_np.analysis import decorrelation_path
 from copi_np.course import check
-from copi_np.plotting import COLOURS, STYLE
-from copi_np.rules import decorrelation_update, local_decorrelation_update
+from copi_np.rules import (
+    decorrelation_update,
+    local_decorrelation_update,
+)
 from copi_np.whitening import asymmetry, zca
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, to_host = backend.asarray, backend.to_host
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE
+
 plt.rcParams.update(STYLE)
 
 # %% [markdown]
@@ -48,9 +50,11 @@ check("02.1", whitening_update)
 sigma = np.array([[2.0, 1, 0], [1, 3, 1], [0, 1, 5]])
 y = np.sqrt(3) * np.linalg.cholesky(sigma).T
 for update in (whitening_update, decorrelation_update):
-    R = to_host(list(decorrelation_path(asarray(y), 0.05, 1000, update))[-1])
+    *_, R = decorrelation_path(y, 0.05, 1000, update)
     distance = np.linalg.norm(R - zca(sigma))
-    print(f"{update.__name__}: asymmetry {asymmetry(R):.4f}, distance from ZCA {distance:.4f}")
+    print(f"{update.__name__}:", end=" ")
+    print(f"asymmetry {asymmetry(R):.4f},", end=" ")
+    print(f"distance from ZCA {distance:.4f}")
 
 # %% [markdown]
 # ## Exercise 02.2 · Twins
@@ -58,17 +62,28 @@ for update in (whitening_update, decorrelation_update):
 # Two inputs are always equal. What happens to $x_1$ and $x_2$ when $R$ learns for a very long time?
 
 # %%
-y = np.random.default_rng(0).normal(size=(100, 1)) @ np.ones((1, 2))
-path = [to_host(R) for R in decorrelation_path(asarray(y), eta_R=0.05, n_steps=4000)]
-variances = np.array([np.mean((y @ R.T) ** 2, axis=0) for R in path])
-R = path[-1]
-print("variances", variances[-1].round(4), " det R", np.linalg.det(R).round(2))
+rng = np.random.default_rng(0)
+y = rng.normal(size=(100, 1)) @ np.ones((1, 2))
+path = [*decorrelation_path(y, eta_R=0.05, n_steps=5000)]
+powers = [np.mean((y @ R.T) ** 2, axis=0) for R in path]
+variances, R = np.array(powers), path[-1]
+print("variances", variances[-1].round(4))
+print("det R", np.linalg.det(R).round(2))
 print(R.round(1))
 
-# %%
+# %% tags=["hide-input"]
 figure, axes = plt.subplots(figsize=(6.5, 3))
-axes.loglog(1 + np.arange(len(variances)), variances[:, 0], color=COLOURS[0])
-_ = axes.set(xlabel="1 + step", ylabel="variance of $x_1$ and of $x_2$")
+axes.loglog(
+    1 + np.arange(len(variances)),
+    variances[:, 0],
+    color=COLOURS[0],
+)
+axes.set_title("twins: both variances fall to zero")
+_ = axes.set(
+    xlabel="1 + step",
+    ylabel="variance of $x_1$ and of $x_2$",
+)
+
 # %%
 answer = "b"
 
@@ -95,21 +110,28 @@ check("02.2", answer)
 
 
 # %%
-def variances_by_step(sigma, update=local_decorrelation_update):
+def variances_by_step(
+    sigma, update=local_decorrelation_update
+):
     y = np.sqrt(3) * np.linalg.cholesky(sigma).T
-    path = decorrelation_path(asarray(y), 0.1 / np.trace(sigma), 1000, update)
-    return np.array([np.diag(R @ sigma @ R.T) for R in map(to_host, path)])
+    eta = 0.1 / np.trace(sigma)
+    path = decorrelation_path(y, eta, 1000, update)
+    return np.array(
+        [np.diag(R @ sigma @ R.T) for R in path]
+    )
 
 
 def largest_rise(sigma):
     variances = variances_by_step(sigma)
-    return np.max(variances / np.minimum.accumulate(variances)) - 1
+    lowest = np.minimum.accumulate(variances)
+    return np.max(variances / lowest) - 1
 
 
 # %%
 for seed in range(100):
-    A = np.random.default_rng(seed).normal(size=(3, 5))
-    sigma = A @ A.T / 5
+    rng = np.random.default_rng(seed)
+    y = rng.normal(size=(5, 3))
+    sigma = y.T @ y / 5
     if largest_rise(sigma) > 0.01:
         break
 print(f"seed {seed}: {largest_rise(sigma):.1%}")
@@ -117,15 +139,26 @@ print(sigma.round(2))
 
 check("02.3", sigma)
 
-# %%
-figure, axes = plt.subplots(figsize=(6.5, 3))
-for update, style in ((decorrelation_update, "-"), (local_decorrelation_update, "--")):
-    shares = variances_by_step(sigma, update) / np.diag(sigma)
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(figsize=(7, 3.4))
+for update, style in (
+    (decorrelation_update, "-"),
+    (local_decorrelation_update, "--"),
+):
+    shares = variances_by_step(sigma, update) / np.diag(
+        sigma
+    )
     for i in range(3):
-        label = update.__name__ if i == 0 else None
-        steps = 1 + np.arange(len(shares))
-        axes.semilogx(steps, shares[:, i], style, color=COLOURS[i], label=label)
-axes.set(xlabel="1 + step", ylabel="variance, relative to the start")
+        axes.semilogx(
+            1 + np.arange(len(shares)),
+            shares[:, i],
+            style,
+            color=COLOURS[i],
+            label=update.__name__ if i == 0 else None,
+        )
+axes.set(xlabel="1 + step")
+axes.set(ylabel="variance, relative to the start")
+axes.set_title("with the local form, a variance may rise")
 _ = axes.legend(frameon=False)
 
 # %% [markdown]

@@ -32,10 +32,10 @@ check("03.1", output_signal)
 # p_k$, and the signal is minus that: $\delta_L = y^* - p$. The output layer is linear,
 # so $a_L = y_L$ and $f' = 1$.
 #
-# **Common mistakes.** The gradient instead of its negative. Dividing by $B$, which
-# belongs to the mean in the update. A softmax that sums over the samples (`axis=0`).
-# `sum` without `keepdims=True`, so that the shapes do not fit. For large logits,
-# subtract the largest one in each row first, so that `exp` cannot overflow: see
+# **Common mistakes.** The gradient instead of its negative. Dividing by the number of
+# samples, which belongs to the mean in the update. A softmax that sums over the samples
+# (`axis=0`). `sum` without `keepdims=True`, so that the shapes do not fit. For large
+# logits, subtract the largest one in each row first, so that `exp` cannot overflow: see
 # `copi_np.losses.log_softmax`.
 
 # %% [markdown]
@@ -49,15 +49,18 @@ def df(a):
     return np.where(a > 0, 1.0, 0.1)
 
 
-def direct_feedback(a, B, delta_L):
-    hidden = [df(a_k) * (delta_L @ B_k.T) for a_k, B_k in zip(a[:-1], B, strict=True)]
+def direct_feedback(a, F, delta_L):
+    hidden = [
+        df(a_k) * (delta_L @ F_k.T)
+        for a_k, F_k in zip(a[:-1], F, strict=True)
+    ]
     return [*hidden, delta_L]
 
 
 check("03.2", direct_feedback)
 
 # %% [markdown]
-# **Why.** With samples as rows, $B \delta_L$ is `delta_L @ B.T`. Each hidden unit
+# **Why.** With samples as rows, $F \delta_L$ is `delta_L @ F.T`. Each hidden unit
 # multiplies this by its own slope. `delta_L` already includes the slope of the output
 # units.
 #
@@ -80,15 +83,22 @@ targets = np.eye(3)[rng.integers(0, 3, 8)]
 # %%
 def line_up(prepare=lambda net: None, **options):
     rng = np.random.default_rng(1)
-    net = Network([5, 4, 4, 3], rng=rng, dtype="float64", **options)
+    settings = {"rng": rng, "dtype": "float64"} | options
+    net = Network([5, 4, 4, 3], **settings)
     for _ in range(100):
         net.step(y0, targets, eta_W=0.0, eta_R=0.02)
     prepare(net)
     trace = net.forward(y0)
-    _, _, last = right = net.error_signals(trace, targets)
+    right = net.error_signals(trace, targets)
     for name, send in suspects.items():
-        wrong = zip(send(net.layers, trace, net.feedback, last), right, strict=True)
-        print(name, [f"{np.abs(one - other).max():.1e}" for one, other in wrong])
+        found = send(
+            net.layers, trace, net.feedback, right[2]
+        )
+        print(name, end=" ")
+        for k in range(3):
+            error = np.abs(found[k] - right[k]).max()
+            print(f"{error:.1e}", end=" ")
+        print()
 
 
 # %%

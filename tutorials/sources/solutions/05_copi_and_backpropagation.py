@@ -47,7 +47,8 @@ check("05.1", my_extra_term)
 # %%
 def my_first_order(W, R, x, delta, eta_W, eta_R):
     G = delta.T @ x / len(x)
-    of_W, of_R = my_extra_term(W, x) @ R, my_extra_term(W @ R, x)
+    of_W = my_extra_term(W, x) @ R
+    of_R = my_extra_term(W @ R, x)
     return eta_W * (G @ R + of_W) - eta_R * of_R
 
 
@@ -72,22 +73,26 @@ check("05.2", my_first_order)
 rng = np.random.default_rng(0)
 y = rng.normal(size=(20, 5)) @ rng.normal(size=(5, 5)) / 2
 delta = rng.normal(size=(20, 4))
-W, R = rng.normal(size=(4, 5)), np.eye(5) + 0.2 * rng.normal(size=(5, 5))
+W = rng.normal(size=(4, 5))
+R = np.eye(5) + 0.2 * rng.normal(size=(5, 5))
 
 
 def measured_order(step, R):
-    """Return the order of what is left over: log2 of how much it shrinks with eta / 2."""
-    rests = []
+    """Return the order in eta of what is left over."""
+    left = []
     for eta in (1e-4, 5e-5):
         new_W, new_R = step(W, R, y, delta, eta)
         learning = eta * delta.T @ (y @ R.T) / len(y) @ R
-        rests.append(np.linalg.norm(new_W @ new_R - W @ R - learning))
-    return np.log2(rests[0] / rests[1])
+        change = new_W @ new_R - W @ R
+        left.append(np.linalg.norm(change - learning))
+    return np.log2(left[0] / left[1])
 
 
 for letter, step in suspects.items():
-    print(f"{letter}: order {measured_order(step, R):.2f} from a random R, ", end="")
-    print(f"{measured_order(step, np.eye(5)):.2f} from the identity")
+    from_R = measured_order(step, R)
+    from_I = measured_order(step, np.eye(5))
+    print(f"{letter}: order {from_R:.2f} from a random R,")
+    print(f"         {from_I:.2f} from the identity")
 
 # %%
 answer = "B", "C"

@@ -9,15 +9,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from copi_np import Network, Schedule, fit, get_backend, load_dataset
+from copi_np import Network, Schedule, fit, load_dataset
 from copi_np.analysis import compress
 from copi_np.course import check
 from copi_np.datasets import as_float
 from copi_np.rules import linear_map
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, host = backend.asarray, backend.to_host
+data = load_dataset("mnist-5k")
+SIZES = [data.n_inputs, 200, 200, 200, data.n_classes]
 
 # %% [markdown]
 # ## Exercise 07.1 · What a network has to learn
@@ -30,11 +29,11 @@ def n_learned(sizes):
     return sum(n * n + n * m for n, m in pairwise(sizes))
 
 
-print(f"{n_learned([784, 200, 200, 200, 10]):,d}")
+print(f"{n_learned(SIZES):,d}")
 check("07.1", n_learned)
 
 # %% [markdown]
-# **Why.** A layer with $I$ inputs and $O$ outputs has $R$ of shape $(I, I)$ and $W$ of shape $(O, I)$. `pairwise`
+# **Why.** A layer with `I` inputs and `O` outputs has $R$ of shape `(I, I)` and $W$ of shape `(O, I)`. `pairwise`
 # yields the pairs (784, 200), (200, 200) and so on.
 #
 # **Common mistakes.** Counting an $R$ for the outputs of the last layer, or none for the pixels. Counting biases: these
@@ -69,13 +68,14 @@ check("07.2", my_matrix)
 
 # %%
 EPOCHS = 3  # fast: 2
-data = load_dataset("mnist-5k")
-images = asarray(as_float(data.train.inputs, "float32"))
-test = asarray(as_float(data.test.inputs, "float32"))
-sizes = [784, 200, 200, 200, 10]
-net = Network(sizes, rng=np.random.default_rng(0), backend=BACKEND)
-schedule = Schedule(1e-3, 1e-3, first_epochs=1, first_eta_R=1e-3, delta_scale=500)
-history = fit(net, data, epochs=EPOCHS, schedule=schedule, rng=np.random.default_rng(1))
+images = as_float(data.train.inputs, "float32")
+test = as_float(data.test.inputs, "float32")
+net = Network(SIZES, rng=np.random.default_rng(0))
+first = {"first_epochs": 1, "first_eta_R": 1e-3}
+schedule = Schedule(1e-3, 1e-3, delta_scale=500, **first)
+settings = {"epochs": EPOCHS, "schedule": schedule}
+rng = np.random.default_rng(1)
+history = fit(net, data, rng=rng, **settings)
 print(f"test accuracy {history[-1].test_accuracy:.3f}")
 
 # %%
@@ -83,14 +83,15 @@ trace = net.forward(images)
 W = linear_map(trace.x[1], trace.a[2])  # to a_3
 x_2 = net.forward(test).x[1]
 y_3 = net.layers[2].activation.f(x_2 @ W.T)
-outputs = host(net.layers[3].forward(y_3)[2])
+outputs = net.layers[3].forward(y_3)[2]
 
-layer_2_alone = host(compress(net, images, keep=4).predict(test))
-layers_2_and_3 = host(compress(net, images, keep=3).predict(test))
 size = np.abs(outputs).max()
-print(f"from layer 2 alone {np.abs(outputs - layer_2_alone).max() / size:.1e}")
-print(f"from layers 2 and 3 {np.abs(outputs - layers_2_and_3).max() / size:.1e}")
-assert np.allclose(outputs, layer_2_alone, atol=1e-4 * size)
+alone = compress(net, images, keep=4).predict(test)
+both = compress(net, images, keep=3).predict(test)
+for name, found in (("2 alone", alone), ("2 and 3", both)):
+    apart = np.abs(outputs - found).max() / size
+    print(f"from layers {name}: {apart:.1e}")
+assert np.allclose(outputs, alone, atol=1e-4 * size)
 answer = "c"
 check("07.3", answer)
 

@@ -5,26 +5,26 @@
 # yourself first: the hints from `check` should get you there.
 
 # %%
-import matplotlib.pyplot as plt
 import numpy as np
 
 from copi_np import rules
-from copi_np.backend import get_backend
 from copi_np.course import check
-from copi_np.plotting import COLOURS, STYLE
 from copi_np.whitening import off_diagonal, second_moment
 
-BACKEND = "numpy"  # or "cupy" on a machine with a GPU
-backend = get_backend(BACKEND)
-asarray, host = backend.asarray, backend.to_host
+# %% tags=["hide-input"]
+import matplotlib.pyplot as plt
+
+from copi_np.plotting import COLOURS, STYLE
+
 plt.rcParams.update(STYLE)
 
 
 # %%
 def batch_with(C, n_samples=150):
-    noise = np.random.default_rng(0).normal(size=(n_samples, len(C)))
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(n_samples, len(C)))
     white = np.linalg.qr(noise)[0] * np.sqrt(n_samples)
-    return asarray(white @ np.linalg.cholesky(C).T)
+    return white @ np.linalg.cholesky(C).T
 
 
 # %% [markdown]
@@ -34,14 +34,17 @@ def batch_with(C, n_samples=150):
 
 # %%
 x = batch_with(np.diag([1.5, 0.7]))
-z = x @ asarray(np.array([[0.8, -0.6]])).T
+z = x @ np.array([[0.8, -0.6]]).T
 for factor in (1, 2):
-    W = V = asarray(np.array([[0.3, 0.2]]))
+    W = by_oja = np.array([[0.3, 0.2]])
+    louder = factor * x
     for _ in range(2000):
-        W = W + 0.02 * rules.copi_update(W, factor * x, z)
-        V = V + 0.02 * rules.oja_update(V, factor * x)
-    print(f"inputs times {factor}: COPI {np.linalg.norm(host(W)):.3f}, ", end="")
-    print(f"Oja {np.linalg.norm(host(V)):.3f}")
+        W = W + 0.02 * rules.copi_update(W, louder, z)
+        dW = rules.oja_update(by_oja, louder)
+        by_oja = by_oja + 0.02 * dW
+    print(f"inputs times {factor}:", end=" ")
+    print(f"COPI {np.linalg.norm(W):.3f},", end=" ")
+    print(f"Oja {np.linalg.norm(by_oja):.3f}")
 
 check("08.1", "b")
 
@@ -58,14 +61,19 @@ check("08.1", "b")
 # The growth factor of COPI with $z = a$ on three correlated inputs, $\eta = 0.1$.
 
 # %%
-x = batch_with(np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]))
-W, length = asarray(np.array([[0.01, -0.02, 0.01]])), []
+C = [[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]]
+x = batch_with(np.array(C))
+W, length = np.array([[0.01, -0.02, 0.01]]), []
 for _ in range(300):
-    W = W + 0.1 * rules.copi_update(W, x, rules.transform(W, x))
-    length.append(np.linalg.norm(host(W)))
+    a = rules.transform(W, x)
+    W = W + 0.1 * rules.copi_update(W, x, a)
+    length.append(np.linalg.norm(W))
 growth = length[-1] / length[-2]
-off = host(off_diagonal(second_moment(x)))
-print(f"growth {growth:.4f}, predicted {1 + 0.1 * np.linalg.eigvalsh(off)[-1]:.4f}")
+largest = np.linalg.eigvalsh(
+    off_diagonal(second_moment(x))
+)[-1]
+print(f"growth {growth:.4f},", end=" ")
+print(f"predicted {1 + 0.1 * largest:.4f}")
 check("08.2", growth)
 
 # %% [markdown]
@@ -106,20 +114,31 @@ check("08.3", my_step)
 rng = np.random.default_rng(0)
 x, W = rng.normal(size=(50, 4)), rng.normal(size=(3, 4))
 W /= np.linalg.norm(W, axis=1, keepdims=True)
-oja = host(rules.oja_update(asarray(W), asarray(x)))
-etas = np.array([0.1, 0.03, 0.01, 0.003, 0.001])
-gaps = [np.linalg.norm(my_step(W, x, eta) - (W + eta * oja)) for eta in etas]
+oja = rules.oja_update(W, x)
+etas, gaps = np.array([0.1, 0.03, 0.01, 0.003, 0.001]), []
+for eta in etas:
+    gap = my_step(W, x, eta) - (W + eta * oja)
+    gaps.append(np.linalg.norm(gap))
 order = np.polyfit(np.log(etas), np.log(gaps), 1)[0]
 print(f"the gap falls with eta to the power of {order:.2f}")
 assert 1.9 < order < 2.1
 
-# %%
-fig, ax = plt.subplots(figsize=(5.5, 2.8), layout="constrained")
-ax.loglog(etas, gaps, "o-", color=COLOURS[0], label="gap")
-square = gaps[0] * (etas / etas[0]) ** 2
-ax.loglog(etas, square, ":", color="black", label=r"slope of $\eta^2$")
-ax.set(xlabel=r"step size $\eta$", ylabel="gap to Oja's step")
-ax.legend()
+# %% tags=["hide-input"]
+figure, axes = plt.subplots(
+    figsize=(6.5, 3.4), layout="constrained"
+)
+axes.loglog(etas, gaps, "o-", color=COLOURS[0], label="gap")
+axes.loglog(
+    etas,
+    gaps[0] * (etas / etas[0]) ** 2,
+    ":",
+    color="black",
+    label=r"slope of $\eta^2$",
+)
+axes.set(xlabel=r"step size $\eta$")
+axes.set(ylabel="gap to Oja's step")
+axes.set_title("Oja's rule is my_step, to first order")
+axes.legend()
 plt.show()
 
 # %% [markdown]

@@ -49,8 +49,8 @@ def mean_covariance(x):
     xp = array_namespace(x)
     C = x.T @ x / x.shape[0]
     n = C.shape[0]
-    off = C * (1 - xp.eye(n, dtype=x.dtype, device=device(x)))
-    return xp.sum(xp.abs(off)) / (n * (n - 1))
+    eye = xp.eye(n, dtype=x.dtype, device=device(x))
+    return xp.sum(xp.abs(C * (1 - eye))) / (n * (n - 1))
 
 
 check("09.2", mean_covariance)
