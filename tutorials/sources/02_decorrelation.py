@@ -31,7 +31,7 @@ import numpy as np
 
 from copi_np import load_dataset, whitening
 from copi_np.analysis import decorrelation_path
-from copi_np.course import animation, check, sliders
+from copi_np.course import animation, check, live, sliders
 from copi_np.datasets import as_float
 from copi_np.plotting import image_rows
 from copi_np.rules import decorrelate, decorrelation_update
@@ -214,6 +214,13 @@ animation.animate_cloud(cloud, path, steps=range(0, 30, 2))
 
 # %%
 animation.cloud_strip(cloud, path, steps=(0, 4, 15, 60))
+
+# %% [markdown]
+# Here you can take the steps yourself, with any correlation and any step size. It needs a browser, but no kernel; the
+# web site has [more of its kind](../docs/live.md).
+
+# %%
+live.show("decorrelation")
 
 # %%
 C = second_moment(decorrelate(path[-1], cloud))

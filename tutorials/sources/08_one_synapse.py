@@ -20,7 +20,7 @@
 import numpy as np
 
 from copi_np import rules
-from copi_np.course import check
+from copi_np.course import check, live
 from copi_np.whitening import second_moment
 
 # %% tags=["hide-input"]
@@ -415,6 +415,12 @@ assert spread[1] < spread[0] / 3
 # is zero, and nothing pulls the arrow back to a certain length, because no length is preferred. An error signal does
 # pull it back, as we will see now.
 #
+# Here are all three rules on one cloud. Choose where the arrow starts, and step.
+
+# %%
+live.show("synapse")
+
+# %% [markdown]
 # ## 6. Break it: COPI with Oja's decay
 #
 # Now COPI gets a target: $z = d^\top x$, with weights $d$ that the unit should find. (In a network, $z = a + \delta$,
