@@ -3,15 +3,15 @@
 All functions take the same arguments, start from the output layer's error signal and return one signal per layer:
 
     backpropagation                  delta_k = f'(a_k) * (W_{k+1} R_{k+1})^T delta_{k+1}
-    feedback_alignment               delta_k = f'(a_k) * B_k delta_{k+1}          B_k fixed and random
-    direct_feedback_alignment        delta_k = f'(a_k) * B_k delta_L              B_k fixed and random
-    target_propagation               delta_k = t_k - a_k,           t_k = f(B_k t_{k+1})
+    feedback_alignment               delta_k = f'(a_k) * F_k delta_{k+1}          F_k fixed and random
+    direct_feedback_alignment        delta_k = f'(a_k) * F_k delta_L              F_k fixed and random
+    target_propagation               delta_k = t_k - a_k,           t_k = f(F_k t_{k+1})
     difference_target_propagation    delta_k = f'(a_k) * (t_k - y_k) / step,
-                                                                    t_k = y_k + f(B_k t_{k+1}) - f(B_k y_{k+1})
+                                                                    t_k = y_k + f(F_k t_{k+1}) - f(F_k y_{k+1})
 
 In the last two, targets start from t_L = y_L + step * delta_L (step is 1 in the first, `TARGET_STEP` in the second),
-and B_k is learned: f(B_k y_{k+1}) reconstructs y_k (`reconstruction_update`). The code numbers layers from 0, and L is
-the last one; ``feedback[k]`` is the matrix B_k that carries signals into layer k (the paper's B_{l+1}), (O_k, O_{k+1}),
+and F_k is learned: f(F_k y_{k+1}) reconstructs y_k (`reconstruction_update`). The code numbers layers from 0, and L is
+the last one; ``feedback[k]`` is the matrix F_k that carries signals into layer k (the paper's B_{l+1}), (O_k, O_{k+1}),
 or (O_k, K) for direct feedback alignment with K outputs; that of the output layer is None. All functions are pure. They
 raise `InputError` if feedback is needed but missing, or if arrays do not fit.
 """
@@ -122,7 +122,7 @@ def backpropagation(
 
 
 def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Return the signals of feedback alignment: a fixed matrix B_k replaces (W R)^T of the layer above.
+    """Return the signals of feedback alignment: a fixed matrix F_k replaces (W R)^T of the layer above.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}).
     """
@@ -135,7 +135,7 @@ def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedba
 def direct_feedback_alignment(
     layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
 ) -> list[Array]:
-    """Return the signals of direct feedback alignment: a fixed matrix B_k from the output layer to each hidden layer.
+    """Return the signals of direct feedback alignment: a fixed matrix F_k from the output layer to each hidden layer.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, K).
     """
@@ -149,9 +149,9 @@ def direct_feedback_alignment(
 def target_propagation(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
     """Return the signals of target propagation, close to how the paper prints it: for study.
 
-    Targets t_k = f(B_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper
-    prints f(B delta_{k+1}) for t_k. But B models states, not perturbations of them, so we use the target of the layer
-    above instead. The signal contains the error of the reconstruction as well as that of the output, and it compares an
+    Targets t_k = f(F_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper,
+    whose B is our F, prints f(B delta_{k+1}) for t_k. But F models states, not perturbations of them, so we use the
+    target of the layer above instead. The signal contains the error of the reconstruction as well as that of the output, and it compares an
     output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1, results/surveys/mnist-methods):
     88.1 % of the MNIST test set after 6 epochs and hardly rising, where difference target propagation reaches 96.1 %.
 
@@ -193,7 +193,7 @@ def difference_target_propagation(
 
 
 def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
-    """Send a signal down into layer k through its feedback matrix, B_k signal.
+    """Send a signal down into layer k through its feedback matrix, F_k signal.
 
     Parameters
     ----------
@@ -227,17 +227,17 @@ def feedback_into(feedback: Feedback, k: int) -> Array:
 
 
 def reconstruction_update(
-    B: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
+    F: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
 ) -> Array:
-    """Return the update of an inverse model f(B y_above) ~ y by normalised gradient descent on its squared error.
+    """Return the update of an inverse model f(F y_above) ~ y by normalised gradient descent on its squared error.
 
-        dB = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = B y_above
+        dF = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = F y_above
 
     Thanks to the division, one step size is stable however large the activity above is (normalised least mean squares).
 
     Parameters
     ----------
-    B : (O, N) array            feedback weights into the layer
+    F : (O, N) array            feedback weights into the layer
     activation : Activation     of the layer
     y_above : (B, N) array      outputs of the layer above
     y : (B, O) array            outputs of the layer, to be reconstructed
@@ -246,10 +246,10 @@ def reconstruction_update(
 
     Returns
     -------
-    dB : (O, N) array           to be added, times a step size below 2
+    dF : (O, N) array           to be added, times a step size below 2
     """
-    xp = common_namespace("ON BN BO", B, y_above, y)
-    b = y_above @ B.T
+    xp = common_namespace("ON BN BO", F, y_above, y)
+    b = y_above @ F.T
     error = weigh(activation.df(b) * (y - activation.f(b)), sample_weight)
     y_above = weigh(y_above, sample_weight)
     return mean_outer(error, y_above) / safe_divisor(xp.sum(y_above * y_above) / y_above.shape[0])
@@ -276,8 +276,8 @@ def inverse_updates(
     """
     updates: list[Array | None] = [None] * len(layers)
     for k in range(len(layers) - 1):
-        B, activation = feedback_into(feedback, k), layers[k].activation
-        updates[k] = ETA_INVERSE * reconstruction_update(B, activation, trace.y[k + 1], trace.y[k], sample_weight)
+        F, activation = feedback_into(feedback, k), layers[k].activation
+        updates[k] = ETA_INVERSE * reconstruction_update(F, activation, trace.y[k + 1], trace.y[k], sample_weight)
     return updates
 
 

@@ -2,7 +2,7 @@
 
     node_perturbation       delta_k = -(dL / sigma^2) s_k               s_k: noise added to a_k, dL: change of the loss
     activity_perturbation   delta_k = -sqrt(N) (dL / |da|^2) da_k       da_k: change of a_k, in all N units together
-    kolen_pollack           delta_k = f'(a_k) * R^T B_k delta_{k+1}     B_k learns as W of the layer above does
+    kolen_pollack           delta_k = f'(a_k) * R^T F_k delta_{k+1}     F_k learns as W of the layer above does
     sign_symmetry           delta_k = f'(a_k) * s sign((W R)^T) delta_{k+1}
 
 Notation, arguments and conventions are those of `error_signals`: read that file first. W and R are those of layer k+1.
@@ -165,7 +165,7 @@ def activity_perturbation(
 
 
 def kolen_pollack(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Return the signals of learned feedback: R^T B_k in place of (W R)^T of the layer above.
+    """Return the signals of learned feedback: R^T F_k in place of (W R)^T of the layer above.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), see
     `kolen_pollack_updates`.
@@ -187,9 +187,9 @@ def kolen_pollack_updates(
 ) -> list[Array | None]:
     """Return what to add to every feedback matrix: it learns from the same states as W of the layer above (Eq. 3).
 
-        dB = <x z^T> - diag<x^2> B
+        dF = <x z^T> - diag<x^2> F
 
-    So B - W^T only decays: its row i by 1 - eta_W <x_i^2> in each step. Source: Kolen and Pollack, "Backpropagation
+    So F - W^T only decays: its row i by 1 - eta_W <x_i^2> in each step. Source: Kolen and Pollack, "Backpropagation
     without weight transport" (1994), with COPI's decay.
 
     Parameters

@@ -292,17 +292,17 @@ class Network(Assembly):
             raise
         what = f"feedback_updates of error signal {label(self.error_signal)}"
         check_list(what, added, len(self.layers))
-        for k, dB in enumerate(added):
-            if dB is not None:
-                check_like(f"{what} returned for layer {k}", dB, self.feedback[k])
-                self.feedback[k] = self.feedback[k] + dB
+        for k, dF in enumerate(added):
+            if dF is not None:
+                check_like(f"{what} returned for layer {k}", dF, self.feedback[k])
+                self.feedback[k] = self.feedback[k] + dF
 
     def _read_only(self, trace: Trace, targets: Array) -> dict[str, Any]:
         """Return arguments of error signals that cannot be changed: that would silently corrupt the step."""
         return {
             "layers": [ReadOnlyLayer(layer) for layer in self.layers],
             "trace": trace.read_only(),
-            "feedback": [read_only(B) for B in self.feedback],
+            "feedback": [read_only(F) for F in self.feedback],
             "targets": read_only(targets),
         }
 

@@ -641,8 +641,8 @@ BUGS = [
     Bug(
         "returned: feedback not looked at",
         "network.py",
-        "            if dB is not None:\n                check_like(",
-        "            if dB is not None:\n                (",
+        "            if dF is not None:\n                check_like(",
+        "            if dF is not None:\n                (",
     ),
     # which arguments parts of one's own are given
     Bug(
@@ -689,7 +689,7 @@ BUGS = [
         '"sample_weight": read_only(sample_weight)}',
         '"sample_weight": None}',
     ),
-    Bug("arguments: an update replaces feedback", "network.py", "= self.feedback[k] + dB", "= dB"),
+    Bug("arguments: an update replaces feedback", "network.py", "= self.feedback[k] + dF", "= dF"),
     # what parts are called, and how they are found again
     Bug(
         "parts: module compared instead of the name",

@@ -1,9 +1,9 @@
 """Theorem 19. Feedback that learns as the forward weights do becomes their transpose.
 
-Let W learn by COPI, and B, the way back from its layer, by dB = <x z^T> - diag<x^2> B from the same states.
-(a) Row i of B - W^T is multiplied by 1 - eta <x_i^2> in every step, whatever the error signal is. (b) So for
-eta <x_i^2> below 2 feedback aligns: with B = W^T, R^T B delta is the signal of backpropagation. (c) This needs the
-decay of COPI: under gradient descent, with dB = <x delta^T>, B - W^T stays as it is. (d) A single matrix for (W R)^T
+Let W learn by COPI, and F, the way back from its layer, by dF = <x z^T> - diag<x^2> F from the same states.
+(a) Row i of F - W^T is multiplied by 1 - eta <x_i^2> in every step, whatever the error signal is. (b) So for
+eta <x_i^2> below 2 feedback aligns: with F = W^T, R^T F delta is the signal of backpropagation. (c) This needs the
+decay of COPI: under gradient descent, with dF = <x delta^T>, F - W^T stays as it is. (d) A single matrix for (W R)^T
 would have nothing to decay with: W R moves by <delta y^T> R^T R only (Theorem 2).
 
 Proof. (a) dW^T = <x z^T> - diag<x^2> W^T; subtract. (b) (W R)^T = R^T W^T. (c), (d) by the equations.
@@ -43,8 +43,8 @@ def batch(seed=0):
 
 
 def distances(net):
-    """B - W^T of every layer but the first, without the biases of W."""
-    return [B - layer.W[:, : layer.n_inputs].T for B, layer in zip(net.feedback, net.layers[1:], strict=False)]
+    """F - W^T of every layer but the first, without the biases of W."""
+    return [F - layer.W[:, : layer.n_inputs].T for F, layer in zip(net.feedback, net.layers[1:], strict=False)]
 
 
 @pytest.mark.parametrize("bias", [False, True])
