@@ -151,9 +151,10 @@ def target_propagation(layers: Sequence[Weights], trace: Trace, feedback: Feedba
 
     Targets t_k = f(F_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper,
     whose B is our F, prints f(B delta_{k+1}) for t_k. But F models states, not perturbations of them, so we use the
-    target of the layer above instead. The signal contains the error of the reconstruction as well as that of the output, and it compares an
-    output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1, results/surveys/mnist-methods):
-    88.1 % of the MNIST test set after 6 epochs and hardly rising, where difference target propagation reaches 96.1 %.
+    target of the layer above instead. The signal contains the error of the reconstruction as well as that of the
+    output, and it compares an output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1,
+    results/surveys/mnist-methods): 88.1 % of the MNIST test set after 6 epochs and hardly rising, where difference
+    target propagation reaches 96.1 %.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
