@@ -28,6 +28,8 @@ EPOCHS = {
 }  # fmt: skip
 BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4, "digits-8x8": 0.3}
 """Step size of plain gradient descent; 0.03 for the others."""
+MOMENTUM = {"cifar10": 1e-3, "cifar10-deep": 1e-3, "own-data": 1e-3, "mnist-5k-online": 6e-5, "digits-8x8": 0.03}
+"""The same with momentum; 0.01 for the others."""
 SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
     "own-data": 50,
     "digits-8x8": 300,
@@ -45,7 +47,8 @@ SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500
 def test_every_number_of_a_preset(name, method):
     values = load_preset(name, method)
     assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 1 if name == "mnist-5k-online" else 50)
-    alone = {"bp-adam": 3e-3 if name == "digits-8x8" else 1e-4, "bp": BP.get(name, 0.03)}
+    adam = 3e-3 if name == "digits-8x8" else 1e-4
+    alone = {"bp-adam": adam, "bp": BP.get(name, 0.03), "bp-momentum": MOMENTUM.get(name, 0.01)}
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)
         return
