@@ -30,6 +30,8 @@ BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online"
 """Step size of plain gradient descent; 0.03 for the others."""
 MOMENTUM = {"cifar10": 1e-3, "cifar10-deep": 1e-3, "own-data": 1e-3, "mnist-5k-online": 6e-5, "digits-8x8": 0.03}
 """The same with momentum; 0.01 for the others."""
+ACTIVITY = {"mnist-5k": 0.1, "digits-8x8": 0.3}
+"""The same for activity perturbation; the other presets have none."""
 SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
     "own-data": 50,
     "digits-8x8": 300,
@@ -37,7 +39,8 @@ SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k
 """Factor of the error signals; 1 for the others."""
 SMALLER = {(name, method): 250 for name in ("mnist-5k", "mnist-5k-online") for method in ("copi-fa", "copi-dfa")}
 SMALLER |= {("digits-8x8", method): 100 for method in ("copi-fa", "copi-dfa", "copi-tp", "fa-decor")}
-SMALLER |= {("digits-8x8", "copi-dtp"): 30}
+SMALLER |= {("digits-8x8", "copi-dtp"): 30, ("digits-8x8", "copi-activity"): 200}
+SMALLER |= {(name, "copi-node"): 10 for name in ("mnist-5k", "digits-8x8")}
 SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500 for method in ("copi-dtp", "copi-tp")}
 """For methods that need smaller signals than COPI."""
 
@@ -48,7 +51,8 @@ def test_every_number_of_a_preset(name, method):
     values = load_preset(name, method)
     assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 1 if name == "mnist-5k-online" else 50)
     adam = 3e-3 if name == "digits-8x8" else 1e-4
-    alone = {"bp-adam": adam, "bp": BP.get(name, 0.03), "bp-momentum": MOMENTUM.get(name, 0.01)}
+    alone = {"activity": ACTIVITY[name]} if name in ACTIVITY else {}
+    alone |= {"bp-adam": adam, "bp": BP.get(name, 0.03), "bp-momentum": MOMENTUM.get(name, 0.01)}
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)
         return

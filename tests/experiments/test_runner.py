@@ -214,8 +214,9 @@ def test_every_method_learns_the_bundled_digits_at_its_defaults(name, epochs, me
     config = replace(RunConfig(**load_preset(name, method)), epochs=epochs)
     with blas_threads(1):
         _, history = train(config, load_dataset(name), "numpy")
-    # chance is 0.1; the slowest, fa-decor, stands at 0.70, some samples more or less by the processor's rounding
-    assert history[-1].test_accuracy > (0.2 if method == "copi-tp" else 0.6)
+    # chance is 0.1; the slowest without noise, fa-decor, is at 0.70, some samples more or less by rounding
+    slower = {"copi-tp": 0.2, "copi-node": 0.4, "copi-activity": 0.4, "activity": 0.4}
+    assert history[-1].test_accuracy > slower.get(method, 0.6)
 
 
 # ---------------------------------------------------------------- seeds
