@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from array_api_compat import device
+
 from copi_np.arrays import Array, common_namespace
 from copi_np.rules import mean_outer, mean_square
 from copi_np.whitening import off_diagonal
@@ -163,7 +165,7 @@ def natural_update(x: Array, delta: Array, C: Array, damping: float = DAMPING) -
     dW : (O, I) array       to be added, times eta_W
     """
     xp = common_namespace("BI BO II", x, delta, C)
-    damped = C + damping * xp.eye(C.shape[0], dtype=C.dtype, device=C.device)
+    damped = C + damping * xp.eye(C.shape[0], dtype=C.dtype, device=device(C))
     return xp.linalg.solve(damped, mean_outer(x, delta)).T
 
 
@@ -209,7 +211,7 @@ def foldiak_decorrelate(L: Array, y: Array) -> Array:
     x : (B, I) array
     """
     xp = common_namespace("II BI", L, y)
-    return xp.linalg.solve(L + xp.eye(L.shape[0], dtype=L.dtype, device=L.device), y.T).T
+    return xp.linalg.solve(L + xp.eye(L.shape[0], dtype=L.dtype, device=device(L)), y.T).T
 
 
 def foldiak_update(L: Array, x: Array) -> Array:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import numpy as np
+from array_api_compat import device
 
 from copi_np.arrays import Array, common_namespace, weigh
 from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, Feedback, Trace, Weights, feedback_into
@@ -30,7 +31,7 @@ SIGMA: Final = 0.01
 def draw_noise(trace: Trace, sigma: float, rng: np.random.Generator) -> list[Array]:
     """Draw Gaussian noise for every unit and sample, on the host, and return it on the device, (B, O_k) each."""
     xp = common_namespace("BI", trace.y0)
-    return [xp.asarray(sigma * rng.standard_normal(a.shape), dtype=a.dtype, device=a.device) for a in trace.a]
+    return [xp.asarray(sigma * rng.standard_normal(a.shape), dtype=a.dtype, device=device(a)) for a in trace.a]
 
 
 def noisy_pass(layers: Sequence[Weights], trace: Trace, noise: Sequence[Array]) -> tuple[list[Array], Array]:

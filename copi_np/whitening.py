@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from math import inf
 
+from array_api_compat import device
+
 from copi_np._checks import check_rate
 from copi_np.arrays import Array, common_namespace, safe_divisor, spectral_rounding
 from copi_np.errors import InputError
@@ -22,7 +24,7 @@ def second_moment(x: Array) -> Array:
 def off_diagonal(C: Array) -> Array:
     """Return the matrix (I, I) with its diagonal set to zero: C - diag(C)."""
     xp = common_namespace("II", C)
-    return xp.where(xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C)
+    return xp.where(xp.eye(C.shape[0], dtype=xp.bool, device=device(C)), xp.zeros_like(C), C)
 
 
 # ----------------------------------------------------------------------------------------------------- transforms
@@ -66,7 +68,7 @@ def cholesky(sigma: Array, epsilon: float = 0.0) -> Array:
     """
     xp = common_namespace("II", sigma)
     _inverse_root_spectrum(sigma, epsilon)  # to raise the same errors
-    identity = xp.eye(sigma.shape[0], dtype=sigma.dtype, device=sigma.device)
+    identity = xp.eye(sigma.shape[0], dtype=sigma.dtype, device=device(sigma))
     return xp.linalg.inv(xp.linalg.cholesky(sigma + float(epsilon) * identity))
 
 

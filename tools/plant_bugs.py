@@ -62,7 +62,7 @@ MEAN_MOVES = "mean *= self.beta1\n        mean += (1 - self.beta1) * dW"
 MEAN_CORRECTED = "direction *= correction / (1 - self.beta1**self.count)"
 SQUARE_CORRECTED = "correction = (1 - self.beta2**self.count) ** 0.5"
 OUTPUT_SIGNAL = "-activation.df(a) * loss.gradient(y, targets)"
-EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=C.device), xp.zeros_like(C), C"
+EYE = "xp.eye(C.shape[0], dtype=xp.bool, device=device(C)), xp.zeros_like(C), C"
 SIGNALS = "            deltas, x_R = self._error_signals(trace, targets, rates, self.noise_rng)  # 10 to 12\n"
 FEEDBACK_LEARNS = "            self._update_feedback(trace, deltas, targets, sample_weight, rates)\n"
 UPDATES = """            rows = zip(self.layers, trace.y_in, trace.x, trace.a, trace.y, deltas, x_R, strict=True)
