@@ -31,7 +31,8 @@ import numpy as np
 
 from copi_np import load_dataset, whitening
 from copi_np.analysis import decorrelation_path
-from copi_np.course import animation, check, live, sliders
+from copi_np.course import animation, check, sliders
+from copi_np.course.live import show
 from copi_np.datasets import as_float
 from copi_np.plotting import image_rows
 from copi_np.rules import decorrelate, decorrelation_update
@@ -220,7 +221,7 @@ animation.cloud_strip(cloud, path, steps=(0, 4, 15, 60))
 # web site has [more of its kind](../docs/live.md).
 
 # %%
-live.show("decorrelation")
+show("decorrelation")
 
 # %%
 C = second_moment(decorrelate(path[-1], cloud))
