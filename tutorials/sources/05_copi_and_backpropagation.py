@@ -28,8 +28,7 @@ from copi_np import Network, Schedule, fit, get_backend
 from copi_np import load_dataset, rules
 from copi_np.activations import ACTIVATIONS
 from copi_np.analysis import decorrelation_path
-from copi_np.course import check
-from copi_np.course.live import show
+from copi_np.course import check, live
 from copi_np.steps import States
 from copi_np.training import to_device
 from copi_np.whitening import off_diagonal, second_moment
@@ -559,7 +558,7 @@ assert (last["undone", True] < last["copi", True]).all()
 # The next figure runs a small version of this experiment. Let $R$ learn, then hold it still.
 
 # %%
-show("layer")
+live.show("layer")
 
 # %% [markdown]
 # ## 6. The same in a deep network

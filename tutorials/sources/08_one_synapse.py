@@ -20,8 +20,7 @@
 import numpy as np
 
 from copi_np import rules
-from copi_np.course import check
-from copi_np.course.live import show
+from copi_np.course import check, live
 from copi_np.whitening import second_moment
 
 # %% tags=["hide-input"]
@@ -419,7 +418,7 @@ assert spread[1] < spread[0] / 3
 # Here are all three rules on one cloud. Choose where the arrow starts, and step.
 
 # %%
-show("synapse")
+live.show("synapse")
 
 # %% [markdown]
 # ## 6. Break it: COPI with Oja's decay
