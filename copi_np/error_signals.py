@@ -106,7 +106,7 @@ def backpropagation(
     trace : Trace               of the batch
     feedback : L matrices       not used
     delta_L : (B, K) array      signal of the output layer
-    carry : function, optional  ``carry(k, delta)`` returns (W_k R_k)^T delta, for callers with a cheaper way
+    carry : function, optional  ``carry(k, delta)`` returns (W_k R_k)^T delta, or what a signal has in its place
 
     Returns
     -------

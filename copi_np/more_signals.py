@@ -17,7 +17,15 @@ import numpy as np
 from array_api_compat import device
 
 from copi_np.arrays import Array, common_namespace, weigh
-from copi_np.error_signals import ERROR_SIGNALS, ErrorSignal, Feedback, Trace, Weights, feedback_into
+from copi_np.error_signals import (
+    ERROR_SIGNALS,
+    ErrorSignal,
+    Feedback,
+    Trace,
+    Weights,
+    backpropagation,
+    feedback_into,
+)
 from copi_np.losses import Loss
 from copi_np.rules import copi_update, target_state, transform
 
@@ -147,8 +155,8 @@ def activity_perturbation(
 
         delta_k = -sqrt(N) (dL / |da|^2) da_k,      da: the changes of all N units of the network
 
-    Its mean over the noise is not that of `backpropagation`: parallel to it in the first layer, in later ones only
-    nearly so, and of another size in each. Source: arXiv 2310.00965.
+    Its mean over the noise is not that of `backpropagation`: nearly parallel to it, and of another size in each layer
+    (Theorem 16). Source: arXiv 2310.00965.
 
     Parameters and return value are those of `node_perturbation`; the size of the noise cancels.
     """
@@ -171,11 +179,11 @@ def kolen_pollack(layers: Sequence[Weights], trace: Trace, feedback: Feedback, d
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), see
     `kolen_pollack_updates`.
     """
-    deltas = [delta_L]
-    for k in reversed(range(len(layers) - 1)):
-        carried = deltas[0] @ feedback_into(feedback, k).T @ layers[k + 1].R
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
-    return deltas
+
+    def carry(k: int, delta: Array) -> Array:
+        return delta @ feedback_into(feedback, k - 1).T @ layers[k].R
+
+    return backpropagation(layers, trace, feedback, delta_L, carry)
 
 
 def kolen_pollack_updates(
@@ -229,12 +237,12 @@ def sign_symmetry(layers: Sequence[Weights], trace: Trace, delta_L: Array) -> li
                                 backpropagation?" (2016)
     """
     xp = common_namespace("BK", delta_L)
-    deltas = [delta_L]
-    for k in reversed(range(len(layers) - 1)):
-        M = layers[k + 1].W @ layers[k + 1].R
-        carried = deltas[0] @ (xp.sqrt(xp.mean(M * M)) * xp.sign(M))
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
-    return deltas
+
+    def carry(k: int, delta: Array) -> Array:
+        M = layers[k].W @ layers[k].R
+        return delta @ (xp.sqrt(xp.mean(M * M)) * xp.sign(M))
+
+    return backpropagation(layers, trace, (), delta_L, carry)
 
 
 ALL_SIGNALS: Final = ERROR_SIGNALS | {

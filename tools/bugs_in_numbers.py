@@ -610,8 +610,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "cli: no values of what varies in the line of a run",
             "cli/campaigns.py",
-            'f"{name}={value}" for name, value in values.items() if',
-            'f"{name}" for name, value in values.items() if',
+            "[run_label(config), *described(config, varied)]",
+            "[run_label(config)]",
         ),
         (
             "report: diagnostics of the last seed",
@@ -2137,8 +2137,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: learned feedback without R",
             "more_signals.py",
-            "feedback_into(feedback, k).T @ layers[k + 1].R",
-            "feedback_into(feedback, k).T",
+            "feedback_into(feedback, k - 1).T @ layers[k].R",
+            "feedback_into(feedback, k - 1).T",
         ),
         (
             "signals: feedback without decay",
@@ -2162,8 +2162,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: signs of W alone",
             "more_signals.py",
-            "M = layers[k + 1].W @ layers[k + 1].R",
-            "M = layers[k + 1].W",
+            "M = layers[k].W @ layers[k].R",
+            "M = layers[k].W",
         ),
     ],
     OTHER_RULES: [
