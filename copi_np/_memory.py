@@ -20,7 +20,7 @@ MOMENT_ARRAYS: Final = 4
 """Arrays (I, I) that exist at once while the decorrelation loss of a layer's inputs is computed."""
 CHUNK: Final = 1000
 """Samples that are evaluated or monitored at a time."""
-N_REMEMBERED: Final = {"momentum": 1, "adam": 2}
+N_REMEMBERED: Final[dict[str | None, int]] = {"momentum": 1, "adam": 2}
 """Arrays of the shape of W that built-in rules remember."""
 
 
@@ -56,18 +56,14 @@ def matrices(
     """
     for k, (n_units, n_outputs) in enumerate(pairwise(sizes)):
         n_inputs = n_units + bias
-        yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 1 + _n_remembered(rules[k]))
-        if isinstance(rules[k], str) and rules[k] == "foof":
+        rule = rules[k] if isinstance(rules[k], str) else None  # your own rule may not be hashable
+        yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 1 + N_REMEMBERED.get(rule, 0))
+        if rule == "foof":
             yield Matrix(f"second moments of layer {k}", (n_inputs, n_inputs), 2)
         if decorrelations[k] is not None:
             yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
         if feedback_from is not None and k < len(sizes) - 2:
             yield Matrix(f"feedback of layer {k}", (n_outputs, sizes[k + 2] if feedback_from == "above" else sizes[-1]))
-
-
-def _n_remembered(rule: Any) -> int:
-    """Return how many arrays of the shape of W a rule remembers, if it is built in."""
-    return N_REMEMBERED.get(rule, 0) if isinstance(rule, str) else 0
 
 
 def check_network_fits(

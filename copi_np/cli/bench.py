@@ -16,6 +16,7 @@ from copi_np.cli.options import (
     layers_option,
     one_of,
     some_of,
+    split_names,
     threads_option,
     val_fraction_option,
 )
@@ -139,9 +140,8 @@ def _bench_to_accuracy(
         figure_format(figure)
         check_output(figure, "--figure")
     backend = get_backend(backend_name)
-    names = [name.strip() for name in methods.split(",")]
     load = partial(load_dataset, data_dir=data_dir)
-    configs, data = grid(options, names, range(seeds), load, parse_variations(vary))
+    configs, data = grid(options, split_names(methods), range(seeds), load, parse_variations(vary))
     with Bar("", sum(config.epochs for config in configs)) as bar:
 
         def on_epoch(run: TimedRun) -> None:

@@ -20,6 +20,7 @@ from copi_np.cli.options import (
     patience_option,
     scale_options,
     some_of,
+    split_names,
     threads_option,
     val_fraction_option,
 )
@@ -37,7 +38,7 @@ from copi_np.experiments.grids import Grid, record_grid
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
 from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
-from copi_np.experiments.settings import setting
+from copi_np.experiments.settings import described
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 
 FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
@@ -114,7 +115,7 @@ def reproduce(
     chosen_backend = get_backend(backend)
     configs, data = grid(
         {"preset": preset, **options},
-        names(FIGURES[figure] if methods is None else methods),
+        split_names(FIGURES[figure] if methods is None else methods),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
     )
@@ -158,11 +159,6 @@ def with_figure3(
         yield outcome
 
 
-def names(text: str) -> list[str]:
-    """Split names separated by commas."""
-    return [name.strip() for name in text.split(",")]
-
-
 def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
     """Return the default folder of a campaign: one for each preset and data set."""
     return Path(parent) / "_".join(Path(name).stem for name in (preset, dataset) if name)
@@ -176,8 +172,7 @@ def run_label(config: RunConfig) -> str:
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
     """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
     config = outcome.config
-    values = {name: setting(config, name) for name in varied if name not in config.own_parts}  # which the label names
-    parts = [run_label(config), *(f"{name}={value}" for name, value in values.items() if value is not None)]
+    parts = [run_label(config), *described(config, varied)]
     result = outcome.failure
     if result is None:
         last = outcome.history[-1]
@@ -279,7 +274,7 @@ def sweep(
     variations = parse_variations(vary)
     configs, data = grid(
         {"preset": preset, **options},
-        names(methods),
+        split_names(methods),
         range(seeds),
         lambda name: load_dataset(name, data_dir),
         variations,

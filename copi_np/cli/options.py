@@ -58,6 +58,11 @@ def some_of(names: Iterable[str]) -> Completer:
     return complete
 
 
+def split_names(text: str) -> list[str]:
+    """Split names separated by commas."""
+    return [name.strip() for name in text.split(",")]
+
+
 def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that replace a part of the network."""
     helps = {

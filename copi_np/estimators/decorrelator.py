@@ -217,9 +217,9 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     def _step_size(self, C: NDArray) -> float:
         """Return eta_R / <||y||^2>, the step size of most rules; <||y||^2> is the trace of C."""
         power = float(np.trace(C))
-        if isinstance(self.method, str) and self.method == "normalised":
+        if self.method == "normalised":
             return self.eta_R  # its update has no units
-        if isinstance(self.method, str) and self.method == "kappa":
+        if self.method == "kappa":
             power = max(power, 1.0)  # it also moves variances towards 1, however small features are
         return self.eta_R / power if power > 0 else 0.0
 

@@ -37,6 +37,12 @@ def setting(config: RunConfig, name: str) -> Any:
     return short(value) if isinstance(value, tuple) else value
 
 
+def described(config: RunConfig, names: Iterable[str]) -> list[str]:
+    """Return settings of a run as text such as "eta=0.01": without those that have no effect, or are in its label."""
+    values = {name: setting(config, name) for name in names if name not in config.own_parts}
+    return [f"{name}={value}" for name, value in values.items() if value is not None]
+
+
 def short(value: Any) -> str:
     """Format a configuration value for a label, e.g. "784-500-10"."""
     return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)

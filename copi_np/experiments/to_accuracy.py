@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import accumulate
 from typing import Any, Final
 
 from copi_np._cheap_decorrelation import RestingR
@@ -12,12 +11,13 @@ from copi_np._checks import check_rate
 from copi_np._memory import check_training_fits
 from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset
-from copi_np.errors import DivergenceError, InputError, choose
+from copi_np.errors import DivergenceError, InputError, choose, list_names
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.runner import first_state, prepared
-from copi_np.experiments.settings import setting, varied
-from copi_np.experiments.summary import Statistic, statistic
+from copi_np.experiments.settings import described, varied
+from copi_np.experiments.summary import statistic
+from copi_np.experiments.tables import plus_minus
 from copi_np.network import Network
 from copi_np.training import DeviceSplit, evaluate, rates_of, to_device, train_epoch
 
@@ -32,7 +32,7 @@ class TimedRun:
     Attributes
     ----------
     config : RunConfig
-    label : str                 the method, and the values of settings that vary
+    label : str                 the method, and its values of settings that vary, such as "COPI (BP), rest_R_after=3"
     seconds : list of float     of every epoch, without evaluation
     accuracies : list of float  after every epoch, 0 to 1
     failure : str               why training blew up; "" if it did not
@@ -125,19 +125,13 @@ def time_to_accuracy(
     if split == "validation" and not all(config.val_fraction for config in configs):
         raise InputError("there is no validation split: hold out samples, e.g. val_fraction=0.1 (--val-fraction 0.1)")
     backend, names = get_backend(backend), varied(configs)
-    runs = [TimedRun(config, _label(config, names)) for config in configs]
+    runs = [TimedRun(config, list_names([config.label, *described(config, names)])) for config in configs]
     alike: dict[Any, list[TimedRun]] = {}
     for run in runs:
         alike.setdefault((run.config.seed, run.config.val_fraction, run.config.scale, run.config.dtype), []).append(run)
     for group in alike.values():
         _train_in_turns(group, data, accuracy, split, backend, on_epoch)
     return runs
-
-
-def _label(config: RunConfig, names: Sequence[str]) -> str:
-    """Return the method of a run and its values of these settings, such as "COPI (BP), rest_R_after=3"."""
-    values = {name: setting(config, name) for name in names if name not in config.own_parts}
-    return ", ".join([config.label, *(f"{name}={value}" for name, value in values.items() if value is not None)])
 
 
 def _train_in_turns(
@@ -212,19 +206,14 @@ def accuracy_table(runs: Sequence[TimedRun], accuracy: float, split: str) -> str
         reached = [run for run in group if run.epochs_to(accuracy) is not None]
         cells = [f"{len(reached)} of {len(group)}"]
         if reached:
-            cells.append(_cell(statistic([run.epochs_to(accuracy) or 0 for run in reached])))
-            cells.append(_cell(statistic([run.seconds_to(accuracy) or 0.0 for run in reached])))
+            cells.append(plus_minus(statistic([run.epochs_to(accuracy) or 0 for run in reached]), 1))
+            cells.append(plus_minus(statistic([run.seconds_to(accuracy) or 0.0 for run in reached]), 1))
             if pairs := ratios(group, first, accuracy):
-                cells.append(_cell(statistic(pairs), 2))
+                cells.append(plus_minus(statistic(pairs), 2))
         widths = (8, 13, 15, 13)
         lines.append(f"{label:{width}}" + "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=False)))
         lines += [f"  {_shortfall(run)}" for run in group if run not in reached]
     return "\n".join(lines)
-
-
-def _cell(value: Statistic, digits: int = 1) -> str:
-    mean = f"{value.mean:.{digits}f}"
-    return mean if value.deviation is None else f"{mean} ± {value.deviation:.{digits}f}"
 
 
 def _shortfall(run: TimedRun) -> str:
@@ -232,5 +221,4 @@ def _shortfall(run: TimedRun) -> str:
     if run.failure:
         return f"seed {run.config.seed}: {run.failure}"
     best = 100 * max(run.accuracies)
-    seconds = list(accumulate(run.seconds))[-1]
-    return f"seed {run.config.seed}: {best:.1f} % at best in {len(run.seconds)} epochs, {seconds:.1f} s"
+    return f"seed {run.config.seed}: {best:.1f} % at best in {len(run.seconds)} epochs, {sum(run.seconds):.1f} s"
