@@ -14,18 +14,17 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
 
 from copi_np import Network, Schedule, fit, load_dataset
 from copi_np.analysis import decorrelation_path
 from copi_np.course.animation import cloud_strip
+from copi_np.course.classroom import LinearTask, named_curves, weight_planes
 from copi_np.course.lesson_00 import draw_layer
 from copi_np.course.sliders import batch_with
 from copi_np.datasets import as_float
-from copi_np.plotting import COLOURS, StyledFigure, image_rows, own_style, save_figure
+from copi_np.plotting import image_rows, save_figure
 from copi_np.rules import copi_update, decorrelate, decorrelation_update, sgd_update
 from copi_np.whitening import second_moment, zca
 
@@ -34,7 +33,6 @@ Rule = Callable[[Array, Array, Array], Array]
 
 SMALLEST: Final = 1 / 55
 """Height of the smallest text, as a share of the width of its figure: 22 px on a slide of 1200."""
-BIG: Final = {"font.size": 16, "axes.titlesize": 16, "lines.linewidth": 3}
 
 
 def sgd(W: Array, x: Array, z: Array) -> Array:
@@ -53,29 +51,6 @@ def for_the_last_row(figure: Figure) -> Figure:
     smallest = SMALLEST * 72 * figure.get_figwidth()
     for text in figure.findobj(Text):
         text.set_fontsize(max(text.get_fontsize(), smallest))
-    return figure
-
-
-def draw_curves(axes: Axes, curves: Mapping[str, Sequence[float]], start: int = 0) -> None:
-    """Draw curves, each with its name at its end; the later one is dashed, should it cover the first."""
-    for (name, values), colour, style in zip(curves.items(), COLOURS, ("-", "--", "-."), strict=False):
-        steps = range(start, start + len(values))
-        axes.plot(steps, values, style, color=colour)
-        axes.annotate(
-            name, (steps[-1], values[-1]), (10, 0), textcoords="offset points", color=colour, va="center", clip_on=False
-        )
-
-
-def curve_panels(panels: Mapping[str, Mapping[str, Sequence[float]]], start: int = 0, **labels: str) -> Figure:
-    """Draw one panel of curves per title, side by side."""
-    with own_style(**BIG):
-        figure = StyledFigure(figsize=(12, 4.8), layout="constrained")
-        row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
-        for axes, (title, curves) in zip(row, panels.items(), strict=True):
-            draw_curves(axes, curves, start)
-            axes.set(title=title, **labels)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-            axes.label_outer()
     return figure
 
 
@@ -103,9 +78,7 @@ def layer() -> Figure:
 
 def accuracy() -> Figure:
     """Draw the test accuracy of the network by epoch."""
-    return curve_panels(
-        {"R learns in epoch 1, then R and W": {"COPI": trained()[1]}}, 1, xlabel="epoch", ylabel="test accuracy (%)"
-    )
+    return named_curves({"R learns in epoch 1, then R and W": {"COPI": trained()[1]}}, "test accuracy (%)", "epoch", 1)
 
 
 def outlines() -> Figure:
@@ -133,21 +106,8 @@ def path_of(rule: Rule, C: Array) -> Array:
 
 def wrong_weights() -> Figure:
     """Draw the paths of two weights to where they stop, for both rules, over the contours of the loss."""
-    grid = np.stack(np.meshgrid(np.linspace(-0.6, 2, 60), np.linspace(-1, 1, 60)), axis=-1)
-    with own_style(**BIG):
-        figure = StyledFigure(figsize=(12, 5), layout="constrained")
-        for axes, (title, C) in zip(figure.subplots(1, 2, sharey=True), MOMENTS.items(), strict=True):
-            loss = np.sum((grid - GOAL) @ C * (grid - GOAL), axis=-1)
-            axes.contour(*np.moveaxis(grid, -1, 0), loss, np.linspace(0.1, 2, 8) ** 2, colors="silver", linewidths=1)
-            axes.plot(*GOAL[0], "*", color="black", markersize=22)
-            for (name, rule), colour, width in zip(RULES.items(), COLOURS, (8, 3), strict=False):
-                path = path_of(rule, C)
-                axes.plot(*path.T, color=colour, linewidth=width, label=name)
-                axes.plot(*path[-1], "o", color=colour, markersize=10)
-            axes.set(title=title, xlabel="weight of input 1")
-        figure.axes[0].set_ylabel("weight of input 2")
-        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return figure
+    panels = {title: {name: path_of(rule, C) for name, rule in RULES.items()} for title, C in MOMENTS.items()}
+    return weight_planes(panels, MOMENTS, tuple(GOAL[0]))
 
 
 # ------------------------------------------------------------------------------------------------ 3. decorrelation
@@ -170,8 +130,8 @@ def powers(share: float, n_steps: int = 4) -> list[float]:
 def step_sizes() -> Figure:
     """Draw the size of x for three step sizes."""
     panels = {rf"$\eta = {share}\,/\,\lambda$": {"": powers(share)} for share in (0.5, 1.5, 2.5)}
-    figure = curve_panels(panels, xlabel="step", ylabel="mean square of x")
-    figure.axes[0].set(yscale="log", ylim=(0.02, 20))  # the last curve leaves the figure
+    figure = named_curves(panels, "mean square of x", yscale="log")
+    figure.axes[0].set_ylim(0.02, 20)  # the last curve leaves the figure
     return figure
 
 
@@ -202,23 +162,18 @@ def drift(rule: Rule, eta: float = 1e-3) -> list[float]:
 def no_errors() -> Figure:
     """Draw the drift of W R under both rules."""
     curves = {name: drift(rule) for name, rule in RULES.items()}
-    return curve_panels({"no errors, so nothing to learn": curves}, xlabel="step", ylabel="change of W R (%)")
+    return named_curves({"no errors, so nothing to learn": curves}, "change of W R (%)")
 
 
 def race(rule: Rule, eta_R: float, eta_W: float = 0.2) -> list[float]:
     """Return the test error of a linear layer after each epoch; R starts where it decorrelates all training inputs."""
-    rng = np.random.default_rng(0)
-    y = rng.normal(size=(2000, 20)) @ (0.3 * np.eye(20) + rng.normal(size=(20, 20)) / np.sqrt(20)).T
-    y /= np.sqrt(np.mean(y**2))
-    z = y @ rng.normal(size=(20, 5))
-    z /= np.sqrt(np.mean(z**2))
-    *_, R = decorrelation_path(y[:1000], 0.2, 1000)
-    W, errors = rng.normal(0, 0.3, (5, 20)), []
+    task = LinearTask(0)
+    W, R, errors = task.W, task.R, []
     for _ in range(15):
-        for rows in np.split(rng.permutation(1000), 20):
-            x = decorrelate(R, y[rows])
-            W, R = W + eta_W * rule(W, x, z[rows]), R + eta_R * decorrelation_update(R, x)
-        errors.append(float(np.mean((y[1000:] @ (W @ R).T - z[1000:]) ** 2)))
+        for y, z in task.batches():
+            x = decorrelate(R, y)
+            W, R = W + eta_W * rule(W, x, z), R + eta_R * decorrelation_update(R, x)
+        errors.append(task.test_error(W @ R))
     return errors
 
 
@@ -228,9 +183,7 @@ def moves_or_rests() -> Figure:
         title: {name: race(rule, eta_R) for name, rule in RULES.items()}
         for title, eta_R in {"R learns": 0.2, "R is held fixed": 0.0}.items()
     }
-    figure = curve_panels(panels, 1, xlabel="epoch", ylabel="test error")
-    figure.axes[0].set_yscale("log")
-    return figure
+    return named_curves(panels, "test error", "epoch", 1, "log")
 
 
 FIGURES: Final = (

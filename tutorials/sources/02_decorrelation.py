@@ -286,7 +286,7 @@ assert np.all(np.diff(variances, axis=0) < 1e-12)
 # **Answer.** No variance ever rises. To first order in $\eta$ each one loses $2\eta\,\lvert e_i\rvert^2$, which is
 # $2\eta$ times the sum of its squared covariances, until these are zero. It holds for any step with
 # $\eta \le 2/\lambda$, where $\lambda$ is the largest eigenvalue of $C$: then the last term,
-# $\eta^2 e_i^\top C e_i \le \eta^2 \lambda\,\lvert e_i\rvert^2$, is no larger than what is subtracted. So
+# $\eta^2 e_i^\top C e_i \le \eta^2 \lambda\,\lvert e_i\rvert^2$, is at most what is subtracted. So
 # decorrelation makes a layer less active, as the paper notes in Section 3.1.
 
 # %% [markdown]

@@ -171,7 +171,7 @@ print("the weights of linear regression")
 # But every entry of $C^{-1}$ depends on *all* inputs. No synapse can compute that. The idea:
 # do not compute the inverse, make it trivial. If the inputs are **decorrelated**, $C$ is
 # diagonal, and the inverse is one division per input. Multiply by $\langle x_j^2\rangle$, and
-# even the division is gone. This is the COPI rule (Eq. 3):
+# the division drops out too. This is the COPI rule (Eq. 3):
 #
 # $$\Delta w_{ij} = \underbrace{\langle z_i x_j\rangle}_{\text{Hebb}} -
 # \underbrace{w_{ij}\,\langle x_j^2\rangle}_{\text{decay}} .$$
