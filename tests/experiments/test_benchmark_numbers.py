@@ -100,6 +100,13 @@ def test_defaults_are_those_of_the_command():
     }  # fmt: skip
 
 
+def test_without_arguments_it_times_copi_on_mnist(measured):
+    result = bench()
+    assert (result["sizes"], result["batch_size"], result["method"]) == ([784, 500, 500, 500, 10], 50, "copi-bp")
+    assert (result["dtype"], result["rounds"], result["backend"]) == ("float32", 9, get_backend("auto").name)
+    assert (result["decorrelation_samples"], result["rest_R"]) == (None, False)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
