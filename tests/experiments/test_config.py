@@ -146,8 +146,10 @@ def test_a_preset_may_be_a_file_of_the_users(tmp_path):
         ('[methods.bp]\ndataset = "mnist"', "dataset is the same for all methods: set it above"),
         ("methods = 3", "methods are tables"),
         ("methods.bp = 3", "methods are tables"),
-        ("epochs = ", "cannot be read"),
-        ("\x00", "cannot be read"),
+        ("epochs = ", "cannot be read (Invalid value ("),
+        ("\x00", "cannot be read (Invalid statement ("),
+        ("x = " + 3000 * "[", "cannot be read (nested too deep): correct the file"),
+        ("eta = 1.0", "mine.toml': eta sets both eta_W and eta_R"),
     ],
 )
 def test_a_preset_that_cannot_be_used_is_refused(tmp_path, text, word):

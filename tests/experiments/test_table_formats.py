@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import RunRecord
-from copi_np.experiments.summary import group_runs
+from copi_np.experiments.summary import epochs_to_peak, group_runs
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS
 from copi_np.history import EpochRecord
 
@@ -100,6 +101,21 @@ BP (SGD) & 1x1 & 50.00 & 50.00 & 50.00 & 1.0 & 0.5000 & 0.2500 \\
 \bottomrule
 \end{{tabular}}
 """
+
+
+def test_the_summary_has_settings_and_config_but_no_seed(groups):
+    """What seeds share is said once; a seed's own number of epochs is not the group's."""
+    found = json.loads(FORMATS["json"](groups))[0]
+    assert {name: found[name] for name in ("label", "grid", "settings", "seeds", "epochs")} == {
+        "label": f"{COPI}0.1", "grid": "Grid 1: eta_W (50 %)", "settings": {"eta_W": 0.1}, "seeds": [0, 1], "epochs": 2,
+    }  # fmt: skip
+    expected = {name: value for name, value in CONFIG.as_dict().items() if name not in {"seed", "epochs"}}
+    assert found["config"] == json.loads(json.dumps(expected))
+    assert found["test_accuracy"] == {"mean": 0.5, "deviation": 0.3535533905932738, "by_seed": [0.75, 0.25]}
+
+
+def test_the_peak_is_reached_at_just_99_per_cent_of_it():
+    assert epochs_to_peak([epoch(1, 0.98, 0, 0), epoch(2, 0.99, 0, 0), epoch(3, 1.0, 0, 0)]) == 2
 
 
 @pytest.mark.parametrize(("form", "expected"), [("csv", CSV), ("markdown", MARKDOWN), ("latex", LATEX)])
