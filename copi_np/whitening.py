@@ -44,15 +44,15 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding: if
-                            an input is always zero or linear in others, or there are fewer samples than inputs
+    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding. It
+                            is if an input is always zero or a sum of others, or if there are fewer samples than inputs
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
 
 
 def pca(sigma: Array, epsilon: float = 0.0) -> Array:
-    """Return the matrix of PCA whitening: it rotates to the principal axes, largest variance first, then scales.
+    """Return the matrix of PCA whitening, which rotates to the principal axes, largest variance first, then scales.
 
     Parameters, return value and errors are those of `zca`; row k of M is the k-th axis, its sign arbitrary.
     """
