@@ -1,4 +1,4 @@
-"""The base class of callbacks, which does nothing."""
+"""The base class of callbacks, whose methods do nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How commands fail: every error is one line with exit code 2; SIGINT and SIGTERM exit with 130 and 143."""
+"""Make commands fail well: every error is one line with exit code 2; SIGINT and SIGTERM exit with 130 and 143."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
 
     Raises
     ------
-    InputError                      if the fraction is out of range, or takes no sample at all or all of a class; or if
+    InputError                      if the fraction is out of range, or takes no sample at all or a whole class; or if
                                     the data have a validation split already
     """
     check_dataset(data)

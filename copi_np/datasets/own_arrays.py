@@ -1,4 +1,4 @@
-"""Turn arrays of users into rows of numbers and numbered classes, and draw a share of every class."""
+"""Turn a user's arrays into rows of numbers and numbered classes, and draw a share of every class."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def share_of_every_class(labels: NDArray, fraction: float, rng: np.random.Genera
 
     Raises
     ------
-    InputError                      if the fraction takes no sample at all, or all of a class
+    InputError                      if the fraction takes no sample at all, or a whole class
     """
     order = rng.permutation(len(labels))
     drawn = np.zeros(len(labels), bool)

@@ -1,4 +1,4 @@
-"""Read arrays from .npz files that may be damaged or malicious, and write them, all or not at all."""
+"""Read arrays from .npz files that may be damaged or malicious, and write such files completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS: Final = {(1, 0): (2, "latin-1"), (2, 0): (4, "latin-1"), (3, 0): (4, "u
 MAX_HEADER: Final = 10_000
 """Most bytes of a header; NumPy's own limit is the same."""
 TOKEN: Final = re.compile(r"""'[^'\\]*'|"[^"\\]*"|[0-9]+L?\b|True|False|[][(){},: \t\n]""")
-"""What a header may consist of; Python would warn about some other texts, such as "1or 2" or an unknown escape."""
+"""The tokens of a header; Python would warn about some other texts, such as "1or 2" or an unknown escape."""
 
 
 class _UnusableError(ValueError):
@@ -130,6 +130,6 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:
-    """Write named arrays to an .npz file, all or not at all; parameters and errors as for `atomic.replace_file`."""
+    """Write arrays to an .npz file, completely or not at all; parameters and errors as for `atomic.replace_file`."""
     named: dict[str, Any] = dict(arrays)
     replace_file(path, lambda file: np.savez(file, **named), previous)
