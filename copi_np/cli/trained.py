@@ -109,7 +109,7 @@ def describe(trained: Trained, prediction: Prediction) -> str:
 def export(run_or_network: Path, out: Path, output: Output, **parts: str | None) -> None:
     """Write the network of a run or of a file to OUT, for other tools.
 
-    An .onnx file computes the outputs; a .safetensors file holds only the weights.
+    OUT ends in .onnx, for a file that computes the outputs, or in .safetensors, for the weights alone.
     """
     if out.suffix not in EXPORTS:
         raise InputError(f"cannot tell how to write {out}: choose a name that ends in {list_names(EXPORTS)}")

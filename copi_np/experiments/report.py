@@ -42,7 +42,7 @@ WRITTEN: Final = re.compile(
 )
 """Names of the files that a report writes."""
 MAX_CURVES: Final = 8
-"""Most groups in one figure: more colours are hard to tell apart."""
+"""Largest number of groups in one figure: more colours are hard to tell apart."""
 
 WIDTHS: Final = (20, 6, 14, 14, 14, 11)
 """Widths of the columns in a terminal: a line has 79 characters."""
@@ -64,7 +64,7 @@ class Results:
     ----------
     title : str
     groups : list of Group      all of them; every run is in one
-    grids : list of Group       the same runs, one grid of hyper-parameters after the other, see `grids.group_by_grid`
+    grids : list of Group       the same runs, grid by grid of hyper-parameters, see `grids.group_by_grid`
     figure3 : dict              from a group's label to the records of Figure 3 of its runs
     diagnostics : dict          from a group's label to its first run with diagnostics, and its diagnostics by epoch
     remarks : list of str       one line for each run that is left out or stopped early
@@ -105,7 +105,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     Raises
     ------
     DataError               if there are no runs, or none has a result, or tables cannot be written
-    InputError              if a file of the user has the name of one that a report writes
+    InputError              if a file of the user's has a name that a report uses
 
     Warns
     -----
@@ -196,7 +196,7 @@ def text_table(results: Results) -> str:
 
 
 def _text_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Align rows in columns; a label that is too long for the first column gets its own line."""
+    """Align rows in columns; a label that is too long for the first column gets a line to itself."""
     for label, *cells in rows:
         if len(label) > WIDTHS[0]:
             yield label

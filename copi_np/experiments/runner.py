@@ -1,4 +1,4 @@
-"""Train one network from a configuration, in memory or into a folder, where an interrupted run can resume."""
+"""Train one network from a configuration, in memory or into a folder, from which an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def train_into(
     if record is not None and config.is_over(record.history):
         return record.history  # nothing to write: the folder may be read-only
     with hold(folder):
-        record = _found(folder, config, data, resume=resume)  # another process may have trained meanwhile
+        record = _found(folder, config, data, resume=resume)  # another process may have trained in the meantime
         if record is not None and config.is_over(record.history):
             return record.history
         checkpoint = folder / CHECKPOINT_FILE
