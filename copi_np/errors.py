@@ -58,7 +58,7 @@ class StoppedError(CopiError):
     """Training was stopped by the signal `signal_number`; all its records so far are complete."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {Signals(signal_number).name}: what was finished before is recorded")
+        super().__init__(f"stopped by {Signals(signal_number).name}: everything finished so far is recorded")
         self.signal_number = signal_number
 
     def __reduce__(self) -> tuple[type[StoppedError], tuple[int]]:

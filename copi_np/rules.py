@@ -146,7 +146,8 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
     C = mean_outer(x, x)
     if is_concrete(C) and not _is_invertible(C):
         raise InputError(
-            "<x x^T> cannot be inverted: give more samples, or drop inputs that are dead, or sums of other inputs"
+            "<x x^T> cannot be inverted: give more samples, or drop inputs that are always zero or combinations of "
+            "others"
         )
     return xp.linalg.solve(C, mean_outer(x, z)).T - W
 

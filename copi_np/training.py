@@ -145,7 +145,7 @@ def fit(
     Raises
     ------
     InputError                  if the data do not fit the network, a number is out of range, or the checkpoint belongs
-                                to another training, or exists and resume=False
+                                to another training run, or exists and resume=False
     DataError                   if the checkpoint cannot be read or written
     BackendError                if the data do not fit into memory
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower

@@ -12,8 +12,8 @@ from copi_np.network import Network
 
 def another_training(path: Path) -> InputError:
     """Return the error for an existing file that this training cannot have written."""
-    what = "it belongs to another training, or to later epochs"
-    return InputError(f"{path} exists already: {what}, so move it away, or choose another path")
+    what = "it belongs to another training run, or to later epochs"
+    return InputError(f"{path} already exists: {what}, so move it away, or choose another path")
 
 
 class Callback:

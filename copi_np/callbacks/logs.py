@@ -33,7 +33,7 @@ class CSVLog(Callback):
 
     Raises
     ------
-    InputError          from `fit`, if the file exists before the first epoch, or later belongs to another training
+    InputError          from `fit`, if the file exists before the first epoch, or later belongs to another training run
     DataError           from `fit`, if it cannot be written
     """
 

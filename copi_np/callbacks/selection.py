@@ -121,7 +121,7 @@ class BestCheckpoint(Callback):
     Raises
     ------
     InputError                  from `fit`, if the data have no validation split, or if the file exists before the first
-                                epoch, or later belongs to another training
+                                epoch, or later belongs to another training run
     DataError                   from `fit`, if the file cannot be written
 
     Warns

@@ -213,7 +213,7 @@ def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
     """Return notes on recorded runs that differ from what the user asked for."""
     for outcome in (each for each in outcomes if each.failure is None):
         if diagnostics and not (outcome.folder / DIAGNOSTICS_FILE).is_file():
-            yield f"{outcome.folder.name}: no diagnostics, since it was finished before; use another --out"
+            yield f"{outcome.folder.name}: no diagnostics, since it had already finished; use another --out"
         if len(outcome.history) > outcome.config.epochs:
             yield f"{outcome.folder.name}: all {len(outcome.history)} recorded epochs are reported"
 

@@ -212,14 +212,14 @@ def train(
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     output.result(*_result(out, config, history))
     if done == len(history):
-        output.note("Nothing left to do: the run had already ended.")
+        output.note("Nothing left to do: the run has already ended.")
     if config.schedule.rates(len(history))["eta_W"] == 0:
         output.note(ONLY_R)
 
 
 def describe_estimate(estimated: Estimate, config: RunConfig, backend: Backend) -> str:
     """Format an estimate."""
-    n_epochs, patience = estimated.epochs, ", or fewer, by --patience" if config.patience else ""
+    n_epochs, patience = estimated.epochs, ", or fewer with --patience" if config.patience else ""
     free = backend.free_memory()
     of_free = "" if free is None else f"; {free / MIB:.0f} MiB are free"
     return (

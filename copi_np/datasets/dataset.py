@@ -181,14 +181,14 @@ class Dataset:
 
         Raises
         ------
-        InputError      if there is no such scaling, the data are scaled already, or values are too large
+        InputError      if there is no such scaling, the data are already scaled, or values are too large
         """
         if self.scaling is not None:
-            raise InputError(f"data set {self.name!r} is scaled already: scale the original")
+            raise InputError(f"data set {self.name!r} is already scaled: scale the original")
         scaling = how if isinstance(how, Scaling) else Scaling.measured_on(self.train.inputs, how)
         if len(scaling.shift) != self.n_inputs:
             raise InputError(
-                f"the scaling is of {len(scaling.shift)} features, data set {self.name!r} has {self.n_inputs}"
+                f"the scaling is for {len(scaling.shift)} features, but data set {self.name!r} has {self.n_inputs}"
             )
         splits: dict[str, Any] = {
             name: split._replace(inputs=scaling.apply(split.inputs)) for name, split in self.splits.items()

@@ -20,7 +20,9 @@ def as_rows(where: str, X: Any) -> tuple[NDArray, tuple[int, ...] | None]:
             rows = rows.astype(np.float64)
     except (TypeError, ValueError) as error:
         what = f"inputs are not a table of numbers ({brief(error)})"
-        raise InputError(f"{where}: {what}: encode text as numbers, and give every sample as many") from None
+        raise InputError(
+            f"{where}: {what}: encode text as numbers, and give every sample the same number of them"
+        ) from None
     shape = rows.shape[1:] if rows.ndim > 2 else None
     return rows.reshape(len(rows), -1) if shape and rows.size else rows, shape
 

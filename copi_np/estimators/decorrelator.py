@@ -37,7 +37,9 @@ UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi": decorrelation_update,
     "copi-local": local_decorrelation_update,
     **LATERAL_FAMILY,
-    "normalised": partial(normalised_decorrelation_update, damping=1e-30),  # only dead features need any
+    "normalised": partial(
+        normalised_decorrelation_update, damping=1e-30
+    ),  # only features that are always zero need any
     "foldiak": foldiak_lateral_update,
 }
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
@@ -73,7 +75,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     tol : float                 mean absolute correlation at which they stop
     center : bool               whether to subtract the means of the features first
     epsilon : float             added to every eigenvalue by the whitening methods, for features that are always zero or
-                                sums of others; in units of X^2
+                                linear combinations of others; in units of X^2
 
     Attributes
     ----------
@@ -237,15 +239,16 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
                     break
             else:
                 now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
-                advice = "raise max_iter, scale features to equal variance, or drop features that are sums of others"
+                advice = (
+                    "raise max_iter, scale features to equal variance, or drop features that are combinations of others"
+                )
                 warn(f"{now}: {advice}", ConvergenceWarning, stacklevel=3)
         return R, n_steps
 
     def _check_finite(self, R: NDArray) -> NDArray:
         if not np.isfinite(R).all():
-            advice = (
-                f"lower eta_R (now {self.eta_R:g}), 1 or less is safe unless features are sums of others: drop those"
-            )
+            safe = "1 or less is safe unless features are combinations of others: drop those"
+            advice = f"lower eta_R (now {self.eta_R:g}), {safe}"
             raise DivergenceError(f"decorrelation diverged: {advice}")
         return R
 

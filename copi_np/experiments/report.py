@@ -137,7 +137,7 @@ def earlier_report(root: Path) -> list[Path]:
     is_report = exists(root / SUMMARY) and read_text(root / SUMMARY, "move it away").startswith(JSON_HEAD)
     if files and not is_report:
         names = list_names(path.name for path in files)
-        raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move that away")
+        raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move them away")
     for path in (root / SUMMARY, *files):
         check_writable(path)
     return files
@@ -232,9 +232,9 @@ def _tables(groups: Sequence[Group]) -> list[str]:
     ]
     if rows:
         parts.append(
-            f"Test accuracy of {groups[0].label} less that of each other method with the same seed, in points:"
+            f"Test accuracy of {groups[0].label} minus that of each other method with the same seed, in points:"
         )
-        parts.append(markdown_table(["less", "epoch", "difference", "ahead in"], rows))
+        parts.append(markdown_table(["compared with", "epoch", "difference", "ahead in"], rows))
     return parts
 
 

@@ -194,9 +194,9 @@ def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str,
     n_done, others = len(record.history), "or choose another folder"
     if config.is_over(record.history):
         done, further = f"finished after {n_done} epochs", f"{how} and more than {n_done} epochs"
-        raise InputError(f"{folder} holds this run already, {done}: train it further with {further}, {others}")
+        raise InputError(f"{folder} already holds this run, {done}: train it further with {further}, {others}")
     done = f"with {n_done} of {config.epochs} epochs finished"
-    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}{longer}, {others}")
+    raise InputError(f"{folder} already holds this run, {done}: resume it with {how}{longer}, {others}")
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:

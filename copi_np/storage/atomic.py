@@ -183,7 +183,7 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None
 def check_free(path: Path) -> None:
     """Raise an InputError if there is anything at `path` but a stream, so that nothing is overwritten."""
     if path_exists(path) and not is_stream(path):
-        raise InputError(f"{path} exists already: move it away, or choose another path")
+        raise InputError(f"{path} already exists: move it away, or choose another path")
 
 
 def _sync_folder(folder: Path) -> None:

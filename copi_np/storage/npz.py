@@ -95,14 +95,14 @@ def _check_sizes(path: Path, members: Collection[zipfile.ZipInfo], size: int) ->
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Check the header and read the array: NumPy's reader would first allocate whatever the header announces."""
+    """Check the header and read the array: NumPy's reader would first allocate whatever the header declares."""
     with archive.open(member) as stream:
         shape, is_fortran, dtype = _read_header(stream)
         size = member.file_size - stream.tell()
         if dtype.hasobject:
             raise _UnusableError("Python objects")
         if not dtype.itemsize or prod(shape) * dtype.itemsize != size:
-            raise _UnusableError("an array that announces another size than it has")
+            raise _UnusableError("an array that declares a size other than its own")
         content, filled = bytearray(size), 0
         while chunk := stream.read(CHUNK):
             content[filled : filled + len(chunk)] = chunk

@@ -237,7 +237,7 @@ def test_the_idx_header_is_big_endian():
         (b"", "is not an IDX file"),
         (b"\0\0\x0d\x01\0\0\0\0", "is not an IDX file of bytes"),  # 0x0d: floating point
         (b"\0\0\x08\x03\0\0\0\1", "cut short in its header"),
-        (idx_header((2, 2)) + b"abc", r"announces shape \(2, 2\) but holds 3"),
+        (idx_header((2, 2)) + b"abc", r"declares shape \(2, 2\) but holds 3"),
         (idx_header((2, 2)) + b"abcde", "holds 5"),
         (idx_header((2**32 - 1,) * 4), "but holds 0"),
     ],
@@ -375,7 +375,7 @@ def test_npz_rows_have_no_image_shape(tmp_path):
             {"y_train": np.array([0.0, 1.0, np.nan])},
             "y_train: float64 labels: classes must be integers.*use copi_np.estimators.COPIRegressor",
         ),
-        ({"y_test": np.array(["a", "b"])}, "y_train is uint8, but y_test is <U1: store both alike"),
+        ({"y_test": np.array(["a", "b"])}, "y_train is uint8, but y_test is <U1: store both in the same way"),
         ({"y_train": np.array([["a"]] * 3), "y_test": np.array(["a", "b"])}, r"y_train: labels of shape \(3, 1\)"),
         ({"y_train": np.array([b"a"] * 3)}, r"y_train: \|S1 labels: number the classes, or give text"),
         ({"y_test": np.array([2**64 - 1, 0], np.uint64)}, "labels run from 0 to 18446744073709551615, and take 3 d"),
