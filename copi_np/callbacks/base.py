@@ -11,7 +11,7 @@ from copi_np.network import Network
 
 
 def another_training(path: Path) -> InputError:
-    """Return the error for an existing file that this training cannot have written."""
+    """Return the error for an existing file that this training run cannot have written."""
     what = "it belongs to another training run, or to later epochs"
     return InputError(f"{path} already exists: {what}, so move it away, or choose another path")
 

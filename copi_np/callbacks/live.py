@@ -40,7 +40,7 @@ class LivePlot(Callback):
         if not _in_notebook():
             raise InputError("LivePlot draws in a Jupyter notebook: elsewhere, plot what fit returns")
         self.history = list(history)
-        self._display = None  # a second training gets its own picture
+        self._display = None  # a second training run gets its own picture
         if history:
             self._draw()
 

@@ -138,7 +138,7 @@ class BestCheckpoint(Callback):
         self.history: list[EpochRecord] = []
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Check that the file is from this training; save the latest epoch if a killed process did not get that far."""
+        """Check that the file is from this training run; save the latest epoch if a killed process failed to."""
         self.history = list(history)
         check_writable(self.path)
         if not history:
@@ -153,7 +153,7 @@ class BestCheckpoint(Callback):
             )
 
     def _check_own(self, network: Network) -> None:
-        """Raise an InputError unless the file holds an epoch of this training, or the next one."""
+        """Raise an InputError unless the file holds an epoch of this training run, or the next one."""
         if not path_exists(self.path) or is_stream(self.path):
             return
         try:

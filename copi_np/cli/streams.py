@@ -1,4 +1,4 @@
-"""Survive standard streams that are closed or broken: they must not cost a training that takes hours."""
+"""Survive standard streams that are closed or broken: they must not cost hours of training."""
 
 from __future__ import annotations
 
