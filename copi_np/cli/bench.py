@@ -68,7 +68,7 @@ TO_ACCURACY = (
 @click.option(
     "--preset",
     shell_complete=one_of(preset_names(), or_file=True),
-    help="A name or a .toml file with the step sizes of every method.  [default: that of the data]",
+    help="A name or a .toml file with the step sizes of every method.  [default: by data set]",
 )
 @click.option(
     "--methods",

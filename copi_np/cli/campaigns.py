@@ -84,7 +84,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Regenerate a figure of the paper, fig2 or fig3.")
 @click.argument("figure", type=click.Choice(list(FIGURES)))
-@click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: those of the figure]")
+@click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: as in the figure]")
 @campaign_options
 @part_options
 @scale_options
