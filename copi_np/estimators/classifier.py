@@ -15,7 +15,8 @@ from sklearn.utils.validation import check_is_fitted
 from copi_np.arrays import NDArray
 from copi_np.datasets import one_hot
 from copi_np.errors import InputError, shown
-from copi_np.estimators.base import NetworkEstimator, check_complete, scaling, validated
+from copi_np.estimators.base import NetworkEstimator
+from copi_np.estimators.inputs import check_complete, scaling, validated
 from copi_np.export import Exportable
 from copi_np.losses import LOSSES, Loss, log_softmax
 

@@ -20,7 +20,8 @@ from copi_np.analysis import decorrelation_path, lateral_move
 from copi_np.arrays import Array, NDArray
 from copi_np.backend import get_backend
 from copi_np.errors import DivergenceError, InputError, choose, list_names, shown
-from copi_np.estimators.base import FLOATS, OwnParts, check_complete, validated
+from copi_np.estimators.base import OwnParts
+from copi_np.estimators.inputs import FLOATS, check_complete, validated
 from copi_np.family import foldiak_update, normalised_decorrelation_update
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.steps import LATERAL_ARGUMENTS, LATERAL_FAMILY

@@ -13,7 +13,8 @@ from sklearn.utils.validation import check_is_fitted, column_or_1d
 
 from copi_np.arrays import NDArray
 from copi_np.errors import InputError
-from copi_np.estimators.base import NetworkEstimator, check_complete, scaling, validated
+from copi_np.estimators.base import NetworkEstimator
+from copi_np.estimators.inputs import check_complete, scaling, validated
 from copi_np.export import Exportable
 
 

@@ -100,6 +100,13 @@ def test_defaults_are_those_of_the_command():
     }  # fmt: skip
 
 
+def test_without_arguments_it_times_copi_on_mnist(measured):
+    result = bench()
+    assert (result["sizes"], result["batch_size"], result["method"]) == ([784, 500, 500, 500, 10], 50, "copi-bp")
+    assert (result["dtype"], result["rounds"], result["backend"]) == ("float32", 9, get_backend("auto").name)
+    assert (result["decorrelation_samples"], result["rest_R"]) == (None, False)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -144,21 +151,60 @@ def test_every_line_of_the_table():
 # ------------------------------------------------------------------------------------------------- what is timed
 
 
+def test_the_products_of_a_step_one_by_one():
+    """On 4-3-2 with batches of 5: sizes, layout, and whether the product is added to what is there."""
+    forward = [Product(5, 4, 4, right_transposed=True), Product(5, 4, 3, right_transposed=True)]
+    forward_1 = [Product(5, 3, 3, right_transposed=True), Product(5, 3, 2, right_transposed=True)]
+    update, update_1 = (Product(n, 5, m, left_transposed=True, accumulated=True) for n, m in ((3, 4), (2, 3)))
+    back = Product(5, 2, 3)
+    lateral = [Product(5, 4, 4), Product(4, 5, 4, left_transposed=True, accumulated=True)]
+    lateral_1 = [Product(10, 3, 3), Product(3, 5, 3, left_transposed=True, accumulated=True)]  # delta W and x times R
+
+    def products(name, *options, **more):
+        return benchmark.products_of_step([4, 3, 2], 5, METHODS[name], *options, **more)
+
+    assert products("copi-bp") == [*forward, update, *lateral, *forward_1, back, update_1, *lateral_1]
+    assert products("bp-decor") == products("copi-bp", 5) == products("copi-bp", 50) == products("copi-bp")
+    by_feedback = [Product(5, 3, 3), lateral_1[1]]
+    fed_back = back._replace(right_transposed=True)
+    assert products("copi-fa") == [*forward, update, *lateral, *forward_1, fed_back, update_1, *by_feedback]
+    of_two = [Product(2, 4, 4), Product(4, 2, 4, left_transposed=True, accumulated=True)]
+    of_two_1 = [Product(7, 3, 3), Product(3, 2, 3, left_transposed=True, accumulated=True)]
+    assert products("copi-bp", 2) == [*forward, update, *of_two, *forward_1, back, update_1, *of_two_1]
+    at_rest = [forward[1], update, *forward_1, back, update_1, Product(5, 3, 3)]
+    assert products("copi-bp", rest_R=True) == products("copi-bp", 2, rest_R=True) == at_rest
+    assert products("bp") == [forward[1], update, forward_1[1], back, update_1]
+    assigned = [each._replace(accumulated=False) for each in (update, update_1)]  # Adam needs the gradient itself
+    assert products("bp-adam") == [forward[1], assigned[0], forward_1[1], back, assigned[1]]
+    assert Product(5, 4, 3).gflop == pytest.approx(120e-9)
+
+
+def test_products_of_other_error_signals_are_not_counted():
+    with pytest.raises(InputError, match=r"^cannot count the products of .*: choose a method with BP or FA$"):
+        benchmark.products_of_step([4, 3, 2], 5, METHODS["copi-kp"])
+
+
 @pytest.mark.parametrize(("name", "decorrelation"), [("copi-bp", "matrix"), ("bp-decor", "matrix"), ("bp", None)])
 @pytest.mark.parametrize(("samples", "rest_R"), [(None, False), (2, False), (None, True)])
 def test_the_network_and_its_rates(monkeypatch, name, decorrelation, samples, rest_R):
     """The seed is fixed; R rests at eta_R = 0, with the inputs of the first layer decorrelated already."""
     built, steps = [], []
     monkeypatch.setattr(benchmark, "Network", lambda *args, **kw: built.append(kw) or Network(*args, **kw))
+    asked = []
+    monkeypatch.setattr(benchmark, "prepared", lambda *args: asked.append(args) or list)
     monkeypatch.setattr(Network, "step", lambda self, y0, targets, **rates: steps.append((y0, targets, rates)))
     timed = candidates((4, 3, 2), 5, METHODS[name], get_backend("numpy"), "float64", samples, rest_R=rest_R)
     timed["step"]()
+    counted = benchmark.products_of_step((4, 3, 2), 5, METHODS[name], samples, rest_R=rest_R)
+    assert [product for _, product, *_ in asked] == counted
+    assert timed["floor"]() == [[]] * len(counted)
     (options,), ((y0, targets, rates),) = built, steps
     again = candidates((4, 3, 2), 5, METHODS[name], get_backend("numpy"), "float64", samples, rest_R=rest_R)
     again["step"]()
     np.testing.assert_array_equal(steps[1][0], y0)
     assert (options["rule"], options["error_signal"]) == METHODS[name][1:3]
     assert (options["decorrelation"], options["decorrelation_samples"]) == (decorrelation, samples)
+    assert (options["backend"].name, options["dtype"]) == ("numpy", "float64")
     assert (y0.shape, y0.dtype, targets.dtype) == ((5, 4), np.dtype("float64"), np.dtype("float64"))
     assert targets.tolist() == [[1, 0], [0, 1], [1, 0], [0, 1], [1, 0]]
     assert (rates["eta_W"], rates["eta_R"]) == (benchmark.ETA, 0 if rest_R else benchmark.ETA)
@@ -173,8 +219,10 @@ def test_each_candidate_computes_what_its_name_says():
     assert {product.dtype for product in timed["floor"]() if product is not None} == {np.dtype("float32")}
     trace = timed["forward"]()
     assert [y.shape for y in trace.y] == [(5, 3), (5, 2)]
-    outputs = timed["evaluation, unfolded"]()
+    deep = candidates((4, 3, 3, 2), 5, METHODS["copi-bp"], backend, "float32")
+    outputs = deep["evaluation, unfolded"]()
     assert [chunk.shape for chunk in outputs] == [(1000, 2), (1000, 2)]
+    np.testing.assert_allclose(np.concatenate(outputs), deep["evaluation"](), rtol=1e-5, atol=1e-6)
     assert float(timed["step"]()) > 0
 
 

@@ -254,7 +254,7 @@ TEXTS = {
 }
 
 
-@pytest.mark.parametrize("name", ["run.json", "history.jsonl", "diagnostics.jsonl", "figure3.json"])
+@pytest.mark.parametrize("name", ["run.json", "history.jsonl", "diagnostics.jsonl", "figure3.json", "grids.jsonl"])
 @pytest.mark.parametrize("damage", TEXTS)
 def test_text_other_than_records_is_refused(name, damage):
     is_empty = name.endswith(".jsonl") and b"\n" not in TEXTS[damage]

@@ -22,7 +22,7 @@ from hypothesis.extra import numpy as npst
 from sklearn.datasets import load_digits
 
 from copi_np.datasets import DATASETS, Dataset, Split, as_float, bundled, cifar, find_dataset, load_dataset, one_hot
-from copi_np.datasets.fetch import DataFile
+from copi_np.datasets.fetch import FETCH_AGAIN, DataFile
 from copi_np.datasets.idx import idx_header, parse_idx, read_content, read_idx
 from copi_np.errors import DataError, InputError
 
@@ -234,17 +234,27 @@ def test_the_idx_header_is_big_endian():
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"", "is not an IDX file"),
+        (b"", "is not an IDX file of bytes"),
+        (b"\0\0\x08", "is not an IDX file of bytes"),
         (b"\0\0\x0d\x01\0\0\0\0", "is not an IDX file of bytes"),  # 0x0d: floating point
-        (b"\0\0\x08\x03\0\0\0\1", "cut short in its header"),
-        (idx_header((2, 2)) + b"abc", r"declares shape \(2, 2\) but holds 3"),
-        (idx_header((2, 2)) + b"abcde", "holds 5"),
-        (idx_header((2**32 - 1,) * 4), "but holds 0"),
+        (b"\0\0\x08\0", "declares 0 axes, where 1 to 8 make sense"),
+        (idx_header((1,) * 9) + b"a", "declares 9 axes, where 1 to 8 make sense"),
+        (b"\0\0\x08\x01", "is cut short in its header"),
+        (b"\0\0\x08\x03\0\0\0\1", "is cut short in its header"),
+        (idx_header((2, 2)) + b"abc", "declares shape (2, 2) but holds 3 bytes"),
+        (idx_header((2, 2)) + b"abcde", "declares shape (2, 2) but holds 5 bytes"),
+        (idx_header((2**32 - 1,) * 4), f"declares shape {(2**32 - 1,) * 4} but holds 0 bytes"),
+        (idx_header((0, *[2**32 - 1] * 4)), f"declares shape {(0, *[2**32 - 1] * 4)}, which no array can have"),
     ],
 )
 def test_an_idx_file_with_a_false_header_is_refused(content, message):
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError) as error:
         parse_idx(content)
+    assert str(error.value) == message
+
+
+def test_eight_axes_are_read():
+    assert parse_idx(idx_header((1,) * 8) + b"a").shape == (1,) * 8
 
 
 LABELS = DataFile("t10k-labels-idx1-ubyte.gz", sha256="", mirrors=(), size=0)
@@ -272,6 +282,38 @@ def test_a_damaged_gzip_file_is_named(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"{path.name} is cut short, or not a gzip archive: delete it"):
         read_idx(LABELS, path)
+
+
+@pytest.mark.parametrize(
+    ("changes", "content", "message"),
+    [
+        ({}, b"abc", "is not an IDX file of bytes"),
+        ({}, idx_header((3,)) + b"abc", "holds shape (3,) instead of (10000,)"),
+        (
+            {"content_sha256": "0" * 64},
+            idx_header((10000,)) + bytes(10000),
+            "does not hold the original data (the SHA-256 of its content differs)",
+        ),
+    ],
+)
+@pytest.mark.parametrize("packed", [True, False])
+def test_what_a_file_does_not_hold_is_said(tmp_path, packed, changes, content, message):
+    path = tmp_path / ("labels.gz" if packed else "labels")
+    path.write_bytes(gzip.compress(content) if packed else content)
+    with pytest.raises(DataError) as error:
+        read_idx(replace(LABELS, **changes), path)
+    assert str(error.value) == f"{path} {message}: {FETCH_AGAIN}"
+
+
+def test_a_disk_that_fails_is_told_from_a_damaged_file(tmp_path, monkeypatch):
+    path = tmp_path / LABELS.name
+    path.write_bytes(gzip.compress(b"abc"))
+    monkeypatch.setattr(
+        gzip.GzipFile, "read", lambda self, size: (_ for _ in ()).throw(OSError(5, "Input/output error"))
+    )
+    with pytest.raises(DataError) as error:
+        read_idx(LABELS, path)
+    assert str(error.value) == f"cannot read {path} (Input/output error): check the disk, or {FETCH_AGAIN}"
 
 
 def test_an_unreadable_file_is_named(tmp_path):

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from copi_np import Network, load_network
+from copi_np import InputError, Network, load_network, save_network
 from copi_np.callbacks import BestCheckpoint, CSVLog, EarlyStopping, TensorBoardLog, best_epoch
 from copi_np.callbacks.selection import epochs_since_best, has_waited
+from copi_np.errors import CopiWarning
 from copi_np.history import EpochRecord
 
 ACCURACIES = [0.2, 0.5, 0.4, 0.6, 0.7, 0.3, 0.65, 0.8]
@@ -59,6 +60,61 @@ def test_the_network_that_is_kept_is_the_best_of_its_column(monitor, tmp_path):
         kept, metadata = load_network(path)
         assert np.unique(kept.layers[0].W).tolist() == [best]
         assert metadata == HISTORY[best - 1].as_dict()
+
+
+UNKNOWN = "unknown monitor 'loss': did you mean 'val_loss'? known: val_accuracy, val_loss"
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: EarlyStopping(0), "patience must be at least 1, got 0"),
+        (lambda: EarlyStopping(1, first_epochs=-1), "first_epochs must be at least 0, got -1"),
+        (lambda: EarlyStopping(1, "loss"), UNKNOWN),
+        (lambda: BestCheckpoint("best.npz", "loss"), UNKNOWN),
+        (lambda: best_epoch(HISTORY, "loss"), UNKNOWN),
+        (
+            lambda: best_epoch([replace(HISTORY[0], val_accuracy=None)]),
+            "there is no validation split to select an epoch by: train with hold_out(data, 0.1, rng)",
+        ),
+    ],
+)
+def test_what_cannot_be_selected_is_named(build, message):
+    with pytest.raises(InputError) as error:
+        build()
+    assert str(error.value) == message
+
+
+def test_by_default_all_epochs_count():
+    assert EarlyStopping(3).first_epochs == 0
+    assert has_waited(HISTORY[:3], 1)  # the third is worse than the second
+    assert not has_waited(HISTORY[:3], 2)
+
+
+@pytest.mark.parametrize("callback", [EarlyStopping(1), BestCheckpoint("best.npz")])
+def test_before_training_a_selection_has_no_history(callback):
+    assert callback.history == []
+
+
+@pytest.mark.parametrize("monitor", BETTER)
+def test_a_missing_best_epoch_is_named_by_its_column(monitor, tmp_path):
+    path = tmp_path / "best.npz"
+    with pytest.warns(CopiWarning) as found:
+        BestCheckpoint(path, monitor).on_start(Network([3, 2], rng=np.random.default_rng(0)), HISTORY[:6])
+    (warning,) = found
+    epoch = max(k for k in BETTER[monitor] if k <= 6)
+    assert str(warning.message) == f"{path}, with epoch {epoch}, is missing: only a better one will be saved"
+    assert warning.filename == __file__  # the line that trains
+
+
+@pytest.mark.parametrize("sizes", [(3, 2), (4, 2)])
+def test_the_best_epoch_of_another_training_is_named(sizes, tmp_path):
+    path, rng = tmp_path / "best.npz", np.random.default_rng(0)
+    save_network(path, Network(sizes, rng=rng), {"epoch": 7})
+    with pytest.raises(InputError) as error:
+        BestCheckpoint(path).on_start(Network([3, 2], rng=rng), HISTORY[:2])
+    why = "it belongs to another training run, or to later epochs"
+    assert str(error.value) == f"{path} already exists: {why}, so move it away, or choose another path"
 
 
 def test_a_best_score_must_be_beaten_by_more_than_the_tolerance():

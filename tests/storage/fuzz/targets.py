@@ -33,6 +33,7 @@ from copi_np.datasets.fetch import DataFile
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
+from copi_np.experiments.grids import GRIDS_FILE, group_by_grid, read_grids
 from copi_np.experiments.records import read_run
 from copi_np.experiments.report import environments
 from copi_np.experiments.runner import train_into
@@ -301,6 +302,8 @@ def read_record(name: str, data: bytes) -> None:
             read_diagnostics(root)
         elif name == "figure3.json":
             measures_of(root)
+        elif name == GRIDS_FILE:
+            group_by_grid([read_run(root)], read_grids(root))
         else:
             run = read_run(root)
             environments([run])
@@ -311,7 +314,8 @@ def read_record(name: str, data: bytes) -> None:
 
 def record_target(name: str) -> Target:
     """Return the target of a text file of a run; mutations try the keys that it contains."""
-    seed = FIGURE3 if name == "figure3.json" else (folder() / "recorded" / name).read_bytes()
+    made = {"figure3.json": FIGURE3, GRIDS_FILE: GRIDS}
+    seed = made[name] if name in made else (folder() / "recorded" / name).read_bytes()
     keys = sorted({json.dumps(key).encode() for line in seed.splitlines() for key in _keys(line)})
     return Target([seed, seed[: len(seed) // 2]], partial(read_record, name), (*keys, *JSON_WORDS))
 
@@ -338,6 +342,9 @@ TOML_WORDS = (
 PRESET = b"dataset = 'a.npz'\nlayers = [4, 3]\nepochs = 2\neta_W = 1e-2\neta_R = 0.1\n[methods.copi-bp]\nseed = 1\n"
 CURVES: Any = {name: [0.5, 0.5] for name in ("train_accuracy", "test_accuracy", "train_loss", "test_loss")}
 BY_LAYER: Any = {name: [0.1, 0.2] for name in ("correlations", "likeness", "against")}
+GRIDS = b"""{"varied": ["eta"], "options": {"preset": "mnist-5k"}, "runs": ["recorded", "other"]}
+{"varied": [], "options": {"epochs": 2}, "runs": ["recorded"]}
+"""
 FIGURE3 = json.dumps({"epoch": 2, **BY_LAYER, "formula": CURVES, "least squares": CURVES}).encode()
 
 IDX = idx.idx_header((2, 2)) + b"abcd"
@@ -367,6 +374,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "history.jsonl": lambda: record_target("history.jsonl"),
     "diagnostics.jsonl": lambda: record_target("diagnostics.jsonl"),
     "figure3.json": lambda: record_target("figure3.json"),
+    GRIDS_FILE: lambda: record_target(GRIDS_FILE),
 }
 
 
