@@ -90,7 +90,7 @@ class Assembly:
             "bias": layers[0].has_bias,
         }
         usual = {"decorrelation_samples": None, "decorrelation_every": 1, "bias": False}
-        # left out, so that earlier versions of the package can read the file
+        # earlier versions of the package can read files without them
         return parts | {name: part for name, part in optional.items() if part != usual[name]}
 
     @property

@@ -77,7 +77,7 @@ class States:
         return mean_square(self.x)
 
     def first(self, n_samples: int | None) -> States:
-        """Return the states of the first samples of the batch, or of all for None."""
+        """Return the states of the first samples of the batch; None: of all."""
         if n_samples is None or n_samples >= self.x.shape[0]:
             return self
         arrays = {name: getattr(self, name) for name in (*ROWS, "sample_weight")}
