@@ -93,7 +93,7 @@ def cheaper() -> str:
         full = record(network)
         for found in (record(network + ending) for ending in CHEAPER):
             samples = found["decorrelation_samples"] or found["batch_size"]
-            learns = "rests" if found["rest_R"] else f"{samples} of {found['batch_size']}"
+            learns = "frozen" if found["rest_R"] else f"{samples} of {found['batch_size']}"
             rows.append([
                 "-".join(map(str, found["sizes"])),
                 found["method"],

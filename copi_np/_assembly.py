@@ -1,4 +1,4 @@
-"""What a network is made of: assign, describe, copy and pickle its parts. You need not read it to follow a step."""
+"""The parts of a network: assign, describe, copy and pickle them. You need not read this to follow a step."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from copi_np.more_signals import ALL_SIGNALS
 from copi_np.steps import describe_steps, every_of, part_of, samples_of
 
 BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
-"""Bit generators whose state a checkpoint can hold: those of NumPy."""
+"""Bit generators whose state a checkpoint can hold, all from NumPy."""
 
 
 class Assembly:
-    """The base of `Network`: what is assigned to it, and how that is described and copied."""
+    """The base of `Network`: its assignable parts, and how they are described and copied."""
 
     layers: list[Layer]
     backend: Backend
@@ -70,7 +70,7 @@ class Assembly:
 
     @property
     def parts(self) -> dict[str, Any]:
-        """What the network is made of, as arguments of `Network`: names where built in, otherwise the objects."""
+        """The parts of the network, as arguments of `Network`: names if they are built in, otherwise the objects."""
         layers = self.layers
         activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
         hidden = one_or_list(activations[:-1] or activations)
@@ -95,7 +95,7 @@ class Assembly:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What the network is made of, as plain values for JSON: your own parts as "module:name"."""
+        """The parts of the network, as plain values for JSON: your own as "module:name"."""
         parts = self.parts
         config = {"sizes": parts["sizes"]}
         config["rule"] = describe_steps([layer.forward_step for layer in self.layers])

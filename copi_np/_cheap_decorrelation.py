@@ -1,4 +1,4 @@
-"""Cheaper decorrelation: what is saved while R is at rest, and how large the steps at every n-th batch may be."""
+"""Cheaper decorrelation: what to compute once while R is frozen, and how large the steps of every n-th batch may be."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from copi_np.rules import decorrelate
 from copi_np.steps import every_of
 
 MEMORY_SHARE: Final = 0.5
-"""The decorrelated inputs are only kept if they take no more than this share of the free memory."""
+"""The decorrelated inputs are kept only if they take no more than this share of the free memory."""
 
 
 class RestingR:
-    """The inputs of all training samples, decorrelated by the first layer, for as long as its R stays as it is."""
+    """Keeps the training inputs, decorrelated by the first layer, for as long as its R is frozen."""
 
     def __init__(self) -> None:
         self._eta_R: float | None = None
@@ -40,7 +40,7 @@ class RestingR:
 
         Raises
         ------
-        InputError                  if updates of R at every n-th batch are sure to diverge
+        InputError                  if updates of R at every n-th batch are bound to diverge
         """
         if eta_R != self._eta_R:
             check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)
@@ -49,7 +49,7 @@ class RestingR:
         if not layer.has_lateral_weights or (layer.lateral_step is not None and eta_R != 0):
             self._R = self._x0 = None
         elif self._R is None or not bool(xp.all(self._R == layer.R)):
-            self._R = self._x0 = None  # memory is free again before it is asked for
+            self._R = self._x0 = None  # frees the memory before it is asked for again
             if has_room(network, y0):
                 self._R = xp.asarray(layer.R, copy=True)
                 self._x0 = xp.empty((y0.shape[0], layer.R.shape[0]), dtype=y0.dtype, device=network.backend.device)
@@ -66,13 +66,13 @@ def kept_bytes(network: Network, y0: Array) -> int:
 
 
 def has_room(network: Network, y0: Array) -> bool:
-    """Return whether they fit into the free memory."""
+    """Return whether what `RestingR` keeps fits into the free memory."""
     free = network.backend.free_memory()
     return free is not None and kept_bytes(network, y0) <= MEMORY_SHARE * free
 
 
 def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None:
-    """Raise an InputError if updates at every n-th batch, with n times the step size, are sure to diverge.
+    """Raise an InputError if updates at every n-th batch, with n times the step size, are bound to diverge.
 
     Decorrelation is unstable above a step of 2 / lambda, where lambda is the largest eigenvalue of <x x^T>.
 

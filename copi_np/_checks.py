@@ -1,4 +1,4 @@
-"""Checks of single arguments; every failure is an `InputError` of one line."""
+"""Check single arguments; every failure is a one-line `InputError`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from copi_np.backend import Backend
 from copi_np.errors import InputError, list_names, shown
 
 MAX_UNITS: Final = 1_000_000
-"""Most units that a layer may have; lateral weights between that many would take 4 TB."""
+"""Most units that a layer may have; its lateral weights would take 4 TB."""
 MAX_COUNT: Final = 2**128 - 1
 """Largest count or seed: seeds have up to 128 bits, and every integer up to this fits into a float."""
 

@@ -25,25 +25,25 @@ EXPLODED_ACTIVITY: Final = 1e3
 """Above this RMS the activity has already exploded, so it no longer shows which step size would be stable."""
 
 LARGE_INPUT: Final = 2
-"""Inputs above this RMS, such as pixels from 0 to 255 or 0 to 16, are not of the unit size that step sizes suit."""
+"""Inputs above this RMS, such as pixels from 0 to 255 or 0 to 16, are larger than the step sizes assume."""
 N_MEASURED: Final = 1000
 """The size of inputs is measured on this many samples."""
 
 USUAL_BATCH: Final = 50
-"""Samples per batch in the paper, for which the usual step sizes are."""
+"""Samples per batch in the paper, which the usual step sizes assume."""
 
 SMALL_BATCH: Final = 10
 """Batches below this size need smaller step sizes: their moments are noisy, and an epoch has more of them."""
 
 
 def has_exploded(loss: Array, backend: Backend, kind: Loss, targets: Array) -> bool:
-    """Return whether the loss of a batch exploded; the limit of its targets is only computed where it may have."""
+    """Return whether the loss of a batch exploded; its limit is computed only if the loss is suspiciously large."""
     return not loss <= EXPLODED_LOSS and not loss <= loss_limit(backend, kind, targets)
 
 
 def loss_limit(backend: Backend, loss: Loss, targets: Array) -> float:
     """Return the loss above which training counts as diverged, for targets such as these (B, K)."""
-    with np.errstate(all="ignore"):  # an own loss may have no value for a silent network, such as log(0)
+    with np.errstate(all="ignore"):  # a user's loss may have no value for a silent network, such as log(0)
         silent = abs(backend.scalar(loss.mean(backend.xp.zeros_like(targets), targets)))
     return EXPLODED_LOSS * (1 + (silent if np.isfinite(silent) else 0.0))
 

@@ -1,4 +1,4 @@
-"""How your own parts are found again: among what you pass to load a network, or in a file ``FILE.py:NAME``."""
+"""Find your own parts again: among those you pass to load a network, or in a file ``FILE.py:NAME``."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from copi_np._parts import describe, is_list, is_own, label, name_of, one_or_lis
 from copi_np.errors import DataError, InputError, OtherPartsError, brief, explain_os_errors, list_names, one_line, shown
 
 IMPORTABLE: Final = ("copi_np.rules", "copi_np.family")
-"""Modules whose public functions need not be passed again: a file cannot have anything else imported."""
+"""Modules whose public functions need not be passed again; a file can have nothing else imported."""
 
 
 # ------------------------------------------------------------------------- among what is passed to load a network
@@ -121,7 +121,7 @@ def load_part(text: str, folder: str | Path = ".") -> Any:
 
     Raises
     ------
-    InputError          if it is not of that form, the file does not exist, or has no such name
+    InputError          if it does not have that form, the file does not exist, or has no such name
     DataError           if the file cannot be run
     """
     path, name = part_path(text, folder)
@@ -144,7 +144,7 @@ def part_path(text: str, folder: str | Path = ".") -> tuple[Path, str]:
 
 
 def file_digest(path: Path) -> str:
-    """Return the SHA-256 of a file, followed by those of the files beside it that it imports."""
+    """Return the SHA-256 of a file, followed by those of the files in its folder that it imports."""
     with explain_os_errors("read", path, "check its permissions"):
         return "".join(hashlib.sha256(file.read_bytes()).hexdigest() for file in [path, *_imported_files(path)])
 

@@ -1,4 +1,4 @@
-"""How much memory a network and its training take: checked before anything is allocated."""
+"""Check how much memory a network and its training take, before anything is allocated."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from copi_np.errors import BackendError
 
 GIB: Final = 2**30
 SMALL: Final = 2**26
-"""Bytes that are there on any machine, so that small networks do not ask the system."""
+"""Bytes that any machine has, so that small networks need not ask the system."""
 MOMENT_ARRAYS: Final = 4
 """Arrays (I, I) that exist at once while the decorrelation loss of a layer's inputs is computed."""
 CHUNK: Final = 1000
@@ -85,7 +85,7 @@ def check_network_fits(
 
 
 def check_fits(n_bytes: int, what: str, advice: str, backend: Backend) -> None:
-    """Raise a BackendError unless so many bytes are free; `what` holds a place for them, ``{need}``."""
+    """Raise a BackendError unless `n_bytes` are free; `what` has the placeholder ``{need}`` for them."""
     free = backend.free_memory() if n_bytes > SMALL else None
     if free is not None and n_bytes > free:
         need = what.format(need=f"{n_bytes / GIB:.1f} GiB")
@@ -93,7 +93,7 @@ def check_fits(n_bytes: int, what: str, advice: str, backend: Backend) -> None:
 
 
 def check_training_fits(network: Assembly, n_samples: int) -> None:
-    """Raise a BackendError if so many samples, and what training needs besides them, do not fit into memory."""
+    """Raise a BackendError if `n_samples`, and what else training needs, do not fit into memory."""
     need = training_bytes(network.parts["sizes"], bytes_of(network), n_samples, network.dtype)
     what = f"training on {n_samples} samples takes {{need}} more in {network.dtype}"
     check_fits(need, what, "use fewer samples or smaller layers", network.backend)
@@ -109,10 +109,10 @@ def bytes_of(network: Assembly) -> int:
 
 
 def training_bytes(sizes: Sequence[int], weights: int, n_samples: int, dtype: str) -> int:
-    """Return the bytes that training takes besides the weights: all samples, and at the most the temporary arrays.
+    """Return the bytes that training takes in addition to the weights: all samples, and the temporary arrays.
 
-    These are largest when an epoch ends: second moments, chunks of samples that are evaluated, or a copy of all
-    weights, for the checkpoint.
+    Temporary arrays are largest when an epoch ends: second moments, chunks of samples that are evaluated, or a copy of
+    all weights, for the checkpoint.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Your own parts: functions and objects that you pass in place of built-in names.
 
-Which arguments a function asks for, by the names of its parameters; what a part is called in files and messages; and
-parts of one layer or all. `_finding_parts` finds them again.
+This reads which arguments a function asks for, by the names of its parameters, names parts in files and messages, and
+turns one part into one per layer. `_finding_parts` finds the parts again.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ T = TypeVar("T")
 def named_arguments(what: str, function: Any, known: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the arguments that a function asks for.
 
-    These are its parameters without a default. A parameter with a default is left alone, whatever its name.
+    These are its parameters without a default. A parameter with a default keeps it, whatever its name.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def choose_part(argument: str, part: Any, table: Mapping[str, T], own: str) -> T
     argument : str          what the part was passed as, such as "error_signal", for messages
     part : str or object    a name in `table`, or an instance of the class of the table's values
     table : mapping         the built-in parts by name
-    own : str               how to make an own part, for messages
+    own : str               how to make such a part, for messages
 
     Raises
     ------
@@ -95,7 +95,7 @@ def choose_part(argument: str, part: Any, table: Mapping[str, T], own: str) -> T
     """
     if isinstance(part, type(next(iter(table.values())))):
         if not isinstance(part.name, str):  # type: ignore[attr-defined]
-            raise InputError(f"the name of an own {argument} must be a string: got {shown(part.name)}")  # type: ignore[attr-defined]
+            raise InputError(f"the name of your {argument} must be a string: got {shown(part.name)}")  # type: ignore[attr-defined]
         return part
     if not isinstance(part, str):
         raise InputError(f"{argument} must be one of {list_names(table)}, or {own}: got {shown(part)}")
@@ -109,7 +109,7 @@ def explain_impure(kind: str, part: Any, error: ValueError) -> None:
 
 
 def check_function(kind: str, part: Any, function: Any, arguments: Sequence[Array], like: Array) -> None:
-    """Call an elementwise function of an own part once, and raise an InputError unless it returns an array like `like`.
+    """Call an elementwise function of a user's part once; raise an InputError unless it returns an array like `like`.
 
     Parameters
     ----------
@@ -250,7 +250,7 @@ def one_or_list(parts: Iterable[Any]) -> Any:
 
 
 def _is_same(one: Any, other: Any) -> bool:
-    """Return whether two parts are the same object, or equal where that can be said: arrays in objects may not be."""
+    """Return whether two parts are the same object, or equal if they can be compared, unlike objects with arrays."""
     return one is other or (isinstance(one, (str, tuple, MethodType)) and bool(one == other))
 
 

@@ -1,8 +1,8 @@
 """Algorithm 1 of the paper on one page, in the equations of `rules` and `error_signals`. Read it after `rules`.
 
 Everything here is pure: a function returns new weights and leaves its arguments as they are. `Network.step` does the
-same in place, checked and faster; tests hold the two equal. Numbers in the comments are lines of Algorithm 1. Layers
-count from 0 here, and the lists of a `Trace` hold x_l, a_l and y_l of every layer.
+same in place, faster and with checks; tests check that the two agree. Numbers in the comments are lines of Algorithm 1.
+Layers count from 0 here, and the lists of a `Trace` hold x_l, a_l and y_l of every layer.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def train_batch(
                                 `steps.FORWARD_ARGUMENTS`
     decorrelation : function or None
                                 returns the update of R; its parameters are any of `steps.LATERAL_ARGUMENTS`. The paper
-                                prints ``rules.local_decorrelation_update``. None leaves R as it is
+                                prints ``rules.local_decorrelation_update``. None leaves R unchanged
     delta_scale : float         multiplies the error signals of all layers
     **options                   loss, signal, feedback and rng, as for `error_signals`
 

@@ -143,11 +143,11 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
 
         W = <y x^T> diag<x^2>^-1                            (Appendix B, `rules.linear_map`)
 
-    It leads to the output, not to the pre-activation a: a is linear in the output of the layer below, so a map to a,
-    followed by the activation function, would be the map of the stack without its last layer, followed by that layer.
+    The map leads to the output, not to the pre-activation a. Since a is linear in the output of the layer below, a map
+    to a would only replace the stack without its last layer; that layer would still be there.
 
     On decorrelated inputs this is the least-squares map. On correlated inputs, as in a network without lateral weights,
-    it is not: what several inputs share counts once for each of them.
+    it is not: whatever several inputs share is counted once for each of them.
 
     Parameters
     ----------
@@ -173,11 +173,11 @@ def stack_map(network: Network, y0: Array, first: int, last: int, batch_size: in
 def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_size: int = 1000) -> Array:
     """Return the best linear map from the input x of `first` to the output y of `last`, the reference for `stack_map`.
 
-        W = <y x^T> <x x^T>^+                               (Appendix B, before assuming decorrelated inputs)
+        W = <y x^T> <x x^T>^+                               (Appendix B, before it assumes decorrelated inputs)
 
-    This takes the pseudo-inverse of an (I, I) matrix, computed in float64 and for inputs in units of their root mean
-    square, so that inputs that vary little count as much as the others. Directions of x that are no larger than its
-    rounding errors are left out.
+    It needs the pseudo-inverse of an (I, I) matrix, computed in float64 and for inputs in units of their root mean
+    square, so that weak inputs count as much as the others. Directions of x that are no larger than its rounding errors
+    are left out.
 
     Parameters, return value and errors are those of `stack_map`.
     """

@@ -65,13 +65,13 @@ def common_namespace(axes: str, *arrays: Array) -> Any:
 
 @lru_cache(maxsize=1)
 def _numpy_namespace() -> Any:
-    """Return NumPy as the array API has it; imported at its first use, since it takes half of NumPy along."""
+    """Return NumPy's array API namespace; imported at its first use, since it imports half of NumPy."""
     return array_namespace(np.empty(0))
 
 
 @lru_cache(maxsize=1000)
 def _check_numpy(axes: str, arrays: tuple[tuple[np.dtype[Any], tuple[int, ...]], ...]) -> None:
-    """Check dtypes and shapes of NumPy arrays once: a network asks for the same few at every step."""
+    """Check dtypes and shapes of NumPy arrays, once: a network passes the same few at every step."""
     _check_dtypes([dtype for dtype, _ in arrays])
     _check_shapes(axes, [shape for _, shape in arrays])
 
@@ -160,10 +160,10 @@ def safe_divisor(values: Array) -> Array:
 
 
 def spectral_rounding(C: Array) -> float:
-    """Return the share of the largest eigenvalue below which those of a second-moment matrix C (I, I) are rounding.
+    """Return the rounding error of the eigenvalues of second moments C (I, I), as a share of the largest one.
 
-    Computing the eigenvalues errs by up to I eps. The mean over the samples errs by more than one eps where rounding
-    goes the same way for each of them, as for constant inputs: by 26 eps at most, if taken over blocks of 256.
+    Computing the eigenvalues errs by up to I eps. The mean over the samples errs by more than one eps if rounding goes
+    the same way for each of them, as for constant inputs: by 26 eps at most, if taken over blocks of 256.
     """
     return max(int(C.shape[0]), 64) * float(array_namespace(C).finfo(C.dtype).eps)
 
@@ -174,7 +174,7 @@ def first_rows(array: Array, n_rows: int) -> Array:
 
 
 def slices(n: int, size: int) -> Iterator[slice]:
-    """Yield slices of `size`, the last one shorter if need be, that cover ``range(n)`` in order."""
+    """Yield slices of `size`, the last one shorter if necessary, that cover ``range(n)`` in order."""
     for start in range(0, n, size):
         yield slice(start, min(start + size, n))
 

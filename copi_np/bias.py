@@ -2,15 +2,16 @@
 
 With y' = [y, 1], W (O, I+1) and R (I+1, I+1), the layer computes x = R y' and a = W x. The last row of R stays at
 (0, .., 0, 1), so that the last unit of x is always 1 too, and the last columns of W and R are biases. C = <x x^T> has
-the means of the other units in its last row and column. The rules learn as without a bias, except that the last row of
-off(C) is left out, since the constant unit cannot move. With P, the identity without its last 1, that is
+the means of the other units in its last row and column. The rules are the same as without a bias, except that the last
+row of off(C) is left out, since the constant unit cannot move. With P, the identity without its last 1, they are
 
     dR = -P off(C) R                    matrix form, Eq. 4, first line: all rows but the last one
     dW = <delta x^T> + W P off(C)       COPI, Eq. 3 in the form of Theorem 1
 
-At rest P off(C) = 0: inputs x have mean 0 and are decorrelated. And decorrelating still does not disturb what the layer
-computes: W R moves by eta <delta x^T> R to first order, as in Theorem 2. W P is W with its biases set to 0, so the
-second line is the COPI rule for W P and for states without the biases, a = W P x. This is what rules get to see.
+At the fixed point P off(C) = 0: inputs x have mean 0 and are decorrelated. And decorrelating still does not disturb
+what the layer computes: W R moves by eta <delta x^T> R to first order, as in Theorem 2. W P is W with its biases set to
+0, so the second line is the COPI rule for W P and for states without the biases, a = W P x. This is what rules get to
+see.
 
 The local form -R off(C) learns R as if it had no biases, and biases learn by the plain db = -<x>. With -R P off(C), the
 means of x would grow without limit where those of y are large.
@@ -97,7 +98,7 @@ class BiasedLayer(Layer):
 
 @contextmanager
 def _set_aside(biases: Array) -> Iterator[None]:
-    """Set a view of biases to 0; add them again at the end, to what they have become meanwhile."""
+    """Set biases, a view, to 0; at the end, add the old values to what was learned in between."""
     before = biases + 0
     biases *= 0
     try:

@@ -28,7 +28,7 @@ smallest. They are denser at both ends, where the spectrum changes most."""
 
 @dataclass(frozen=True)
 class LayerDiagnostics:
-    """A snapshot of one layer; the constant unit of a bias is left out of all measures, also those of R.
+    """A snapshot of one layer; all measures, including those of R, leave out the constant unit of a bias.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Error signals: perturbations of every layer's units towards lower loss (Section 2.5).
+"""Error signals, which perturb the units of every layer towards a lower loss (Section 2.5).
 
 All functions take the same arguments, start from the output layer's error signal and return one signal per layer:
 
@@ -12,7 +12,7 @@ All functions take the same arguments, start from the output layer's error signa
 In the last two, targets start from t_L = y_L + step * delta_L (step is 1 in the first, `TARGET_STEP` in the second),
 and F_k is learned: f(F_k y_{k+1}) reconstructs y_k (`reconstruction_update`). The code numbers layers from 0, and L is
 the last one; ``feedback[k]`` is the matrix F_k that carries signals into layer k (the paper's B_{l+1}), (O_k, O_{k+1}),
-or (O_k, K) for direct feedback alignment with K outputs; that of the output layer is None. All functions are pure. They
+or (O_k, K) for direct feedback alignment with K outputs; for the output layer it is None. All functions are pure. They
 raise `InputError` if feedback is needed but missing, or if arrays do not fit.
 """
 
@@ -106,7 +106,7 @@ def backpropagation(
     trace : Trace               of the batch
     feedback : L matrices       not used
     delta_L : (B, K) array      signal of the output layer
-    carry : function, optional  ``carry(k, delta)`` returns (W_k R_k)^T delta, or what a signal has in its place
+    carry : function, optional  ``carry(k, delta)`` returns (W_k R_k)^T delta, or what another signal uses instead
 
     Returns
     -------
@@ -147,14 +147,14 @@ def direct_feedback_alignment(
 
 
 def target_propagation(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
-    """Return the signals of target propagation, close to how the paper prints it: for study.
+    """Return the signals of target propagation, close to how the paper prints it; meant for study.
 
     Targets t_k = f(F_k t_{k+1}) are sent down from t_L = y_L + delta_L, and delta_k = t_k - a_k, as printed. The paper,
     whose B is our F, prints f(B delta_{k+1}) for t_k. But F models states, not perturbations of them, so we use the
-    target of the layer above instead. The signal contains the error of the reconstruction as well as that of the
-    output, and it compares an output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1,
-    results/surveys/mnist-methods): 88.1 % of the MNIST test set after 6 epochs and hardly rising, where difference
-    target propagation reaches 96.1 %.
+    target of the layer above instead. The signal contains the reconstruction error as well as the error of the output,
+    and it compares an output with a pre-activation. Measured with copi-tp and the preset "mnist" (seed 1,
+    results/surveys/mnist-methods): 88.1 % of the MNIST test set after 6 epochs, hardly rising, while difference target
+    propagation reaches 96.1 %.
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), learned.
     """
@@ -173,7 +173,7 @@ TARGET_STEP: Final = 0.1
 def difference_target_propagation(
     layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array
 ) -> list[Array]:
-    """Return the signals of difference target propagation: only the difference that the error makes is sent down.
+    """Return the signals of difference target propagation, which sends down only the difference that the error makes.
 
     Targets start from t_L = y_L + step * delta_L, with step = `TARGET_STEP`. Without an error there is no signal,
     however bad the reconstruction, since it is in both terms of the difference. Measured with copi-dtp and the preset
@@ -230,11 +230,12 @@ def feedback_into(feedback: Feedback, k: int) -> Array:
 def reconstruction_update(
     F: Array, activation: Activation, y_above: Array, y: Array, sample_weight: Array | None = None
 ) -> Array:
-    """Return the update of an inverse model f(F y_above) ~ y by normalised gradient descent on its squared error.
+    """Return the update of an inverse model f(F y_above) ~ y: normalised gradient descent on its squared error.
 
         dF = <f'(b) * (y - f(b)) y_above^T> / <||y_above||^2>,   b = F y_above
 
-    Thanks to the division, one step size is stable however large the activity above is (normalised least mean squares).
+    Because of the division, one step size is stable however large the activity above is (normalised least mean
+    squares).
 
     Parameters
     ----------
@@ -294,8 +295,8 @@ class ErrorSignal(NamedTuple):
     feedback_from: str | None = None
     """Where the feedback into a layer comes from: the layer "above", the "output" layer, or None for no feedback."""
     feedback_updates: Callable[..., list[Any]] | None = None
-    """Returns what to add to each feedback matrix at every step, or None to leave it alone; its parameters are any of
-    `FEEDBACK_ARGUMENTS`. None: feedback is fixed."""
+    """Returns what to add to each feedback matrix at every step, or None for a matrix that stays; its parameters are
+    any of `FEEDBACK_ARGUMENTS`. None: feedback is fixed."""
 
 
 SIGNAL_ARGUMENTS: Final = ("layers", "trace", "feedback", "delta_L", "targets", "loss", "rng")

@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 
 T = TypeVar("T")
 LONGEST: Final = 120
-"""How many characters of a value a message shows, whether it is from a file or from a user."""
+"""How many characters of a value a message shows, whether it comes from a file or a user."""
 OS_ADVICE: Final = {
     "read": "check the path and its permissions",
     "write": "check the folder, and the space left on it",
@@ -55,10 +55,10 @@ class DivergenceError(CopiError, ArithmeticError):
 
 
 class StoppedError(CopiError):
-    """Training was stopped by the signal `signal_number`; all records up to that point are complete."""
+    """Training was stopped by the signal `signal_number`; all its records so far are complete."""
 
     def __init__(self, signal_number: int) -> None:
-        super().__init__(f"stopped by {Signals(signal_number).name}: what was finished before is recorded")
+        super().__init__(f"stopped by {Signals(signal_number).name}: everything finished so far is recorded")
         self.signal_number = signal_number
 
     def __reduce__(self) -> tuple[type[StoppedError], tuple[int]]:
@@ -66,7 +66,7 @@ class StoppedError(CopiError):
 
 
 class CopiWarning(UserWarning):
-    """A problem the package has handled: what happened, and what was done about it."""
+    """A problem that the package has handled; says what happened, and what was done about it."""
 
 
 def shown(value: object) -> str:
@@ -101,7 +101,7 @@ def unknown(kind: str, name: object, names: Iterable[str], nearest: str | None =
     lowered = {known.lower(): known for known in names}
     similar = get_close_matches(text, lowered, n=3, cutoff=0.5)
     if nearest is None and similar:
-        # swapped letters are the most common slip, and the similarity alone does not favour them
+        # swapped letters are the most common typo, and the similarity alone does not favour them
         nearest = lowered[max(similar, key=lambda candidate: sorted(candidate) == sorted(text))]
     hint = f"did you mean {nearest!r}? " if nearest else ""
     return InputError(f"unknown {kind} {shown(name)}: {hint}known: {list_names(names)}")
@@ -129,11 +129,11 @@ def explain_os_errors(
 
 @contextmanager
 def warn_if_it_fails(what: str) -> Iterator[None]:
-    """Turn any error of the block into a `CopiWarning` of one line: what failed must not cost more important results.
+    """Turn any error of the block into a one-line `CopiWarning`, so that it does not cost more important results.
 
     Parameters
     ----------
-    what : str      begins the line, such as "no figure fig2.png"
+    what : str      starts the line, such as "no figure fig2.png"
     """
     try:
         yield

@@ -1,4 +1,4 @@
-"""Export trained networks and estimators for other tools: weights as safetensors, and the whole model as ONNX."""
+"""Export trained networks and estimators for other tools: weights as safetensors, whole models as ONNX."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
     """Write the weights of a network to a .safetensors file (extra ``export``).
 
     The tensors are W_0 (O, I), R_0 (I, I), feedback_0, .. for layer 0 and so on, as in a checkpoint, with one more
-    column or row for the constant unit of a bias; the configuration is JSON in the metadata, under "copi_np".
+    column or row for the constant unit of a bias. The metadata hold the configuration as JSON, under "copi_np".
 
     Raises
     ------
@@ -47,7 +47,7 @@ def export_safetensors(path: str | os.PathLike[str], network: Network) -> None:
 
 
 class Exportable(NamedTuple):
-    """What an estimator computes: standardised inputs, a network, then classes, or values in the units of y.
+    """The computation of an estimator: standardised inputs, a network, then classes, or values in the units of y.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Equations of the family around COPI: what others proposed before and after the paper, one pure function each.
+"""Equations of the family around COPI, proposed by others before and after the paper, as one pure function each.
 
 Notation, brackets and conventions are those of `rules`: read that file first. C = <x x^T> is the matrix of second
 moments of the decorrelated inputs x = R y, D = diag(C) their mean squares, off(C) = C - D, and I the identity.
@@ -33,9 +33,9 @@ def kappa_decorrelation_update(R: Array, x: Array, kappa: float = 0.5) -> Array:
 
         dR = -((1 - kappa) off(C) + kappa (D - I)) R
 
-    It rests where C = I, for any kappa between 0 and 1; kappa = 1/2 is half of -(C - I) R. With kappa = 0 it is the
-    matrix form of Eq. 4; with kappa = 1 it only sets the mean squares to 1. Source: the loss of Dalm et al., "Efficient
-    Deep Learning with Decorrelated Backpropagation", arXiv 2405.02385.
+    Its fixed points have C = I, for any kappa between 0 and 1; kappa = 1/2 is half of -(C - I) R. With kappa = 0 it is
+    the matrix form of Eq. 4; with kappa = 1 it only sets the mean squares to 1. Source: the loss of Dalm et al.,
+    "Efficient Deep Learning with Decorrelated Backpropagation", arXiv 2405.02385.
 
     Parameters
     ----------
@@ -63,7 +63,7 @@ def kappa_update(W: Array, x: Array, a: Array, delta: Array, kappa: float = 0.5)
     x : (B, I) array        decorrelated inputs
     a : (B, O) array        pre-activations, W x
     delta : (B, O) array    error signal
-    kappa : float           that of the lateral weights
+    kappa : float           as for the lateral weights
 
     Returns
     -------
@@ -74,19 +74,19 @@ def kappa_update(W: Array, x: Array, a: Array, delta: Array, kappa: float = 0.5)
 
 
 def gain_controlled_update(R: Array, x: Array, y: Array, eta_R: float) -> Array:
-    """Return the update that decorrelates while a gain keeps the size of the inputs.
+    """Return the update that decorrelates, with a gain that preserves the size of the inputs.
 
         R <- g R - eta_R (g R) C,       g^2 = <|y|^2> / <|x|^2>
 
-    It rests where C = c I, with c = (tr <y y^T> / I) (1 - eta_R c)^2. In the spirit of "Fast gain-controlled
-    decorrelation", arXiv 2407.10780, which takes the mean of ratios of norms, of centred inputs.
+    Its fixed points have C = c I, with c = (tr <y y^T> / I) (1 - eta_R c)^2. In the spirit of "Fast gain-controlled
+    decorrelation", arXiv 2407.10780, which uses the mean of the ratios of norms, and centred inputs.
 
     Parameters
     ----------
     R : (I, I) array    lateral weights
     x : (B, I) array    decorrelated inputs of the same layer, ``y @ R.T``
     y : (B, I) array    inputs before decorrelation; not all 0
-    eta_R : float       step size, which the rest depends on; not 0
+    eta_R : float       step size, not 0; the fixed points depend on it
 
     Returns
     -------
@@ -111,7 +111,7 @@ def normalised_decorrelation_update(R: Array, x: Array, damping: float = DAMPING
     ----------
     R : (I, I) array    lateral weights
     x : (B, I) array    decorrelated inputs of the same layer, ``y @ R.T``
-    damping : float     that of `normalised_update`
+    damping : float     as for `normalised_update`
 
     Returns
     -------
@@ -127,7 +127,7 @@ def normalised_update(W: Array, x: Array, z: Array, damping: float = DAMPING) ->
 
         dW = (<z x^T> - W D) (D + damping)^-1
 
-    With the partner above, and once the inputs y of the layer are decorrelated, W R moves by <delta y^T> <y y^T>^-1 up
+    Together with the rule above, and once the layer's inputs are decorrelated, W R moves by <delta y^T> <y y^T>^-1 up
     to damping: gradient descent preconditioned by the inverse second moments of the inputs, as in `natural_update`.
 
     Parameters
@@ -135,7 +135,7 @@ def normalised_update(W: Array, x: Array, z: Array, damping: float = DAMPING) ->
     W : (O, I) array    forward weights
     x : (B, I) array    decorrelated inputs
     z : (B, O) array    target states, ``a + delta``
-    damping : float     that of `normalised_decorrelation_update`
+    damping : float     as for `normalised_decorrelation_update`
 
     Returns
     -------
@@ -177,7 +177,7 @@ def centred_decorrelation_update(R: Array, x: Array) -> Array:
 
         dR = -P off(C) R,       P: the identity without its last 1
 
-    It rests where the other units have mean 0 and are decorrelated. `Network(.., bias=True)` learns by it.
+    At its fixed points the other units have mean 0 and are decorrelated. `Network(.., bias=True)` learns by it.
 
     Parameters
     ----------

@@ -22,7 +22,7 @@ class Layer:
     activation : str or Activation          f and its derivative
     forward_step : str, function or Step    updates W, see `copi_np.steps`
     decorrelation : str, function, Step or None
-                                            updates R, the identity at first; None leaves it as it is
+                                            updates R, the identity at first; None leaves it unchanged
     backend : Backend                       whose arrays these are
 
     Attributes
@@ -181,7 +181,7 @@ class Layer:
         Returns
         -------
         carried : (B, I) array          (W R)^T delta
-        x_R : (b, I) array or None      x R, of the b <= B samples that `step` needs it of; None if of none
+        x_R : (b, I) array or None      x R for the b <= B samples for which `step` needs it; None if for none
         """
         carried = delta @ self._W
         if self._R is None:
@@ -217,7 +217,7 @@ class Layer:
 
 
 def _move(kind: str, step: Step, weights: Array, states: States, weighted: States, eta: float) -> None:
-    """Let a step update the weights, or raise an InputError if it wrote to anything else, or to nothing."""
+    """Let a step update the weights; raise an InputError if it writes to its arguments, or returns an update."""
     returned: Any
     try:
         returned = step.step(weights, states if step.takes_sample_weight else weighted, eta)
@@ -229,7 +229,7 @@ def _move(kind: str, step: Step, weights: Array, states: States, weighted: State
 
 
 class ReadOnlyLayer:
-    """A layer as error signals see it: no array can be written to on NumPy, and W and R have no constant of a bias."""
+    """A layer as error signals see it: its arrays are read-only on NumPy, W and R without the constant of a bias."""
 
     def __init__(self, layer: Layer) -> None:
         self._layer = layer

@@ -1,4 +1,4 @@
-"""Error signals from outside the paper: perturbations, which need no way back, and feedback that is learned or signed.
+"""Error signals from outside the paper: perturbations, which need no backward pass, and learned or signed feedback.
 
     node_perturbation       delta_k = -(dL / sigma^2) s_k               s_k: noise added to a_k, dL: change of the loss
     activity_perturbation   delta_k = -sqrt(N) (dL / |da|^2) da_k       da_k: change of a_k, in all N units together
@@ -53,7 +53,7 @@ def noisy_pass(layers: Sequence[Weights], trace: Trace, noise: Sequence[Array]) 
 
     Returns
     -------
-    changes : L arrays      a~_k - a_k, (B, O_k) each: from differences, which keeps small ones accurate
+    changes : L arrays      a~_k - a_k, (B, O_k) each; computed from differences, so that small ones are accurate
     y : (B, K) array        output of the network
     """
     changes: list[Array] = []
@@ -65,7 +65,7 @@ def noisy_pass(layers: Sequence[Weights], trace: Trace, noise: Sequence[Array]) 
 
 
 class Comparison(NamedTuple):
-    """Two passes that are compared, each sample by itself."""
+    """The difference of two passes, for each sample."""
 
     noise: list[Array]
     """Difference of the noise that was added, (B, O_k) each."""
@@ -84,7 +84,7 @@ def compare(
     sigma: float,
     two_noisy: bool,
 ) -> Comparison:
-    """Compare a noisy pass with that without noise, or with a second noisy one; parameters as `node_perturbation`."""
+    """Compare a noisy pass with one without noise, or with a second noisy one; parameters: see `node_perturbation`."""
     noise = draw_noise(trace, sigma, rng)
     da, y = noisy_pass(layers, trace, noise)
     y_other = trace.y[-1]
@@ -111,11 +111,11 @@ def node_perturbation(
     n_noises: int = 1,
     two_noisy: bool = False,
 ) -> list[Array]:
-    """Return the signals of node perturbation: noise that lowers the loss points to where a unit should go.
+    """Return the signals of node perturbation: noise that lowers the loss shows each unit which way to go.
 
         delta_k = -(dL / sigma^2) s_k
 
-    Its mean over the noise is that of `backpropagation` as sigma becomes small. Source: arXiv 2310.00965, and earlier.
+    Its mean over the noise approaches `backpropagation` as sigma becomes small. Source: arXiv 2310.00965, and earlier.
 
     Parameters
     ----------
@@ -127,7 +127,7 @@ def node_perturbation(
                                 draws the noise
     sigma : float               standard deviation of the noise
     n_noises : int              how many noises to average over
-    two_noisy : bool            whether two noisy passes are compared, and not a noisy one with that without noise
+    two_noisy : bool            whether to compare two noisy passes, instead of a noisy one with the one without noise
 
     Returns
     -------
@@ -151,11 +151,11 @@ def activity_perturbation(
     n_noises: int = 1,
     two_noisy: bool = False,
 ) -> list[Array]:
-    """Return the signals of activity perturbation, which needs the change of every unit, and not the noise behind it.
+    """Return the signals of activity perturbation, which needs the change of every unit, but not the noise itself.
 
         delta_k = -sqrt(N) (dL / |da|^2) da_k,      da: the changes of all N units of the network
 
-    Its mean over the noise is not that of `backpropagation`: nearly parallel to it, and of another size in each layer
+    Its mean over the noise is nearly parallel to `backpropagation`, but its size relative to it differs by layer
     (Theorem 16). Source: arXiv 2310.00965.
 
     Parameters and return value are those of `node_perturbation`; the size of the noise cancels.
@@ -170,7 +170,7 @@ def activity_perturbation(
     return mean_of(signals)
 
 
-# --------------------------------------------------------------------------------------- feedback that learns, or signs
+# --------------------------------------------------------------------------------------- learned feedback, and signs
 
 
 def kolen_pollack(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
@@ -198,8 +198,8 @@ def kolen_pollack_updates(
 
         dF = <x z^T> - diag<x^2> F
 
-    So F - W^T only decays: its row i by 1 - eta_W <x_i^2> in each step. Source: Kolen and Pollack, "Backpropagation
-    without weight transport" (1994), with COPI's decay.
+    So F - W^T only decays: each step multiplies its row i by 1 - eta_W <x_i^2>. Source: Kolen and Pollack,
+    "Backpropagation without weight transport" (1994), with COPI's decay.
 
     Parameters
     ----------
@@ -223,7 +223,7 @@ def kolen_pollack_updates(
 
 
 def sign_symmetry(layers: Sequence[Weights], trace: Trace, delta_L: Array) -> list[Array]:
-    """Return the signals that go back through the signs of the weights, times the root of their mean square.
+    """Return the signals of sign symmetry, which go back through the signs of the weights times their root mean square.
 
     Parameters
     ----------

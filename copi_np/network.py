@@ -62,13 +62,13 @@ class Network(Assembly):
                                         how the lateral weights learn; None keeps them at the identity. The parameters
                                         of a function are any of R, x, y, eta_R and sample_weight. A list has one per
                                         layer
-    decorrelation_samples : int or None R learns from this many samples of each batch, the first ones, which costs less;
+    decorrelation_samples : int or None R learns from only the first samples of each batch, this many, which costs less;
                                         None: from all, as in the paper. May be a list with one per layer
-    decorrelation_every : int           R learns at every n-th batch, with n times its step size; may be a list
+    decorrelation_every : int           R learns from every n-th batch, with n times its step size; may be a list
     activation : {"leaky_relu", "relu", "tanh", "linear"}, Activation, or list of them
                                         of all layers, or a list with one per layer, the first layer first
     output_activation : str, Activation or None
-                                        of the output layer; None: as `activation`, or "linear" for cross-entropy
+                                        of the output layer; None: as for the others, or "linear" for cross-entropy
     loss : {"quadratic", "cross_entropy"} or Loss
     bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`.
                                         The paper has none
@@ -82,7 +82,7 @@ class Network(Assembly):
     feedback : list                     the top-down matrix into each layer, or None; assignable
     error_signal, loss                  assignable, as the parameters
     backend : Backend
-    scaling : Scaling or None           how the inputs were scaled that it was trained on, see `Dataset.scaled`
+    scaling : Scaling or None           how its training inputs were scaled, see `Dataset.scaled`
 
     Raises
     ------
@@ -162,21 +162,21 @@ class Network(Assembly):
     ) -> Array:
         """Learn from one batch: forward pass, error signals, then all updates (Algorithm 1, lines 4 to 16).
 
-        `algorithm.train_batch` is the same as a pure function. Feedback matrices learn at every step too, if the error
-        signal says how, as target propagation does.
+        `algorithm.train_batch` is the same as a pure function. If the error signal has a rule for the feedback
+        matrices, as target propagation does, they learn at every step too.
 
         Parameters
         ----------
         y0 : (B, I) array           inputs, of the network's backend and dtype
         targets : (B, K) array      desired outputs, one-hot for labels
-        eta_W : float               step size of the forward weights; 0 leaves them as they are, so that R learns alone
+        eta_W : float               step size of the forward weights; 0 leaves them unchanged, so that only R learns
         eta_R : float or None       step size of the lateral weights; None: the same as eta_W, as in the paper
         delta_scale : float         multiplies the error signals of all layers
         sample_weight : (B,) array or None
                                     how many times each sample counts in every mean over the batch, including those of
                                     the lateral weights, and in the loss; 0 or more, None: once. Their mean should be
                                     one: larger weights mean larger steps
-        x0 : (B, I) array or None   y0 as the first layer decorrelates it, if that is already known
+        x0 : (B, I) array or None   y0 after the first layer's lateral weights, if it is already known
 
         Returns
         -------
@@ -241,8 +241,8 @@ class Network(Assembly):
 
         Returns
         -------
-        deltas : list of arrays     (B, O_k) each, of each sample's own loss: not divided by B. Noise is that of the
-                                    next step, which draws it again
+        deltas : list of arrays     (B, O_k) each, of each sample's own loss: not divided by B. If they are noisy, the
+                                    next step draws the same noise
         """
         rates = self._checked_rates(1.0, None, delta_scale)
         return self._error_signals(trace, targets, rates, deepcopy(self.noise_rng))[0]
@@ -298,7 +298,7 @@ class Network(Assembly):
                 self.feedback[k] = self.feedback[k] + dF
 
     def _read_only(self, trace: Trace, targets: Array) -> dict[str, Any]:
-        """Return arguments of error signals that cannot be changed: that would silently corrupt the step."""
+        """Return the arguments of error signals, read-only: changing them would silently corrupt the step."""
         return {
             "layers": [ReadOnlyLayer(layer) for layer in self.layers],
             "trace": trace.read_only(),

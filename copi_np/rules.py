@@ -146,7 +146,8 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
     C = mean_outer(x, x)
     if is_concrete(C) and not _is_invertible(C):
         raise InputError(
-            "<x x^T> cannot be inverted: give more samples, or drop inputs that are dead, or sums of other inputs"
+            "<x x^T> cannot be inverted: give more samples, or drop inputs that are always zero or combinations of "
+            "others"
         )
     return xp.linalg.solve(C, mean_outer(x, z)).T - W
 
@@ -154,7 +155,7 @@ def inference_update(W: Array, x: Array, z: Array) -> Array:
 def _is_invertible(C: Array) -> bool:
     """Return whether the smallest eigenvalue of a second-moment matrix (I, I) is more than rounding error.
 
-    Every input is scaled to unit root mean square first, since small inputs do not harm the inverse.
+    Every input is first scaled to unit root mean square, since small inputs do no harm to the inverse.
     """
     xp = common_namespace("II", C)
     if not bool(xp.all(xp.isfinite(C))):
@@ -166,7 +167,7 @@ def _is_invertible(C: Array) -> bool:
 
 
 def whitened_update(W: Array, x: Array, z: Array) -> Array:
-    """Infer the desired weights from whitened inputs, where <x x^T> = I, which simplifies (Eq. 2) (Section 2.3).
+    """Infer the desired weights from whitened inputs: (Eq. 2) with <x x^T> = I (Section 2.3).
 
         dW = <z x^T> - W
 
@@ -185,12 +186,12 @@ def whitened_update(W: Array, x: Array, z: Array) -> Array:
 
 
 def copi_update(W: Array, x: Array, z: Array) -> Array:
-    """Return the COPI update, for decorrelated inputs, where <x x^T> is diagonal (Eq. 3); for one sample (Eq. 5).
+    """Return the COPI update, for decorrelated inputs, whose <x x^T> is diagonal (Eq. 3); for one sample (Eq. 5).
 
         dW = <z x^T> - W diag<x^2>
 
-    A Hebbian term and a weight decay: column j decays by the mean square of the presynaptic unit j. For one synapse
-    and one sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2. Algorithm 1, line 14.
+    This is a Hebbian term plus a weight decay: column j decays by the mean square of the presynaptic unit j. For one
+    synapse and one sample (Appendix C): dw_ij = z_i x_j - w_ij x_j^2. Algorithm 1, line 14.
 
     Parameters
     ----------
@@ -278,7 +279,7 @@ def local_decorrelation_update(R: Array, x: Array) -> Array:
 
 
 def linear_map(x: Array, z: Array) -> Array:
-    """Return the linear map from decorrelated x to z, the fixed point of COPI: there dW = 0 (Appendix B).
+    """Return the linear map from decorrelated x to z, the fixed point of COPI, where dW = 0 (Appendix B).
 
         W = <z x^T> diag<x^2>^-1
 
@@ -289,7 +290,7 @@ def linear_map(x: Array, z: Array) -> Array:
 
     Returns
     -------
-    W : (O, I) array    the column of an input that is always zero is zero, where the paper's formula divides by 0
+    W : (O, I) array    zero in the column of an input that is always zero, for which the paper's formula divides by 0
     """
     common_namespace("BI BO", x, z)
     return mean_outer(z, x) / safe_divisor(mean_square(x))

@@ -26,10 +26,10 @@ from copi_np.network import Network
 from copi_np.whitening import decorrelation_loss, second_moment
 
 N_MONITORED: Final = 1000
-"""Decorrelation of every layer's inputs is measured on this many training samples, the first ones."""
+"""Decorrelation of every layer's inputs is measured on the first training samples, this many."""
 
 NOT_GIVEN: Final[Any] = object()
-"""The default of a step size that another one may set."""
+"""Marks a step size that was not given, since another argument may set it."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,12 @@ class Schedule:
     ----------
     eta_W, eta_R : float                step sizes of the forward and lateral weights; eta_R is by default eta_W
     first_epochs : int                  number of epochs at the start with step sizes of their own
-    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0, the default, leaves the weights as they are
+    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0, the default, leaves the weights unchanged
     delta_scale : float                 multiplies the error signals of all layers, in every epoch
-    rest_R_after : int or None          after this epoch the lateral weights stay as they are, which costs less; None:
-                                        they learn to the end
-    eta, first_eta : float              set both eta_W and eta_R, which the paper keeps equal; both of the first epochs
+    rest_R_after : int or None          after this epoch the lateral weights are frozen, which costs less; None: they
+                                        learn to the end
+    eta, first_eta : float              set both eta_W and eta_R, which the paper keeps equal, and both for the first
+                                        epochs
 
     Raises
     ------
@@ -131,9 +132,9 @@ def fit(
     callbacks : sequence of Callback
                                 notified in this order; one of them may end training
     history : sequence of EpochRecord
-                                of the epochs that network and rng have already been through; training continues
+                                of the epochs already done with this network and rng; training continues from there
     checkpoint : path, optional
-                                an .npz file, replaced after each epoch; the previous one is kept beside it
+                                an .npz file, replaced after each epoch; the previous one is kept next to it
     resume : bool               resume from `checkpoint` if it exists: network, rng and history become what they were
 
     Returns
@@ -144,7 +145,7 @@ def fit(
     Raises
     ------
     InputError                  if the data do not fit the network, a number is out of range, or the checkpoint belongs
-                                to another training, or exists and resume=False
+                                to another training run, or exists and resume=False
     DataError                   if the checkpoint cannot be read or written
     BackendError                if the data do not fit into memory
     DivergenceError             as soon as training blows up; names epoch, batch, layer and the step size to lower
@@ -236,9 +237,9 @@ def train_epoch(
     batch_size : int                the last batch may be smaller
     sample_weight : (N,) array or None
                                     how many times each sample counts, see `Network.step`
-    x0 : (N, I) array or None       the inputs as the first layer decorrelates them, if known because R is at rest
+    x0 : (N, I) array or None       the inputs after the first layer's lateral weights, if known because R is frozen
     callbacks : sequence of Callback
-                                    only their `on_batch` is called
+                                    only their method `on_batch` is called
 
     Returns
     -------

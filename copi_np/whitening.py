@@ -44,15 +44,16 @@ def zca(sigma: Array, epsilon: float = 0.0) -> Array:
 
     Raises
     ------
-    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding: if
-                            an input is always zero or linear in others, or there are fewer samples than inputs
+    InputError              if epsilon is invalid, or an eigenvalue of sigma + epsilon is 0 or less, up to rounding. It
+                            is if an input is always zero or a linear combination of others, or if there are fewer
+                            samples than inputs
     """
     inverse_root, vectors = _inverse_root_spectrum(sigma, epsilon)
     return (vectors * inverse_root) @ vectors.T
 
 
 def pca(sigma: Array, epsilon: float = 0.0) -> Array:
-    """Return the matrix of PCA whitening: it rotates to the principal axes, largest variance first, then scales.
+    """Return the matrix of PCA whitening, which rotates to the principal axes, largest variance first, then scales.
 
     Parameters, return value and errors are those of `zca`; row k of M is the k-th axis, its sign arbitrary.
     """
@@ -86,7 +87,8 @@ def _inverse_root_spectrum(sigma: Array, epsilon: float) -> tuple[Array, Array]:
         epsilon = shrinkage if shrinkage > 0 else 0.01
         raise InputError(
             f"cannot whiten: the smallest eigenvalue is {smallest:.2g}, the largest {largest:.2g}: raise epsilon, e.g. "
-            f"to {epsilon:.2g}, give more samples than inputs, or drop inputs that are dead, or sums of other inputs"
+            f"to {epsilon:.2g}, give more samples than inputs, or drop inputs that are always zero or combinations of "
+            "others"
         )
     return 1 / xp.sqrt(values), vectors
 
@@ -172,8 +174,8 @@ def hadamard_defect(C: Array) -> float:
     spectrum = xp.linalg.eigvalsh(C / rms / rms[:, None])
     if not float(xp.min(spectrum)) > float(xp.max(spectrum)) * spectral_rounding(C):
         raise InputError(
-            "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are dead, or sums of "
-            "other inputs"
+            "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are always zero "
+            "or combinations of others"
         )
     return -float(xp.sum(xp.log(spectrum)))
 

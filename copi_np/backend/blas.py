@@ -1,7 +1,7 @@
 """Call NumPy's own BLAS directly for what NumPy does not offer: a product that is added in place (beta = 1).
 
-SciPy offers it too, but brings a second BLAS, whose waiting threads compete with those of NumPy's. If NumPy's BLAS
-cannot be found, or gives an unexpected result, NumPy's own operators are used instead.
+SciPy offers it too, but brings a second BLAS, whose waiting threads compete with NumPy's. If NumPy's BLAS cannot be
+found, or gives an unexpected result, NumPy's own operators are used instead.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def gemm(dtype: str) -> Gemm | None:
 
 
 def _libraries() -> list[Any]:
-    """Return the OpenBLAS that NumPy has loaded: of all those in this process, the one in NumPy's folder."""
+    """Return the OpenBLAS that NumPy has loaded: of all in this process, the one in NumPy's folder."""
     try:
         from threadpoolctl import ThreadpoolController
     except ImportError:  # it needs ctypes, which not every Python has
@@ -84,7 +84,7 @@ def _with_arrays(function: Any, real_name: str) -> Gemm:
 
 
 def _for_blas(A: NDArray) -> tuple[NDArray, int, int]:
-    """Return a matrix that BLAS can read, copied if need be, whether it is transposed, and its row stride."""
+    """Return a matrix that BLAS can read, copied if necessary, whether it is transposed, and its row stride."""
     if A.flags.c_contiguous:
         return A, NO_TRANSPOSE, max(A.shape[1], 1)
     if A.flags.f_contiguous:

@@ -121,7 +121,7 @@ class NumPyBackend(Backend):
         return isinstance(array, np.ndarray) and not isinstance(array, OTHER_MEANING)
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """As `Backend.matmul_add`; NumPy's BLAS adds inside the product where it can be called directly."""
+        """Add ``alpha * A @ B`` to `out`, in place; inside the product, if NumPy's BLAS can be called directly."""
         product = gemm(out.dtype.name) if out.flags.c_contiguous and A.dtype == B.dtype == out.dtype else None
         if product is None:
             super().matmul_add(out, A, B, alpha)
@@ -129,7 +129,7 @@ class NumPyBackend(Backend):
             product(out, A, B, alpha)
 
     def free_memory(self) -> int | None:
-        """As `Backend.free_memory`: of main memory."""
+        """Return how many bytes of main memory are free, or None if that is unknown."""
         return free_main_memory()
 
     def describe(self) -> str:
@@ -171,7 +171,7 @@ class CuPyBackend(Backend):
         self._cupy.cuda.get_current_stream().synchronize()
 
     def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
-        """As `Backend.seconds`, measured by the device between two events on the current stream."""
+        """Time calls as `Backend.seconds` does, but on the device, between two events on the current stream."""
         start, end = self._cupy.cuda.Event(), self._cupy.cuda.Event()
         start.record()
         for _ in range(repeats):
@@ -181,11 +181,11 @@ class CuPyBackend(Backend):
         return float(self._cupy.cuda.get_elapsed_time(start, end)) / 1e3
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """As `Backend.matmul_add`; cuBLAS adds inside the product."""
+        """Add ``alpha * A @ B`` to `out`, in place; cuBLAS adds inside the product."""
         self._cublas.gemm("N", "N", A, B, out=out, alpha=alpha, beta=1.0)
 
     def free_memory(self) -> int | None:
-        """As `Backend.free_memory`: with what CuPy keeps for itself."""
+        """Return how many bytes of the GPU are free, including those that CuPy's pool holds unused."""
         pool = self._cupy.get_default_memory_pool()
         return int(self._cupy.cuda.runtime.memGetInfo()[0]) + int(pool.free_bytes())
 

@@ -1,4 +1,4 @@
-"""How much memory this process can still take: from the system, and from the limits of a container."""
+"""Find out how much memory this process can still take, from the system and from the limits of a container."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ groups of version 2 and of version 1."""
 def free_main_memory() -> int | None:
     """Return the bytes of main memory that this process can still take; None if the system does not say.
 
-    On Linux, that is what is available without swapping, at most what is left below the limit of a container.
-    Elsewhere it is all memory of the machine.
+    On Linux, this is the memory available without swapping, or what is left below the limit of a container if that is
+    less. Elsewhere it is the whole memory of the machine.
     """
     found = [bytes_left for bytes_left in (_of_system(), *map(_of_container, *zip(*LIMITS, strict=True))) if bytes_left]
     return min(found, default=None)

@@ -1,4 +1,4 @@
-"""The base class of callbacks, which does nothing."""
+"""The base class of callbacks, whose methods do nothing."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from copi_np.network import Network
 
 
 def another_training(path: Path) -> InputError:
-    """Return the error for an existing file that this training cannot have written."""
-    what = "it belongs to another training, or to later epochs"
-    return InputError(f"{path} exists already: {what}, so move it away, or choose another path")
+    """Return the error for an existing file that this training run cannot have written."""
+    what = "it belongs to another training run, or to later epochs"
+    return InputError(f"{path} already exists: {what}, so move it away, or choose another path")
 
 
 class Callback:

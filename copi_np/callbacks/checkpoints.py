@@ -48,7 +48,7 @@ class CheckpointWriter(Callback):
 
         Raises
         ------
-        InputError      if a checkpoint exists but `resume` is not set, or it belongs to another training
+        InputError      if a checkpoint exists but `resume` is not set, or it belongs to another training run
         DataError       if both the checkpoint and its predecessor are damaged, or it cannot be written
         """
         self.history = list(history)
@@ -60,7 +60,7 @@ class CheckpointWriter(Callback):
         kept = (self.path, previous_path(self.path))
         for path in kept:
             if not resume and path_exists(path):
-                raise InputError(f"{path} exists already: resume from it with resume=True, or choose another path")
+                raise InputError(f"{path} already exists: resume from it with resume=True, or choose another path")
         check_writable(self.path)
         for path in map(followed, kept):
             remove_leftovers(path.parent, [path.name])
@@ -71,7 +71,7 @@ class CheckpointWriter(Callback):
         except NewerVersionError:
             raise
         except OtherPartsError as error:
-            raise InputError(f"{self.path} belongs to another training: {error}") from None
+            raise InputError(f"{self.path} belongs to another training run: {error}") from None
         except DataError as error:
             raise ResumeError(str(error)) from None
         if progress is not None:
@@ -92,7 +92,9 @@ class CheckpointWriter(Callback):
             for name, value in now.items():
                 if then.get(name) != value:
                     what = "the data differ" if name == "data" else f"{name} was {then.get(name)!r}, now {value!r}"
-                    raise InputError(f"{self.path} belongs to another training: {what}; use the same, or another path")
+                    raise InputError(
+                        f"{self.path} belongs to another training run: {what}; use the same, or another path"
+                    )
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Replace the checkpoint."""

@@ -17,7 +17,7 @@ class LivePlot(Callback):
 
     Parameters
     ----------
-    label : str         of the network in the legend
+    label : str         the network's name in the legend
     title : str, optional
 
     Raises
@@ -26,7 +26,7 @@ class LivePlot(Callback):
 
     Warns
     -----
-    CopiWarning         if the curves cannot be drawn; training goes on
+    CopiWarning         if the curves cannot be drawn; training continues
     """
 
     def __init__(self, label: str = "network", title: str | None = None) -> None:
@@ -40,7 +40,7 @@ class LivePlot(Callback):
         if not _in_notebook():
             raise InputError("LivePlot draws in a Jupyter notebook: elsewhere, plot what fit returns")
         self.history = list(history)
-        self._display = None  # a second training gets its own picture
+        self._display = None  # a second training run gets its own picture
         if history:
             self._draw()
 

@@ -33,7 +33,7 @@ class CSVLog(Callback):
 
     Raises
     ------
-    InputError          from `fit`, if the file exists before the first epoch, or later belongs to another training
+    InputError          from `fit`, if the file exists before the first epoch, or later belongs to another training run
     DataError           from `fit`, if it cannot be written
     """
 
@@ -109,7 +109,7 @@ class TensorBoardLog(Callback):
         """Open the file; TensorBoard drops epochs later than the history."""
         from tensorboardX import SummaryWriter
 
-        self._close()  # the writer of an earlier training
+        self._close()  # the writer of an earlier training run
         with explain_os_errors("write", self.folder):
             # without a suffix, a second writer in the same second would use the same file
             self._writer = SummaryWriter(

@@ -1,6 +1,6 @@
 """Select on a validation split: keep the best epoch, and stop early.
 
-None of this looks at the test set: selecting on it would make the selected test accuracy optimistic.
+Nothing here looks at the test set: selecting on it would make the selected test accuracy optimistic.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MONITORS: Final[dict[str, Callable[[EpochRecord], float | None]]] = {
 
 
 def best_epoch(history: Sequence[EpochRecord], monitor: str = "val_accuracy") -> int:
-    """Return the epoch that is best on the validation split, counted from 1; if several are equal, the first.
+    """Return the epoch that is best on the validation split, counted from 1; of several equal ones, the first.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ class BestCheckpoint(Callback):
     Raises
     ------
     InputError                  from `fit`, if the data have no validation split, or if the file exists before the first
-                                epoch, or later belongs to another training
+                                epoch, or later belongs to another training run
     DataError                   from `fit`, if the file cannot be written
 
     Warns
@@ -138,7 +138,7 @@ class BestCheckpoint(Callback):
         self.history: list[EpochRecord] = []
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Check that the file is from this training; save the latest epoch if a killed process did not get that far."""
+        """Check that the file is from this training run; save the latest epoch if a killed process failed to."""
         self.history = list(history)
         check_writable(self.path)
         if not history:
@@ -153,7 +153,7 @@ class BestCheckpoint(Callback):
             )
 
     def _check_own(self, network: Network) -> None:
-        """Raise an InputError unless the file holds an epoch of this training, or its next one."""
+        """Raise an InputError unless the file holds an epoch of this training run, or the next one."""
         if not path_exists(self.path) or is_stream(self.path):
             return
         try:

@@ -1,7 +1,7 @@
 """Save and load networks, and training in progress: one .npz file without pickle, written completely or not at all.
 
 `arrays` turns a network into arrays and back, `networks` writes and reads them, and `progress` keeps the latest
-checkpoint of a training and the one before it.
+checkpoint of a training run and the one before it.
 """
 
 from copi_np.checkpoint.arrays import check_network, content_digest, network_arrays, network_of

@@ -1,4 +1,4 @@
-"""Networks as arrays on the host, and back: what a checkpoint, an export and a pickle hold."""
+"""Turn networks into arrays on the host, and back, for checkpoints, exports and pickles."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ ADVICE: Final = "use another copy of the checkpoint, or an earlier one"
 
 FORWARD_MEMORY: Final = "step_"
 LATERAL_MEMORY: Final = "lateral_"
-"""Prefixes of the names of what a step keeps, see `steps.Step.state`."""
+"""Prefixes of the names of a step's state, see `steps.Step.state`."""
 SHIFT: Final = "input_shift"
 SCALE: Final = "input_scale"
 """Names of the arrays of `Network.scaling`."""
 ADAM_MEMORY: Final = ("step_mean_", "step_square_")
-"""What Adam keeps for each weight."""
+"""The running means of Adam, one number per weight each."""
 
 
 def check_network(network: Any) -> None:
@@ -38,7 +38,7 @@ def check_network(network: Any) -> None:
 
 
 def network_arrays(network: Network) -> dict[str, NDArray]:
-    """Return what `network_of` needs besides the configuration to build a network that continues where this one is.
+    """Return the arrays from which `network_of` builds a network that continues where this one is.
 
     The names are those in a checkpoint: "W_0", "R_0", "feedback_0", .. for layer 0; and "input_shift" and "input_scale"
     (I,) if the network was trained on scaled inputs, ``(inputs - input_shift) / input_scale``. The arrays are copies on
@@ -61,7 +61,7 @@ def network_arrays(network: Network) -> dict[str, NDArray]:
 
 
 def _state(step: Step | None, backend: Backend) -> dict[str, NDArray]:
-    """Return what a step keeps as arrays on the host, without None; raise an InputError if a file cannot hold it."""
+    """Return a step's state as arrays on the host, without None; raise an InputError if a file cannot hold it."""
     state: Any = step.state() if step is not None else {}
     need = "must be a dict of arrays and numbers"
     if not isinstance(state, dict):
@@ -165,7 +165,7 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
 
 
 def content_digest(arrays: Mapping[str, NDArray]) -> str:
-    """Return the SHA-256 of names, types, shapes and values of arrays: of a file's content, however it is packed."""
+    """Return the SHA-256 of the names, types, shapes and values of arrays; how a file packs them does not matter."""
     digest = hashlib.sha256()
     for name, array in sorted(arrays.items()):
         digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())

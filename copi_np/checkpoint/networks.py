@@ -1,4 +1,4 @@
-"""Networks in files: one .npz without pickle, written completely or not at all."""
+"""Save and load networks: one .npz file without pickle, written completely or not at all."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training in progress, in files: the latest checkpoint, and the one before it."""
+"""Save and load training in progress: the latest checkpoint, and the one before it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def previous_path(path: str | os.PathLike[str]) -> Path:
 
 
 def save_progress(path: str | os.PathLike[str], progress: Progress) -> None:
-    """Write a checkpoint from which training can resume; the previous one is kept beside it.
+    """Write a checkpoint from which training can resume; the previous one is kept next to it.
 
     Raises
     ------
@@ -66,7 +66,7 @@ def load_progress(
 
     Raises
     ------
-    DataError           if neither can be used, or the latest may not be read or does not fit into memory
+    DataError           if neither can be used, or the latest cannot be read or does not fit into memory
     BackendError        if the backend does not work here, or has not enough memory
 
     Warns

@@ -57,7 +57,7 @@ TO_ACCURACY = (
 @click.option(
     "--decorrelation-samples", type=click.IntRange(min=1), help="R learns from this many samples of each batch."
 )
-@click.option("--rest-r", is_flag=True, help="R is at rest, so that its update costs nothing.")
+@click.option("--rest-r", is_flag=True, help="R is frozen, so its update costs nothing.")
 @click.option("--rounds", type=click.IntRange(min=1), default=9, show_default=True, help="Measurements of each kind.")
 @click.option(
     "--to-accuracy",
@@ -68,7 +68,7 @@ TO_ACCURACY = (
 @click.option(
     "--preset",
     shell_complete=one_of(preset_names(), or_file=True),
-    help="A name or a .toml file with the step sizes of every method.  [default: that of the data]",
+    help="A name or a .toml file with the step sizes of every method.  [default: by data set]",
 )
 @click.option(
     "--methods",
@@ -78,21 +78,24 @@ TO_ACCURACY = (
     help="Methods that take turns, separated by commas.",
 )
 @click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of seeds, from 0 on.")
-@click.option("--epochs", type=click.IntRange(min=1), help="At most.  [default: as in the preset]")
+@click.option("--epochs", type=click.IntRange(min=1), help="Largest number of epochs.  [default: as in the preset]")
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @click.option(
-    "--split", default="test", show_default=True, shell_complete=one_of(SPLITS), help=f"{list_names(SPLITS)}."
+    "--split", default="test", show_default=True, shell_complete=one_of(SPLITS), help=f"Samples: {list_names(SPLITS)}."
 )
 @val_fraction_option
 @data_dir_option
-@click.option("--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw accuracy over seconds in a file.")
+@click.option(
+    "--figure", type=click.Path(dir_okay=False, path_type=Path), help="Draw accuracy over seconds into a file."
+)
 @backend_option
 @threads_option
 @output_options(json_file=True)
 def bench(threads: int, to_accuracy: float | None, output: Output, **options: Any) -> None:
     """Time a training step against its matrix products, or training until an accuracy is reached.
 
-    With --to-accuracy, methods train in turns, an epoch each, and only training is timed, not evaluation. For example:
+    With --to-accuracy, methods take turns, one epoch at a time, and only training is timed, not evaluation. For
+    example:
 
     \b
       copi-np bench --to-accuracy 0.9 --dataset mnist-5k \\
@@ -110,7 +113,7 @@ def bench(threads: int, to_accuracy: float | None, output: Output, **options: An
 
 
 def _check_options_belong(to_accuracy: float | None) -> None:
-    """Raise an InputError for an option of the other measurement."""
+    """Raise an InputError for an option that belongs to the other measurement."""
     context = click.get_current_context()
     others = TO_ACCURACY if to_accuracy is None else OF_A_STEP
     options = {parameter.name: parameter.opts[0] for parameter in context.command.params}

@@ -45,7 +45,7 @@ FIGURES = {"fig2": "copi-bp,copi-fa,bp-decor,bp-adam", "fig3": "copi-bp"}
 """The methods that each figure of the paper compares."""
 
 RESUME_ADVICE = "run the same command again to resume"
-METHODS_HELP = f"Separated by commas, of: {list_names(METHODS)}."
+METHODS_HELP = f"One or more, separated by commas: {list_names(METHODS)}."
 PRESETS = f"{list_names(preset_names())}, or a .toml file."
 
 
@@ -66,9 +66,9 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--dataset",
             shell_complete=one_of(DATASETS, or_file=True),
-            help="Other data than the preset's: a name, or the path of an .npz file.",
+            help="Data in place of the preset's: a name, or the path of an .npz file.",
         ),
-        click.option("--title", help="Of tables and figures.  [default: data set and layers]"),
+        click.option("--title", help="Title of tables and figures.  [default: data set and layers]"),
         click.option(
             "--diagnostics", is_flag=True, help="Record alignment, correlations and the spectrum of R at every epoch."
         ),
@@ -84,7 +84,7 @@ def campaign_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="Regenerate a figure of the paper, fig2 or fig3.")
 @click.argument("figure", type=click.Choice(list(FIGURES)))
-@click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: those of the figure]")
+@click.option("--methods", shell_complete=some_of(METHODS), help=f"{METHODS_HELP}  [default: as in the figure]")
 @campaign_options
 @part_options
 @scale_options
@@ -165,12 +165,12 @@ def default_folder(parent: str, preset: str, dataset: str | None) -> Path:
 
 
 def run_label(config: RunConfig) -> str:
-    """Describe a run in a few words."""
+    """Return a short description of a run, such as "COPI (BP), seed 0"."""
     return f"{config.label}, seed {config.seed}"
 
 
 def outcome_line(outcome: Outcome, varied: Iterable[str] = ()) -> str:
-    """Describe the result of a run, with its values of the hyper-parameters that a sweep varies."""
+    """Describe the result of a run, including its values of the hyper-parameters that a sweep varies."""
     config = outcome.config
     parts = [run_label(config), *described(config, varied)]
     result = outcome.failure
@@ -190,7 +190,7 @@ def show(
     diagnostics: bool,
     data_dir: Path | None,
 ) -> None:
-    """Make the report, and raise an error if a run failed."""
+    """Make the report; raise an error if a run failed."""
     failures = [
         f"{run_label(outcome.config)} ({outcome.folder.name}): {outcome.failure}"
         for outcome in outcomes
@@ -213,7 +213,7 @@ def notes(outcomes: Sequence[Outcome], *, diagnostics: bool) -> Iterator[str]:
     """Return notes on recorded runs that differ from what the user asked for."""
     for outcome in (each for each in outcomes if each.failure is None):
         if diagnostics and not (outcome.folder / DIAGNOSTICS_FILE).is_file():
-            yield f"{outcome.folder.name}: no diagnostics, since it was finished before; use another --out"
+            yield f"{outcome.folder.name}: no diagnostics, since it had already finished; use another --out"
         if len(outcome.history) > outcome.config.epochs:
             yield f"{outcome.folder.name}: all {len(outcome.history)} recorded epochs are reported"
 
@@ -237,7 +237,7 @@ def make_report(out: Path, title: str | None, output: Output, data_dir: Path | N
 @campaign_options
 @part_options
 @scale_options
-@click.option("--scheduler", metavar="ADDRESS", help="Of a running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
+@click.option("--scheduler", metavar="ADDRESS", help="A running Dask scheduler, e.g. tcp://127.0.0.1:8786.")
 @click.option("--workers", type=click.IntRange(min=1), help="Processes on this machine.  [default: one per core]")
 @click.option("--out", type=Folder(), help="Folder for runs, tables and figures.  [default: sweep/PRESET]")
 @output_options()
@@ -314,7 +314,7 @@ def sweep(
 
 @click.command(short_help="Make tables and figures of recorded runs.")
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--title", help="Of tables and figures.  [default: data set and layers]")
+@click.option("--title", help="Title of tables and figures.  [default: data set and layers]")
 @click.option(
     "--format", "form", type=click.Choice(list(FORMATS)), help="Print the table in this format and write nothing."
 )

@@ -1,4 +1,4 @@
-"""How commands fail: every error is one line with exit code 2; SIGINT and SIGTERM exit with 130 and 143."""
+"""Make commands fail well: every error is one line with exit code 2; SIGINT and SIGTERM exit with 130 and 143."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def if_stopped(advice: Callable[[], str | None]) -> Iterator[None]:
         found = advice()
         if found is None:
             number = error.signal_number if isinstance(error, StoppedError) else _number(error)
-            error, found = KeyboardInterrupt(number), "nothing was recorded yet: run the same command again"
+            error, found = KeyboardInterrupt(number), "nothing has been recorded yet: run the same command again"
         error.add_note(found)
         raise error from None
 

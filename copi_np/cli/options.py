@@ -29,7 +29,7 @@ class Folder(click.Path):
     def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> Any:
         """Refuse a file, and the empty name, which would mean the current folder."""
         if value == "":
-            self.fail("the name is empty: give that of a folder", parameter, context)
+            self.fail("the name is empty: give the name of a folder", parameter, context)
         if Path(value).is_file():
             self.fail(f"{value} is a file: choose a folder", parameter, context)
         return super().convert(value, parameter, context)
@@ -86,12 +86,12 @@ def part_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def given_parts(options: Mapping[str, Any]) -> dict[str, str]:
-    """Return those of `part_options` that were given, by kind."""
+    """Return the `part_options` that were given, by kind."""
     return {kind: options[kind] for kind in KINDS if options[kind] is not None}
 
 
 def layers_option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Return the option for layer sizes, which is called --layers or --network in every command; passed as `name`."""
+    """Return the option for layer sizes, --layers or --network in every command; it is passed as `name`."""
     help_text = f"Layer sizes, inputs first, such as 784-500-10; or a network of the paper: {list_names(NETWORKS)}."
     spelling = ("--layers", "--network")
     return click.option(*spelling, name, shell_complete=one_of(NETWORKS), help=help_text, **settings)
@@ -106,7 +106,7 @@ val_fraction_option = click.option(
 patience_option = click.option(
     "--patience",
     type=click.IntRange(min=0),
-    help="Stop after this many epochs without a better one on those samples; 0: never.",
+    help="Stop after this many epochs without a new best on the validation samples; 0: never.",
 )
 
 
@@ -116,7 +116,7 @@ def scale_options(command: Callable[..., Any]) -> Callable[..., Any]:
         "--scale",
         shell_complete=one_of(SCALINGS),
         metavar="NAME",
-        help="Scale inputs, as measured on the training samples: standardize (zero mean and unit variance for each "
+        help="Scale inputs, measured on the training samples: standardize (zero mean and unit variance for each "
         "feature), unit (divide by the largest value), none.",
     )
     short = click.option("--standardize", "scale", flag_value="standardize", help="Short for --scale standardize.")
@@ -130,7 +130,7 @@ backend_option = click.option(
     shell_complete=one_of(BACKENDS),
     help="numpy, cupy, or auto: a GPU if one works.",
 )
-# `copi_np.datasets` reads the environment variable: a stale value must not break commands that need no data
+# `copi_np.datasets` reads the environment variable, not click: a stale value must not break commands without data
 data_dir_option = click.option(
     "--data-dir",
     type=click.Path(exists=True, file_okay=False, path_type=Path),

@@ -1,4 +1,4 @@
-"""The output of commands: results on standard output as text or JSON, notes on standard error unless --quiet."""
+"""Write the output of commands: results to standard output as text or JSON, notes to standard error unless --quiet."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Output:
         if self.json_to == STANDARD_OUTPUT:
             click.echo(json_text(values))
             return
-        if self.json_to is not None:  # first, since nobody may read standard output
+        if self.json_to is not None:  # first, since standard output may have lost its reader
             replace_text(self.json_to, json_text(values) + "\n")
         head, *rest = (fitting(line, indent) for line in text.split("\n"))
         click.echo("\n".join([click.style(head, bold=True), *rest]))
@@ -71,7 +71,8 @@ def output_options(*, json_file: bool = False) -> Callable[[Callable[..., Any]],
 
     Parameters
     ----------
-    json_file : bool    whether --json may name a file; not for commands with arguments: it would take one for its file
+    json_file : bool    whether --json may name a file; not for commands with arguments, which it would mistake for the
+                        file
     """
     json_help = "Print the result as JSON" + (", or also write it to FILE." if json_file else ", not text.")
 
@@ -107,7 +108,7 @@ def check_output(path: Path, option: str) -> None:
 
 
 def fitting(line: str, indent: int) -> str:
-    """Break a long line between words; leave it whole if a word, such as a path to copy, is too long itself."""
+    """Break a long line between words; leave it whole if a single word, such as a path to copy, is too long."""
     if len(line) <= WIDTH or max(map(len, line.split())) > WIDTH - indent:
         return line
     return fill(line, WIDTH, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)

@@ -1,4 +1,4 @@
-"""Stop when the user or the system asks: between two batches, and never while a file is written."""
+"""Stop when the user or the system asks, between two batches, and never while a file is being written."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ ONLY_R = "So far only the lateral weights have learned: the forward weights need
     type=Folder(),
     default=Path("demo"),
     show_default=True,
-    help="Folder for table and figures; an earlier demo in it is replaced.",
+    help="Folder for the table and figures; replaces an earlier demo in it.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs per method.  [default: 12]")
 @backend_option
@@ -130,21 +130,21 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     type=click.IntRange(min=0),
     help="Number of first epochs in which only the lateral weights learn.",
 )
-@click.option("--rest-r-after", type=click.IntRange(min=1), help="Lateral weights stay as they are after this epoch.")
+@click.option("--rest-r-after", type=click.IntRange(min=1), help="Lateral weights are frozen after this epoch.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Samples per update.")
 @click.option(
     "--decorrelation-samples",
     type=click.IntRange(min=1),
-    help="Lateral weights learn from this many samples of each batch only.",
+    help="Lateral weights learn from only this many samples of each batch.",
 )
 @click.option(
     "--decorrelation-every",
     type=click.IntRange(min=1),
-    help="Lateral weights learn at every n-th batch only, with n times the step size.",
+    help="Lateral weights learn only from every n-th batch, with n times the step size.",
 )
 @part_options
 @click.option(
-    "--bias/--no-bias", default=None, help="Whether layers have biases: one more input that is always 1.  [default: no]"
+    "--bias/--no-bias", default=None, help="Give layers biases, as one more input that is always 1.  [default: no]"
 )
 @scale_options
 @click.option("--dtype", shell_complete=one_of(DTYPES), help="float32 or float64.")
@@ -160,10 +160,10 @@ def run_to_resume(folder: Path, options: dict[str, Any]) -> RunRecord:
     "--resume",
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Resume the run in DIR with its own settings; --epochs and --patience extend it, --dataset says where its "
-    "data are now.",
+    help="Resume the run in DIR with its own settings; --epochs and --patience extend it, and --dataset says where "
+    "its data are now.",
 )
-@click.option("--dry-run", is_flag=True, help="Train and write nothing: estimate the time and memory it would take.")
+@click.option("--dry-run", is_flag=True, help="Only estimate the time and memory it would take; write nothing.")
 @output_options()
 def train(
     out: Path | None,
@@ -212,14 +212,14 @@ def train(
         history = train_into(out, config, data, chosen_backend, [bar, stop], resume=resume is not None)
     output.result(*_result(out, config, history))
     if done == len(history):
-        output.note("Nothing left to do: the run had already ended.")
+        output.note("Nothing left to do: the run has already ended.")
     if config.schedule.rates(len(history))["eta_W"] == 0:
         output.note(ONLY_R)
 
 
 def describe_estimate(estimated: Estimate, config: RunConfig, backend: Backend) -> str:
     """Format an estimate."""
-    n_epochs, patience = estimated.epochs, ", or fewer, by --patience" if config.patience else ""
+    n_epochs, patience = estimated.epochs, ", or fewer with --patience" if config.patience else ""
     free = backend.free_memory()
     of_free = "" if free is None else f"; {free / MIB:.0f} MiB are free"
     return (

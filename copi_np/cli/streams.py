@@ -1,4 +1,4 @@
-"""Standard streams that are closed or broken: they must not cost a training that takes hours."""
+"""Survive standard streams that are closed or broken: they must not cost hours of training."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Lossy:
         return Lossy(self._stream.buffer)
 
     def write(self, content: Any) -> int:
-        """Write, or claim to have written."""
+        """Write, or pretend to have written."""
         try:
             return int(self._stream.write(content))
         except OSError:  # such as a closed pipe, a full disk, or a terminal that was closed
@@ -36,10 +36,10 @@ class Lossy:
 
 
 def secure_streams() -> None:
-    """Open closed standard streams, and let standard error drop what it cannot write; errors of results stay errors."""
+    """Reopen closed standard streams, and let standard error drop what it cannot write; failed results stay errors."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            # takes the free descriptor, which the next file would get, and with it what libraries print
+            # takes the free descriptor: otherwise the next file would get it, and everything that libraries print
             stream = open(os.devnull, mode)  # noqa: PTH123, SIM115  # stays open until the process ends
             os.set_inheritable(stream.fileno(), True)
             setattr(sys, name, stream)

@@ -31,9 +31,9 @@ network_argument = click.argument("run_or_network", type=click.Path(exists=True,
     type=click.Choice(["test", "train", "validation"]),
     default="test",
     show_default=True,
-    help="Of a data set.",
+    help="Which samples of a data set to use.",
 )
-@click.option("--probabilities", is_flag=True, help="Also the probability of each class; needs the cross-entropy.")
+@click.option("--probabilities", is_flag=True, help="Add the probability of each class; needs the cross-entropy.")
 @click.option("--pixels", is_flag=True, help="Inputs are 0 to 255: divide them by 255, as in training on pixels.")
 @click.option("--label-column", default=LABEL, show_default=True, help="The column of a .csv file that holds labels.")
 @click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="CSV file.  [default: standard output]")
@@ -56,11 +56,11 @@ def predict(
 ) -> None:
     """Predict the classes of samples with the network of a run or of a file.
 
-    RUN_OR_NETWORK is a folder that copi-np train wrote, or an .npz file with a network. Of a run with a validation
+    RUN_OR_NETWORK is a folder that copi-np train wrote, or an .npz file with a network. If the run has a validation
     split, the network that is best on it is used.
 
     DATA is a data set (a name, or an .npz file as for copi-np train), or a file with samples: .npz with x and perhaps
-    y, .npy, or .csv with one row per sample. Where labels are known, the accuracy is given too.
+    y, .npy, or .csv with one row per sample. If labels are known, the accuracy is given too.
     """
     if out is not None:
         check_output(out, "--out")
@@ -70,7 +70,7 @@ def predict(
     check_can_predict(trained, probabilities=probabilities)
     samples = read_samples(data, trained, split, data_dir, pixels=pixels, label_column=label_column)
     scaling = trained.network.scaling
-    of_pixels = scaling is None or bool((scaling.scale <= 1).all())  # was measured on 0 to 1, if on pixels
+    of_pixels = scaling is None or bool((scaling.scale <= 1).all())  # measured on 0 to 1 if on pixels
     if not pixels and of_pixels and looks_like_pixels(samples.inputs):
         output.note(f"{data} holds whole numbers up to {samples.inputs.max():g}: if they are pixels, give --pixels")
     prediction = carry_out(trained, samples, probabilities=probabilities)
@@ -109,7 +109,7 @@ def describe(trained: Trained, prediction: Prediction) -> str:
 def export(run_or_network: Path, out: Path, output: Output, **parts: str | None) -> None:
     """Write the network of a run or of a file to OUT, for other tools.
 
-    OUT ends in .onnx, a program that computes the outputs, or in .safetensors, the weights alone.
+    OUT ends in .onnx, for a file that computes the outputs, or in .safetensors, for the weights alone.
     """
     if out.suffix not in EXPORTS:
         raise InputError(f"cannot tell how to write {out}: choose a name that ends in {list_names(EXPORTS)}")

@@ -1,4 +1,4 @@
-"""Data sets: the bundled mnist-5k and digits-8x8; mnist, fashion-mnist and cifar10 by download; any .npz file."""
+"""Data sets: mnist-5k and digits-8x8, bundled; mnist, fashion-mnist and cifar10, downloaded; and any .npz file."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def load_dataset(name: str | os.PathLike[str], data_dir: str | Path | None = Non
     ----------
     name : str or path          one of `DATASETS`, or the path of an .npz file with x_train, y_train, x_test and y_test
     data_dir : path, optional   a folder with one sub-folder per data set, or where torchvision or Keras keep theirs; by
-                                default the environment variable COPI_NP_DATA. Files that are not there are looked for
-                                in the user's cache
-    download : bool             whether files that are in neither are downloaded into the cache
+                                default the environment variable COPI_NP_DATA. If files are not there, the user's cache
+                                is searched
+    download : bool             whether to download files that are in neither, into the cache
 
     Returns
     -------

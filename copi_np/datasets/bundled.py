@@ -1,4 +1,4 @@
-"""The digits that come with the package: mnist-5k and digits-8x8; ``data/README.md`` says where they are from."""
+"""The digits that come with the package: mnist-5k and digits-8x8; ``data/README.md`` gives their sources."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load_bundled(name: str, paths: Mapping[DataFile, Path]) -> Dataset:
 
     Raises
     ------
-    DataError       if the file is missing, or not the one that this version of the package was released with
+    DataError       if the file is missing, or is not the one that belongs to this version of the package
     """
     path, (sha256, image_shape) = bundled_path(name), BUNDLED[name]
     with explain_os_errors("read the bundled", path, "install copi-np again"):

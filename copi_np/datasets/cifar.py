@@ -34,7 +34,7 @@ def read_batches(path: Path) -> dict[str, npt.NDArray[np.uint8]]:
     limit = len(names) * size + OTHER_BYTES
     content = read_content(path, limit)
     if len(content) > limit:
-        raise damaged(path, f"unpacks to more than {limit} bytes, as the original does not")
+        raise damaged(path, f"unpacks to more than {limit} bytes, unlike the original")
     try:
         with tarfile.open(fileobj=BytesIO(content), mode="r:") as archive:
             for member in archive:

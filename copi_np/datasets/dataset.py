@@ -46,9 +46,9 @@ class Dataset:
     n_classes : int             the number of classes K; labels are 0 .. K - 1
     image_shape : tuple of int or None
                                 the shape of one sample, such as (28, 28) or channel-major (3, 32, 32), if it is known
-    validation : Split or None  samples that are neither trained nor tested on, see `hold_out`
+    validation : Split or None  samples that are used neither to train nor to test, see `hold_out`
     class_names : tuple of str or None
-                                what the classes are called, by number; the names are no part of the `fingerprint`
+                                names of the classes, by number; they do not count in the `fingerprint`
     scaling : Scaling or None   how the inputs were scaled, see `scaled`
 
     Raises
@@ -72,7 +72,7 @@ class Dataset:
     ) -> Dataset:
         """Make a data set from arrays, lists, or a pandas frame and column: number the classes, and draw a test split.
 
-        The split is stratified: of every class, the share `test`, rounded. All samples keep their order. For a
+        The split is stratified: it takes the share `test` of every class, rounded. All samples keep their order. For a
         validation split, see `hold_out`.
 
         Parameters
@@ -92,7 +92,7 @@ class Dataset:
         Raises
         ------
         InputError                          if X are not finite numbers, y are not classes, their lengths differ, or the
-                                            share takes no sample at all or all of a class
+                                            share takes no sample at all or a whole class
         """
         check_rng(rng)
         fraction = check_fraction("test", test)
@@ -168,7 +168,7 @@ class Dataset:
         return int(self.train.inputs.shape[1])
 
     def scaled(self, how: str | Scaling) -> Dataset:
-        """Scale the inputs of all splits, as measured on the training split alone.
+        """Scale the inputs of all splits by what is measured on the training split alone.
 
         COPI's step sizes suit inputs of about unit size. `fit` keeps the scaling with the network, as
         ``network.scaling``, and `save_network` stores it.
@@ -181,14 +181,14 @@ class Dataset:
 
         Raises
         ------
-        InputError      if there is no such scaling, the data are scaled already, or values are too large
+        InputError      if there is no such scaling, the data are already scaled, or values are too large
         """
         if self.scaling is not None:
-            raise InputError(f"data set {self.name!r} is scaled already: scale the original")
+            raise InputError(f"data set {self.name!r} is already scaled: scale the original")
         scaling = how if isinstance(how, Scaling) else Scaling.measured_on(self.train.inputs, how)
         if len(scaling.shift) != self.n_inputs:
             raise InputError(
-                f"the scaling is of {len(scaling.shift)} features, data set {self.name!r} has {self.n_inputs}"
+                f"the scaling is for {len(scaling.shift)} features, but data set {self.name!r} has {self.n_inputs}"
             )
         splits: dict[str, Any] = {
             name: split._replace(inputs=scaling.apply(split.inputs)) for name, split in self.splits.items()

@@ -1,8 +1,9 @@
 """Find the files of a data set on this machine, download the missing ones, and verify them.
 
-Why not pooch: it limits neither the size nor the duration of a download, so that a faulty server fills the disk or
-blocks forever, and it fails if a server labels a .gz file as compressed for transfer. It also has no mirrors, no lock
-between processes, and leaves the temporary files of killed ones; tests/storage/test_fetch.py has a server for each.
+Why not pooch: it limits neither the size nor the duration of a download, so a faulty server fills the disk or blocks
+forever, and it fails if a server labels a .gz file as compressed for transfer. It also has no mirrors and no lock
+between processes, and it leaves the temporary files of killed ones. tests/storage/test_fetch.py has a server for each
+case.
 """
 
 from __future__ import annotations
@@ -50,8 +51,8 @@ class DataFile:
     mirrors : tuple of str  URLs of folders that hold the file, each with a slash at the end; the first is tried first
     size : int              bytes of the file; no more are downloaded
     content_sha256 : str or None
-                            checksum of the decompressed content; where it is known, files on disk may be decompressed,
-                            or compressed again
+                            checksum of the decompressed content; if it is known, files on disk may be decompressed, or
+                            compressed again
     places : tuple of str   folders in which other programs keep such files, relative to their data folder
     others : tuple of str   files with the same content that other programs keep, relative to their data folder; the
                             loader of the data set checks them
@@ -93,7 +94,7 @@ def cache_dir() -> Path:
 
 
 def search_folders(name: str, data_dir: str | Path | None = None) -> list[Path]:
-    """List the folders that may hold the files of a data set, in search order; the user's cache only if there is one.
+    """List the folders that may hold the files of a data set, in search order, with the user's cache if there is one.
 
     Parameters
     ----------
@@ -119,7 +120,7 @@ def data_root(data_dir: str | Path | None) -> Path | None:
 
 
 def locate(files: Iterable[DataFile], name: str, data_dir: str | Path | None) -> dict[DataFile, Path]:
-    """Return the path of each file, in the folders of this package or of others; those in none are left out."""
+    """Return the path of each file, in the folders of this package or of others; files in none are left out."""
     folders, root = search_folders(name, data_dir), data_root(data_dir)
     found = {}
     for file in files:
@@ -134,7 +135,7 @@ def locate(files: Iterable[DataFile], name: str, data_dir: str | Path | None) ->
 
 
 def _within(root: Path, place: str) -> Iterator[Path]:
-    """Yield where a place is if the user named its data folder, or a folder on the way to it, or the place itself."""
+    """Yield the paths of a place, if `root` is the data folder, a folder on the way to it, or the place itself."""
     yield root / place
     full = root.absolute()
     yield from (found for base in full.parents[:2] if (found := base / place).is_relative_to(full))
@@ -191,7 +192,7 @@ def manually(missing: Sequence[DataFile], folder: Path, data_dir: str | Path | N
 
 
 def fetch(file: DataFile, folder: Path) -> Path:
-    """Download a file into `folder` from the first mirror that has it; other processes may do the same at that time.
+    """Download a file into `folder` from the first mirror that has it; other processes may do so at the same time.
 
     Raises
     ------
@@ -205,7 +206,7 @@ def fetch(file: DataFile, folder: Path) -> Path:
         # the system releases the lock of a process that dies, even if it is killed
         with FileLock(folder.with_name(f".{folder.name}.lock")):
             remove_leftovers(folder, [file.name])
-            if path.is_file():  # another process has downloaded it meanwhile
+            if path.is_file():  # another process has downloaded it in the meantime
                 return path
             for mirror in file.mirrors:
                 try:

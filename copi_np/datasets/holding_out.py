@@ -27,13 +27,13 @@ def hold_out(data: Dataset, fraction: float, rng: np.random.Generator) -> Datase
 
     Raises
     ------
-    InputError                      if the fraction is out of range, or takes no sample at all or all of a class; or if
-                                    the data have a validation split already
+    InputError                      if the fraction is out of range, or takes no sample at all or a whole class; or if
+                                    the data already have a validation split
     """
     check_dataset(data)
     check_rng(rng)
     if data.validation is not None:
-        raise InputError(f"data set {data.name!r} has a validation split already: use it")
+        raise InputError(f"data set {data.name!r} already has a validation split: use it")
     fraction = check_fraction("the fraction to hold out", fraction)
     held_out = share_of_every_class(data.train.labels, fraction, rng, data.name)
     return replace(data, train=data.train.take(~held_out), validation=data.train.take(held_out))

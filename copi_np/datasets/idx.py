@@ -51,18 +51,18 @@ def parse_idx(content: bytes) -> npt.NDArray[np.uint8]:
     if len(content) < 4 or content[:3] != b"\0\0\x08":
         raise DataError("is not an IDX file of bytes")
     if not 1 <= content[3] <= MAX_AXES:
-        raise DataError(f"announces {content[3]} axes, where 1 to {MAX_AXES} make sense")
+        raise DataError(f"declares {content[3]} axes, where 1 to {MAX_AXES} make sense")
     start = 4 + 4 * content[3]
     if len(content) < start:
         raise DataError("is cut short in its header")
     # Python's integers cannot overflow, so a false header is caught before anything is allocated
     shape = tuple(np.frombuffer(content[4:start], ">u4").tolist())
     if prod(shape) != len(content) - start:
-        raise DataError(f"announces shape {shape} but holds {len(content) - start} bytes")
+        raise DataError(f"declares shape {shape} but holds {len(content) - start} bytes")
     try:
         return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
     except ValueError:  # zero samples, each of more pixels than an array can have
-        raise DataError(f"announces shape {shape}, which no array can have") from None
+        raise DataError(f"declares shape {shape}, which no array can have") from None
 
 
 def read_content(path: Path, size: int) -> bytes:

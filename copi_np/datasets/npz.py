@@ -49,10 +49,12 @@ def load_npz(name: str) -> Dataset:
 
 
 def _class_numbers(name: str, y_train: NDArray, y_test: NDArray) -> tuple[NDArray, NDArray, tuple[str, ...] | None]:
-    """Return integers as they are; number text, with the same numbers in both."""
+    """Return integers as they are; number the classes if they are text, in both splits alike."""
     kinds = {"U" if labels.dtype.kind == "U" else "i" for labels in (y_train, y_test)}
     if kinds == {"U", "i"}:
-        raise InputError(f"{name}: y_train is {y_train.dtype}, but y_test is {y_test.dtype}: store both alike")
+        raise InputError(
+            f"{name}: y_train is {y_train.dtype}, but y_test is {y_test.dtype}: store both in the same way"
+        )
     if kinds == {"U"}:
         for key, labels in (("y_train", y_train), ("y_test", y_test)):
             number_classes(f"{name}, {key}", labels)  # refuses other shapes

@@ -1,4 +1,4 @@
-"""Turn arrays of users into rows of numbers and numbered classes, and draw a share of every class."""
+"""Turn a user's arrays into rows of numbers and numbered classes, and draw a share of every class."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ def as_rows(where: str, X: Any) -> tuple[NDArray, tuple[int, ...] | None]:
             rows = rows.astype(np.float64)
     except (TypeError, ValueError) as error:
         what = f"inputs are not a table of numbers ({brief(error)})"
-        raise InputError(f"{where}: {what}: encode text as numbers, and give every sample as many") from None
+        raise InputError(
+            f"{where}: {what}: encode text as numbers, and give every sample the same number of them"
+        ) from None
     shape = rows.shape[1:] if rows.ndim > 2 else None
     return rows.reshape(len(rows), -1) if shape and rows.size else rows, shape
 
@@ -95,7 +97,7 @@ def share_of_every_class(labels: NDArray, fraction: float, rng: np.random.Genera
 
     Raises
     ------
-    InputError                      if the fraction takes no sample at all, or all of a class
+    InputError                      if the fraction takes no sample at all, or a whole class
     """
     order = rng.permutation(len(labels))
     drawn = np.zeros(len(labels), bool)

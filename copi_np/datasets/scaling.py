@@ -1,4 +1,4 @@
-"""Turn inputs into floating point, and scale them to about unit size, as measured on training samples."""
+"""Turn inputs into floating point, and scale them to about unit size by what is measured on training samples."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ class Scaling:
             return cls(np.zeros(n_features), np.full(n_features, largest or 1.0))
         if how != "standardize":
             raise unknown("scaling", how, SCALINGS[1:])
-        with np.errstate(over="ignore", invalid="ignore"):  # too large values are refused
+        with np.errstate(over="ignore", invalid="ignore"):  # values that are too large are refused
             mean = sum(as_float(chunk, np.float64).sum(axis=0) for chunk in chunks) / len(inputs)
             square = sum(((as_float(chunk, np.float64) - mean) ** 2).sum(axis=0) for chunk in chunks) / len(inputs)
             deviation = np.sqrt(square)

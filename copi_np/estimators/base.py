@@ -1,4 +1,4 @@
-"""What classifier and regressor share: building, training, stopping and storing the network."""
+"""The base of classifier and regressor, which builds, trains, stops and stores the network."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ SHAPING: Final = (
     "fit_intercept",
     "backend",
 )
-"""The parameters that a trained network cannot follow: its size and parts, its inputs and what its outputs mean."""
+"""The parameters that must not change once the network is built: sizes, parts, inputs and the meaning of outputs."""
 PROGRESS: Final = ("network_", "loss_curve_", "validation_scores_", "_shuffling_rng")
 """The attributes that an epoch changes."""
 
 
 class OwnParts:
-    """A mixin for parameters that may be your own functions: any can be copied, and those found by name pickled."""
+    """A mixin for parameters that may be your own functions: all can be copied, and those with a name pickled."""
 
     _parts: ClassVar[tuple[str, ...]]
     """The names of these parameters."""
@@ -135,8 +135,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train until the loss, or with `early_stopping` the validation score, stops improving.
 
-        If it fails, nothing is fitted; with `warm_start`, the model stays as it was. An interrupt, such as Ctrl-C,
-        keeps what has been learned.
+        If training fails, the estimator is not fitted; with `warm_start`, the model stays as it was. After an
+        interrupt, such as Ctrl-C, it keeps what it has learned.
 
         Parameters
         ----------
@@ -220,7 +220,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         return Samples(X[counts], y[counts], weights[counts] / weights.max())  # so that their sum cannot overflow
 
     def _start(self, samples: Samples) -> None:
-        """Build a new network for such samples, drawing weights and sample order as ``copi-np train --seed`` does."""
+        """Build a new network for these samples; draw weights and sample order as ``copi-np train --seed`` does."""
         X, n_outputs = samples.X, self._targets(samples.y).shape[1]
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
@@ -257,7 +257,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
             self.loss_curve_.append(train_epoch(self.network_, train, sample_weight=weights, **options))
 
     def _train(self, train: Samples, held_out: Samples | None) -> None:
-        """Train until `n_iter_no_change` epochs in a row fail to beat the best before them by `tol`."""
+        """Train until `n_iter_no_change` epochs in a row fail to beat the best score before them by `tol`."""
         on_device, resting = self._on_device(train), RestingR()
         validation = None
         if held_out is not None:
@@ -334,7 +334,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         return {name: list(value) if isinstance(value, list) else value for name, value in given.items()}
 
     def _check_unchanged(self) -> None:
-        """Raise an InputError that names the first parameter in `SHAPING` that the trained network does not have."""
+        """Raise an InputError for the first parameter in `SHAPING` that has changed since the network was built."""
         now = self._shaping()
         for name, before in self._built_with.items():
             if now[name] is not before and now[name] != before:

@@ -38,7 +38,9 @@ UPDATES: Final[dict[str, Callable[..., Array]]] = {
     "copi": decorrelation_update,
     "copi-local": local_decorrelation_update,
     **LATERAL_FAMILY,
-    "normalised": partial(normalised_decorrelation_update, damping=1e-30),  # only dead features need any
+    "normalised": partial(
+        normalised_decorrelation_update, damping=1e-30
+    ),  # only features that are always zero need any
     "foldiak": foldiak_lateral_update,
 }
 WHITENINGS: Final[dict[str, Callable[[Array, float], Array]]] = {"zca": zca, "pca": pca, "cholesky": cholesky}
@@ -64,18 +66,17 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     ----------
     method : {"copi", "copi-local", "kappa", "gain", "normalised", "foldiak", "zca", "pca", "cholesky"} or function
                                 "copi" and "copi-local" learn R step by step from the identity, by the matrix and the
-                                local form of the rule, and let features keep their scale; the next four learn by other
+                                local form of the rule, without normalising the features; the next four learn by other
                                 rules, see `copi_np.family`; the last three are formulas, see `copi_np.whitening`, and
                                 set all variances to one. A function is a rule of your own, of any of R, x, y, eta_R and
                                 sample_weight, and learns R like "copi"
-    eta_R : float               step size of the methods that learn, in units of 1 / <||y||^2>, y being a sample of X,
-                                but for "normalised", whose update has no units: 1 or less is stable for "copi"
-                                whatever the units of X
+    eta_R : float               step size of the methods that learn, in units of 1 / <||y||^2>, where y is a sample of
+                                X; "normalised" has no units. 1 or less is stable for "copi", whatever the units of X
     max_iter : int              largest number of steps of `fit` for the methods that learn, each on all samples
     tol : float                 mean absolute correlation at which they stop
     center : bool               whether to subtract the means of the features first
     epsilon : float             added to every eigenvalue by the whitening methods, for features that are always zero or
-                                linear in others; in units of X^2
+                                linear combinations of others; in units of X^2
 
     Attributes
     ----------
@@ -84,7 +85,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
     second_moment_ : (I, I) array
                                 over all samples so far, around `mean_`
     n_samples_seen_ : int       number of samples so far
-    n_iter_ : int               number of steps, 1 for a formula
+    n_iter_ : int               number of steps; 1 for a formula
     n_features_in_, feature_names_in_
                                 number and names of the features of X; names only if X is a frame that has them
     """
@@ -190,7 +191,7 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
         return rows
 
     def _centred(self, X: NDArray) -> tuple[NDArray, NDArray]:
-        """Return X without its means, and the means; unless `center`, X as it is and zeros."""
+        """Return X minus its means, and the means; without `center`, X itself and zeros."""
         mean = X.mean(axis=0) if self.center else np.zeros(X.shape[1], dtype=X.dtype)
         return X - mean if self.center else X, mean
 
@@ -239,15 +240,16 @@ class Decorrelator(ClassNamePrefixFeaturesOutMixin, TransformerMixin, OwnParts, 
                     break
             else:
                 now = f"mean absolute correlation is {correlation:.2g} after max_iter={self.max_iter} steps"
-                advice = "raise max_iter, scale features to equal variance, or drop features that are sums of others"
+                advice = (
+                    "raise max_iter, scale features to equal variance, or drop features that are combinations of others"
+                )
                 warn(f"{now}: {advice}", ConvergenceWarning, stacklevel=3)
         return R, n_steps
 
     def _check_finite(self, R: NDArray) -> NDArray:
         if not np.isfinite(R).all():
-            advice = (
-                f"lower eta_R (now {self.eta_R:g}), 1 or less is safe unless features are sums of others: drop those"
-            )
+            safe = "1 or less is safe unless features are combinations of others: drop those"
+            advice = f"lower eta_R (now {self.eta_R:g}), {safe}"
             raise DivergenceError(f"decorrelation diverged: {advice}")
         return R
 

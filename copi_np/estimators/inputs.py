@@ -1,4 +1,4 @@
-"""What estimators are given, checked: X, y and sample weights as NumPy arrays."""
+"""Check what estimators are given, and return it as NumPy arrays: X, y and sample weights."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def validated(estimator: BaseEstimator, X: Any, *y: Any, **options: Any) -> Any:
 
 
 def check_complete(what: str, values: Any) -> None:
-    """Raise an InputError if values are masked or missing; scikit-learn drops masks, and stumbles over pandas' NA.
+    """Raise an InputError if values are masked or missing; scikit-learn drops masks, and cannot handle pandas' NA.
 
     Parameters
     ----------

@@ -24,7 +24,7 @@ ETA: Final = 1e-6
 """Step size, so small that the weights hardly change however many steps are timed."""
 N_EVALUATED: Final = 2000
 SHORTEST: Final = 0.2
-"""Seconds that each measurement takes at least, so that clock resolution and interruptions do not matter."""
+"""Shortest measurement in seconds, so that clock resolution and interruptions do not matter."""
 
 
 class Product(NamedTuple):
@@ -50,17 +50,17 @@ def products_of_step(
     """List the matrix products that no implementation of a step can avoid.
 
     Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
-    z^T x, x R and x^T (x R), and of these only the first without lateral weights. Where delta W and x are both
-    multiplied by R, it is one product. This counts the matrix form of the decorrelation rule. While R is at rest, there
-    are no products for its update, and the inputs of the first layer are already decorrelated.
+    z^T x, x R and x^T (x R), or only the first of these without lateral weights. If delta W and x are both multiplied
+    by R, that is one product. This counts the matrix form of the decorrelation rule. While R is frozen, there are no
+    products for its update, and the inputs of the first layer are already decorrelated.
 
     Parameters
     ----------
     sizes : sequence of int     numbers of units, inputs first
     batch_size : int            B
     method : Method             with error signal "bp" or "fa"
-    samples : int or None       of how many samples R learns; None: of all
-    rest_R : bool               R is at rest
+    samples : int or None       from how many samples R learns; None: from all
+    rest_R : bool               whether R is frozen
 
     Raises
     ------
@@ -172,9 +172,9 @@ def bench(
     method : str                        a name of `METHODS` with BP or FA
     backend : str or Backend
     dtype : {"float32", "float64"}
-    rounds : int                        how often everything is measured
+    rounds : int                        how many times everything is measured
     decorrelation_samples : int or None samples of each batch that R learns from; None: all
-    rest_r : bool                       R is at rest, and the first layer's inputs are decorrelated once for all
+    rest_r : bool                       whether R is frozen, with the first layer's inputs decorrelated beforehand
 
     Returns
     -------
@@ -224,7 +224,7 @@ def measure(
     """Measure the seconds per call of each function, in every round; each round starts with a different function."""
     repeats = {}
     for name, function in timed.items():
-        function()  # pay for one-time work first, such as compiling kernels
+        function()  # does one-time work, such as compiling kernels
         repeats[name] = max(1, int(shortest / max(backend.seconds(function), 1e-6)))
     names = list(timed)
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -244,7 +244,7 @@ def bench_table(results: dict[str, Any]) -> str:
     sizes, samples = "-".join(map(str, results["sizes"])), results["decorrelation_samples"]
     lines = [
         f"{results['method']}, {sizes}, batches of {results['batch_size']}, {results['dtype']}, {results['device']}",
-        *(["R at rest"] if results["rest_R"] else []),
+        *(["R frozen"] if results["rest_R"] else []),
         *([f"R learns from {samples} samples of each batch"] if samples and not results["rest_R"] else []),
         f"{results['gflop']:.3g} GFLOP per step; medians of {results['rounds']} rounds",
         "",

@@ -1,4 +1,4 @@
-"""The setting of a campaign that is best on validation samples, as a preset that trains it again."""
+"""Find the setting of a campaign that is best on validation samples, and write it as a preset that trains it again."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Many runs: the grid of their configurations, and a function that carries out each one in its own folder.
+"""Configure a grid of runs, and carry out each of them in its own folder.
 
-Nothing is done twice. A run is found by its name, which holds a hash of its configuration: a finished run is left
-alone, an interrupted one resumes after its last finished epoch.
+Nothing is done twice. A run is found by its name, which contains a hash of its configuration: a finished run is not
+repeated, and an interrupted one resumes after its last finished epoch.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ def grid(
     for method in methods:
         changes = {**options, "method": method, "seed": 0}
         if not decorrelates(method) and any(map(decorrelates, methods)):
-            changes["decorrelation"] = None  # the option is for the other methods
+            changes["decorrelation"] = None  # this option is for the other methods
         bases[method] = config_from_options(changes, load)
     variations = variations or {}
     configs = []
@@ -140,7 +140,7 @@ def perform(
     ----------
     root : path             the campaign's folder
     config : RunConfig
-    data : Dataset          that of ``config.dataset``
+    data : Dataset          the data set ``config.dataset``
     backend : str or Backend
     callbacks : sequence of Callback
     diagnostics : bool      as for `train_into`

@@ -39,13 +39,13 @@ from copi_np.storage.untrusted import exists, read_text
 from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
-"""The largest preset that is read, in bytes."""
+"""Largest preset that is read, in bytes."""
 REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activation")
 """Fields that are in the label of a run if they are set."""
 CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
 """Fields that make decorrelation cheaper."""
 OPTIONAL: Final = (*REPLACING, "bias", "scale", *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
-"""Fields that are recorded only if they are set, so that records without them stay as they are."""
+"""Fields that are recorded only if they are set, so that earlier records stay valid."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
 Part: TypeAlias = Any
@@ -63,7 +63,7 @@ class RunConfig:
     layers : tuple of int               numbers of units, inputs first
     epochs, batch_size, seed : int
     eta_W, eta_R : float                step sizes of the forward and lateral weights
-    first_epochs : int                  number of first epochs, which have their own step sizes
+    first_epochs : int                  number of epochs at the start with step sizes of their own
     first_eta_W, first_eta_R : float    step sizes of the first epochs
     delta_scale : float                 multiplies the error signals of all layers
     decorrelation : {"matrix", "local"}, or a part of your own
@@ -71,7 +71,7 @@ class RunConfig:
     dtype : {"float32", "float64"}
     scale : {"none", "standardize", "unit"}
                                         how inputs are scaled, see `Dataset.scaled`; measured on the training samples
-                                        that are not held out
+                                        without those held out
     val_fraction : float                share of the training samples to hold out for validation; 0 for none
     patience : int                      end the run after this many epochs in a row without a new best validation
                                         accuracy; 0 to train for all epochs
@@ -84,10 +84,10 @@ class RunConfig:
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
     code_sha256 : str                   SHA-256 of the files that parts are in, and of files in the same folder that
                                         these import; computed if empty
-    source_sha256 : str                 SHA-256 of the source of parts that are objects, computed; a record, which only
-                                        names them, keeps it
-    digested : tuple, optional          the parts that the two checksums are of: for other parts, as after
-                                        `dataclasses.replace`, they are computed again. None: they are of these parts
+    source_sha256 : str                 SHA-256 of the source of parts that are objects; computed, but read from a
+                                        record, which only names the objects
+    digested : tuple, optional          the parts that the two checksums belong to; if the parts change, as by
+                                        `dataclasses.replace`, they are computed again. None: they belong to these parts
 
     Raises
     ------

@@ -60,7 +60,7 @@ def run_demo(
     folder : path           created if missing; an earlier demo in it is replaced
     epochs : int or None    None: as in the preset
     progress : callable     takes the label and number of epochs of a run; returns a context manager that gives a
-                            callback, such as a progress bar
+                            callback such as a progress bar
     backend : str or Backend
     callbacks : sequence of Callback
                             called in every run

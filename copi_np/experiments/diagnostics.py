@@ -59,7 +59,7 @@ class DiagnosticsRecorder(Callback):
         self.n_classes = data.n_classes
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
-        """Drop the measurements of later epochs, and measure the latest epoch if it was not."""
+        """Drop the measurements of later epochs; measure the latest epoch if its measurement is missing."""
         epoch = len(history)
         snapshots = read_diagnostics(self.path.parent) if epoch else []
         kept = [snapshot for snapshot in snapshots if snapshot.epoch <= epoch]

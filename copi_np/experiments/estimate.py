@@ -1,4 +1,4 @@
-"""Estimate how long a run takes, and how much memory, from a few steps, an evaluation and a checkpoint."""
+"""Estimate how much time and memory a run takes, from a few steps, an evaluation and a checkpoint."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ MIB: Final = 2**20
 PROGRAM: Final = 48 * MIB
 """Main memory that Python, NumPy and this package take, without any data."""
 STILL: Final = 1e-9
-"""Step size of the steps that are timed: they take as long as others, and change next to nothing."""
+"""Step size of the steps that are timed, so small that they change next to nothing."""
 SHORTEST: Final = 0.2
-"""Seconds that each part is measured, at least."""
+"""Shortest time for which each part is measured, in seconds."""
 FIRST_BATCHES: Final = 2
-"""Batches that are timed first, to tell how many take long enough."""
+"""Batches that are timed first, to find out how many take long enough."""
 EVALUATED: Final = (500, 4000)
 """Numbers of samples that are evaluated, to tell the time per sample from the time per call."""
 
 
 class Estimate(NamedTuple):
-    """What a run will take, on an otherwise idle machine.
+    """The time and memory that a run will take, on an otherwise idle machine.
 
     Attributes
     ----------
-    epochs : int                epochs that are left to train, at the most
+    epochs : int                largest number of epochs left to train
     seconds : float             for all of them
     seconds_per_epoch : float   of an epoch in which all weights learn
     milliseconds_per_step : float
@@ -57,9 +57,9 @@ class Estimate(NamedTuple):
 
 
 def estimate(config: RunConfig, data: Dataset, backend: str | Backend = "auto", n_done: int = 0) -> Estimate:
-    """Estimate what a run takes.
+    """Estimate the time and memory that a run takes.
 
-    On the CPU, the processor time of this thread counts, so that other programs change little.
+    On the CPU this measures the processor time of this thread, which other programs hardly affect.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def _evaluation_seconds(network: Network, train: DeviceSplit) -> tuple[float, fl
 
 
 def _record_seconds(network: Network) -> float:
-    """Time what an epoch writes, on the disk of the temporary folder."""
+    """Time the writing of an epoch's files, on the disk of the temporary folder."""
     with TemporaryDirectory() as folder:
         progress = Progress(network, {}, [], {})
 
@@ -149,7 +149,7 @@ def _record_seconds(network: Network) -> float:
 
 
 def _seconds(backend: Backend, function: Callable[[], object]) -> float:
-    """Return the mean time of a call, after one that pays for one-time work."""
+    """Return the mean time of a call, after a first one that does any one-time work."""
     n_calls, seconds = 0, 0.0
     function()
     while seconds < SHORTEST:
@@ -178,7 +178,7 @@ def _bytes(network: Network, data: Dataset, splits: Mapping[str, Split]) -> int:
 
 
 def _kept_bytes(network: Network, train: DeviceSplit, kinds: Mapping[tuple[bool, bool], int]) -> int:
-    """Return the bytes of the decorrelated inputs that are kept while R is at rest, see `RestingR`."""
+    """Return the bytes of the decorrelated inputs that are kept while R is frozen, see `RestingR`."""
     layer = network.layers[0]
     rests = layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
     if not rests or not has_room(network, train.inputs):

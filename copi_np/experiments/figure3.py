@@ -34,7 +34,7 @@ QUANTITIES: Final = ("train_accuracy", "test_accuracy", "train_loss", "test_loss
 BY_LAYER: Final = ("correlations", "likeness", "against")
 N_SAMPLES: Final = 10
 N_UNITS: Final = 100
-"""How many units of each layer are recorded at most; the paper shows this many."""
+"""Largest number of units recorded per layer; the paper shows this many."""
 ROWS: Final = ("raw", "COPI", "ZCA")
 ZCA_EPSILON: Final = 1e-2
 """Added to the eigenvalues before inverting them: many pixels of images are always zero, or nearly equal."""
@@ -125,7 +125,7 @@ def measure_figure3(network: Network, data: Dataset) -> dict[str, Any]:
         "against": [float(np.mean(values < 0)) for values in likenesses],
     }
     for name, linear_map in MAPS.items():
-        kept = range(len(network.layers), 1, -1)  # of L layers, replace first one by a matrix, then more
+        kept = range(len(network.layers), 1, -1)  # replace one layer by a matrix, then two, and so on
         networks = (compress(network, train.inputs, keep, linear_map=linear_map) for keep in kept)
         values = [[evaluate(each, *split) for split in (train, test)] for each in (network, *networks)]
         # (K, split, accuracy or loss) in the order of QUANTITIES
@@ -206,7 +206,7 @@ def whitened_samples(network: Network, data: Dataset, inputs: NDArray) -> dict[s
 
 
 class Figure3(NamedTuple):
-    """What a run's folder holds of Figure 3; None for what is not recorded."""
+    """The records of Figure 3 in a run's folder; None for each that is missing."""
 
     run: RunRecord
     measures: dict[str, Any] | None
@@ -214,7 +214,7 @@ class Figure3(NamedTuple):
 
 
 def read_figure3(run: RunRecord) -> Figure3:
-    """Read what is recorded of Figure 3 of a run.
+    """Read the records of Figure 3 of a run.
 
     Raises
     ------
@@ -224,7 +224,7 @@ def read_figure3(run: RunRecord) -> Figure3:
 
 
 def measures_of(folder: Path) -> dict[str, Any] | None:
-    """Read the measures in a run's folder; None if there are none, or the run was trained further since.
+    """Read the measures in a run's folder; None if there are none, or if the run has been trained further since.
 
     Raises
     ------

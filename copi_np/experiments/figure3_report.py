@@ -84,7 +84,7 @@ def draw_figure3(
 ) -> list[Path]:
     """Draw fig3a.png, fig3b.png and fig3c.png, where records allow.
 
-    There are pictures of images only, a row of decorrelated samples only for methods with lateral weights, and a curve
+    Pictures are drawn only of images, a row of decorrelated samples only for methods with lateral weights, and a curve
     of compression only for networks of several layers.
 
     Parameters

@@ -1,4 +1,4 @@
-"""Write figures next to results, which they must never cost: each by itself, after all text."""
+"""Write figures one by one, after all text, so that a figure that fails never costs a result."""
 
 from __future__ import annotations
 

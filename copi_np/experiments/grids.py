@@ -33,7 +33,7 @@ class Grid(NamedTuple):
 
 
 def record_grid(root: Path, grid: Grid) -> None:
-    """Add a grid to those recorded in a folder, unless all its runs are in there already.
+    """Add a grid to those recorded in a folder, unless all its runs are already there.
 
     Raises
     ------
@@ -74,9 +74,9 @@ def _same(one: Grid, other: Grid) -> bool:
 
 
 def group_by_grid(runs: Sequence[RunRecord], grids: Iterable[Grid]) -> list[Group]:
-    """Group the runs of one grid after the other, then those that belong to none; a run may be in several grids.
+    """Group runs grid by grid, then those that belong to none; a run may be in several grids.
 
-    Each group knows its grid, unless there is only one, and its values of what was varied.
+    Each group holds the name of its grid, unless there is only one, and its values of the settings that were varied.
     """
     parts: list[tuple[str, list[str], list[RunRecord]]] = []
     left = list(runs)
@@ -112,7 +112,7 @@ def draw_grids(root: Path, title: str, grids: Iterable[tuple[str, list[Group]]],
     root : Path
     title : str         of the figures
     grids : iterable    of the name of each grid, with its groups
-    most : int          most lines in a figure: those that reach the highest test accuracy
+    most : int          largest number of lines in a figure: those with the highest test accuracy
 
     Returns
     -------
@@ -128,7 +128,7 @@ def draw_grids(root: Path, title: str, grids: Iterable[tuple[str, list[Group]]],
 
 
 def axis_of(groups: Iterable[Group]) -> str | None:
-    """Choose the setting to draw accuracy over: the one with most values, numbers first; None if nothing varies."""
+    """Choose the setting to draw accuracy over: the one with the most values, numbers first; None if nothing varies."""
     values: dict[str, set[Any]] = {}
     for group in groups:
         for name, value in group.settings.items():

@@ -1,4 +1,4 @@
-"""Look whether processes can be started from here: each begins by importing the script that the user runs."""
+"""Check whether processes can be started from here: each of them first imports the user's script."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def check_main_guard(what: str) -> None:
 
     Raises
     ------
-    InputError      for a script from standard input, and for a call outside of the guard
+    InputError      for a script from standard input, and for a call outside the guard
     """
     main = sys.modules["__main__"]
     path = getattr(main, "__file__", None)

@@ -1,4 +1,4 @@
-"""Turn what a user types into the configuration of a run: a preset, changed by command-line options."""
+"""Turn command-line options into the configuration of a run, starting from a preset."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _check_decorrelates(given: dict[str, Any]) -> None:
 
 
 def _step_sizes(values: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Return the step sizes that options change; a given one holds in every epoch in which those weights learn."""
+    """Return the step sizes that options change; a given one applies in every epoch in which those weights learn."""
     sizes: dict[str, Any] = {}
     if "eta" in given:
         if twice := [option for option in ("eta_w", "eta_r") if option in given]:
@@ -165,7 +165,7 @@ EXAMPLES = {
 
 
 def parse_flag(text: str) -> bool:
-    """Parse "true" or "false", in any case, as TOML and Python write them; raise a KeyError for anything else."""
+    """Parse "true" or "false", in upper or lower case, as in TOML and Python; raise a KeyError for anything else."""
     return {"true": True, "false": False}[text.lower()]
 
 

@@ -86,15 +86,14 @@ def _for_network(kind: str, part: Any) -> Any:
 
 
 def code_digest(parts: Iterable[Any]) -> str:
-    """Return one SHA-256 for the files of all parts in files, and what these import beside them; "" without any."""
+    """Return one SHA-256 for the files of all parts, and files next to them that these import; "" if there are none."""
     return _digest(file_digest(part_path(part)[0]) for part in parts if is_file(part))
 
 
 def source_digest(parts: Iterable[Any]) -> str:
     """Return one SHA-256 for the source of all parts that are objects, or "" if there are none.
 
-    Without it, a rule that was edited in a notebook would be mistaken for its earlier version, and one lambda for
-    another.
+    Without it, a rule edited in a notebook would be mistaken for its earlier version, and one lambda for another.
     """
     return _digest(_source(part) for part in parts if is_object(part))
 

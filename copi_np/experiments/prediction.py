@@ -18,7 +18,7 @@ from copi_np.losses import LOSSES, log_softmax
 
 
 class Prediction(NamedTuple):
-    """What a network says of samples.
+    """The predictions of a network for some samples.
 
     Attributes
     ----------
@@ -34,7 +34,7 @@ class Prediction(NamedTuple):
 
 
 def check_can_predict(trained: Trained, *, probabilities: bool) -> None:
-    """Raise an InputError unless a network tells classes apart, and gives probabilities if they are wanted."""
+    """Raise an InputError unless a network has classes, and gives probabilities if they are wanted."""
     network = trained.network
     if network.layers[-1].n_outputs < 2:
         raise InputError(f"{trained.path} has one output, so it has no classes: use its predict() from Python")

@@ -1,7 +1,7 @@
-"""The folder of a run and its files: run.json, history.jsonl, checkpoint.npz and, with a validation split, best.npz.
+"""Read the folder of a run: run.json, history.jsonl, checkpoint.npz and, with a validation split, best.npz.
 
-The files are complete at all times, even if the process is killed, except that the last line of a history may be cut
-short; readers skip such a line with a `CopiWarning`.
+The files are always complete, even if the process is killed, except that the last line of a history may be cut short;
+readers skip such a line with a `CopiWarning`.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class RunRecord:
 
     @property
     def name(self) -> str:
-        """The name of the run, see `config.run_name`; that of its folder may be another one."""
+        """The name of the run, see `config.run_name`; its folder may have another name."""
         return str(self.description.get("name", self.folder))
 
     @property

@@ -42,7 +42,7 @@ WRITTEN: Final = re.compile(
 )
 """Names of the files that a report writes."""
 MAX_CURVES: Final = 8
-"""Most groups in one figure: more colours are hard to tell apart."""
+"""Largest number of groups in one figure: more colours are hard to tell apart."""
 
 WIDTHS: Final = (20, 6, 14, 14, 14, 11)
 """Widths of the columns in a terminal: a line has 79 characters."""
@@ -64,7 +64,7 @@ class Results:
     ----------
     title : str
     groups : list of Group      all of them; every run is in one
-    grids : list of Group       the same runs, one grid of hyper-parameters after the other, see `grids.group_by_grid`
+    grids : list of Group       the same runs, grid by grid of hyper-parameters, see `grids.group_by_grid`
     figure3 : dict              from a group's label to the records of Figure 3 of its runs
     diagnostics : dict          from a group's label to its first run with diagnostics, and its diagnostics by epoch
     remarks : list of str       one line for each run that is left out or stopped early
@@ -105,7 +105,7 @@ def write_report(root: str | Path, title: str | None = None) -> tuple[Results, l
     Raises
     ------
     DataError               if there are no runs, or none has a result, or tables cannot be written
-    InputError              if a file of the user has the name of one that a report writes
+    InputError              if a file of the user's has a name that a report uses
 
     Warns
     -----
@@ -137,7 +137,7 @@ def earlier_report(root: Path) -> list[Path]:
     is_report = exists(root / SUMMARY) and read_text(root / SUMMARY, "move it away").startswith(JSON_HEAD)
     if files and not is_report:
         names = list_names(path.name for path in files)
-        raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move that away")
+        raise InputError(f"{root} holds {names}, not from a report, which would be replaced: move them away")
     for path in (root / SUMMARY, *files):
         check_writable(path)
     return files
@@ -196,7 +196,7 @@ def text_table(results: Results) -> str:
 
 
 def _text_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Align rows in columns; a label that is too long for the first column gets its own line."""
+    """Align rows in columns; a label that is too long for the first column gets a line to itself."""
     for label, *cells in rows:
         if len(label) > WIDTHS[0]:
             yield label
@@ -232,9 +232,9 @@ def _tables(groups: Sequence[Group]) -> list[str]:
     ]
     if rows:
         parts.append(
-            f"Test accuracy of {groups[0].label} less that of each other method with the same seed, in points:"
+            f"Test accuracy of {groups[0].label} minus that of each other method with the same seed, in points:"
         )
-        parts.append(markdown_table(["less", "epoch", "difference", "ahead in"], rows))
+        parts.append(markdown_table(["compared with", "epoch", "difference", "ahead in"], rows))
     return parts
 
 

@@ -1,4 +1,4 @@
-"""Train one network from a configuration, in memory or into a folder, where an interrupted run can resume."""
+"""Train one network from a configuration, in memory or into a folder, from which an interrupted run can resume."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def train_into(
     if record is not None and config.is_over(record.history):
         return record.history  # nothing to write: the folder may be read-only
     with hold(folder):
-        record = _found(folder, config, data, resume=resume)  # another process may have trained meanwhile
+        record = _found(folder, config, data, resume=resume)  # another process may have trained in the meantime
         if record is not None and config.is_over(record.history):
             return record.history
         checkpoint = folder / CHECKPOINT_FILE
@@ -194,9 +194,9 @@ def check_holds_no_run(folder: Path, config: RunConfig, data: Dataset, how: str,
     n_done, others = len(record.history), "or choose another folder"
     if config.is_over(record.history):
         done, further = f"finished after {n_done} epochs", f"{how} and more than {n_done} epochs"
-        raise InputError(f"{folder} holds this run already, {done}: train it further with {further}, {others}")
+        raise InputError(f"{folder} already holds this run, {done}: train it further with {further}, {others}")
     done = f"with {n_done} of {config.epochs} epochs finished"
-    raise InputError(f"{folder} holds this run already, {done}: resume it with {how}{longer}, {others}")
+    raise InputError(f"{folder} already holds this run, {done}: resume it with {how}{longer}, {others}")
 
 
 def own_run(folder: Path, config: RunConfig, data: Dataset) -> RunRecord | None:

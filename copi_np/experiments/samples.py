@@ -51,7 +51,7 @@ def read_samples(
                             perhaps a line with the names of its columns
     trained : Trained       the network
     split : {"test", "train", "validation"}
-                            of a data set; "validation" is that of the network's run
+                            of a data set; "validation" means that of the network's run
     data_dir : path         as for `load_dataset`
     pixels : bool           whether inputs that are not uint8 are pixels from 0 to 255, to be divided by 255
     label_column : str      the name of the column of a .csv file that holds labels, if it has one

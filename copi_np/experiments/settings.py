@@ -1,4 +1,4 @@
-"""The settings in which runs of one method differ: what tables, frames and figures have a column or an axis for."""
+"""The settings in which runs of one method differ; tables and frames have a column for each, figures an axis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from copi_np.experiments.own_parts import KINDS, without_folder
 LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation", *CHEAPER)
 """Fields of `RunConfig` that have no effect on methods without lateral weights."""
 BOTH: Final = {"eta": ("eta_W", "eta_R"), "first_eta": ("first_eta_W", "first_eta_R")}
-"""The settings that stand for two step sizes, where they are equal."""
+"""Settings that stand for two step sizes, if these are equal."""
 NOT_VARIED: Final = ("method", "seed", "epochs", "patience", *NOT_FROM_TEXT)
 """Fields of `RunConfig` that are not settings: they name the method, the run, or its length."""
 

@@ -74,7 +74,7 @@ class Group:
                                 patience; none that failed
     others : tuple of RunRecord shorter runs, and those that failed
     settings : dict             its values of the settings that vary between groups, see `settings.setting`
-    grid : str                  the grid of a sweep that the runs belong to; "" if there is no other
+    grid : str                  the grid of a sweep that the runs belong to; "" if there is only one
     """
 
     label: str
@@ -170,7 +170,7 @@ def _code(config: RunConfig) -> str:
 def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str, tuple[str, str]]) -> list[str]:
     """Label each group by its method, and by whatever else distinguishes it from groups of the same method.
 
-    `together` names the settings that stand for two step sizes, which are equal.
+    `together` maps the settings that stand for two equal step sizes to their names.
     """
     labels = []
     for kind, data_sha256 in kinds:

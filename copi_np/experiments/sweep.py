@@ -1,4 +1,4 @@
-"""Many runs on many processes or machines, through Dask.
+"""Carry out many runs on many processes or machines, through Dask.
 
 Every run is a task. Its records are in a folder that all workers can see, so if a worker dies, another one resumes
 the task after its last recorded epoch.
@@ -34,7 +34,7 @@ from copi_np.storage.untrusted import expand_home
 RETRIES: Final = 2
 """How often a task is retried after an error from outside this package, such as one of the file system."""
 PATIENCE: Final = 60.0
-"""Seconds that a task waits for a locked run: Dask may have given up on the worker that holds it and is still alive."""
+"""Seconds that a task waits for a locked run: Dask may have given up on a worker that is alive and holds the lock."""
 CONNECTION_TIMEOUT: Final = 10
 """Seconds to wait for a scheduler, and for its first worker."""
 TICK: Final = 0.5
@@ -93,7 +93,7 @@ def sweep(
     outcomes: dict[RunConfig, Outcome] = {}
     with _client(scheduler, n_workers or n_cores()) as client:
         _check_workers(client, root, source)
-        # pure=False gives unique keys: a task of another sweep on this scheduler must not be taken for one of ours
+        # pure=False gives unique keys: a task of another sweep on this scheduler must not be mistaken for one of ours
         futures = {
             client.submit(task, with_absolute_paths(config), retries=RETRIES, pure=False): config for config in configs
         }
@@ -153,7 +153,7 @@ def _load(source: Source) -> Dataset:
 
     Raises
     ------
-    DataError       if they are not available, or differ from those where the sweep was started
+    DataError       if they are not available, or differ from the data where the sweep was started
     """
     data = load_dataset(source.name, source.data_dir)
     if data.fingerprint != source.fingerprint:
@@ -162,7 +162,7 @@ def _load(source: Source) -> Dataset:
 
 
 class StopWhenCancelled(Callback):
-    """Callback that stops a run whose result nobody needs any more: Dask cannot interrupt a running task.
+    """Callback that stops a run whose result is no longer needed: Dask cannot interrupt a running task.
 
     This happens after the sweep was stopped or killed, or when the scheduler is lost or has given up on this worker.
     Dask then closes the worker, but only once its task has ended.

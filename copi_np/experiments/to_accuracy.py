@@ -22,12 +22,12 @@ from copi_np.network import Network
 from copi_np.training import DeviceSplit, evaluate, rates_of, to_device, train_epoch
 
 SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
-"""The splits whose accuracy can be waited for, as in "training accuracy"."""
+"""The splits whose accuracy can be the goal, as in "training accuracy"."""
 
 
 @dataclass
 class TimedRun:
-    """A run, with the seconds that each of its epochs trained, and the accuracy after each.
+    """A run, with the training time of each of its epochs and the accuracy after it.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ def time_to_accuracy(
     backend: str | Backend = "auto",
     on_epoch: Callable[[TimedRun], None] = lambda run: None,
 ) -> list[TimedRun]:
-    """Train networks until they reach an accuracy, those of one seed in turns, an epoch each.
+    """Train networks until they reach an accuracy; networks with the same seed take turns, one epoch at a time.
 
     Parameters
     ----------
@@ -156,7 +156,7 @@ def _train_in_turns(
             trainee.train(split)
             on_epoch(trainee.run)
         trainees = [each for each in trainees if not _has_ended(each.run, accuracy)]
-        trainees = trainees[1:] + trainees[:1]  # another one begins the next round
+        trainees = trainees[1:] + trainees[:1]  # another one starts the next round
 
 
 def _has_ended(run: TimedRun, accuracy: float) -> bool:
@@ -188,7 +188,7 @@ def by_label(runs: Sequence[TimedRun]) -> dict[str, list[TimedRun]]:
 
 
 def ratios(runs: Sequence[TimedRun], others: Sequence[TimedRun], accuracy: float) -> list[float]:
-    """Divide the seconds of runs by those of others with the same seeds, where both reach the accuracy."""
+    """Divide the seconds of runs by those of other runs with the same seeds, for pairs that both reach the accuracy."""
     pairs = [(run.seconds_to(accuracy), other.seconds_to(accuracy)) for run, other in zip(runs, others, strict=True)]
     return [one / other for one, other in pairs if one is not None and other is not None]
 

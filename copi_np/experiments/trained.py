@@ -44,7 +44,7 @@ class Trained(NamedTuple):
 def load_trained(path: str | Path, backend: str | Backend = "numpy", parts: Mapping[str, str] | None = None) -> Trained:
     """Load the network of a run, or of a file that `save_network` wrote.
 
-    Of a run with a validation split it is the network that is best on it, otherwise the latest.
+    If the run has a validation split, this is the network that is best on it, otherwise the latest one.
 
     Parameters
     ----------
@@ -99,7 +99,9 @@ def with_parts(config: RunConfig, parts: Mapping[str, str]) -> RunConfig:
     InputError      if such a file is missing, or a part is not of the form ``FILE.py:NAME``
     """
     changes: dict[str, Any] = dict(parts)
-    config = replace(config, digested=None, **changes)  # a file that has moved must still be the recorded one
+    config = replace(
+        config, digested=None, **changes
+    )  # keeps the checksum: a moved file must still be the recorded one
     for kind, part in config.own_parts.items():
         check_text(parts.get(kind))
         if is_file(part) and not Path(part.rpartition(":")[0]).is_file():

@@ -15,9 +15,9 @@ from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, lit
 
 History = Sequence[EpochRecord]
 SHORT: Final = 3
-"""Epochs up to which a history is short, and its first epoch is shown in full."""
+"""Up to this many epochs a history is short, and its first epoch is shown in full."""
 FEW: Final = 6
-"""Largest number of curves that have their labels at their ends; the legend names more of them."""
+"""Largest number of curves that are labelled at their ends; more are named in the legend."""
 SHORT_LABEL: Final = 20
 """Largest number of characters of such a label."""
 

@@ -26,7 +26,7 @@ def diagnostic_curves(
 
     Returns
     -------
-    figure : Figure                 the panels of R say so if the network has no lateral weights
+    figure : Figure                 without lateral weights, the panels of R say so
     """
     with own_style():
         figure = StyledFigure(figsize=(FIGURE_WIDTH, 5.9), layout="constrained")

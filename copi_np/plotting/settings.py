@@ -18,8 +18,8 @@ Histories = Sequence[Sequence[EpochRecord]]
 def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, title: str | None = None) -> Figure:
     """Draw the last accuracy over a setting: train dashed, test solid and, if all have it, validation dotted.
 
-    A point is the mean over seeds; the envelope is their standard deviation. Numbers have an axis of numbers, which is
-    logarithmic for step sizes and delta_scale; other values have equal distances.
+    A point is the mean over seeds; the envelope is their standard deviation. The axis is numeric for numbers, and
+    logarithmic for step sizes and delta_scale; other values are evenly spaced.
 
     Parameters
     ----------

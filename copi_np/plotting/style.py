@@ -89,7 +89,7 @@ class StyledFigure(Figure):
 
 
 def literal(text: str) -> str:
-    """Return text that matplotlib shows as it is: a dollar sign does not start mathematics.
+    """Escape text so that matplotlib shows it as it is: a dollar sign does not start mathematics.
 
     A space goes before a leading underscore, which would keep a label out of the legend.
     """
@@ -100,7 +100,7 @@ def literal(text: str) -> str:
 def looks(n: int, n_points: int = 1) -> list[dict[str, Any]]:
     """Return the styles of `n` curves: each has its own colour and marker, until both repeat.
 
-    Curves may coincide. So they are drawn from broad to thin, markers are hollow, and different curves have theirs at
+    Curves may coincide. So they are drawn from broad to thin, markers are hollow, and different curves have them at
     different points if there are enough; at most `MAX_MARKERS` points of a curve have a marker.
     """
     every = max(-(-n_points // MAX_MARKERS), min(n, n_points // 3))

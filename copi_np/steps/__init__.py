@@ -1,8 +1,8 @@
 """How a layer updates its weights: the in-place twin of every rule of `rules`, and the baselines.
 
 Each rule is written twice, and only twice: as the equation, in `rules`, and here as the step that training takes, fused
-into as few passes over the (O, I) and (I, I) matrices as possible. Tests hold the two equal. Your own function is used
-as it is (`FunctionStep`); a rule with a memory is a small class derived from `Step`.
+into as few passes over the (O, I) and (I, I) matrices as possible. Tests check that both agree. Your own function is
+used as it is (`FunctionStep`); a rule with a memory is a small class derived from `Step`.
 """
 
 from copi_np.steps.adam import AdamStep

@@ -31,12 +31,12 @@ class AdamStep(Step):
         self.count = 0
 
     def start(self, weights: Array, backend: Backend) -> None:
-        """Forget the running means; parameters as `Step.start`."""
+        """Forget the running means; parameters as for `Step.start`."""
         super().start(weights, backend)
         self.mean, self.square, self.count = None, None, 0
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Update the running means, then W; parameters as `Step.step`."""
+        """Update the running means, then W; parameters as for `Step.step`."""
         x, delta, backend = states.x, states.delta, self.backend
         assert delta is not None
         if self.count == 0:

@@ -1,4 +1,4 @@
-"""What all steps share: a `Step` updates one matrix of a layer, W or R, from the `States` of one batch."""
+"""The base of all steps: a `Step` updates one matrix of a layer, W or R, from the `States` of one batch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LATERAL_ARGUMENTS: Final = ("R", "x", "y", "eta_R", "sample_weight")
 """What a rule of the lateral weights may ask for."""
 
 ROWS: Final = ("y", "x", "a", "y_out", "delta", "x_R")
-"""Those of `States` that have one row per sample."""
+"""The fields of `States` that have one row per sample."""
 
 
 @dataclass
@@ -36,7 +36,7 @@ class States:
     y_out : (B, O) array            output, f(a)
     delta : (B, O) array or None    error signal; None where only R learns
     eta_R : float                   step size of the lateral weights
-    x_R : (B, I) array or None      the product x R, if it is already known, of as many samples as `step` asked for
+    x_R : (B, I) array or None      the product x R, if it is already known, for as many samples as `step` asked for
     sample_weight : (B,) array or None
                                     how many times each sample counts; None: once
     """
@@ -52,7 +52,7 @@ class States:
     sample_weight: Array | None = None
 
     def __post_init__(self) -> None:
-        """A rule that changed its arguments would silently corrupt the step, or even the user's data."""
+        """Make the arrays read-only: a rule that changed them would corrupt the step, or even the user's data."""
         self.y, self.x, self.a, self.y_out = map(read_only, (self.y, self.x, self.a, self.y_out))
         self.delta, self.x_R, self.sample_weight = map(read_only, (self.delta, self.x_R, self.sample_weight))
 
@@ -85,7 +85,7 @@ class States:
         return replace(self, **first)
 
     def weighted(self) -> States:
-        """Return the same states with every row times the root of its sample's weight, see `arrays.weigh`."""
+        """Return the same states, with every row multiplied by the root of its sample's weight, see `arrays.weigh`."""
         if self.sample_weight is None:
             return self
         rows = {name: weigh(getattr(self, name), self.sample_weight) for name in ROWS if name != "x_R"}
@@ -101,18 +101,18 @@ class Step(ABC):
     """
 
     takes_sample_weight: bool = False
-    """Whether `step` reads ``states.sample_weight`` itself; if not, it gets rows times the root of the weight."""
+    """Whether `step` reads ``states.sample_weight`` itself; if not, rows are multiplied by the root of the weight."""
     needs_decorrelated_inputs: bool = False
     """Whether the rule may blow up in layers that do not decorrelate their inputs as fast as they learn."""
     passed_settings: Sequence[str] = ()
-    """The settings that it was passed with, such as "beta=0.9", by which files record it."""
+    """The settings that it was passed with, such as "beta=0.9", which files record."""
     is_local_form: bool = False
     """Whether the rule of the lateral weights is -R off(C); biases then learn on their own, see `copi_np.bias`."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
     def rows_of_x_R(self, batch_size: int) -> int:
-        """Return of how many of the first samples of a batch the next `step` uses ``states.x_R``."""
+        """Return for how many of the first samples of a batch the next `step` uses ``states.x_R``."""
         return batch_size if self.uses_x_R else 0
 
     def start(self, weights: Array, backend: Backend) -> None:
@@ -135,7 +135,7 @@ class Step(ABC):
         return states, eta
 
     def state(self) -> dict[str, Array | float]:
-        """Return what the next step depends on besides its arguments: arrays and numbers by name."""
+        """Return what the next step depends on, apart from its arguments: arrays and numbers by name."""
         return {}
 
     def restore(self, state: dict[str, Array | float]) -> None:
@@ -167,7 +167,7 @@ class FunctionStep(Step):
         self.is_local_form = function is local_decorrelation_update
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Add the update; parameters as `Step.step`."""
+        """Add the update; parameters as for `Step.step`."""
         update = call_by_name(self.function, self.arguments, states)
         check_like(f"{self.kind} {label(self.function)} returned", update, weights)
         weights += eta * update

@@ -29,7 +29,7 @@ LATERAL_FAMILY: Final[dict[str, Callable[..., Array]]] = {
     "gain": family.gain_controlled_update,
     "normalised": family.normalised_decorrelation_update,
 }
-"""Pure rules that have a name, and are used as your own would be; each in the table of its kind."""
+"""Pure rules that have a name; they are used in the same way as your own."""
 FORWARD_STEPS: Final[dict[str, Callable[[], Step]]] = {
     "copi": CopiStep,
     "sgd": SgdStep,
@@ -60,7 +60,7 @@ def forward_step(rule: Any) -> Step:
 
 
 def lateral_step(decorrelation: Any) -> Step | None:
-    """Return a new step for the lateral weights of one layer, or None for None; as `forward_step`."""
+    """Return a new step for the lateral weights of one layer, or None for None; see `forward_step`."""
     if decorrelation is None:
         return None
     return _step("decorrelation", decorrelation, LATERAL_STEPS, LATERAL_ARGUMENTS)
@@ -89,7 +89,7 @@ def _sparse(step: Step, samples: int | None, every: int) -> Step:
 
 
 def samples_of(step: Step | None) -> int | None:
-    """Return of how many samples of a batch R learns with this step; None: of all."""
+    """Return from how many samples of a batch R learns with this step; None: from all."""
     return step.samples if isinstance(step, SparseStep) else None
 
 
@@ -142,7 +142,7 @@ def describe_step(step: Step | None) -> str | None:
 
 
 def describe_steps(steps: Sequence[Step | None]) -> Any:
-    """Return the name of all steps, or a list of names: also for two functions of one name, such as two lambdas."""
+    """Return the name of all steps, or a list of names; two functions of one name, such as two lambdas, give a list."""
     steps = [_rule_of(step) for step in steps]
     names = [describe_step(step) for step in steps]
     same = one_or_list(

@@ -15,7 +15,7 @@ class CopiStep(Step):
     needs_decorrelated_inputs = True
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Decay W, then add the Hebbian term; parameters as `Step.step`."""
+        """Decay W, then add the Hebbian term; parameters as for `Step.step`."""
         weights *= 1 - eta * states.power
         self.backend.matmul_add(weights, states.z.T, states.x, eta / states.x.shape[0])
 
@@ -25,6 +25,6 @@ class SgdStep(Step):
     """``W += eta_W * rules.sgd_update(x, delta)`` (Section 2.7)."""
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Add the update; parameters as `Step.step`."""
+        """Add the update; parameters as for `Step.step`."""
         assert states.delta is not None
         self.backend.matmul_add(weights, states.delta.T, states.x, eta / states.x.shape[0])

@@ -17,7 +17,7 @@ class MatrixStep(Step):
     uses_x_R = True
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Grow each row by its unit's power, then add the outer product; parameters as `Step.step`."""
+        """Grow each row by its unit's power, then add the outer product; parameters as for `Step.step`."""
         x = states.x
         x_R = x @ weights if states.x_R is None else states.x_R
         weights *= (1 + eta * states.power)[:, None]
@@ -27,8 +27,8 @@ class MatrixStep(Step):
         """Return a step size that is stable for lateral weights that start from the identity.
 
         Once its inputs are nearly decorrelated, a layer is stable for eta_R < 2 / (sum of the two largest variances).
-        On raw inputs the largest eigenvalue of their second moment takes the place of that sum, and is at least half of
-        it. This returns half of that bound, since the moments of one batch differ from those of the next.
+        On raw inputs the bound is 2 / (largest eigenvalue of their second moments), and that eigenvalue is at least
+        half of the sum. This returns half of that bound, since the moments of one batch differ from those of the next.
 
         Parameters
         ----------
@@ -53,7 +53,7 @@ class LocalStep(Step):
     is_local_form = True
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Grow each column by its unit's power, then add the outer product; parameters as `Step.step`."""
+        """Grow each column by its unit's power, then add the outer product; parameters as for `Step.step`."""
         x = states.x
         q = x @ weights.T
         weights *= 1 + eta * states.power

@@ -23,12 +23,12 @@ class MomentumStep(Step):
         self.velocity: Array = None
 
     def start(self, weights: Array, backend: Backend) -> None:
-        """Forget the velocity; parameters as `Step.start`."""
+        """Forget the velocity; parameters as for `Step.start`."""
         super().start(weights, backend)
         self.velocity = None
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Update the velocity, then W; parameters as `Step.step`."""
+        """Update the velocity, then W; parameters as for `Step.step`."""
         assert states.delta is not None
         if self.velocity is None:
             self.velocity = self.backend.xp.zeros_like(weights)

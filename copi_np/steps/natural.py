@@ -31,12 +31,12 @@ class NaturalStep(Step):
         self.count = 0
 
     def start(self, weights: Array, backend: Backend) -> None:
-        """Forget the second moments; parameters as `Step.start`."""
+        """Forget the second moments; parameters as for `Step.start`."""
         super().start(weights, backend)
         self.C, self.inverse, self.count = None, None, 0
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Update C, every n-th time its inverse, then W; parameters as `Step.step`."""
+        """Update C, every n-th time its inverse, then W; parameters as for `Step.step`."""
         xp, x = self.backend.xp, states.x
         C = mean_outer(x, x)
         self.C = C if self.C is None else self.beta * self.C + (1 - self.beta) * C

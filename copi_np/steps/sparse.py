@@ -1,4 +1,4 @@
-"""Cheaper decorrelation: R learns from some samples of a batch, or at some batches."""
+"""Cheaper decorrelation: R learns from some samples of a batch, or from some batches."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from copi_np.steps.base import States, Step
 
 @final
 class SparseStep(Step):
-    """Updates R from the first samples of a batch only, or at every n-th batch only, with n times the step size.
+    """Updates R from only the first samples of a batch, or only every n-th batch, with n times the step size.
 
     Batches are shuffled, so the first samples are a random choice. At a given R, the mean update is the same as from
     all samples of all batches, if the rule is linear in <x x^T>, as Eq. 4 is.
@@ -38,18 +38,18 @@ class SparseStep(Step):
         self._waited = 0
 
     def rows_of_x_R(self, batch_size: int) -> int:
-        """As `Step.rows_of_x_R`: none at batches without an update."""
+        """Return what `Step.rows_of_x_R` returns, but 0 at batches without an update."""
         return 0 if self._waited else self.inner.rows_of_x_R(min(self.samples or batch_size, batch_size))
 
     def step(self, weights: Array, states: States, eta: float) -> None:
-        """Update, if this batch is the one; parameters as `Step.step`."""
+        """Update R if it is this batch's turn; parameters as for `Step.step`."""
         states, eta = self.learns_from(states, eta)
         if eta != 0:
             self.inner.step(weights, states, eta)
         self._waited = (self._waited + 1) % self.every
 
     def learns_from(self, states: States, eta: float) -> tuple[States, float]:
-        """As `Step.learns_from`; the step size is 0 at batches without an update."""
+        """Return what `Step.learns_from` returns, with a step size of 0 at batches without an update."""
         eta = 0.0 if self._waited else self.every * eta
         states = states.first(self.samples)
         return (states if self.every == 1 else replace(states, eta_R=eta)), eta
@@ -65,6 +65,6 @@ class SparseStep(Step):
         self.inner.restore(state)
 
     def stable_eta(self, y: NDArray) -> float | None:
-        """As `Step.stable_eta`, of a step that is `every` times as large."""
+        """Return what `Step.stable_eta` returns, for a step that is `every` times as large."""
         eta = self.inner.stable_eta(y)
         return None if eta is None else eta / self.every

@@ -1,7 +1,7 @@
-"""Replace whole files: whatever happens, a reader finds the old content or the new, never a mixture or a part.
+"""Replace whole files: whatever happens, a reader finds the old or the new content, never a part or a mixture.
 
-Every file of the package is written here. Symbolic links are followed: the file that they lead to is replaced. What
-cannot be replaced, such as a device or a pipe, is written to.
+Every file of the package is written here. Symbolic links are followed, and the file that they lead to is replaced.
+Devices and pipes, which cannot be replaced, are written to.
 """
 
 from __future__ import annotations
@@ -137,7 +137,7 @@ def append_text(path: Path, text: str) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Replace a text file, or leave it as it was; what UTF-8 cannot hold, as in some names of files, is escaped.
+    """Replace a text file, or leave it as it was; characters that UTF-8 cannot hold, as in file names, are escaped.
 
     Raises
     ------
@@ -147,7 +147,7 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def _keep(path: Path, previous: Path) -> None:
-    """Give the file at `path` the second name `previous`: neither name is missing or incomplete at any time."""
+    """Give the file at `path` the second name `previous`, so that neither is ever missing or incomplete."""
     with _temporary(previous) as temporary:
         temporary.unlink(missing_ok=True)
         try:
@@ -169,7 +169,7 @@ def _temporary(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None:
-    """Remove the temporary files that killed processes left: all of them, or those of the files in `names`.
+    """Remove the temporary files that killed processes left, all of them or only those for the files in `names`.
 
     No other process may be writing those files.
     """
@@ -183,7 +183,7 @@ def remove_leftovers(folder: Path, names: Collection[str] | None = None) -> None
 def check_free(path: Path) -> None:
     """Raise an InputError if there is anything at `path` but a stream, so that nothing is overwritten."""
     if path_exists(path) and not is_stream(path):
-        raise InputError(f"{path} exists already: move it away, or choose another path")
+        raise InputError(f"{path} already exists: move it away, or choose another path")
 
 
 def _sync_folder(folder: Path) -> None:

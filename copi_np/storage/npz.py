@@ -1,4 +1,4 @@
-"""Read arrays from .npz files that may be damaged or malicious, and write them, all or not at all."""
+"""Read arrays from .npz files that may be damaged or malicious, and write such files completely or not at all."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ HEADERS: Final = {(1, 0): (2, "latin-1"), (2, 0): (4, "latin-1"), (3, 0): (4, "u
 MAX_HEADER: Final = 10_000
 """Most bytes of a header; NumPy's own limit is the same."""
 TOKEN: Final = re.compile(r"""'[^'\\]*'|"[^"\\]*"|[0-9]+L?\b|True|False|[][(){},: \t\n]""")
-"""What a header may consist of; Python would warn about some other texts, such as "1or 2" or an unknown escape."""
+"""The tokens of a header; Python would warn about some other texts, such as "1or 2" or an unknown escape."""
 
 
 class _UnusableError(ValueError):
@@ -95,14 +95,14 @@ def _check_sizes(path: Path, members: Collection[zipfile.ZipInfo], size: int) ->
 
 
 def _read_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> npt.NDArray[Any]:
-    """Check the header and read the array: NumPy's reader would first allocate whatever the header announces."""
+    """Check the header and read the array: NumPy's reader would first allocate whatever the header declares."""
     with archive.open(member) as stream:
         shape, is_fortran, dtype = _read_header(stream)
         size = member.file_size - stream.tell()
         if dtype.hasobject:
             raise _UnusableError("Python objects")
         if not dtype.itemsize or prod(shape) * dtype.itemsize != size:
-            raise _UnusableError("an array that announces another size than it has")
+            raise _UnusableError("an array that declares a size other than its own")
         content, filled = bytearray(size), 0
         while chunk := stream.read(CHUNK):
             content[filled : filled + len(chunk)] = chunk
@@ -130,6 +130,6 @@ def _read_header(stream: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any
 
 
 def write_npz(path: Path, arrays: Mapping[str, npt.NDArray[Any]], previous: Path | None = None) -> None:
-    """Write named arrays to an .npz file, all or not at all; parameters and errors as for `atomic.replace_file`."""
+    """Write arrays to an .npz file, completely or not at all; parameters and errors as for `atomic.replace_file`."""
     named: dict[str, Any] = dict(arrays)
     replace_file(path, lambda file: np.savez(file, **named), previous)

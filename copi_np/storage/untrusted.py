@@ -1,4 +1,4 @@
-"""Read text and JSON that may be missing, damaged or malicious: anything wrong gives one clear error."""
+"""Read text and JSON that may be missing, damaged or malicious; any problem gives one clear error."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOT_FINITE: Final = "NaN and infinity are not allowed in a record"
 
 
 def exists(path: Path) -> bool:
-    """Return whether there is a file: not a folder, nor a pipe, which might never end.
+    """Return whether there is a file, not a folder, and not a pipe, which might never end.
 
     Raises
     ------
@@ -28,7 +28,7 @@ def exists(path: Path) -> bool:
 
 
 def path_exists(path: Path) -> bool:
-    """Return whether there is anything at `path`; raises as `exists`."""
+    """Return whether there is anything at `path`; raises the same error as `exists`."""
     with explain_os_errors("read", path):
         return path.exists()
 

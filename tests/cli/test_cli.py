@@ -348,7 +348,7 @@ def replaced(value):
         ({"y_train": np.arange(21) % 3 - 1}, "-1"),
         ({"y_train": np.arange(21) % 3 + 0.5}, "integer"),
         ({"y_train": (np.arange(21) % 3).astype(float)}, "integer"),
-        ({"y_train": np.full(21, "three")}, "store both alike"),
+        ({"y_train": np.full(21, "three")}, "store both in the same way"),
         ({"y_train": np.eye(3, dtype=int)[np.arange(21) % 3]}, "(21, 3)"),
         ({"y_train": np.arange(20) % 3}, "20 labels"),
         ({"x_train": np.zeros((0, 6)), "y_train": np.zeros(0, int)}, "empty"),
@@ -526,7 +526,7 @@ def test_an_interrupted_process_keeps_its_epochs_and_shows_no_traceback(place, n
     assert running.returncode == exit_code
     assert "Traceback" not in stderr
     what_to_do = "resume with copi-np train --resume run"
-    assert stderr.endswith(f"\nError: stopped by {name}: what was finished before is recorded; {what_to_do}\n")
+    assert stderr.endswith(f"\nError: stopped by {name}: everything finished so far is recorded; {what_to_do}\n")
     lines = history.read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == list(range(1, len(lines) + 1))
     assert len(lines) > 2
@@ -548,7 +548,7 @@ def test_a_signal_that_acts_at_once_is_one_line_too(monkeypatch, command, name, 
     monkeypatch.setattr(sys.modules[f"copi_np.cli.{module}"], function, work)
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     result = call("bench") if command == "bench" else train()
-    advice = {"bench": "", "train": "; nothing was recorded yet: run the same command again"}[command]
+    advice = {"bench": "", "train": "; nothing has been recorded yet: run the same command again"}[command]
     assert result.stderr == f"Error: stopped by {name}{advice}\n"
     assert result.exit_code == exit_code
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers

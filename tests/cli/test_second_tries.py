@@ -65,7 +65,7 @@ def test_a_finished_run_is_named_as_this_one():
     call(*TRAIN, "--epochs", 2)
     line = refused(*TRAIN, "--epochs", 2)
     assert line == (
-        "Error: k holds this run already, finished after 2 epochs: train it further with "
+        "Error: k already holds this run, finished after 2 epochs: train it further with "
         "copi-np train --resume k and more than 2 epochs, or choose another folder\n"
     )
 
@@ -76,7 +76,7 @@ def test_an_unfinished_one_resumes_as_the_message_says(monkeypatch):
         call(*TRAIN, "--epochs", 3)
     assert len(read_run("k").history) == 1
     line = refused(*TRAIN, "--epochs", 3)
-    assert "k holds this run already, with 1 of 3 epochs finished: resume it with copi-np train --resume k" in line
+    assert "k already holds this run, with 1 of 3 epochs finished: resume it with copi-np train --resume k" in line
     result = call(*advised(line))
     assert result.exit_code == 0, result.output
     assert len(read_run("k").history) == 3
@@ -132,7 +132,7 @@ def test_what_was_not_recorded_is_not_to_be_resumed(monkeypatch, raised):
     monkeypatch.setattr("copi_np.experiments.runner.first_state", stop)
     result = call(*TRAIN, "--epochs", 2)
     name, code = ("SIGTERM", 143) if 15 in raised.args else ("SIGINT", 130)
-    assert result.stderr == f"Error: stopped by {name}; nothing was recorded yet: run the same command again\n"
+    assert result.stderr == f"Error: stopped by {name}; nothing has been recorded yet: run the same command again\n"
     assert result.exit_code == code
     assert not Path("k").exists()
 

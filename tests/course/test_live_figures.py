@@ -279,7 +279,7 @@ def test_fields(show):
     assert tab.locator(".fields button").count() == 10
     assert [shown(tab, name) for name in ("layer", "unit")] == [5, 10]
     slide(tab, "Unit", 4)
-    assert "it answers most strongly to 3, 3, 3" in tab.get_by_role("status").inner_text()
+    assert "it responds most strongly to 3, 3, 3" in tab.get_by_role("status").inner_text()
 
 
 # ------------------------------------------------------------------------------------------------ for every reader

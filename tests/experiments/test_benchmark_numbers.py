@@ -145,7 +145,7 @@ def test_every_line_of_the_table():
     assert bench_table(result | {"decorrelation_samples": 5}).split("\n") == [lines[0], some, *lines[1:]]
     for samples in (None, 5):
         at_rest = bench_table(result | {"rest_R": True, "decorrelation_samples": samples})
-        assert at_rest.split("\n") == [lines[0], "R at rest", *lines[1:]]
+        assert at_rest.split("\n") == [lines[0], "R frozen", *lines[1:]]
 
 
 # ------------------------------------------------------------------------------------------------- what is timed

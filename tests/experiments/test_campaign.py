@@ -476,7 +476,7 @@ def test_what_is_on_record_and_not_as_asked_is_said(tmp_path, data):
     result = call(*command, "--epochs", 2, "--diagnostics", *out)
     assert result.exit_code == 0
     assert re.search(r"bp_seed0_\w+: all 3 recorded epochs are reported", result.stderr)
-    assert re.search(r"bp_seed0_\w+: no diagnostics, since it was finished before", result.stderr)
+    assert re.search(r"bp_seed0_\w+: no diagnostics, since it had already finished", result.stderr)
 
 
 def test_a_damaged_record_stops_no_other_run(tmp_path, data):
@@ -542,7 +542,7 @@ def test_a_table_of_the_user_is_in_the_way_before_anything_is_computed(tmp_path,
     (tmp_path / "table.md").write_text("mine")
     result = call(*command, "--preset", "own-data", "--dataset", images, "--seeds", 1, "--epochs", 1, "--out", tmp_path)
     assert result.exit_code == 2
-    assert result.stderr.endswith("holds table.md, not from a report, which would be replaced: move that away\n")
+    assert result.stderr.endswith("holds table.md, not from a report, which would be replaced: move them away\n")
     assert not (tmp_path / "runs").exists()
 
 

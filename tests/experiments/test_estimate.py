@@ -159,7 +159,7 @@ def test_a_dry_run_prints_the_estimate_and_writes_nothing(data, measured, tmp_pa
     values = json.loads(call(*TRAIN, "--dry-run", "--json").stdout)
     assert values.keys() == {"epochs", "seconds", "seconds_per_epoch", "milliseconds_per_step", "mebibytes"}
     patient = call(*TRAIN, "--dry-run", "--val-fraction", 0.3, "--patience", 2)
-    assert "for 5 epochs, or fewer, by --patience" in " ".join(patient.stdout.split())
+    assert "for 5 epochs, or fewer with --patience" in " ".join(patient.stdout.split())
 
 
 def test_of_a_run_to_resume_the_epochs_left_count(data, measured):

@@ -162,7 +162,7 @@ def test_of_two_runs_that_claim_a_folder_one_is_refused(tmp_path, config, data, 
     assert len(train_into(folder, config, data, "numpy", [intruder], resume=resume)) == 3
     assert isinstance(intruder.error, InputError)
     assert re.search(
-        "is in use by another process: wait for it" if resume else "holds this run already", str(intruder.error)
+        "is in use by another process: wait for it" if resume else "already holds this run", str(intruder.error)
     )
 
 

@@ -251,7 +251,7 @@ def test_each_grid_has_its_own_tables_and_figure(two_grids):
     assert [line for line in table.splitlines() if line in NAMES] == NAMES
     text = (two_grids / "table.md").read_text(encoding="utf-8")
     assert [line[3:] for line in text.splitlines() if line.startswith("## ")] == NAMES
-    assert "of COPI (BP), eta=0.1 less" in text
+    assert "of COPI (BP), eta=0.1 minus" in text
     assert "| COPI (BP), eta=0.2 | 1 | -25.00 | 0 of 1 |" in text  # compared with the first of its grid, not beyond
     assert "| BP (SGD) | 1 |" not in text
     assert markdown_of(results.grids).count("## Grid") == 2

@@ -110,7 +110,7 @@ def test_singular_matrices_are_refused(transform, sigma):
     advice = (
         f"raise epsilon, e.g. to {max(np.trace(sigma) / 20, 0) or 0.01:.2g}, give more samples than inputs, or drop"
     )
-    advice += " inputs that are dead, or sums of other inputs"
+    advice += " inputs that are always zero or combinations of others"
     with pytest.raises(InputError, match=f"^cannot whiten: {why}: {advice}$"):
         transform(sigma)
     assert np.isfinite(transform(sigma, epsilon=2.0)).all()
@@ -221,8 +221,8 @@ def test_whitened_batches_need_no_whitening(x):
 
 @pytest.mark.parametrize("C", [np.diag([1.0, -1.0]), np.ones((2, 2))])
 def test_the_hadamard_defect_needs_a_positive_determinant(C):
-    why = "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are dead, or sums of "
-    why += "other inputs"
+    why = "the Hadamard defect needs a positive definite second-moment matrix: drop inputs that are always zero "
+    why += "or combinations of others"
     with pytest.raises(InputError, match=f"^{why}$"):
         hadamard_defect(C)
 

@@ -481,11 +481,11 @@ def hostile():
     zeros = npy_header((2**27,)) + bytes(2**27)
     bomb = zipped({"x_train.npy": zeros}, zipfile.ZIP_DEFLATED)
     return {
-        "terabytes": (zipped({"x.npy": npy_header((2**40,))}), "announces another size"),
-        "four gigabytes": (zipped({"x.npy": npy_header((2**16, 2**16))}), "announces another size"),
-        "more than 64 bits": (zipped({"x.npy": npy_header((2**63, 2**63))}), "announces another size"),
+        "terabytes": (zipped({"x.npy": npy_header((2**40,))}), "declares a size other than its own"),
+        "four gigabytes": (zipped({"x.npy": npy_header((2**16, 2**16))}), "declares a size other than its own"),
+        "more than 64 bits": (zipped({"x.npy": npy_header((2**63, 2**63))}), "declares a size other than its own"),
         "negative": (zipped({"x.npy": npy_header((-1, -4)) + b"abcd"}), "cannot be read"),
-        "items of zero bytes": (zipped({"x.npy": npy_header((2**40,), "|V0")}), "announces another size"),
+        "items of zero bytes": (zipped({"x.npy": npy_header((2**40,), "|V0")}), "declares a size other than its own"),
         "too many axes": (zipped({"x.npy": npy_header((1,) * 100) + b"a"}), "cannot be read"),
         "a bomb": (bomb, "bytes, where 67108864 are allowed"),
         "many small bombs": (

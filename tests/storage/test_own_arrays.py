@@ -139,7 +139,10 @@ MASKED = np.ma.masked_array(X, X > 2.0)
         ({"X": X * 1j}, "complex128 inputs: convert"),
         ({"X": np.zeros((0, 3)), "y": []}, "empty"),
         ({"X": [], "y": []}, "empty|reshape"),
-        ({"X": [[1.0, 2.0], [3.0]] * 20}, r"inputs are not a table of numbers \(.*\): .* give every sample as many"),
+        (
+            {"X": [[1.0, 2.0], [3.0]] * 20},
+            r"inputs are not a table of numbers \(.*\): .* give every sample the same number of them",
+        ),
         ({"test": 0}, "test must be between 0 and 1, e.g. 0.1, got 0"),
         ({"test": 1.0}, "test must be between 0 and 1"),
         ({"test": 0.01}, "less than one sample: raise it"),

@@ -283,7 +283,7 @@ def test_only_streams_may_be_there_already(tmp_path):
     check_free(tmp_path / "nothing")
     check_free(Path(os.devnull))
     for taken in (tmp_path / "file", tmp_path):
-        with pytest.raises(InputError, match="exists already"):
+        with pytest.raises(InputError, match="already exists"):
             check_free(taken)
 
 

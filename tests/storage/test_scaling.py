@@ -100,7 +100,7 @@ def test_a_scaling_can_be_applied_elsewhere():
     data, other = made_up(), made_up(seed=1)
     scaling = data.scaled("standardize").scaling
     np.testing.assert_array_equal(other.scaled(scaling).train.inputs, scaling.apply(other.train.inputs))
-    with pytest.raises(InputError, match="the scaling is of 6 features, data set 'made up' has 7"):
+    with pytest.raises(InputError, match="the scaling is for 6 features, but data set 'made up' has 7"):
         made_up(n_inputs=7).scaled(scaling)
 
 
@@ -108,7 +108,7 @@ def test_a_scaling_can_be_applied_elsewhere():
     ("call", "message"),
     [
         (lambda data: data.scaled("standardise"), "unknown scaling 'standardise': did you mean 'standardize'?"),
-        (lambda data: data.scaled("unit").scaled("unit"), "'made up' is scaled already: scale the original"),
+        (lambda data: data.scaled("unit").scaled("unit"), "'made up' is already scaled: scale the original"),
         (lambda data: Scaling(np.zeros(2), np.array([1.0, 0.0])), "needs finite shifts and positive scales"),
         (lambda data: Scaling(np.array([np.nan]), np.ones(1)), "needs finite shifts and positive scales"),
         (lambda data: made_up(highest=1e300).scaled("standardize"), "needs finite shifts and positive scales"),

@@ -144,7 +144,7 @@ def test_only_data_can_be_held_out():
 
 
 def test_nothing_is_held_out_twice(data):
-    with pytest.raises(InputError, match="has a validation split already"):
+    with pytest.raises(InputError, match="already has a validation split"):
         hold_out(data, 0.1, np.random.default_rng(0))
 
 
@@ -264,7 +264,7 @@ def test_the_test_set_has_no_say(data, tmp_path):
 def test_a_file_that_is_there_is_not_replaced_by_another_training(data, tmp_path, kind):
     path = tmp_path / "mine"
     path.write_text("mine")
-    with pytest.raises(InputError, match="exists already: move it away, or choose another path"):
+    with pytest.raises(InputError, match="already exists: move it away, or choose another path"):
         run(data, callbacks=[kind(path)])
     assert path.read_text() == "mine"
 
@@ -318,7 +318,7 @@ def test_a_file_that_is_of_another_training_is_not_replaced_where_one_goes_on(da
         return
     with pytest.raises(
         InputError,
-        match="exists already: it belongs to another training, or to later epochs, so move it away, or choose",
+        match="already exists: it belongs to another training run, or to later epochs, so move it away, or choose",
     ):
         run(data, epochs=3, history=history, callbacks=[kind(path)])
     assert path.read_text() == content
@@ -335,11 +335,11 @@ def test_the_log_of_a_training_that_stopped_anywhere_is_gone_on_with(data, tmp_p
             CSVLog(path).on_start(None, history[:2])
             assert path.read_bytes() == content[: ends[2]]
         else:
-            with pytest.raises(InputError, match=r"log\.csv exists already"):
+            with pytest.raises(InputError, match=r"log\.csv already exists"):
                 CSVLog(path).on_start(None, history[:2])
             assert path.read_bytes() == content[:end]
     path.write_bytes(content[: ends[1]].replace(b".", b","))
-    with pytest.raises(InputError, match=r"log\.csv exists already"):
+    with pytest.raises(InputError, match=r"log\.csv already exists"):
         CSVLog(path).on_start(None, history)
 
 
@@ -350,7 +350,7 @@ def test_the_best_network_of_another_training_is_not_replaced(data, tmp_path):
     assert 1 < n_best < 20
     other = Network([6, 4, 3], rng=np.random.default_rng(5))
     for known in (run(data, epochs=n_best, network=other), history[: n_best - 1]):
-        with pytest.raises(InputError, match=r"best\.npz exists already: it belongs to another training"):
+        with pytest.raises(InputError, match=r"best\.npz already exists: it belongs to another training run"):
             BestCheckpoint(path).on_start(other, known)
         assert path.read_bytes() == content
     for n_epochs in range(n_best, 21):

@@ -116,7 +116,7 @@ def test_the_same_limit_holds_wherever_second_moments_are_inverted(dtype):
         with pytest.raises(InputError, match=r"^<x x\^T> cannot be inverted"):
             rules.inference_update(np.zeros((1, 4), dtype), x, x[:, :1])
         with pytest.raises(
-            InputError, match=r"needs a positive definite second-moment matrix: .* sums of other inputs$"
+            InputError, match=r"needs a positive definite second-moment matrix: .* combinations of others$"
         ):
             hadamard_defect(second_moment(x))
 
@@ -125,7 +125,7 @@ def test_the_same_limit_holds_wherever_second_moments_are_inverted(dtype):
 def test_copi_says_that_it_cannot_decorrelate_them(method):
     X = np.random.default_rng(5).normal(size=(40, 3))
     X[:, 2] = 3 * X[:, 0]
-    with pytest.warns(ConvergenceWarning, match="or drop features that are sums of others"):
+    with pytest.warns(ConvergenceWarning, match="or drop features that are combinations of others"):
         Decorrelator(method=method, max_iter=300).fit(X)
 
 

@@ -680,7 +680,7 @@ def test_training_resumes_to_the_bit(tmp_path, own):
     straight = train(4, tmp_path / "a.npz")
     train(2, tmp_path / "b.npz")
     assert_same_weights(train(4, tmp_path / "b.npz", resume=True), straight)
-    with pytest.raises(InputError, match=r"belongs to another training: .*(was |saved with )"):
+    with pytest.raises(InputError, match=r"belongs to another training run: .*(was |saved with )"):
         fit(make_network(), data_of(), epochs=4, schedule=schedule, rng=np.random.default_rng(5), batch_size=7,
             checkpoint=tmp_path / "b.npz", resume=True)  # fmt: skip
 
@@ -829,7 +829,7 @@ def test_a_schedule_may_be_a_function_of_the_epoch(tmp_path):
         fit(network, data_of(), epochs=3, schedule=schedule, rng=rng, checkpoint=tmp_path / path)
     assert_same_weights(*networks)
     options = {"rng": np.random.default_rng(5), "checkpoint": tmp_path / "b.npz", "resume": True}
-    with pytest.raises(InputError, match="belongs to another training: schedule was None, now"):
+    with pytest.raises(InputError, match="belongs to another training run: schedule was None, now"):
         fit(make_network(), data_of(), epochs=4, schedule=decaying, **options)
 
 

@@ -225,10 +225,10 @@ class Locked(Returning):
         ({"decorrelation": OnlyRestore()}, r"decorrelation OnlyRestore\(\) needs both state\(\) and restore\(\)"),
         ({"rule": Locked()}, r"rule Locked\(.*\) cannot be copied for each layer: TypeError: cannot pickle"),
         ({"activation": Activation("x", 3, None)}, "f of activation x must be a function: got 3"),
-        ({"activation": Activation(["x"], np.tanh, np.ones_like)}, r"name of an own activation must be a .*\['x'\]"),
+        ({"activation": Activation(["x"], np.tanh, np.ones_like)}, r"name of your activation must be a .*\['x'\]"),
         ({"loss": Loss("x", None, None)}, "values of loss x must be a function: got None"),
-        ({"loss": Loss(3, None, None)}, "the name of an own loss must be a string: got 3"),
-        ({"error_signal": ErrorSignal(None, noisy)}, "the name of an own error_signal must be a string: got None"),
+        ({"loss": Loss(3, None, None)}, "the name of your loss must be a string: got 3"),
+        ({"error_signal": ErrorSignal(None, noisy)}, "the name of your error_signal must be a string: got None"),
         ({"rule": [sign_rule]}, r"rule must be one for all layers, or a list of 3, one per layer: got \[<function"),
     ],
 )

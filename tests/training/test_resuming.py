@@ -106,7 +106,7 @@ def test_fit_makes_training_longer(tmp_path, data):
 def test_fit_overwrites_no_checkpoint(tmp_path, data):
     run_fit(data, tmp_path / "net.npz", epochs=1)
     before = (tmp_path / "net.npz").read_bytes()
-    with pytest.raises(InputError, match=r"net\.npz exists already: resume from it with resume=True"):
+    with pytest.raises(InputError, match=r"net\.npz already exists: resume from it with resume=True"):
         run_fit(data, tmp_path / "net.npz", epochs=1)
     assert (tmp_path / "net.npz").read_bytes() == before
 
@@ -115,7 +115,7 @@ def test_fit_overwrites_no_checkpoint_of_which_only_the_one_before_is_left(tmp_p
     run_fit(data, tmp_path / "net.npz", epochs=1)
     previous = previous_path(tmp_path / "net.npz")
     (tmp_path / "net.npz").replace(previous)
-    with pytest.raises(InputError, match=r"net\.previous\.npz exists already: resume from it with resume=True"):
+    with pytest.raises(InputError, match=r"net\.previous\.npz already exists: resume from it with resume=True"):
         run_fit(data, tmp_path / "net.npz", epochs=1)
 
 
@@ -141,7 +141,7 @@ def test_fit_refuses_the_checkpoint_of_another_training(tmp_path, data):
         ("eta_W was 0.05, now 0.1", {"schedule": Schedule(0.1, 0.05, first_epochs=2, first_eta_R=0.02)}),
         ("rule was 'copi', now 'sgd'", {"rule": "sgd"}),
     ):
-        with pytest.raises(InputError, match=rf"net\.npz belongs to another training: {message}; use the same"):
+        with pytest.raises(InputError, match=rf"net\.npz belongs to another training run: {message}; use the same"):
             run_fit(data, path, resume=True, **changes)
     with pytest.raises(InputError, match="the data differ"):
         run_fit(other, path, resume=True)
@@ -186,7 +186,7 @@ def test_a_run_is_resumed_from_its_folder_alone(tmp_path, data):
     for epochs in (["--epochs", 4], ["--epochs", 1], []):
         again = train("--resume", parts, *epochs)
         assert again.exit_code == 0
-        assert "Nothing left to do: the run had already ended." in again.stderr
+        assert "Nothing left to do: the run has already ended." in again.stderr
         assert result_of(parts) == result_of(whole)
 
 

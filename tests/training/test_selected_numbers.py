@@ -113,8 +113,8 @@ def test_the_best_epoch_of_another_training_is_named(sizes, tmp_path):
     save_network(path, Network(sizes, rng=rng), {"epoch": 7})
     with pytest.raises(InputError) as error:
         BestCheckpoint(path).on_start(Network([3, 2], rng=rng), HISTORY[:2])
-    why = "it belongs to another training, or to later epochs"
-    assert str(error.value) == f"{path} exists already: {why}, so move it away, or choose another path"
+    why = "it belongs to another training run, or to later epochs"
+    assert str(error.value) == f"{path} already exists: {why}, so move it away, or choose another path"
 
 
 def test_a_best_score_must_be_beaten_by_more_than_the_tolerance():

@@ -1,4 +1,4 @@
-"""Figures that answer to a pointer: ``show("decorrelation")`` in a notebook. They need neither a kernel nor a network.
+"""Figures that respond to a pointer: ``show("decorrelation")`` in a notebook. They need neither a kernel nor a network.
 
 The web site shows the same figures. Each is a JavaScript module in this folder, which computes with `rules.mjs`, the
 equations of `copi_np.rules`, and draws with `drawing.mjs` and `controls.mjs`. Here the modules become one script, since

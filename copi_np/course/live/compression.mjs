@@ -37,7 +37,7 @@ export function mount(root) {
   const details = html("div", { class: "outputs" }, caption, ...bars.map((bar) => bar.node), legend);
   const readout = new Readout({
     replaced: "Layers replaced",
-    shown: `Right, of these ${digits.length}`,
+    shown: `Correct, of these ${digits.length}`,
     test: "Test accuracy, 1,000 digits (%)",
   });
   const panels = [html("div", { class: "digits" }, ...tiles), details];
@@ -63,7 +63,7 @@ export function mount(root) {
     const kept = layers.length - n_replaced + Number(n_replaced > 0);
     const network = n_replaced === 0 ? `${layers.length} layers, as trained` : `${kept} layers, the second is linear`;
     readout.set({ replaced: n_replaced, shown: right, test: 100 * WEIGHTS.test_accuracy[n_replaced] });
-    say(`${network}: ${right} of ${digits.length} digits right. ${caption.textContent}.`);
+    say(`${network}: ${right} of ${digits.length} digits correct. ${caption.textContent}.`);
   }
 
   show();

@@ -67,11 +67,11 @@ export function mount(root) {
     const shown = best.map((n) => labels[n]).join(", ");
     field.replaceChildren(
       picture(grey_levels(fields[layer][k]), `Receptive field of unit ${k + 1} in layer ${layer + 1}`),
-      html("p", {}, "It answers most strongly to"),
+      html("p", {}, "It responds most strongly to"),
       html("div", { class: "best" }, ...best.map((n) => picture(digits[n], `a ${labels[n]}`))),
     );
     readout.set({ layer: layer + 1, unit: k + 1, output: of_unit[best[0]] });
-    say(`Layer ${layer + 1}, unit ${k + 1}: of ${digits.length} digits, it answers most strongly to ${shown}.`);
+    say(`Layer ${layer + 1}, unit ${k + 1}: of ${digits.length} digits, it responds most strongly to ${shown}.`);
   }
 
   overview();

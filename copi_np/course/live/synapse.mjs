@@ -6,7 +6,7 @@ import { cloud_with, dot } from "./rules.mjs";
 
 const VARIANCES = [1.5, 0.7];
 const LIMIT = 3;
-const GONE = 1e3; // length of weights that have exploded
+const EXPLODED = 1e3; // weights longer than this have exploded
 
 /** The rules of Appendix C: functions of what one synapse knows. */
 export const RULES = {
@@ -127,7 +127,7 @@ export function mount(root) {
     const x = inputs(rho.value);
     for (const [rule, path] of Object.entries(paths)) {
       const w = path.at(-1);
-      const exploded = !(Math.hypot(...w) < GONE);
+      const exploded = !(Math.hypot(...w) < EXPLODED);
       path.push(exploded ? w : next(w, x, { rule, eta: eta.value, d: has_target ? target : null }));
     }
     return paths.copi.length < 1000;
