@@ -713,7 +713,7 @@ for axes, (share, path) in zip(
                 path[:, :, j] - goal[:, j], axis=1
             ),
             color=COLOURS[j],
-            label=rf"$\langle x_{j}^2\rangle$ = {power[j]:.2f}",
+            label=f"mean square {power[j]:.2f}",
         )
     axes.set(title=rf"$\eta$ = {share} $\times$ bound")
     axes.set(xlabel="steps", yscale="log", ylim=(1e-4, 1e3))

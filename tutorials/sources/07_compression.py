@@ -456,7 +456,7 @@ curve = {
 }
 gain = after["formula"] - before["formula"]
 assert np.all(gain[1:] > 0.02)
-show("now the formula is as good as any map", curve)
+show("now the formula nearly equals least squares", curve)
 
 # %%
 largest = np.linalg.eigvalsh(correlations(x_2))[-1]

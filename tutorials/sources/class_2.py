@@ -101,8 +101,7 @@ across /= np.linalg.norm(across)
 curves, reach = {}, np.linspace(0, 1, 21)
 for angle in (120, 90, 60, 0):
     theta = np.radians(angle)
-    signal = np.cos(theta) * right
-    signal = signal + np.sin(theta) * across
+    signal = np.cos(theta) * right + np.sin(theta) * across
     states = [trace.a[0] + t * signal for t in reach]
     losses = [loss_from_layer_1(a).mean() for a in states]
     curves[f"{angle}°"] = losses
