@@ -191,7 +191,7 @@ panels = {"the feedback stays, the angle falls": hidden}
 classroom.named_curves(panels, "angle (°)", "epoch")
 
 # %%
-assert accuracy["FA"][-1] > 75
+assert accuracy["FA"][-1] > 85
 panels = {"random feedback teaches": accuracy}
 classroom.named_curves(panels, "test (%)", "epoch", start=1)
 
@@ -332,7 +332,7 @@ small = compressed(network)
 full, outputs = network.predict(test), small.predict(test)
 ratio = np.sum(outputs * full) / np.sum(full**2)
 print(f"outputs are {ratio:.1f} times as large as before")
-assert ratio > 1.3
+assert ratio > 3
 
 # %% [markdown]
 # **Question.** The outputs are far too large. Why does the accuracy not show it?
@@ -357,7 +357,7 @@ moved = network.predict(test) - full
 share = np.linalg.norm(moved) / np.linalg.norm(full)
 print(f"outputs moved by {share:.1%}")
 better = compressed(network)
-assert share < 0.15
+assert share < 0.05
 assert accuracy_of(better) > accuracy_of(small)
 
 # %% [markdown]
