@@ -106,7 +106,7 @@ def _expect_direct_feedback(answer: Any, sizes: Sequence[int]) -> None:
         if chained.shape[1] == F[k].shape[1] and k < len(a) - 2:
             alignment = slope * (chained @ F[k].T)
             mistakes["This is feedback alignment, layer by layer: here every layer gets delta_L itself."] = alignment
-        otherwise = f"Layer {k} is wrong: it should be df(a[{k}]) times delta_L sent through B[{k}]."
+        otherwise = f"Layer {k} is wrong: it should be df(a[{k}]) times delta_L sent through F[{k}]."
         expect(found[k], slope * sent, mistakes, otherwise)
         chained = slope * sent
 

@@ -221,6 +221,7 @@ def curves(network):
     }
 
 
+# %%
 def show(title, found):
     """Print and draw accuracies by layers replaced."""
     print("layers replaced         0     1     2     3")
