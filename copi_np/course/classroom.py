@@ -18,7 +18,7 @@ from copi_np.plotting import COLOURS, StyledFigure, label_ends, own_style
 Array = npt.NDArray[Any]
 Curves = Mapping[str, Sequence[float] | Array]
 
-FOR_A_PROJECTOR: Final = {"font.size": 14, "lines.linewidth": 3, "figure.dpi": 130}
+FOR_A_PROJECTOR: Final = {"font.size": 14, "lines.linewidth": 3}
 LINE_STYLES: Final = ("-", "--", "-.", ":")
 
 
@@ -45,7 +45,7 @@ def named_curves(
             for (name, values), colour, line in zip(curves.items(), COLOURS, LINE_STYLES, strict=False):
                 axes.plot(range(start, start + len(values)), values, line, color=colour, label=name)
             axes.set(title=title, xlabel=xlabel, yscale=yscale)
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=(1, 2, 5, 10)))
         row[0].set_ylabel(ylabel)
         for axes in row:  # only now are the limits known
             label_ends(axes)
@@ -58,7 +58,7 @@ def named_curves(
 def weight_planes(
     panels: Mapping[str, Mapping[str, Array]], moments: Mapping[str, Array], goal: tuple[float, float]
 ) -> Figure:
-    """Draw the paths of two weights over the contours of their quadratic loss.
+    """Draw the paths of two weights over the contours of their quadratic loss, with their names at their ends.
 
     Parameters
     ----------
@@ -75,7 +75,7 @@ def weight_planes(
     grid = np.stack(np.meshgrid(*corners.T), axis=-1)
     away = grid - np.array(goal)
     with own_style(**FOR_A_PROJECTOR):
-        figure = StyledFigure(figsize=(11, 4.6), layout="constrained")
+        figure = StyledFigure(figsize=(9.5, 4), layout="constrained")
         row = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
         for axes, (title, paths) in zip(row, panels.items(), strict=True):
             loss = np.sum(away @ moments[title] * away, axis=-1)
@@ -85,8 +85,10 @@ def weight_planes(
                 axes.plot(*path.T, color=colour, linewidth=width, label=name)
                 axes.plot(*path[-1], "o", color=colour, markersize=9)
             axes.set(title=title, xlabel="weight of input 1")
+            axes.locator_params("x", nbins=3)
         row[0].set_ylabel("weight of input 2")
-        figure.legend(*row[0].get_legend_handles_labels(), loc="outside right center", frameon=False)
+        for axes in row:  # only now are the limits known
+            label_ends(axes)
     return figure
 
 

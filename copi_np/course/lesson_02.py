@@ -96,7 +96,7 @@ def rising_variance(answer: Any) -> str:
     if rise < 0.01:
         raise Hint(
             f"No variance rises by more than {rise:.2%} above its lowest value. Strong correlations and very different "
-            "variances help. Of random matrices A A^T / 5 with A (3, 5), about one in twenty works."
+            "variances help. Of random matrices y.T @ y / 5 with y (5, 3), about one in twenty works."
         )
     return (
         f"A variance rises by {rise:.1%} above its lowest value; with the matrix form, by "

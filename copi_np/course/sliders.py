@@ -21,7 +21,7 @@ from copi_np import DivergenceError, Network
 from copi_np.analysis import decorrelation_path
 from copi_np.course.animation import draw_cloud, draw_lateral_weights, extent
 from copi_np.errors import choose
-from copi_np.plotting import COLOURS, StyledFigure, own_style
+from copi_np.plotting import COLOURS, StyledFigure, label_ends, own_style
 from copi_np.rules import decorrelate, decorrelation_update, local_decorrelation_update
 from copi_np.whitening import mean_absolute_correlation, second_moment
 
@@ -98,7 +98,7 @@ def decorrelation_figure(
         bound = 2 / np.linalg.eigvalsh(moments[0])[-1]
         curves.set(xlabel="step", ylabel="second moment", title=rf"$\eta$ = {eta_R:g}, $2/\lambda$ = {bound:.2f}")
         curves.set(xlim=(-0.5, n_steps + 0.5), ylim=(-1.6, 1.6))
-        curves.legend(frameon=False, ncols=3, loc="lower right")
+        label_ends(curves)
     return figure
 
 
@@ -193,7 +193,7 @@ def learning_rate_grid(
 ) -> Figure:
     """Draw what `learning_rate_slider` shows for COPI, for a few settings: one panel per eta_R, one curve per eta_W."""
     with own_style():
-        figure = StyledFigure(figsize=(2.8 * len(rates_R), 3.4), layout="constrained")
+        figure = StyledFigure(figsize=(3.6 * len(rates_R), 3.4), layout="constrained")
         panels = figure.subplots(1, len(rates_R), sharey=True, squeeze=False)[0]
         for axes, eta_R in zip(panels, rates_R, strict=True):
             for eta_W, colour in zip(rates_W, COLOURS, strict=False):
@@ -201,7 +201,8 @@ def learning_rate_grid(
                 axes.semilogy(run.losses, color=colour, label=rf"$\eta_W$ = {eta_W:g}")
             axes.set(xlabel="step", title=rf"$\eta_R$ = {eta_R:g}", ylim=(1e-6, 1e4))
         panels[0].set_ylabel("loss")
-        figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+        for axes in panels:
+            label_ends(axes)
     return figure
 
 

@@ -36,7 +36,7 @@ def test_the_plan_is_executed_as_printed(source, data, tmp_path, monkeypatch):
     (changed.parent / "notes" / notes.name).write_bytes(notes.read_bytes())
     monkeypatch.setattr(tool, "SOURCES", changed.parent)
 
-    parts = lesson_plan.sections(tool.executed(changed, fast=True).cells)
+    parts = lesson_plan.sections(tool.executed(changed).cells)
     assert list(parts) == plan
     for cells in parts.values():
         outputs = [output for cell in cells for output in cell.get("outputs", [])]

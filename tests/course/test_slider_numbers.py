@@ -53,7 +53,7 @@ def test_the_curves_of_decorrelation_are_second_moments_step_by_step(correlation
     for name, line in found.items():
         assert line.get_xdata().tolist() == list(range(8))
         assert line.get_ydata() == pytest.approx(expected[name])
-    assert [text.get_text() for text in curves.get_legend().texts] == list(expected)
+    assert [text.get_text() for text in curves.texts] == list(expected)
     before, _, after, _ = (line.get_xydata() for line in cloud.get_lines())
     assert before == pytest.approx(y)
     assert after == pytest.approx(xs[-1])

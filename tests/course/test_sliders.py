@@ -137,8 +137,8 @@ def test_the_grid_has_a_panel_for_each_eta_R_and_a_curve_for_each_eta_W():
     )
     assert len(first) == len(second) == 11
     assert first != second != other
-    (legend,) = figure.legends
-    assert [text.get_text() for text in legend.texts] == [r"$\eta_W$ = 0.1", r"$\eta_W$ = 1"]
+    for axes in figure.axes:
+        assert [text.get_text() for text in axes.texts] == [r"$\eta_W$ = 0.1", r"$\eta_W$ = 1"]
 
 
 # ----------------------------------------------------------------------------------------------------- sliders

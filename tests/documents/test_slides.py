@@ -53,7 +53,7 @@ def test_every_text_in_a_figure_can_be_read_from_the_last_row(figures):
     for draw in figures.FIGURES:
         figure = figures.for_the_last_row(draw())
         sizes = [text.get_fontsize() for text in figure.findobj(Text) if text.get_text()]
-        assert min(sizes) / 72 / figure.get_figwidth() * 1200 > 21
+        assert min(sizes) / 72 / figure.get_figwidth() * 1200 > 25
 
 
 def test_figures_show_what_the_slides_say(figures):

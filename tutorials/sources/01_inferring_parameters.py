@@ -659,7 +659,9 @@ for axes, (name, C) in zip(
         title=f"{name} inputs", xlabel="weight of input 1"
     )
 panels[0].set_ylabel("weight of input 2")
-panels[1].legend()
+figure.suptitle("COPI needs decorrelated inputs")
+for axes in panels:
+    label_ends(axes)
 plt.show()
 
 # %% [markdown]
@@ -711,12 +713,14 @@ for axes, (share, path) in zip(
                 path[:, :, j] - goal[:, j], axis=1
             ),
             color=COLOURS[j],
-            label=f"{power[j]:.2f}",
+            label=f"mean square {power[j]:.2f}",
         )
     axes.set(title=rf"$\eta$ = {share} $\times$ bound")
     axes.set(xlabel="steps", yscale="log", ylim=(1e-4, 1e3))
 panels[0].set_ylabel("distance of a column")
-panels[0].legend(title=r"$\langle x_j^2\rangle$")
+figure.suptitle("above the bound, one column runs away")
+for axes in panels:
+    label_ends(axes)
 plt.show()
 
 # %% [markdown]

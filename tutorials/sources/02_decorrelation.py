@@ -278,7 +278,7 @@ for i in range(5):
     )
 axes.set(xlabel="1 + step", ylabel="variance")
 axes.set(xscale="log", ylim=(0, None))
-axes.set_title("every variance falls, then rests")
+axes.set_title("every variance falls, then settles")
 label_ends(axes)
 assert np.all(np.diff(variances, axis=0) < 1e-12)
 
@@ -626,7 +626,7 @@ assert largest < 1e-12
 assert np.allclose(matrix, local)
 
 # %% [markdown]
-# **Answer.** $(AB)^\top = BA$, so the product is symmetric if and only if the two factors *commute*, $AB = BA$. For
+# **Answer.** $(XY)^\top = YX$, so the product is symmetric if and only if the two factors *commute*, $XY = YX$. For
 # two inputs they always do: $R$ is symmetric and commutes with $\mathrm{off}(C)$, so the two forms are identical. For
 # three inputs the factors need not commute. An example with an integer $\Sigma$ and exact fractions settles it:
 
@@ -719,8 +719,8 @@ print(f"mean |correlation| {before:.3f} -> {after:.3f}")
 print(f"asymmetry of R {asymmetry(R):.2%}")
 print(f"the two forms differ by {difference:.2%}")
 assert after < 0.2 * before
-assert 1e-3 < asymmetry(R) < 2e-2
-assert difference < 0.02
+assert 1e-3 < asymmetry(R) < 0.03
+assert difference < 0.03
 
 
 # %% tags=["hide-input"]
@@ -846,15 +846,14 @@ axes.set(ylabel="variance")
 axes.set_title("COPI's variances stay unequal")
 _ = axes.legend(frameon=False, markerscale=4)
 assert np.all(variances["COPI"] < variances["raw"])
-assert np.ptp(np.log(variances["COPI"])) > np.log(5)
+assert np.ptp(np.log(variances["COPI"])) > np.log(20)
 
 # %% [markdown]
 # **Answer.** COPI lowers every variance, most of all those of busy pixels, which have the most in common with others.
-# But it does not make them equal: after five epochs on mnist-5k the largest is about 60 times
-# the smallest. ZCA would make all of
-# them exactly 1, were it not for the 0.01 added to its eigenvalues, which lowers the variance of pixels that vary
-# little. This is the difference the paper points out: COPI decorrelates but does not whiten. Nothing is divided by a
-# small variance, so pixels that are nearly always zero do no harm.
+# But it does not make them equal: after five epochs on mnist-5k the largest is about 60 times the smallest. ZCA would
+# make all of them exactly 1, were it not for the 0.01 added to its eigenvalues, which lowers the variance of pixels
+# that vary little. This is the difference the paper points out: COPI decorrelates but does not whiten. Nothing is
+# divided by a small variance, so pixels that are nearly always zero do no harm.
 
 # %% [markdown]
 # ## 8. The mean disappears too
@@ -887,9 +886,8 @@ assert means[1] < means[0] / 10
 
 # %% [markdown]
 # Nobody subtracted a mean, yet it has almost disappeared: with mnist-5k, from 22 % of a pixel's mean square to below
-# 1 %. The sum is
-# still above 1, because these pixels are not fully decorrelated yet. The paper calls demeaning "a natural outcome of
-# our decorrelation" (Section 4). This is approximately true, and Theorem 12 gives the bound.
+# 1 %. The sum is still above 1, because these pixels are not fully decorrelated yet. The paper calls demeaning "a
+# natural outcome of our decorrelation" (Section 4). This is approximately true, and Theorem 12 gives the bound.
 
 # %% [markdown]
 # ## 9. W after R

@@ -633,6 +633,7 @@ for k, axes in enumerate(panels):
     axes.set(xlabel="epoch (R alone in the first)")
     label_ends(axes)
 panels[0].set(ylabel="angle to backpropagation (°)")
+_ = figure.suptitle("the feedback stays, the angle falls")
 
 # %%
 for kind in KINDS[1:]:
@@ -994,7 +995,7 @@ check("03.1", output_signal)
 # ### Exercise 03.2 · Direct feedback alignment
 #
 # Write the backward pass of DFA for any number of layers. `a` is the list of
-# pre-activations, one array per layer; `B` is the list of feedback matrices, one per
+# pre-activations, one array per layer; `F` is the list of feedback matrices, one per
 # *hidden* layer, with a row for each of its units and a column for each of the `K`
 # outputs; `delta_L` is the signal of the output layer. In `a` and `delta_L`, samples
 # are rows. Return the list of all signals, from the first layer to the output layer.

@@ -394,6 +394,9 @@ for (name, sigma), (above, below) in zip(
     above.set(title=name, xlabel="$M_1$", ylabel="$M_2$")
     below.set(xlabel="step", ylabel="loss", ylim=(1e-6, 10))
     label_ends(below)
+_ = figure.suptitle(
+    "COPI is Newton only for equal variances"
+)
 
 # %%
 print("distance to the minimum after 59 steps:")
@@ -525,7 +528,7 @@ for (kind, R_moves), errors in curves.items():
         )
 panels[0].set(xlabel="epoch", ylabel="test error")
 panels[0].set(title="COPI is ahead while R moves")
-panels[1].set(title="SGD is ahead while R rests")
+panels[1].set(title="SGD is ahead while R is fixed")
 panels[1].set(xlabel="epoch")
 for axes in panels:
     label_ends(axes)
@@ -655,9 +658,7 @@ axes.scatter(
 )
 axes.set(xlim=(70, 95))
 axes.set(xlabel=f"test accuracy after {EPOCHS} epochs (%)")
-axes.set_title(
-    "what costs SGD its place is the motion of R"
-)
+axes.set_title("it is the motion of R that holds SGD back")
 axes.margins(y=0.15)
 axes.invert_yaxis()
 

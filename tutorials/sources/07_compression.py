@@ -22,9 +22,8 @@ import numpy as np
 from copi_np import Network, Schedule, fit, load_dataset
 from copi_np.analysis import compress, least_squares_map
 from copi_np.analysis import stack_map
-from copi_np.course import check
+from copi_np.course import check, classroom
 from copi_np.datasets import as_float, one_hot
-from copi_np.plotting import compression_curves
 from copi_np.rules import linear_map
 from copi_np.training import evaluate
 from copi_np.whitening import (
@@ -147,7 +146,7 @@ assert accuracy(net) > 0.91
 # ## 3. Two layers become one
 #
 # Between the decorrelated input $x_2$ of layer 2 and the output $y_3$ of layer 3 there are two matrices of forward
-# weights, one of lateral weights, and two leaky ReLUs. We treat all of this as one unknown function, $y_3 = F(x_2)$,
+# weights, one of lateral weights, and two leaky ReLUs. We treat all of this as one unknown function, $y_3 = h(x_2)$,
 # and replace it with the best linear map. One pass over the training set gives us all we need. `stack_map` does the
 # same in chunks, for any number of images.
 
@@ -212,9 +211,9 @@ def curves(network):
     """Return accuracies with 0 to 3 layers replaced."""
     found = {label: [accuracy(network)] for label in MAPS}
     for keep in (4, 3, 2):
-        for label, f in MAPS.items():
+        for label, by in MAPS.items():
             small = compress(
-                network, images, keep, linear_map=f
+                network, images, keep, linear_map=by
             )
             found[label].append(accuracy(small))
     return {
@@ -222,13 +221,19 @@ def curves(network):
     }
 
 
-def show(found):
+# %%
+def show(title, found):
     """Print and draw accuracies by layers replaced."""
     print("layers replaced         0     1     2     3")
     for label, values in found.items():
         print(f"{label:22s}", end="")
         print(*(f"{value:.3f}" for value in values))
-    return compression_curves(found)
+    percent = {
+        k: 100 * np.array(v) for k, v in found.items()
+    }
+    return classroom.named_curves(
+        {title: percent}, "accuracy (%)", "layers replaced"
+    )
 
 
 # %%
@@ -238,7 +243,7 @@ to_correlation = before["least squares"] - before["formula"]
 print("lost to linearity  ", to_linearity.round(3))
 print("lost to correlation", to_correlation.round(3))
 assert np.all(to_correlation[1:] > to_linearity[1:])
-show(before)
+show("correlation costs more than linearity", before)
 
 # %% [markdown]
 # **Answer.** Correlation, by far. We lose five to six points of accuracy because the inputs of the layers are not
@@ -297,7 +302,7 @@ forgotten = np.array(broken["COPI, R forgotten"])
 assert np.all(forgotten[1:] < broken["COPI"][1:])
 assert max(broken["Adam"][1:]) < min(broken["COPI"]) - 0.05
 assert min(broken["Adam, least squares"]) > 0.8
-show(broken)
+show("the formula needs decorrelated inputs", broken)
 
 # %% [markdown]
 # **Answer.** Close to useless for Adam's network: it loses 20 to 53 points. But nothing is wrong with the network:
@@ -452,13 +457,13 @@ curve = {
 }
 gain = after["formula"] - before["formula"]
 assert np.all(gain[1:] > 0.02)
-show(curve)
+show("now the formula nearly equals least squares", curve)
 
 # %%
 largest = np.linalg.eigvalsh(correlations(x_2))[-1]
 print(f"largest eigenvalue {largest:.1f}")
-for label, f in MAPS.items():
-    small = compress(net, images, keep=2, linear_map=f)
+for label, by in MAPS.items():
+    small = compress(net, images, keep=2, linear_map=by)
     share = growth_of_outputs(small)
     print(f"{label}: loss {test_loss(small):.3f},", end=" ")
     print(f"outputs {share:.2f} times as large as before")
@@ -501,9 +506,9 @@ assert np.isnan(outputs).all()
 
 # %%
 print("                               train   test")
-for label, f in MAPS.items():
-    one = compress(net, images, 1, first=0, linear_map=f)
-    two = compress(net, images, 2, linear_map=f)
+for label, by in MAPS.items():
+    one = compress(net, images, 1, first=0, linear_map=by)
+    two = compress(net, images, 2, linear_map=by)
     stacks = {"from the pixels": one, "from layer 2": two}
     for title, small in stacks.items():
         print(f"{title:15s} {label:13s}", end=" ")

@@ -682,7 +682,7 @@ def optimism(right, rng, n_cuts=300):
 # %%
 rng = np.random.default_rng(0)
 for method, right in journal.items():
-    learned = right[:, 1:]  # W rests in the first epoch
+    learned = right[:, 1:]  # W learns from epoch 2 on
     of_a_run = np.mean(
         [optimism(run, rng) for run in learned]
     )

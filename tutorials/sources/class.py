@@ -56,7 +56,7 @@ draw_layer()
 #
 # These two lines stay on the board. By the end of the class you will have derived both.
 #
-# **Question.** What shape does $R$ have in each layer, and what shape has $W$?
+# **Question.** What shape does $R$ have in each layer? And $W$?
 
 # %%
 sizes = [data.n_inputs, 200, n_classes]
@@ -281,8 +281,8 @@ for step in (0, 10, 60):
 assert np.linalg.det(path[-1]) > 0.9
 
 # %% [markdown]
-# **Answer.** $\det(I - \eta A) \approx 1 - \eta\,\mathrm{tr}\,A$, and the trace of
-# $\mathrm{off}(C)$ is zero. To first order $R$ preserves volume: what it takes in one
+# **Answer.** $\det(I - \eta E) \approx 1 - \eta\,\mathrm{tr}\,E$, and the trace of
+# $E = \mathrm{off}(C)$ is zero. To first order $R$ preserves volume: what it takes in one
 # direction, it gives in another.
 
 # %% [markdown]
@@ -325,8 +325,8 @@ classroom.named_curves(panels, size, yscale="log")
 # change as possible. Which of the two will our $R$ resemble?
 
 # %%
-M = whitening.zca(C, 1e-2)
-white = rules.decorrelate(M, some)
+P = whitening.zca(C, 1e-2)
+white = rules.decorrelate(P, some)
 rows = {"raw": some, "COPI": after, "ZCA": white}
 image_rows(rows, shape)
 
@@ -466,8 +466,8 @@ def drift(rule, eta=1e-3):
 
 # %%
 drifts = {name: drift(rule) for name, rule in pair.items()}
-assert drifts["gradient descent"][-1] > 10
-assert drifts["COPI"][-1] < 1
+assert drifts["gradient descent"][-1] > 30
+assert drifts["COPI"][-1] < 0.1
 panels = {"no errors, and yet the map moves": drifts}
 change = "change of W R (%)"
 classroom.named_curves(panels, change, yscale="log")

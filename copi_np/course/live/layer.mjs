@@ -1,4 +1,4 @@
-// COPI next to SGD on one linear layer, while R moves and while it rests.
+// COPI next to SGD on one linear layer, while R moves and while it is held still.
 
 import { lay_out, menu, Player, Readout, Slider } from "./controls.mjs";
 import { Plot, rounded, short } from "./drawing.mjs";
@@ -80,7 +80,7 @@ export function mount(root) {
   const controls = [
     menu({
       label: "While W learns, R",
-      options: { moves: "moves", rests: "rests" },
+      options: { moves: "moves", rests: "is held still" },
       value: "moves",
       change: choose("R"),
     }),

@@ -18,7 +18,7 @@ from copi_np.whitening import asymmetry, zca
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, STYLE, label_ends
 
 plt.rcParams.update(STYLE)
 
@@ -159,7 +159,7 @@ for update, style in (
 axes.set(xlabel="1 + step")
 axes.set(ylabel="variance, relative to the start")
 axes.set_title("with the local form, a variance may rise")
-_ = axes.legend(frameon=False)
+label_ends(axes)
 
 # %% [markdown]
 # **Why.** With the local form, $x$ changes by $-\eta R\,\mathrm{off}(C)\,y$. This differs from

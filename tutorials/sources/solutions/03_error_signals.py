@@ -41,7 +41,7 @@ check("03.1", output_signal)
 # %% [markdown]
 # ## Exercise 03.2 · Direct feedback alignment
 #
-# Compute all signals, from the first layer to the output, from `a`, `B` and `delta_L`.
+# Compute all signals, from the first layer to the output, from `a`, `F` and `delta_L`.
 
 
 # %%

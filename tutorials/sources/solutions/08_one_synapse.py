@@ -14,7 +14,7 @@ from copi_np.whitening import off_diagonal, second_moment
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
 
-from copi_np.plotting import COLOURS, STYLE
+from copi_np.plotting import COLOURS, STYLE, label_ends
 
 plt.rcParams.update(STYLE)
 
@@ -115,7 +115,7 @@ rng = np.random.default_rng(0)
 x, W = rng.normal(size=(50, 4)), rng.normal(size=(3, 4))
 W /= np.linalg.norm(W, axis=1, keepdims=True)
 oja = rules.oja_update(W, x)
-etas, gaps = np.array([0.1, 0.03, 0.01, 0.003, 0.001]), []
+etas, gaps = np.array([0.001, 0.003, 0.01, 0.03, 0.1]), []
 for eta in etas:
     gap = my_step(W, x, eta) - (W + eta * oja)
     gaps.append(np.linalg.norm(gap))
@@ -138,7 +138,7 @@ axes.loglog(
 axes.set(xlabel=r"step size $\eta$")
 axes.set(ylabel="gap to Oja's step")
 axes.set_title("Oja's rule is my_step, to first order")
-axes.legend()
+label_ends(axes)
 plt.show()
 
 # %% [markdown]
