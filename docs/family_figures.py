@@ -9,14 +9,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from copi_np import Network, load_dataset
-from copi_np.analysis import alignment_angles, decorrelation_path
+from copi_np.analysis import alignment_angles, decorrelation_path, natural_cosines
 from copi_np.datasets import as_float, one_hot
 from copi_np.error_signals import backpropagation, output_signal
 from copi_np.family import (
-    DAMPING,
     gain_controlled_update,
     kappa_decorrelation_update,
-    natural_update,
     normalised_decorrelation_update,
 )
 from copi_np.more_signals import activity_perturbation, node_perturbation
@@ -94,19 +92,6 @@ METHODS: dict[str, dict[str, Any]] = {
 """The methods that Theorem 15 compares, with the step size of both kinds of weights."""
 
 
-def cosines(network: Network, batch: tuple[Array, Array], moments: list[Array], eta: float) -> list[float]:
-    """Take a step; return the cosine of the motion of W R with the natural step, for each layer."""
-    trace = network.forward(batch[0])
-    deltas = network.error_signals(trace, batch[1])
-    before = [layer.W @ layer.R for layer in network.layers]
-    network.step(*batch, eta_W=eta, eta_R=eta)
-    found = []
-    for layer, M, y, delta, sigma in zip(network.layers, before, trace.y_in, deltas, moments, strict=True):
-        step, natural = layer.W @ layer.R - M, natural_update(y, delta, sigma, DAMPING)
-        found.append(float(np.sum(step * natural) / np.linalg.norm(step) / np.linalg.norm(natural)))
-    return found
-
-
 def natural_gradient() -> tuple[Figure, Measured]:
     """Theorem 15: how far each method's step of W R points along the natural step, while a network learns digits."""
     data, rng = load_dataset("mnist-5k"), np.random.default_rng(0)
@@ -114,7 +99,7 @@ def natural_gradient() -> tuple[Figure, Measured]:
     batches = [rng.choice(len(inputs), 50, replace=False) for _ in range(400)]
     figure, panels = axes_of(2)
     measured: Measured = {}
-    for (name, options), look in zip(METHODS.items(), looks(len(METHODS), 20), strict=True):
+    for (name, options), look in zip(METHODS.items(), looks(len(METHODS), 16), strict=True):
         network = Network(
             [784, 100, 10],
             rng=np.random.default_rng(1),
@@ -123,14 +108,12 @@ def natural_gradient() -> tuple[Figure, Measured]:
             decorrelation=options["decorrelation"],
         )
         measured[name], steps = [], []
+        rates = {"eta_W": options["eta"], "eta_R": options["eta"]}
         for k, rows in enumerate(batches):
-            batch = inputs[rows], targets[rows]
-            if k % 20 == 0:
-                moments = [second_moment(y) for y in network.forward(inputs[:1000]).y_in]
-                measured[name].append(cosines(network, batch, moments, options["eta"]))
+            if k % 25 == 0:
+                measured[name].append(natural_cosines(network, inputs[:1000], targets[:1000], **rates))
                 steps.append(k)
-            else:
-                network.step(*batch, eta_W=options["eta"], eta_R=options["eta"])
+            network.step(inputs[rows], targets[rows], **rates)
         for axes, values in zip(panels, np.transpose(measured[name]), strict=True):
             axes.plot(steps, values, label=name if axes is panels[0] else None, **look)
     for k, axes in enumerate(panels, start=1):

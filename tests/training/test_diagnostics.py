@@ -12,7 +12,7 @@ import pytest
 from matplotlib.figure import Figure
 from tiny import write_tiny
 
-from copi_np import DataError, InputError, Network, load_network
+from copi_np import DataError, InputError, Network, Schedule, fit, load_network
 from copi_np.activations import Activation
 from copi_np.analysis import natural_cosines
 from copi_np.callbacks import Callback
@@ -22,7 +22,7 @@ from copi_np.error_signals import ErrorSignal
 from copi_np.errors import CopiWarning, StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
-from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
+from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRecorder, read_diagnostics
 from copi_np.experiments.records import CHECKPOINT_FILE
 from copi_np.experiments.runner import first_state, train_into
 from copi_np.losses import Loss
@@ -255,6 +255,19 @@ def test_the_step_that_is_recorded_is_that_of_the_epoch(tmp_path, config, data):
     expected = natural_cosines(untrained, *batch, **config.schedule.rates(1))
     assert [layer.natural_cosine for layer in found[0].layers] == pytest.approx(expected)
     assert found[1].layers[0].natural_cosine != found[0].layers[0].natural_cosine
+
+
+def test_the_step_sizes_are_those_of_the_epoch_that_has_ended(tmp_path, data):
+    asked = []
+
+    def schedule(epoch):
+        asked.append(epoch)
+        return {"eta_W": 0.1}
+
+    network = Network([6, 5, 3], rng=np.random.default_rng(0))
+    recorder = DiagnosticsRecorder(tmp_path, data, schedule)
+    fit(network, data, epochs=3, schedule=Schedule(0.1), rng=np.random.default_rng(1), callbacks=[recorder])
+    assert asked == [1, 1, 2, 3]
 
 
 class Kill(Callback):
