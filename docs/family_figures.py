@@ -19,7 +19,7 @@ from copi_np.family import (
 )
 from copi_np.more_signals import activity_perturbation, node_perturbation
 from copi_np.plotting import FIGURE_WIDTH, looks
-from copi_np.rules import decorrelation_update
+from copi_np.rules import decorrelation_update, sgd_update
 from copi_np.whitening import hadamard_defect, off_diagonal, second_moment
 
 Measured = dict[str, Any]
@@ -122,6 +122,55 @@ def natural_gradient() -> tuple[Figure, Measured]:
     return figure, {name: {"at first": values[0], "at last": values[-1]} for name, values in measured.items()}
 
 
+def gradients(network: Network, inputs: Any, targets: Any) -> list[Array]:
+    """Return the gradient <delta y^T> of W R in each layer, in float64."""
+    trace = network.forward(inputs)
+    deltas = network.error_signals(trace, targets)
+    return [sgd_update(y, delta).astype(np.float64) for y, delta in zip(trace.y_in, deltas, strict=True)]
+
+
+def carried_over(step: Array, seen: Array, unseen: Array) -> float:
+    """Return which share of what a step gains on the samples it is made from it gains on others too, to first order.
+
+    <step, G'> / <step, G>,     G, G': the gradients of W R on seen and on unseen samples
+    """
+    return float(np.sum(step * unseen) / np.sum(step * seen))
+
+
+def generalisation() -> tuple[Figure, Measured]:
+    """What steps of the first layer on training digits gain on test digits: by direction, and by damping."""
+    data, rng = load_dataset("mnist-5k"), np.random.default_rng(1)
+    (inputs, targets), others = (
+        (as_float(split.inputs, "float32"), one_hot(split.labels, 10, "float32")) for split in (data.train, data.test)
+    )
+    network = Network([784, 200, 200, 10], rng=np.random.default_rng(0))
+    sigma = second_moment(as_float(data.train.inputs, "float64"))
+    values, vectors = (part[..., 784 - 540 :] for part in np.linalg.eigh(sigma))  # the others are of dead pixels
+    groups, dampings = np.split(np.arange(540), 9), np.logspace(-3, 1, 9)
+    figure, (by_direction, by_damping) = axes_of(2)
+    measured: Measured = {}
+    for epoch, look in zip(range(5), looks(5), strict=True):
+        if epoch % 2 == 0:
+            seen, unseen = gradients(network, inputs, targets)[0], gradients(network, *others)[0]
+            R = network.layers[0].R.astype(np.float64)
+            a, b = seen @ vectors, unseen @ vectors
+            shares = [carried_over(a[:, group], a[:, group], b[:, group]) for group in groups]
+            natural = [carried_over(a / (values + damping), a, b) for damping in dampings]
+            copi = carried_over(seen @ R.T @ R, seen, unseen)
+            by_direction.semilogx([np.mean(values[group]) for group in groups], shares, label=f"epoch {epoch}", **look)
+            by_damping.semilogx(dampings, natural, **look)
+            by_damping.axhline(copi, color=look["color"], linestyle=":")
+            known = {"gradient": carried_over(seen, seen, unseen), "COPI": copi, "natural": natural[2]}
+            measured[f"epoch {epoch}"] = known | {"smallest": shares[0], "largest": shares[-1], "undamped": natural[0]}
+        for rows in np.split(rng.permutation(len(inputs)), len(inputs) // 50):
+            eta_W = 1e-3 if epoch else 0.0
+            network.step(inputs[rows], targets[rows], eta_W=eta_W, eta_R=1e-3, delta_scale=500)
+    by_direction.set(xlabel="eigenvalue of $\\Sigma$", ylabel="share carried over to test digits")
+    by_damping.set(xlabel="damping $\\lambda$ of the natural step; dotted: COPI")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure, measured
+
+
 def perturbations() -> tuple[Figure, Measured]:
     """Theorem 16: the angle between a mean over noises and the signal of backpropagation, against their number."""
     network = Network([784, 100, 100, 10], rng=np.random.default_rng(0), dtype="float64")
@@ -181,6 +230,7 @@ FIGURES = {
     "13-kappa-and-gain": kappa_and_gain,
     "14-normalised": normalised,
     "15-natural-gradient": natural_gradient,
+    "15-generalisation": generalisation,
     "16-perturbations": perturbations,
     "19-learned-feedback": learned_feedback,
 }

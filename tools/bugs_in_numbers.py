@@ -15,7 +15,10 @@ ESTIMATORS = "tests/training/test_estimator_numbers.py"
 DATA = "tests/storage/test_data_numbers.py tests/storage/test_datasets.py"
 COURSE = "tests/course/test_slider_numbers.py tests/course/test_animation.py"
 DIAGNOSTICS = "tests/training/test_diagnostics.py " + MEASURED
-NATURAL = "tests/mathematics/test_analysis.py tests/training/test_diagnostics.py -k 'natural or foof or cosine or step_that or step_sizes'"
+NATURAL = (
+    "tests/mathematics/test_analysis.py tests/training/test_diagnostics.py "
+    "-k 'natural or foof or cosine or step_that or step_sizes'"
+)
 PICTURES = "tests/experiments/test_plotting.py -k 'not pages and not legible'"
 OPTIONS = "tests/cli/test_every_option.py -k "
 
