@@ -456,8 +456,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "runner: diagnostics of what is held out too",
             "experiments/runner.py",
-            "DiagnosticsRecorder(folder, splits)",
-            "DiagnosticsRecorder(folder, data)",
+            "DiagnosticsRecorder(folder, splits, config.schedule)",
+            "DiagnosticsRecorder(folder, data, config.schedule)",
         ),
         (
             "runner: trained on what is held out too",
