@@ -1,16 +1,17 @@
-"""Measure a network while it learns, layer by layer: alignment, correlations, variances, the spectrum of R.
+"""Measure a network while it learns, layer by layer: alignment, correlations, variances, the spectrum of R, its step.
 
 Layers are counted from 0, as in ``network.layers``.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import numpy as np
 
-from copi_np.analysis import alignment_angle, signal_pairs
+from copi_np.analysis import alignment_angle, cosine, signal_pairs, step_pairs
 from copi_np.arrays import Array, NDArray
 from copi_np.backend import Backend
 from copi_np.errors import InputError
@@ -45,6 +46,8 @@ class LayerDiagnostics:
     log_volume : float or None          log|det R| / I, which decorrelation keeps at 0 to first order (Theorem 4); also
                                         None for a singular R
     asymmetry : float or None           ||R - R^T|| / ||R||
+    natural_cosine : float or None      cosine of the step of W R that the network takes on this batch with the natural
+                                        step, see `analysis.natural_cosines`; None without step sizes, and for no step
     """
 
     angle: float | None
@@ -56,13 +59,16 @@ class LayerDiagnostics:
     spectrum: list[float] | None
     log_volume: float | None
     asymmetry: float | None
+    natural_cosine: float | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the measures as plain values, ready for JSON."""
         return asdict(self)
 
 
-def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnostics]:
+def diagnose(
+    network: Network, y0: Array, targets: Array, rates: Mapping[str, float] | None = None
+) -> list[LayerDiagnostics]:
     """Measure every layer of a network on a batch.
 
     For 3072 inputs, the singular values of R take about ten seconds on one core.
@@ -72,6 +78,7 @@ def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnosti
     network : Network           not changed
     y0 : (B, I) array           inputs
     targets : (B, K) array      desired outputs
+    rates : mapping, optional   the arguments of `Network.step`, eta_W and others, to measure its step too
 
     Returns
     -------
@@ -82,19 +89,24 @@ def diagnose(network: Network, y0: Array, targets: Array) -> list[LayerDiagnosti
     InputError                  if the batch does not fit the network
     """
     trace = network.forward(y0)
-    angles = [*(_angle(*pair) for pair in signal_pairs(network, trace, targets)), None]
-    states = zip(network.layers, angles, trace.y_in, trace.x, strict=True)
+    angles = [*(_measured(alignment_angle, pair) for pair in signal_pairs(network, trace, targets)), None]
+    cosines: list[float | None] = [None] * len(network.layers)
+    if rates is not None:
+        cosines = [_measured(cosine, pair) for pair in step_pairs(network, trace, targets, rates)]
+    states = zip(network.layers, angles, trace.y_in, trace.x, cosines, strict=True)
     return [_diagnose_layer(*state) for state in states]
 
 
-def _angle(delta: Array, reference: Array) -> float | None:
+def _measured(measure: Callable[..., float], pair: tuple[Array, Array]) -> float | None:
     try:
-        return alignment_angle(delta, reference)
-    except InputError:  # a signal that is zero everywhere has no direction
+        return measure(*pair)
+    except InputError:  # a signal or a step that is zero everywhere has no direction
         return None
 
 
-def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> LayerDiagnostics:
+def _diagnose_layer(
+    layer: Layer, angle: float | None, y: Array, x: Array, natural_cosine: float | None
+) -> LayerDiagnostics:
     n = layer.n_inputs
     x, R = x[:, :n], layer.R[:n, :n] if layer.has_lateral_weights else None
     C = second_moment(x)
@@ -110,6 +122,7 @@ def _diagnose_layer(layer: Layer, angle: float | None, y: Array, x: Array) -> La
         spectrum,
         log_volume,
         None if R is None else asymmetry(R),
+        natural_cosine,
     )
 
 

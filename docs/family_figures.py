@@ -9,19 +9,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from copi_np import Network, load_dataset
-from copi_np.analysis import alignment_angles, decorrelation_path
+from copi_np.analysis import alignment_angles, decorrelation_path, natural_cosines
 from copi_np.datasets import as_float, one_hot
 from copi_np.error_signals import backpropagation, output_signal
 from copi_np.family import (
-    DAMPING,
     gain_controlled_update,
     kappa_decorrelation_update,
-    natural_update,
     normalised_decorrelation_update,
 )
 from copi_np.more_signals import activity_perturbation, node_perturbation
 from copi_np.plotting import FIGURE_WIDTH, looks
-from copi_np.rules import decorrelation_update
+from copi_np.rules import decorrelation_update, sgd_update
 from copi_np.whitening import hadamard_defect, off_diagonal, second_moment
 
 Measured = dict[str, Any]
@@ -94,19 +92,6 @@ METHODS: dict[str, dict[str, Any]] = {
 """The methods that Theorem 15 compares, with the step size of both kinds of weights."""
 
 
-def cosines(network: Network, batch: tuple[Array, Array], moments: list[Array], eta: float) -> list[float]:
-    """Take a step; return the cosine of the motion of W R with the natural step, for each layer."""
-    trace = network.forward(batch[0])
-    deltas = network.error_signals(trace, batch[1])
-    before = [layer.W @ layer.R for layer in network.layers]
-    network.step(*batch, eta_W=eta, eta_R=eta)
-    found = []
-    for layer, M, y, delta, sigma in zip(network.layers, before, trace.y_in, deltas, moments, strict=True):
-        step, natural = layer.W @ layer.R - M, natural_update(y, delta, sigma, DAMPING)
-        found.append(float(np.sum(step * natural) / np.linalg.norm(step) / np.linalg.norm(natural)))
-    return found
-
-
 def natural_gradient() -> tuple[Figure, Measured]:
     """Theorem 15: how far each method's step of W R points along the natural step, while a network learns digits."""
     data, rng = load_dataset("mnist-5k"), np.random.default_rng(0)
@@ -114,7 +99,7 @@ def natural_gradient() -> tuple[Figure, Measured]:
     batches = [rng.choice(len(inputs), 50, replace=False) for _ in range(400)]
     figure, panels = axes_of(2)
     measured: Measured = {}
-    for (name, options), look in zip(METHODS.items(), looks(len(METHODS), 20), strict=True):
+    for (name, options), look in zip(METHODS.items(), looks(len(METHODS), 16), strict=True):
         network = Network(
             [784, 100, 10],
             rng=np.random.default_rng(1),
@@ -123,20 +108,67 @@ def natural_gradient() -> tuple[Figure, Measured]:
             decorrelation=options["decorrelation"],
         )
         measured[name], steps = [], []
+        rates = {"eta_W": options["eta"], "eta_R": options["eta"]}
         for k, rows in enumerate(batches):
-            batch = inputs[rows], targets[rows]
-            if k % 20 == 0:
-                moments = [second_moment(y) for y in network.forward(inputs[:1000]).y_in]
-                measured[name].append(cosines(network, batch, moments, options["eta"]))
+            if k % 25 == 0:
+                measured[name].append(natural_cosines(network, inputs[:1000], targets[:1000], **rates))
                 steps.append(k)
-            else:
-                network.step(*batch, eta_W=options["eta"], eta_R=options["eta"])
+            network.step(inputs[rows], targets[rows], **rates)
         for axes, values in zip(panels, np.transpose(measured[name]), strict=True):
             axes.plot(steps, values, label=name if axes is panels[0] else None, **look)
     for k, axes in enumerate(panels, start=1):
         axes.set(xlabel="step", ylabel="cosine with the natural step", title=f"layer {k}")
     figure.legend(loc="outside lower center", ncols=5)
     return figure, {name: {"at first": values[0], "at last": values[-1]} for name, values in measured.items()}
+
+
+def gradients(network: Network, inputs: Any, targets: Any) -> list[Array]:
+    """Return the gradient <delta y^T> of W R in each layer, in float64."""
+    trace = network.forward(inputs)
+    deltas = network.error_signals(trace, targets)
+    return [sgd_update(y, delta).astype(np.float64) for y, delta in zip(trace.y_in, deltas, strict=True)]
+
+
+def carried_over(step: Array, seen: Array, unseen: Array) -> float:
+    """Return which share of what a step gains on the samples it is made from it gains on others too, to first order.
+
+    <step, G'> / <step, G>,     G, G': the gradients of W R on seen and on unseen samples
+    """
+    return float(np.sum(step * unseen) / np.sum(step * seen))
+
+
+def generalisation() -> tuple[Figure, Measured]:
+    """What steps of the first layer on training digits gain on test digits: by direction, and by damping."""
+    data, rng = load_dataset("mnist-5k"), np.random.default_rng(1)
+    (inputs, targets), others = (
+        (as_float(split.inputs, "float32"), one_hot(split.labels, 10, "float32")) for split in (data.train, data.test)
+    )
+    network = Network([784, 200, 200, 10], rng=np.random.default_rng(0))
+    sigma = second_moment(as_float(data.train.inputs, "float64"))
+    values, vectors = (part[..., 784 - 540 :] for part in np.linalg.eigh(sigma))  # the others are of dead pixels
+    groups, dampings = np.split(np.arange(540), 9), np.logspace(-3, 1, 9)
+    figure, (by_direction, by_damping) = axes_of(2)
+    measured: Measured = {}
+    for epoch, look in zip(range(5), looks(5), strict=True):
+        if epoch % 2 == 0:
+            seen, unseen = gradients(network, inputs, targets)[0], gradients(network, *others)[0]
+            R = network.layers[0].R.astype(np.float64)
+            a, b = seen @ vectors, unseen @ vectors
+            shares = [carried_over(a[:, group], a[:, group], b[:, group]) for group in groups]
+            natural = [carried_over(a / (values + damping), a, b) for damping in dampings]
+            copi = carried_over(seen @ R.T @ R, seen, unseen)
+            by_direction.semilogx([np.mean(values[group]) for group in groups], shares, label=f"epoch {epoch}", **look)
+            by_damping.semilogx(dampings, natural, **look)
+            by_damping.axhline(copi, color=look["color"], linestyle=":")
+            known = {"gradient": carried_over(seen, seen, unseen), "COPI": copi, "natural": natural[2]}
+            measured[f"epoch {epoch}"] = known | {"smallest": shares[0], "largest": shares[-1], "undamped": natural[0]}
+        for rows in np.split(rng.permutation(len(inputs)), len(inputs) // 50):
+            eta_W = 1e-3 if epoch else 0.0
+            network.step(inputs[rows], targets[rows], eta_W=eta_W, eta_R=1e-3, delta_scale=500)
+    by_direction.set(xlabel="eigenvalue of $\\Sigma$", ylabel="share carried over to test digits")
+    by_damping.set(xlabel="damping $\\lambda$ of the natural step; dotted: COPI")
+    figure.legend(loc="outside lower center", ncols=3)
+    return figure, measured
 
 
 def perturbations() -> tuple[Figure, Measured]:
@@ -198,6 +230,7 @@ FIGURES = {
     "13-kappa-and-gain": kappa_and_gain,
     "14-normalised": normalised,
     "15-natural-gradient": natural_gradient,
+    "15-generalisation": generalisation,
     "16-perturbations": perturbations,
     "19-learned-feedback": learned_feedback,
 }

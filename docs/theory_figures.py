@@ -2,8 +2,8 @@
 
     python docs/theory_figures.py
 
-This takes about four minutes on one core. Each function below, and in `family_figures.py`, draws one theorem and
-returns its measurements; seeds are fixed.
+This takes about four minutes on one core. Each function below, in `family_figures.py` and in `cost_figures.py`, draws
+one figure and returns its measurements; seeds are fixed.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from cost_figures import FIGURES as COSTS
 from family_figures import FIGURES as FAMILY
 from family_figures import axes_of, batch_of
 from matplotlib import rc_context
@@ -339,6 +340,7 @@ FIGURES = {
     "08-fixed-point": fixed_point,
     "11-alignment": alignment,
     **FAMILY,
+    **COSTS,
 }
 
 

@@ -15,6 +15,10 @@ ESTIMATORS = "tests/training/test_estimator_numbers.py"
 DATA = "tests/storage/test_data_numbers.py tests/storage/test_datasets.py"
 COURSE = "tests/course/test_slider_numbers.py tests/course/test_animation.py"
 DIAGNOSTICS = "tests/training/test_diagnostics.py " + MEASURED
+NATURAL = (
+    "tests/mathematics/test_analysis.py tests/training/test_diagnostics.py "
+    "-k 'natural or foof or cosine or step_that or step_sizes'"
+)
 PICTURES = "tests/experiments/test_plotting.py -k 'not pages and not legible'"
 OPTIONS = "tests/cli/test_every_option.py -k "
 
@@ -452,8 +456,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "runner: diagnostics of what is held out too",
             "experiments/runner.py",
-            "DiagnosticsRecorder(folder, splits)",
-            "DiagnosticsRecorder(folder, data)",
+            "DiagnosticsRecorder(folder, splits, config.schedule)",
+            "DiagnosticsRecorder(folder, data, config.schedule)",
         ),
         (
             "runner: trained on what is held out too",
@@ -1316,8 +1320,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "diagnostics: radians",
             "diagnostics.py",
-            "return alignment_angle(delta, reference)",
-            "return float(np.radians(alignment_angle(delta, reference)))",
+            "(_measured(alignment_angle, pair) for",
+            "(_measured(lambda *both: float(np.radians(alignment_angle(*both))), pair) for",
         ),
         (
             "diagnostics: moments of y and x swapped",
@@ -1344,6 +1348,39 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "self._measure(network, record.epoch - 1)",
         ),
         ("diagnostics: a line at 45 degrees", "plotting/diagnostics.py", "axes.axhline(90,", "axes.axhline(45,"),
+    ],
+    NATURAL: [
+        ("cosine: of one length only", "analysis.py", "_direction(u) * _direction(v)", "_direction(u) * v"),
+        ("cosine: no sign", "analysis.py", "xp.sum(_direction(u)", "xp.sum(abs(_direction(u))"),
+        ("natural cosine: no damping", "analysis.py", "second_moment(y), DAMPING)", "second_moment(y), 0.0)"),
+        (
+            "natural cosine: the step backwards",
+            "analysis.py",
+            "moved.folded() - layer.folded()",
+            "layer.folded() - moved.folded()",
+        ),
+        ("natural cosine: of W alone", "analysis.py", "moved.folded() - layer.folded()", "moved.W - layer.W"),
+        (
+            "natural cosine: signals after the step",
+            "analysis.py",
+            "deltas = network.error_signals",
+            "deltas = after.error_signals",
+        ),
+        (
+            "natural cosine: decorrelated inputs",
+            "analysis.py",
+            "zip(network.layers, trace.y_in, strict=True)]\n    layers",
+            "zip(network.layers, trace.x, strict=True)]\n    layers",
+        ),
+        ("natural cosine: no constant unit", "analysis.py", "inputs = [layer.with_constant(y)", "inputs = [y"),
+        ("natural cosine: the network learns", "analysis.py", "after = deepcopy(network)", "after = network"),
+        (
+            "natural cosine: no step sizes",
+            "analysis.py",
+            "after.step(trace.y0, targets, **rates)",
+            "after.step(trace.y0, targets, eta_W=0.01)",
+        ),
+        ("diagnostics: step sizes of the next epoch", "experiments/diagnostics.py", "max(epoch, 1)", "epoch + 1"),
     ],
     PICTURES: [
         ("pictures: rows share one scale", "plotting/representations.py", "high = float(_scale(images))", "high = 1.0"),

@@ -17,12 +17,12 @@ from copi_np.history import EpochRecord
 from copi_np.network import Network
 from copi_np.storage.jsonl import append_line, read_lines, write_lines
 from copi_np.storage.untrusted import check_number, check_numbers
-from copi_np.training import N_MONITORED, to_device
+from copi_np.training import N_MONITORED, rates_of, to_device
 
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
 LENGTHS: Final = {"power_before": len(SHARES), "power": len(SHARES), "spectrum": len(RANKS)}
 """Length of each list in `LayerDiagnostics`."""
-OPTIONAL: Final = ("angle", "spectrum", "log_volume", "asymmetry")
+OPTIONAL: Final = ("angle", "spectrum", "log_volume", "asymmetry", "natural_cosine")
 """Fields of `LayerDiagnostics` that may be None."""
 
 
@@ -47,16 +47,20 @@ class DiagnosticsRecorder(Callback):
     ----------
     folder : path       where diagnostics.jsonl is written
     data : Dataset
+    schedule : Schedule or function, optional
+                        as for `fit`: the step that the network would take on these samples is measured too, with the
+                        step sizes of the epoch that has just ended (before training, those of the first)
 
     Raises
     ------
     DataError           from `fit`, if earlier measurements cannot be read, or the file cannot be written
     """
 
-    def __init__(self, folder: str | Path, data: Dataset) -> None:
+    def __init__(self, folder: str | Path, data: Dataset, schedule: Any = None) -> None:
         self.path = Path(folder) / DIAGNOSTICS_FILE
         self.sample = Split(data.train.inputs[:N_MONITORED], data.train.labels[:N_MONITORED])
         self.n_classes = data.n_classes
+        self.schedule = schedule
 
     def on_start(self, network: Network, history: Sequence[EpochRecord]) -> None:
         """Drop the measurements of later epochs; measure the latest epoch if its measurement is missing."""
@@ -72,7 +76,8 @@ class DiagnosticsRecorder(Callback):
         self._measure(network, record.epoch)
 
     def _measure(self, network: Network, epoch: int) -> None:
-        layers = diagnose(network, *to_device(network, self.sample, self.n_classes))
+        rates = None if self.schedule is None else rates_of(self.schedule, max(epoch, 1))
+        layers = diagnose(network, *to_device(network, self.sample, self.n_classes), rates)
         append_line(self.path, EpochDiagnostics(epoch, layers).as_dict())
 
 

@@ -158,7 +158,7 @@ def train_into(
         network, rng = first_state(config, backend)
         splits = prepared(config, data)
         recorders: list[Callback] = [BestCheckpoint(folder / BEST_FILE)] if config.val_fraction else []
-        recorders += [DiagnosticsRecorder(folder, splits)] if diagnostics else []
+        recorders += [DiagnosticsRecorder(folder, splits, config.schedule)] if diagnostics else []
         recorders += [RunRecorder(folder, config, data)]
         try:
             return _fit(network, rng, config, splits, [*recorders, *callbacks], checkpoint=checkpoint, resume=resume)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fuzz.targets import TARGETS
 
@@ -103,7 +105,7 @@ def on_record(*keys):
         ("falls from {} to", on_record("14-normalised", "COPI, at half its bound", "at first"), ".1f"),
         ("to {} in 50 steps of Eq. 4", on_record("14-normalised", "COPI, at half its bound", "after 50 steps"), ".1f"),
         ("rises from {} to", on_record("15-natural-gradient", "COPI", "at first", 0), ".2f"),
-        ("0.09 to {}. Gradient", on_record("15-natural-gradient", "COPI", "at last", 0), ".2f"),
+        ("0.06 to {}. Gradient", on_record("15-natural-gradient", "COPI", "at last", 0), ".2f"),
         ("descent ends at {},", on_record("15-natural-gradient", "gradient descent", "at last", 0), ".2f"),
         ("inputs at {}:", on_record("15-natural-gradient", "with decorrelation", "at last", 0), ".2f"),
         ("a cosine of {} (node)", on_record("16-perturbations", "node", "1", 0), ".2f"),
@@ -112,6 +114,16 @@ def on_record(*keys):
         ("give 0.75 and {}.", on_record("16-perturbations", "activity", "256", 0), ".2f"),
         ("closer, {} with 4,096", on_record("16-perturbations", "node", "4096", 0), ".2f"),
         ("stays at {}:", on_record("16-perturbations", "activity", "4096", 0), ".2f"),
+        ("the {} live pixels", on_record("14-costs", "pixels"), "d"),
+        ("product of the two | {} |", on_record("14-costs", "flop of a step", "rule") / 1e9, ".3f"),
+        ("x = y$ | {} |", on_record("14-costs", "flop of a step", "Foldiak") / 1e9, ".3f"),
+        ("$6 n^3$ | {} |", on_record("14-costs", "flop of a step", "Newton-Schulz") / 1e9, ".3f"),
+        ("$11 n^3$ | {} |", on_record("14-costs", "flop of a step", "eigh") / 1e9, ".3f"),
+        ("error with {} billion", on_record("14-costs", "eigh", "flop") / 1e9, ".1f"),
+        ("one epoch ({} billion)", 80 * on_record("14-costs", "flop of a step", "rule") / 1e9, ".1f"),
+        ("epochs {} % of the natural", 100 * on_record("15-generalisation", "epoch 2", "natural"), ".0f"),
+        ("of 0.01, {} % with 0.001", 100 * on_record("15-generalisation", "epoch 2", "undamped"), ".0f"),
+        ("and {} % of COPI's", 100 * on_record("15-generalisation", "epoch 2", "COPI"), ".0f"),
         ("falls from {}° to", on_record("19-learned-feedback", "kp", "at first"), ".0f"),
         ("86° to {}° within 800", on_record("19-learned-feedback", "kp", "at last"), ".0f"),
         ("feedback reaches {}°.", on_record("19-learned-feedback", "fa", "at last"), ".0f"),
@@ -124,18 +136,81 @@ def test_numbers_of_the_theory_are_those_on_record(written, value, digits):
     assert " ".join(written.split()).format(format(value, digits)) in flat
 
 
+def script(name, monkeypatch):
+    """Load a script of the folder docs."""
+    monkeypatch.syspath_prepend(ROOT / "docs")
+    spec = importlib.util.spec_from_file_location(name, ROOT / "docs" / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def test_the_record_can_be_made_again(monkeypatch):
     """The quick figures, drawn again, measure what is on record."""
-    monkeypatch.syspath_prepend(ROOT / "docs")
-    spec = importlib.util.spec_from_file_location("theory_figures", ROOT / "docs" / "theory_figures.py")
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    figures = script("theory_figures", monkeypatch).FIGURES
     for name in ("01-copi-versus-sgd", "02-cancellation", "05-step-size", "13-kappa-and-gain", "14-normalised"):
-        figure, measured = script.FIGURES[name]()
+        figure, measured = figures[name]()
         assert figure.axes
         assert measured.keys() == RECORD[name].keys()
         for key, value in measured.items():
             assert value == pytest.approx(RECORD[name][key], rel=1e-2)
+
+
+class Counting(np.ndarray):
+    """An array that counts the operations of its matrix products: 2 I J K for (I, J) times (J, K)."""
+
+    flop = 0
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        plain = [np.asarray(each) for each in inputs]
+        options |= {"out": tuple(map(np.asarray, options["out"]))} if "out" in options else {}
+        if ufunc is np.matmul:
+            Counting.flop += 2 * plain[0].size * plain[1].shape[1]
+        result = getattr(ufunc, method)(*plain, **options)
+        return result.view(Counting) if isinstance(result, np.ndarray) else result
+
+
+def counted(work):
+    Counting.flop = 0
+    work()
+    return Counting.flop
+
+
+def test_operations_are_counted_as_by_hand(monkeypatch):
+    """For 3 inputs and 2 samples; and as arrays count them that do so themselves."""
+    costs = script("cost_figures", monkeypatch)
+    assert costs.moments_flop(2, 3) == 2 * 2 * 9
+    assert costs.eigh_flop(3) == 9 * 27 + 2 * 27
+    assert costs.newton_schulz_flop(3) == 3 * 2 * 27
+    assert costs.rule_flop(2, 3) == 3 * 2 * 2 * 9
+    assert costs.foldiak_flop(2, 3) == 2 * 27 / 3 + 2 * 2 * 9 + 2 * 2 * 9
+    R, y = np.eye(3).view(Counting), np.random.default_rng(0).normal(size=(2, 3)).view(Counting)
+    assert counted(lambda: y.T @ y) == costs.moments_flop(2, 3)
+    for rule, _ in costs.RULES.values():
+        assert counted(lambda rule=rule: rule(R, y @ R.T)) == costs.rule_flop(2, 3)
+    path = costs.newton_schulz((y.T @ y + R).view(Counting))
+    next(path)
+    assert counted(lambda: next(path)) == costs.newton_schulz_flop(3)
+
+
+def test_what_carries_over_by_hand(monkeypatch):
+    """(2 + 12) / (1 + 8), of a step (1, 4) and gradients (1, 2) and (2, 3)."""
+    step, seen, unseen = (np.array([values]) for values in ((1.0, 4.0), (1.0, 2.0), (2.0, 3.0)))
+    assert script("family_figures", monkeypatch).carried_over(step, seen, unseen) == pytest.approx(14 / 9)
+
+
+def test_costs_are_compared_as_the_page_says():
+    """The ratio of steps, and of what two rules leave."""
+    steps = RECORD["14-costs"]["flop of a step"]
+    assert steps["eigh"] / steps["rule"] == pytest.approx(20, abs=0.5)
+    assert RECORD["14-costs"]["COPI"]["correlation"] > 3 * RECORD["14-costs"]["normalised"]["correlation"]
+
+
+def test_newton_schulz_whitens(monkeypatch):
+    """To rounding, and without the growing errors of the form with a cube."""
+    sigma = np.diag([1.0, 1e-3, 1e-5]) + 1e-6
+    matrices = list(islice(script("cost_figures", monkeypatch).newton_schulz(sigma), 60))
+    assert np.max(np.abs(matrices[-1] @ sigma @ matrices[-1].T - np.eye(3))) < 1e-9
 
 
 def test_numbers_of_the_claims_are_those_on_record():

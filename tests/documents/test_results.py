@@ -53,7 +53,7 @@ def test_the_commands_on_the_page_lead_to_these_tables():
 @pytest.mark.parametrize("folder", CAMPAIGNS, ids=lambda folder: folder.name)
 def test_runs_are_whole_and_named_after_their_configuration(folder):
     for run in find_runs(folder)[0]:
-        assert run.failure is None
+        assert run.failure is None or "training diverged" in run.failure  # the end of a grid
         assert run.folder.name == run.description["name"]
         assert run.description["versions"]["copi-np"]
         assert not Path(run.config.dataset).is_absolute()
@@ -63,7 +63,7 @@ def test_no_weights_and_nothing_large_is_kept():
     tracked = [path for folder in CAMPAIGNS for path in folder.rglob("*") if path.is_file()]
     kept = [path for path in tracked if path.name not in ("checkpoint.npz", ".lock")]  # which git ignores
     assert max(path.stat().st_size for path in kept) < 2_000_000
-    assert {path.suffix for path in kept} <= {".json", ".jsonl", ".md", ".png", ".npz"}
+    assert {path.suffix for path in kept} <= {".json", ".jsonl", ".md", ".png", ".npz", ".toml", ".txt"}
 
 
 def test_pages_show_the_tables_of_the_results():
@@ -135,6 +135,53 @@ def on_record(folder, label, quantity, digits=2):
     return f"{value * (100 if 'accuracy' in quantity else 1):.{digits}f}"
 
 
+def chosen(survey, label):
+    """Return the group with the best mean accuracy on validation samples among those of a method with all seeds."""
+    groups = json.loads((ROOT / "results" / "surveys" / survey / "summary.json").read_text())
+    groups = [group for group in groups if group["label"].split(", eta")[0].split(", delta")[0] == label]
+    seeds = max(len(group["seeds"]) for group in groups)
+    complete = [group for group in groups if len(group["seeds"]) == seeds]
+    return max(complete, key=lambda group: group["selected_val_accuracy"]["mean"])
+
+
+def accuracies(survey, label, *quantities):
+    return [f"{100 * chosen(survey, label)[quantity]['mean']:.2f}" for quantity in quantities]
+
+
+def whitened(decorrelation):
+    groups = json.loads((ROOT / "results" / "surveys" / "whitening" / "summary.json").read_text())
+    groups = [x for x in groups if x["settings"]["decorrelation"] == decorrelation and len(x["seeds"]) == 3]
+    best = max(groups, key=lambda group: group["selected_val_accuracy"]["mean"])
+    return f"{100 * best['selected_test_accuracy']['mean']:.2f}"
+
+
+NATURAL = {
+    "COPI": COPI,
+    "normalised, $\\lambda = 1$": "COPI (BP), rule normalised_W_1, decorrelation normalised_R_1",
+    "normalised, $\\lambda = 0.01$": "COPI (BP), rule normalised",
+    "FOOF, $\\lambda = 0.01$": "BP (SGD), rule foof",
+    "gradient descent": "BP (SGD)",
+}
+"""The methods of the table about generalisation, with their labels."""
+LAST_AND_SELECTED = ("train_accuracy", "selected_test_accuracy")
+ACTIVITY, ACTIVITY_DECOR, SGD = "Activity perturbation", "Activity perturbation + decorrelation", "BP (SGD)"
+
+
+def test_decorrelation_helps_activity_perturbation_with_every_seed():
+    """Each at the rate and the epochs that are best on validation samples."""
+
+    def of_each_seed(label):
+        group, found = chosen("perturbation", label), {}
+        for run in find_runs(ROOT / "results" / "surveys" / "perturbation")[0]:
+            if run.config.method == group["config"]["method"] and run.config.eta_W == group["config"]["eta_W"]:
+                found[run.config.seed] = max(run.history, key=lambda epoch: epoch.val_accuracy).test_accuracy
+        return found
+
+    without, with_R = of_each_seed(ACTIVITY), of_each_seed(ACTIVITY_DECOR)
+    assert without.keys() == with_R.keys() == {0, 1, 2, 3, 4}
+    assert all(with_R[seed] > without[seed] + 0.1 for seed in without)
+
+
 @pytest.mark.parametrize(
     ("page", "written", "numbers"),
     [
@@ -197,6 +244,35 @@ def on_record(folder, label, quantity, digits=2):
             "docs/reproduction.md",
             "but not quite ([Theorem 3](theory.md#3-r-does-not-stay-symmetric)): {} % at most",
             [f"{100 * max(x.asymmetry for x in lateral()):.1f}"],
+        ),
+        (
+            "docs/claims.md",
+            "five seeds: {} against {}, ahead in 5 of 5; `bp-decor` reaches {}, gradient descent {}",
+            [
+                *accuracies("perturbation", ACTIVITY_DECOR, "selected_test_accuracy"),
+                *accuracies("perturbation", ACTIVITY, "selected_test_accuracy"),
+                *accuracies("perturbation", DECOR, "selected_test_accuracy"),
+                *accuracies("perturbation", SGD, "selected_test_accuracy"),
+            ],
+        ),
+        (
+            "docs/claims.md",
+            "three seeds: normalised rule {}, FOOF {}, COPI {}, gradient descent {} |",
+            [
+                *accuracies("natural", NATURAL["normalised, $\\lambda = 0.01$"], "selected_test_accuracy"),
+                *accuracies("natural", NATURAL["FOOF, $\\lambda = 0.01$"], "selected_test_accuracy"),
+                *accuracies("natural", COPI, "selected_test_accuracy"),
+                *accuracies("natural", SGD, "selected_test_accuracy"),
+            ],
+        ),
+        (
+            "docs/claims.md",
+            "three seeds: {} with $\\kappa = 1/2$, {} without whitening",
+            [whitened("kappa"), whitened("matrix")],
+        ),
+        *(
+            ("docs/theory.md", f"| {name} | {{}} | {{}} |", accuracies("natural", label, *LAST_AND_SELECTED))
+            for name, label in NATURAL.items()
         ),
         ("docs/claims.md", "in layers 1 to 4: {}, {}, {}, {}; units", likenesses("likeness", 1, ".2f")),
         ("docs/claims.md", "against their digit: {}, {}, {}, {} % (five", likenesses("against", 100, ".0f")),

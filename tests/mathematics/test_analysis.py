@@ -1,4 +1,4 @@
-"""The path of the lateral weights, angles between error signals, receptive fields, and compression."""
+"""The path of the lateral weights, angles between error signals and steps, receptive fields, and compression."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from copi_np.analysis import (
     alignment_angle,
     alignment_angles,
     compress,
+    cosine,
     decorrelation_path,
     least_squares_map,
+    natural_cosines,
     receptive_fields,
     stack_map,
 )
@@ -121,6 +123,72 @@ def test_a_zero_or_infinite_signal_has_no_angle():
         for pair in ((np.full((2, 3), float(size)), np.ones((2, 3))), (np.ones((2, 3)), np.full((2, 3), float(size)))):
             with pytest.raises(InputError, match="zero everywhere, or not finite, has no direction"):
                 alignment_angle(*pair)
+
+
+# ---------------------------------------------------------------- steps
+
+
+def test_a_cosine_by_hand():
+    """(3 + 8) / (sqrt(1 + 4) sqrt(9 + 16)), and its sign."""
+    u, v = np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])
+    assert cosine(u, v) == pytest.approx(11 / (5**0.5 * 5))
+    assert cosine(-u, v) == pytest.approx(-11 / (5**0.5 * 5))
+
+
+def a_batch(seed=0, n=30):
+    """Correlated inputs of the second of which the mean square is small, and targets."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(n, 4)) @ np.diag([1, 0.1, 2, 1]) @ rng.normal(size=(4, 4)), np.eye(3)[np.arange(n) % 3]
+
+
+STEPS = {
+    "copi": {},
+    "sgd": {"rule": "sgd"},
+    "raw": {"rule": "sgd", "decorrelation": None},
+    "normalised": {"rule": "normalised", "decorrelation": "normalised"},
+    "adam": {"rule": "adam", "decorrelation": None},
+    "node": {"error_signal": "node"},
+    "bias": {"bias": True},
+}
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_natural_cosines_are_those_of_the_step_that_follows(name):
+    """By inverses and long vectors, from the weights before and after it; asking for them changes nothing."""
+    network = Network([4, 5, 3], rng=np.random.default_rng(0), dtype="float64", **STEPS[name])
+    y0, targets = a_batch()
+    rates = {"eta_W": 0.02, "eta_R": 0.01, "delta_scale": 3.0}
+    network.step(y0, targets, **rates)
+    found = natural_cosines(network, y0, targets, **rates)
+    trace = network.forward(y0)
+    deltas = network.error_signals(trace, targets)
+    before = [layer.W @ layer.R for layer in network.layers]
+    network.step(y0, targets, **rates)
+    for k, layer in enumerate(network.layers):
+        y = np.hstack([trace.y_in[k], np.ones((len(y0), 1))]) if name == "bias" else trace.y_in[k]
+        step = (layer.W @ layer.R - before[k]).ravel()
+        inverse = np.linalg.inv(y.T @ y / len(y) + 0.01 * np.eye(y.shape[1]))
+        natural = (deltas[k].T @ y / len(y) @ inverse).ravel()
+        assert found[k] == pytest.approx(step @ natural / (step @ step) ** 0.5 / (natural @ natural) ** 0.5, abs=1e-9)
+        assert abs(found[k]) < 0.9999
+
+
+def test_the_first_step_of_foof_is_the_natural_one():
+    """In every layer; that of gradient descent too where the inputs are white."""
+    y0, targets = a_batch()
+    network = Network([4, 5, 3], rng=np.random.default_rng(0), dtype="float64", rule="foof", decorrelation=None)
+    assert natural_cosines(network, y0, targets, eta_W=0.1) == pytest.approx([1, 1])
+    white = np.linalg.qr(y0)[0] * len(y0) ** 0.5
+    network = Network([4, 5, 3], rng=np.random.default_rng(0), dtype="float64", rule="sgd", decorrelation=None)
+    first, second = natural_cosines(network, white, targets, eta_W=0.1)
+    assert first == pytest.approx(1)
+    assert second < 0.99
+
+
+def test_no_step_has_no_cosine():
+    network = Network([4, 5, 3], rng=np.random.default_rng(0), dtype="float64")
+    with pytest.raises(InputError, match="has no direction"):
+        natural_cosines(network, *a_batch(), eta_W=0, eta_R=0)
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])

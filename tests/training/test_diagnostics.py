@@ -12,8 +12,9 @@ import pytest
 from matplotlib.figure import Figure
 from tiny import write_tiny
 
-from copi_np import DataError, InputError, Network, load_network
+from copi_np import DataError, InputError, Network, Schedule, fit, load_network
 from copi_np.activations import Activation
+from copi_np.analysis import natural_cosines
 from copi_np.callbacks import Callback
 from copi_np.datasets import load_dataset
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
@@ -21,11 +22,12 @@ from copi_np.error_signals import ErrorSignal
 from copi_np.errors import CopiWarning, StoppedError
 from copi_np.experiments.campaign import perform
 from copi_np.experiments.config import RunConfig
-from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, read_diagnostics
+from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE, DiagnosticsRecorder, read_diagnostics
 from copi_np.experiments.records import CHECKPOINT_FILE
-from copi_np.experiments.runner import train_into
+from copi_np.experiments.runner import first_state, train_into
 from copi_np.losses import Loss
 from copi_np.plotting import diagnostic_curves
+from copi_np.training import to_device
 
 
 def make_network(**options):
@@ -81,8 +83,20 @@ def test_every_number_equals_plain_numpy(error_signal):
         assert numbers.log_volume == pytest.approx(np.linalg.slogdet(layer.R)[1] / len(values))
         assert numbers.asymmetry == pytest.approx(np.linalg.norm(layer.R - layer.R.T) / np.linalg.norm(layer.R))
         assert numbers.asymmetry > 1e-4
+        assert numbers.natural_cosine is None
     assert found[2].angle is None
     assert json.loads(json.dumps(found[1].as_dict())) == found[1].as_dict()
+
+
+def test_the_step_is_measured_with_the_step_sizes_given():
+    """And has no cosine where it is zero."""
+    network, y0, targets = make_network()
+    rates = {"eta_W": 0.1, "eta_R": 0.02}
+    cosines = [numbers.natural_cosine for numbers in diagnose(network, y0, targets, rates)]
+    assert cosines == pytest.approx(natural_cosines(network, y0, targets, **rates))
+    assert len(set(cosines)) == 3
+    still = diagnose(network, y0, targets, {"eta_W": 0, "eta_R": 0})
+    assert [numbers.natural_cosine for numbers in still] == [None, None, None]
 
 
 def test_ranks_cover_the_whole_spectrum_and_are_denser_at_its_ends():
@@ -226,6 +240,34 @@ def test_the_first_training_samples_are_measured(tmp_path, config, data, monkeyp
     train_into(tmp_path / "run", config, data, "numpy", diagnostics=True)
     first = read_diagnostics(tmp_path / "run")[0].layers[0]
     assert first.power_before[-1] == pytest.approx((data.train.inputs[:7] ** 2).mean(axis=0).max())
+
+
+def test_the_step_that_is_recorded_is_that_of_the_epoch(tmp_path, config, data):
+    """Before training, that of the first epoch, in which only R learns here; then that of the epoch that has ended."""
+    config = replace(config, first_epochs=1, first_eta_W=0.0, first_eta_R=0.05)
+    train_into(tmp_path / "run", config, data, "numpy", diagnostics=True)
+    found = read_diagnostics(tmp_path / "run")
+    network, _ = load_network(tmp_path / "run" / CHECKPOINT_FILE, "numpy")
+    batch = to_device(network, data.train, data.n_classes)
+    expected = natural_cosines(network, *batch, **config.schedule.rates(4))
+    assert [layer.natural_cosine for layer in found[-1].layers] == pytest.approx(expected)
+    untrained, _ = first_state(config, "numpy")
+    expected = natural_cosines(untrained, *batch, **config.schedule.rates(1))
+    assert [layer.natural_cosine for layer in found[0].layers] == pytest.approx(expected)
+    assert found[1].layers[0].natural_cosine != found[0].layers[0].natural_cosine
+
+
+def test_the_step_sizes_are_those_of_the_epoch_that_has_ended(tmp_path, data):
+    asked = []
+
+    def schedule(epoch):
+        asked.append(epoch)
+        return {"eta_W": 0.1}
+
+    network = Network([6, 5, 3], rng=np.random.default_rng(0))
+    recorder = DiagnosticsRecorder(tmp_path, data, schedule)
+    fit(network, data, epochs=3, schedule=Schedule(0.1), rng=np.random.default_rng(1), callbacks=[recorder])
+    assert asked == [1, 1, 2, 3]
 
 
 class Kill(Callback):
