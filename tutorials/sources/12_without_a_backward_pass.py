@@ -501,10 +501,10 @@ start = measured["kp", "raw"]["cosine"]
 assert measured["kp", "trained"]["cosine"] > start + 0.5
 
 # %% [markdown]
-# **Answer.** (Numbers with mnist-5k.) No: the SNR of both perturbations *falls*, from 0.011 to 0.005. For the signal
-# of a single sample it is $1/(N + 1)$, and $R$ does not appear in that. For the mean over a batch it depends on how
-# much the samples agree, and decorrelation takes away what they have in common. Look at two samples of the batch, and
-# at the cosine of their inputs:
+# **Answer.** (Numbers with mnist-5k.) No: the SNR of both perturbations *falls*, from 0.011 to 0.005 and 0.004. For
+# the signal of a single sample it is $1/(N + 1)$, and $R$ does not appear in that. For the mean over a batch it
+# depends on how much the samples agree, and decorrelation takes away what they have in common. Look at two samples of
+# the batch, and at the cosine of their inputs:
 
 # %%
 network = digits_network("bp")
@@ -635,8 +635,9 @@ assert swept["node", "decorrelated"][-1] == 0
 # **Answer.** (With mnist-5k.) Decorrelated inputs, clearly, although the estimates are noisier: 82 % against 61 % and
 # 65 % with noise, and 88 % against 78 % with FA. At *small* rates raw inputs are ahead. The gain comes at rates at
 # which raw inputs already fail: with node perturbation, raw inputs are down to 19 % at a rate of 0.1, where
-# decorrelated ones are at their best. So decorrelation lets you take larger steps. It *moves* the crash and does not
-# abolish it: node perturbation crashes at 0.3 either way.
+# decorrelated ones are at their best. So decorrelation lets you take larger steps. It *moves* the crash, with
+# activity perturbation and FA beyond the largest rate of the grid. It does not abolish it: node perturbation crashes
+# at 0.3 either way.
 #
 # This is one seed, and five epochs.
 #
@@ -668,8 +669,7 @@ for name, kind in {
 # curvature is the same, and the rate is the same. If curvature were to blame, both would crash too. They learn, to 87
 # and 88 %. So it is the noise: at one noise, a rate of 0.3 is too large.
 #
-# This also says what the message cannot know: a lower rate is *one* cure, and ten noises are another. Both average
-# over about ten times as many noises before the weights have moved by as much.
+# This also says what the message cannot know: a lower rate is *one* cure, and ten noises are another.
 #
 # ## Exercises
 #
