@@ -20,7 +20,7 @@ from copi_np.course.exercises import (
     expect_choice,
 )
 
-LESSONS = [f"{number:02d}" for number in range(11)]
+LESSONS = [f"{number:02d}" for number in range(13)]
 
 
 @pytest.fixture

@@ -73,3 +73,29 @@ def test_a_deep_network_on_small_digits():
     assert accuracies[-1] > 97
     predicted, frozen = (number_after(text, shown) for text in ("predicted ", "measured, R frozen"))
     assert np.isclose(predicted, frozen, rtol=0.03)
+
+
+def test_the_family_on_small_digits():
+    """Steps are as natural in the same order, and the most natural ones generalise worst."""
+    shown = executed(SOURCES / "11_one_family.py")
+    assert "data digits-8x8 (8, 8) 1400 64" in shown
+    methods = ("SGD", "SGD + R", "COPI", "normalised", "FOOF")
+    cosines = [float(re.search(rf"^{re.escape(name)} +mean cosine ([\d.]+)", shown, re.M)[1]) for name in methods]
+    assert cosines == sorted(cosines)
+    copi, natural = (
+        float(re.search(rf"^{name} +rate .* test ([\d.]+)", shown, re.M)[1]) for name in ("COPI", "damping 1e-05")
+    )
+    assert copi > natural
+
+
+def test_noise_on_small_digits():
+    """Estimates scatter more after decorrelation, and averaging cures the crash."""
+    shown = executed(SOURCES / "12_without_a_backward_pass.py")
+    assert "data digits-8x8 (8, 8) 1400 64" in shown
+    raw, decorrelated = (
+        float(re.search(rf"^node +{state} +[\d.]+ +[\d.]+ +([\d.]+)", shown, re.M)[1])
+        for state in ("raw", "decorrelated")
+    )
+    assert decorrelated < raw / 2
+    assert "one noise   crash" in shown
+    assert number_after("mean of 10", shown) > 80

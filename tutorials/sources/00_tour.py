@@ -642,3 +642,5 @@ check("00.3", answer)
 # | What does a single synapse need to know? | [08 · One synapse](08_one_synapse.ipynb) |
 # | How does the same code run on a GPU? | [09 · The same code on two devices](09_two_devices.ipynb) |
 # | Does the paper hold up, and how would you know? | [10 · Reproducing the paper](10_reproducing_the_paper.ipynb) |
+# | Which other rules decorrelate, and is COPI a natural gradient? | [11 · One family](11_one_family.ipynb) |
+# | Can a network learn without backpropagation? | [12 · No backward pass](12_without_a_backward_pass.ipynb) |

@@ -782,5 +782,7 @@ check("10.3", answer)
 #   7](../docs/theory.md#7-backpropagation-is-the-negative-gradient) is checked this way for all error signals, in
 #   `tests/mathematics/theorems/test_07_gradient.py`.
 #
-# This was the last notebook. For open questions, such as momentum without Adam's scaling (C23), see the verdicts in
-# [claims.md](../docs/claims.md).
+# This was the last notebook on the paper. For open questions, such as momentum without Adam's scaling (C23), see the
+# verdicts in [claims.md](../docs/claims.md).
+#
+# **Next:** [11 · One family](11_one_family.ipynb) puts COPI's decorrelation next to its relatives.
