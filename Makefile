@@ -24,7 +24,7 @@ test-oldest: $(OLDEST)/installed-test
 
 # On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
 test-tracing: $(VENV)/installed-tracing
-	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/documents/test_extend_page.py
+	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/documents/test_extend_page.py tests/conformance/test_ports_tracing.py
 
 # also the pre-commit hook
 lint: $(VENV)/installed-test
