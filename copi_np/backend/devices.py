@@ -222,7 +222,7 @@ def why_no_gpu() -> str | None:
     return None
 
 
-BACKENDS = ("auto", "numpy", "cupy")
+BACKENDS = ("auto", "numpy", "cupy", "torch")
 
 
 def get_backend(name: str | Backend = "auto") -> Backend:
@@ -230,15 +230,16 @@ def get_backend(name: str | Backend = "auto") -> Backend:
 
     Parameters
     ----------
-    name : {"auto", "numpy", "cupy"} or Backend
-        "auto" is CuPy if a GPU works, else NumPy; a `Backend` is returned unchanged
+    name : {"auto", "numpy", "cupy", "torch"} or Backend
+        "auto" is CuPy if a GPU works, else NumPy; "torch:cuda" is PyTorch on another device than the CPU; a `Backend`
+        is returned unchanged
 
     Raises
     ------
     InputError
         if the name is unknown
     BackendError
-        if the name is "cupy" and CuPy does not work here
+        if the library, or its device, does not work here
     """
     if isinstance(name, Backend):
         return name
@@ -248,4 +249,13 @@ def get_backend(name: str | Backend = "auto") -> Backend:
         return NumPyBackend()
     if name == "cupy":
         return CuPyBackend()
-    raise unknown("backend", name, BACKENDS, {"cpu": "numpy", "gpu": "cupy", "cuda": "cupy"}.get(str(name).lower()))
+    if str(name).partition(":")[0] == "torch":
+        from copi_np.backend.pytorch import TorchBackend
+
+        return TorchBackend(str(name).partition(":")[2] or "cpu")
+    raise unknown(
+        "backend",
+        name,
+        BACKENDS,
+        {"cpu": "numpy", "gpu": "cupy", "cuda": "cupy", "pytorch": "torch"}.get(str(name).lower()),
+    )

@@ -25,7 +25,8 @@ class Case(NamedTuple):
 
     id: str
     """Function and edge case, such as "copi_update/dead input"."""
-    function: str
+    name: str
+    """Of the function."""
     equation: str
     formula: str
     settings: dict[str, Any]

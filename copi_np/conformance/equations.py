@@ -49,8 +49,8 @@ def check_equations(given: Any) -> tuple[list[Finding], list[str]]:
     adapter, findings, missing = Adapter(given), [], []
     by_function: dict[str, list[Case]] = {}
     for case in known_answers():
-        if case.function not in STEPS or all(case.settings[name] == adapter.settings[name] for name in DEFAULTS):
-            by_function.setdefault(case.function, []).append(case)
+        if case.name not in STEPS or all(case.settings[name] == adapter.settings[name] for name in DEFAULTS):
+            by_function.setdefault(case.name, []).append(case)
     causes: dict[str, str] = {}
     for name, cases in by_function.items():
         if adapter.find(name) is None:
@@ -88,15 +88,13 @@ def check_function(adapter: Adapter, name: str, cases: Sequence[Case], causes: d
 
 def _call(adapter: Adapter, case: Case) -> tuple[Sample, str]:
     """Return what the implementation gives for a case, and the error it raised, if any."""
-    known = (
-        ("eta_W", "eta_R", *(["batch_size"] if case.function == "train" else [])) if case.function in STEPS else None
-    )
+    known = ("eta_W", "eta_R", *(["batch_size"] if case.name == "train" else [])) if case.name in STEPS else None
     numbers = {name: value for name, value in case.settings.items() if known is None or name in known}
-    outputs = [value for name, value in case.outputs.items() if name != "losses" or case.function not in STEPS]
-    expected = outputs if case.function in STEPS else outputs[0]
+    outputs = [value for name, value in case.outputs.items() if name != "losses" or case.name not in STEPS]
+    expected = outputs if case.name in STEPS else outputs[0]
     arguments = list(case.inputs.values())
     try:
-        got = adapter.call(case.function, arguments, numbers)
+        got = adapter.call(case.name, arguments, numbers)
         distance(got, expected)  # raises if these are no numbers
     except Exception as error:  # code of the user's
         return Sample(case.id, arguments, numbers, None, expected), one_line(error)

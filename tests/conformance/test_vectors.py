@@ -66,7 +66,7 @@ def test_every_equation_and_every_error_signal_has_known_answers():
         if getattr(f, "__module__", "") == module.__name__ and callable(f) and name[0] != "_"
     }
     signals = {signal.deltas.__name__ for signal in (ALL_SIGNALS | ERROR_SIGNALS).values()}
-    found = Counter(case.function for case in known_answers())
+    found = Counter(case.name for case in known_answers())
     assert public | signals | set(ACTIVATIONS) | set(LOSSES) <= set(found)
     assert len({case.id for case in known_answers()}) == sum(found.values())
 

@@ -27,7 +27,7 @@ def case(name: str, edge: str, equation: str, formula: str, inputs: Arrays, outp
     )
     return {
         "id": f"{name}/{edge}",
-        "function": name,
+        "name": name,
         "equation": equation,
         "formula": formula,
         "settings": more.pop("settings", {}),

@@ -88,7 +88,7 @@ def fast_path(settings):
 def by_settings():
     """Return every combination of settings that has known answers."""
     names = ("rule", "error_signal", "decorrelation")
-    found = [{name: case.settings[name] for name in names} for case in known_answers() if case.function == "step"]
+    found = [{name: case.settings[name] for name in names} for case in known_answers() if case.name == "step"]
     return [settings for at, settings in enumerate(found) if settings not in found[:at]]
 
 

@@ -59,7 +59,7 @@ FAULTS = [
     Fault("return 2 * (y - targets)", "return y - targets", "no factor 2"),
     Fault(SIGNAL, SIGNAL + " / len(y)", "delta divided by the batch size"),
     Fault(SIGNAL, SIGNAL.replace("-leaky", "leaky"), "the sign of delta"),
-    Fault("a > 0, 1.0, 0.1)", "a >= 0, 1.0, 0.1)", "derivative at 0 from the right"),
+    Fault("a > 0, 1.0, ", "a >= 0, 1.0, ", "derivative at 0 from the right"),
     Fault(W_NEW, W_NEW.replace("eta_W", "eta_R"), "eta_R for both"),
     Fault(R_NEW, R_NEW.replace("eta_R", "0 * eta_R"), "eta_R never arrives"),
     Fault("copi_update(W_k, x, a_k + delta)", "copi_update(W_k, x, delta)", "delta for z"),

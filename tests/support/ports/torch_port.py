@@ -36,7 +36,7 @@ def leaky_relu(a):
 
 
 def leaky_relu_derivative(a):
-    return torch.where(a > 0, 1.0, 0.1).to(a)
+    return torch.where(a > 0, 1.0, torch.full_like(a, 0.1))
 
 
 def quadratic_gradient(y, targets):
