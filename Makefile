@@ -24,7 +24,8 @@ test-oldest: $(OLDEST)/installed-test
 
 # On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
 test-tracing: $(VENV)/installed-tracing
-	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/backend/test_torch.py tests/documents/test_extend_page.py tests/conformance/test_ports_tracing.py \
+	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/backend/test_torch.py tests/backend/test_torch_modules.py \
+	  tests/documents/test_extend_page.py tests/conformance/test_ports_tracing.py \
 	  tests/documents/test_vectors_page.py
 
 # also the pre-commit hook
