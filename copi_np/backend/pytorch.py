@@ -68,6 +68,9 @@ class TorchBackend(Backend):
             return int(self._torch.cuda.mem_get_info(self.device)[0])
         return free_main_memory() if self.device.type == "cpu" else None
 
+    def __setstate__(self, state: dict[str, str]) -> None:
+        self.__dict__.update(vars(TorchBackend(state["name"].partition(":")[2] or "cpu")))
+
     def describe(self) -> str:
         """Name the device, such as "cpu", or the GPU."""
         if self.device.type == "cuda":

@@ -5,6 +5,8 @@ Run by `make test-tracing`; skipped where PyTorch is missing (extra ``tracing``)
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pytest
 
@@ -16,15 +18,18 @@ from test_backends import make_network, tiny_data  # noqa: E402
 from copi_np import BackendError, Network, Schedule, fit, get_backend, load_network, save_network  # noqa: E402
 from copi_np.experiments.methods import METHODS  # noqa: E402
 
+WHERE = os.environ.get("COPI_NP_TORCH", "torch")
+"""`make gpu` sets it to "torch:cuda"."""
+
 
 @pytest.fixture
 def backend():
-    return get_backend("torch")
+    return get_backend(WHERE)
 
 
 @pytest.fixture
 def device_backend():
-    return get_backend("torch")
+    return get_backend(WHERE)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -34,7 +39,7 @@ def test_every_method_trains_as_on_numpy(name):
     options = {"rule": method.rule, "error_signal": method.error_signal}
     options["decorrelation"] = "matrix" if method.decorrelates else None
     networks, histories = [], []
-    for there in ("torch", "numpy"):
+    for there in (WHERE, "numpy"):
         networks.append(make_network(get_backend(there), **options))
         schedule = Schedule(0.01, 0.01 if method.decorrelates else 0.0)
         histories.append(
