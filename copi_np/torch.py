@@ -55,10 +55,9 @@ class Lateral(torch.nn.Module):
         """Return W R, in the shape of the weight."""
         return (weight.flatten(1) @ self.R).reshape(weight.shape)
 
-    @torch.no_grad()
     def learn(self, y: torch.Tensor) -> None:
-        """Update R from inputs y (B, I), before decorrelation."""
-        y = y.to(self.R)
+        """Update R from inputs y (B, I), before decorrelation, without a gradient."""
+        y = y.detach().to(self.R)
         states = {"R": self.R, "x": y @ self.R.T, "y": y, "eta_R": self.eta}
         update = call_by_name(self.rule, self.arguments, _Named(states))
         check_like("decorrelation rule returned", update, self.R)
@@ -150,7 +149,7 @@ def _learn(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: tor
     """Let R learn from the inputs of a layer, after they have passed through it in training mode."""
     lateral = _lateral(layer)
     if layer.training and lateral.eta != 0:
-        lateral.learn(rows_of(layer, inputs[0].detach()))
+        lateral.learn(rows_of(layer, inputs[0]))
 
 
 def rows_of(layer: torch.nn.Module, y: torch.Tensor) -> torch.Tensor:
