@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 OLDEST := $(VENV)-oldest
 DIST ?= dist
 
-.PHONY: demo test test-oldest test-tracing lint dist notebooks site slides lite mutants fuzz
+.PHONY: demo test test-oldest test-tracing gpu lint dist notebooks site slides lite mutants fuzz
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/installed
@@ -24,7 +24,13 @@ test-oldest: $(OLDEST)/installed-test
 
 # On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
 test-tracing: $(VENV)/installed-tracing
-	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/documents/test_extend_page.py
+	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/backend/test_torch.py tests/backend/test_torch_modules.py \
+	  tests/documents/test_extend_page.py tests/conformance/test_ports_tracing.py \
+	  tests/documents/test_vectors_page.py tests/documents/test_torch_page.py
+
+# On a machine with a GPU: the tests that need one, and timings, recorded in results/speed/gpu.json.
+gpu: $(VENV)/installed-tracing
+	$(BIN)/python tools/gpu_record.py
 
 # also the pre-commit hook
 lint: $(VENV)/installed-test

@@ -12,6 +12,7 @@ from math import acos, inf, pi
 from typing import Any
 
 import numpy as np
+from array_api_compat import device
 
 from copi_np._checks import check_count, check_rate
 from copi_np._parts import label, named_arguments
@@ -55,7 +56,7 @@ def decorrelation_path(
 
 def _path(y: Array, eta_R: float, n_steps: int, move: Callable[[Array, Array, float], Array]) -> Iterator[Array]:
     xp = common_namespace("BI", y)
-    R = xp.eye(y.shape[1], dtype=y.dtype, device=y.device)
+    R = xp.eye(y.shape[1], dtype=y.dtype, device=device(y))
     yield R
     for _ in range(n_steps):
         R = move(R, y, eta_R)

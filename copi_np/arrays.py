@@ -140,6 +140,8 @@ def check_like(what: str, array: Array, like: Array) -> None:
         raise InputError(f"{what} {kinds[0]}, where {kinds[1]} is needed")
     for name in ("shape", "dtype", "device"):
         found, needed = (device(each) if name == "device" else getattr(each, name) for each in (array, like))
+        if name == "shape":
+            found, needed = tuple(found), tuple(needed)  # shown as plain numbers, whatever the library
         if found != needed and not (name == "device" and None in (found, needed)):  # a tracer has no device
             raise InputError(f"{what} an array of {name} {found}, where {needed} is needed")
 

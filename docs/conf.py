@@ -79,6 +79,7 @@ add_module_names = False
 toc_object_entries_show_parents = "hide"
 # `set` is what matplotlib adds to its subclasses, with text that only its own documentation can show
 autodoc_default_options = {"members": True, "member-order": "bysource", "exclude-members": "set"}
+autodoc_mock_imports = ["torch"]  # copi_np.torch is described without installing it
 autodoc_typehints = "none"  # the docstrings say more, such as shapes
 autosummary_generate = False
 numpydoc_show_class_members = False

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from copi_np.arrays import OTHER_MEANING, Array, NDArray, check_plain
 from copi_np.backend.blas import gemm
 from copi_np.backend.free_memory import free_main_memory
-from copi_np.errors import BackendError, InputError, brief, unknown
+from copi_np.errors import BackendError, InputError, brief
 
 DTYPES = ("float32", "float64")
 
@@ -100,7 +100,8 @@ class Backend:
         return {"name": self.name}  # modules cannot be pickled
 
     def __setstate__(self, state: dict[str, str]) -> None:
-        self.__dict__.update(vars(get_backend(state["name"])))
+        same: Any = type(self)
+        self.__dict__.update(vars(same()))
 
     def __repr__(self) -> str:
         return f"<Backend {self.name}: {self.describe()}>"
@@ -220,32 +221,3 @@ def why_no_gpu() -> str | None:
             f"check the driver with nvidia-smi, and the CUDA libraries: {INSTALL_CUPY}"
         )
     return None
-
-
-BACKENDS = ("auto", "numpy", "cupy")
-
-
-def get_backend(name: str | Backend = "auto") -> Backend:
-    """Return a backend by name.
-
-    Parameters
-    ----------
-    name : {"auto", "numpy", "cupy"} or Backend
-        "auto" is CuPy if a GPU works, else NumPy; a `Backend` is returned unchanged
-
-    Raises
-    ------
-    InputError
-        if the name is unknown
-    BackendError
-        if the name is "cupy" and CuPy does not work here
-    """
-    if isinstance(name, Backend):
-        return name
-    if name == "auto":
-        return NumPyBackend() if why_no_gpu() else CuPyBackend()
-    if name == "numpy":
-        return NumPyBackend()
-    if name == "cupy":
-        return CuPyBackend()
-    raise unknown("backend", name, BACKENDS, {"cpu": "numpy", "gpu": "cupy", "cuda": "cupy"}.get(str(name).lower()))

@@ -13,6 +13,7 @@ import click
 import copi_np
 from copi_np.cli.bench import bench
 from copi_np.cli.campaigns import report, reproduce, sweep
+from copi_np.cli.conformance import vectors, verify
 from copi_np.cli.doctor import describe, examine
 from copi_np.cli.errors import Group
 from copi_np.cli.options import data_dir_option
@@ -52,5 +53,5 @@ def doctor(data_dir: Path | None, output: Output) -> None:
     output.result(describe(found), found, indent=20)
 
 
-for command in (demo, train, predict, export, reproduce, sweep, report, bench):
+for command in (demo, train, predict, export, reproduce, sweep, report, bench, vectors, verify):
     main.add_command(command)

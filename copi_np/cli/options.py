@@ -128,7 +128,7 @@ backend_option = click.option(
     default="auto",
     show_default=True,
     shell_complete=one_of(BACKENDS),
-    help="numpy, cupy, or auto: a GPU if one works.",
+    help="numpy, cupy, torch, torch:cuda, or auto: CuPy if a GPU works, else NumPy.",
 )
 # `copi_np.datasets` reads the environment variable, not click: a stale value must not break commands without data
 data_dir_option = click.option(

@@ -90,6 +90,7 @@ def place(tmp_path, monkeypatch):
     (tmp_path / "tiny.toml").write_text(PRESET)
     (tmp_path / "demo.toml").write_text('dataset = "tiny.npz"' + PRESET)
     (tmp_path / "my_rules.py").write_text(RULES)
+    (tmp_path / "own_copi.py").write_text("from copi_np.rules import copi_update")
     swept: dict[str, Any] = {}
 
     def in_this_process(root, configs, data, **options):
@@ -109,6 +110,7 @@ def place(tmp_path, monkeypatch):
         "demo": ["--epochs", "1"],
         "bench": ["--network", "6-4-3", "--rounds", "1"],
         "report": ["out"],
+        "verify": ["own_copi.py", "--examples", "0"],
     }
     once = {"reproduce": ["--seeds", "1"], "sweep": ["--seeds", "1"]}
 
@@ -418,6 +420,27 @@ def _(place):
     header = place.call("--format", "csv", "--by-epoch").stdout.splitlines()[0].split(",")
     assert "epoch" in header
     assert "epochs" in place.call("--format", "csv").stdout.splitlines()[0].split(",")
+
+
+@case("vectors verify", "json_to", "quiet")
+def _(place):
+    assert isinstance(json.loads(place.call("--json", "--quiet").stdout), dict)
+
+
+@case("vectors", "out")
+def _(place):
+    place.call("--out", "elsewhere")
+    assert json.loads((place.folder / "elsewhere" / "rules.json").read_text())["topic"] == "rules"
+
+
+@case("verify", "adapter", "examples")
+def _(place):
+    """The rules in the file are right, so it conforms; theorems are left out for 0 examples."""
+    values = json.loads(place.call("--json").stdout)
+    assert values["conforms"]
+    assert [len(values["equations"]), values["theorems"]] == [1, []]
+    del place.small["verify"][1:]
+    assert len(json.loads(place.call("--examples", "2", "--json").stdout)["theorems"]) > 3
 
 
 @case("train reproduce sweep demo report bench doctor", "json_to")

@@ -41,6 +41,7 @@ def place(tmp_path, monkeypatch):
     monkeypatch.delenv("NO_COLOR", raising=False)
     write_tiny(tmp_path)
     (tmp_path / "tiny.toml").write_text(PRESET)
+    (tmp_path / "own_copi.py").write_text("from copi_np.rules import copi_update\n")
     return tmp_path
 
 
@@ -109,6 +110,8 @@ COMMANDS = {
     "export": ["export", "run", "network.safetensors"],
     "bench": ["bench", "--network", "784-30-30-30-30-30-30-10", "--rounds", "1", "--backend", "numpy"],
     "doctor": ["doctor"],
+    "vectors": ["vectors"],
+    "verify": ["verify", "own_copi.py", "--examples", "0"],
 }
 EXPECTED = {
     "train": {"folder", "config", "epoch", "train_accuracy", "test_accuracy", "train_loss", "test_loss", "seconds"},
@@ -120,6 +123,8 @@ EXPECTED = {
     "export": {"network", "epoch", "sizes", "dtype", "written"},
     "bench": {"milliseconds", "step_over_floor"},
     "doctor": {"versions", "blas", "gpu", "data"},
+    "vectors": {"written"},
+    "verify": {"conforms", "equations", "theorems", "missing"},
 }
 
 

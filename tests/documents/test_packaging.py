@@ -31,7 +31,7 @@ def test_every_oldest_version_is_tested():
     """`make test-oldest` reads "name >= version" of what the tests are installed with: the extras of users included."""
     tested = REQUIRED + EXTRAS["test"]
     assert [line for line in tested if not re.fullmatch(r"[A-Za-z0-9-]+ >= [\d.]+", line)] == []
-    of_users = EXTRAS.keys() - {"benchmarks", "browser", "fuzz", "mutants", "site", "tracing", "tutorials"}
+    of_users = EXTRAS.keys() - {"benchmarks", "browser", "fuzz", "mutants", "site", "torch", "tracing", "tutorials"}
     assert {line for name in of_users for line in EXTRAS[name]} <= set(tested)
     names = {line.split()[0] for line in tested}
     everywhere = {line for lines in EXTRAS.values() for line in lines if line.split()[0] in names}
