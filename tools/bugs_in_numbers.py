@@ -1938,7 +1938,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "cheap: no check of large steps",
             "_cheap_decorrelation.py",
-            "check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)",
+            "check_decorrelation_every(network, first_rows(y0, chunk_size(network.plans)), eta_R)",
             "pass",
         ),
         ("cheap: checked once only", "_cheap_decorrelation.py", "if eta_R != self._eta_R:", "if self._eta_R is None:"),
@@ -2137,8 +2137,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: learned feedback without R",
             "more_signals.py",
-            "feedback_into(feedback, k - 1).T @ layers[k].R",
-            "feedback_into(feedback, k - 1).T",
+            "feedback_into(feedback, k - 1).T, layers[k].R)",
+            "feedback_into(feedback, k - 1).T)",
         ),
         (
             "signals: feedback without decay",
