@@ -107,7 +107,7 @@ class LayerPlan(NamedTuple):
         return self.n_units if self.pooling is None else self.pooling.n_values
 
 
-def plan_layers(sizes: Sequence[Any], input_shape: Any = None) -> list[LayerPlan]:
+def plan_layers(sizes: Sequence[Any], input_shape: Any = None, name: str = "sizes") -> list[LayerPlan]:
     """Return the plan of every layer with weights.
 
     Parameters
@@ -115,6 +115,7 @@ def plan_layers(sizes: Sequence[Any], input_shape: Any = None) -> list[LayerPlan
     sizes : sequence        numbers of units, inputs first; with `input_shape`, `Conv`, `Pool` and `Dense`, their text,
                             or numbers of units, without inputs
     input_shape : tuple     (C, H, W) of the images, or (H, W); None for inputs without a shape
+    name : str              what messages call the layers
 
     Raises
     ------
@@ -123,10 +124,10 @@ def plan_layers(sizes: Sequence[Any], input_shape: Any = None) -> list[LayerPlan
     if input_shape is None:
         if needs_images(sizes):
             raise InputError("convolutions need the shape of the inputs: give input_shape=(1, 28, 28), for example")
-        return [LayerPlan(*pair) for pair in pairwise(check_sizes("sizes", sizes))]
+        return [LayerPlan(*pair) for pair in pairwise(check_sizes(name, sizes))]
     shape: Shape | None = check_image_shape("input_shape", input_shape)
     n_values, plans = prod(input_shape), list[LayerPlan]()
-    for layer in read_layers("sizes", sizes):
+    for layer in read_layers(name, sizes):
         if isinstance(layer, Dense):
             plans.append(LayerPlan(n_values, layer.n_units))
             shape = None
@@ -176,15 +177,14 @@ def _read(name: str, layer: Any) -> Conv | Pool | Dense:
 
 
 def needs_images(sizes: Any) -> bool:
-    """Return whether layers are described, or as text, and so need the shape of the inputs."""
-    return isinstance(sizes, (list, tuple)) and any(isinstance(each, (Conv, Pool, Dense, str)) for each in sizes)
+    """Return whether layers are described, or are text such as "conv16k3", and so need the shape of the inputs."""
+    found = sizes if isinstance(sizes, (list, tuple)) else ()
+    return any(isinstance(each, (Conv, Pool, Dense)) or str(each).startswith(("conv", "pool")) for each in found)
 
 
-def plain_layers(sizes: Sequence[Any], input_shape: Any = None) -> list[Any]:
+def plain_layers(name: str, sizes: Sequence[Any]) -> list[Any]:
     """Return layers as plain values, ready for JSON: numbers of units, and text for `Conv` and `Pool`."""
-    if input_shape is None:
-        return list(check_sizes("sizes", sizes))
-    layers = read_layers("sizes", sizes)
+    layers = read_layers(name, sizes)
     return [int(layer.n_units) if isinstance(layer, Dense) else str(layer) for layer in layers]
 
 

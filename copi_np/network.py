@@ -111,7 +111,7 @@ class Network(Assembly):
         dtype: str = "float32",
     ) -> None:
         self.plans = plan_layers(sizes, input_shape)
-        self.sizes = plain_layers(sizes, input_shape)
+        self.sizes = plain_layers("sizes", sizes)
         self.input_shape = None if input_shape is None else check_image_shape("input_shape", input_shape)
         check_rng(rng)
         if not isinstance(dtype, str) or dtype not in DTYPES:

@@ -437,9 +437,9 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         (
             "options: layers of the preset for other data",
-            "experiments/options.py",
-            "(data.n_inputs, *config.layers[1:-1], data.n_classes)",
-            "(data.n_inputs, *config.layers[1:])",
+            "experiments/config.py",
+            "(data.n_inputs, *self.layers[1:-1], data.n_classes)",
+            "(data.n_inputs, *self.layers[1:])",
         ),
         (
             "options: whole numbers of a variation",
@@ -1584,8 +1584,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: seed of train",
             "experiments/options.py",
-            "_step_sizes(values, given) | others)",
-            '_step_sizes(values, given) | others | {"seed": 0})',
+            "given) | others | without_shape)",
+            'given) | others | without_shape | {"seed": 0})',
         )
     ],
     OPTIONS + "train-resume": [
