@@ -5,6 +5,7 @@ Read the modules in this order: `rules`, `algorithm`, then `whitening`, `activat
 """
 
 from copi_np.activations import Activation
+from copi_np.architecture import Conv, Dense, Pool
 from copi_np.backend import Backend, get_backend
 from copi_np.callbacks import Callback
 from copi_np.checkpoint import load_network, save_network
@@ -25,9 +26,11 @@ __all__ = [
     "Backend",
     "BackendError",
     "Callback",
+    "Conv",
     "CopiError",
     "DataError",
     "Dataset",
+    "Dense",
     "DivergenceError",
     "EpochRecord",
     "ErrorSignal",
@@ -35,6 +38,7 @@ __all__ = [
     "Layer",
     "Loss",
     "Network",
+    "Pool",
     "Schedule",
     "Split",
     "Step",

@@ -10,14 +10,16 @@ import numpy as np
 
 from copi_np._parts import check_function, check_picklable, choose_part, describe, named_arguments, one_or_list
 from copi_np.activations import ACTIVATIONS, Activation
+from copi_np.architecture import LayerPlan
 from copi_np.arrays import Array
 from copi_np.backend import Backend
 from copi_np.datasets.scaling import Scaling
 from copi_np.error_signals import FEEDBACK_ARGUMENTS, SIGNAL_ARGUMENTS, ErrorSignal
-from copi_np.errors import InputError, shown
+from copi_np.errors import InputError, list_names, shown
 from copi_np.layer import Layer
 from copi_np.losses import LOSSES, Loss
-from copi_np.more_signals import ALL_SIGNALS
+from copi_np.more_signals import ALL_SIGNALS, DENSE_ONLY
+from copi_np.patches import Shape
 from copi_np.steps import describe_steps, every_of, part_of, samples_of
 
 BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
@@ -27,12 +29,30 @@ BIT_GENERATORS: Final = {"PCG64", "PCG64DXSM", "MT19937", "Philox", "SFC64"}
 class Assembly:
     """The base of `Network`: its assignable parts, and how they are described and copied."""
 
+    plans: list[LayerPlan]
+    sizes: list[Any]
+    input_shape: Shape | None
     layers: list[Layer]
     backend: Backend
     dtype: str
     noise_rng: np.random.Generator
     scaling: Scaling | None = None
     _feedback: list[Array | None]
+
+    @property
+    def n_inputs(self) -> int:
+        """Number of inputs: all pixels of an image."""
+        return self.plans[0].size_in
+
+    @property
+    def n_outputs(self) -> int:
+        """Number of outputs, K."""
+        return self.plans[-1].size_out
+
+    @property
+    def has_convolutions(self) -> bool:
+        """Whether a layer cuts its inputs into patches."""
+        return any(plan.patches is not None for plan in self.plans)
 
     @property
     def loss(self) -> Loss:
@@ -43,7 +63,7 @@ class Assembly:
     def loss(self, loss: Any) -> None:
         loss = choose_part("loss", loss, LOSSES, "Loss(name, values, gradient)")
         if loss != LOSSES.get(loss.name):
-            y = self.backend.asarray(np.full((2, self.layers[-1].n_outputs), 0.5), self.dtype)
+            y = self.backend.asarray(np.full((2, self.n_outputs), 0.5), self.dtype)
             check_function("values of loss", loss, loss.values, [y, y], y[:, 0])
             check_function("gradient of loss", loss, loss.gradient, [y, y], y)
         self._loss: Loss = loss
@@ -61,12 +81,20 @@ class Assembly:
                 f"feedback_from of error signal {signal.name!r} must be 'above', 'output' or None, "
                 f"got {shown(signal.feedback_from)}"
             )
+        self._check_signal(signal)
         self._signal_arguments = named_arguments("error signal", signal.deltas, SIGNAL_ARGUMENTS)
         updates = signal.feedback_updates
         self._feedback_arguments = (
             () if updates is None else named_arguments("feedback_updates", updates, FEEDBACK_ARGUMENTS)
         )
         self._error_signal: ErrorSignal = signal
+
+    def _check_signal(self, signal: ErrorSignal) -> None:
+        """Raise an InputError for signals that know only dense layers, in a network with convolutions."""
+        dense = [known for known in DENSE_ONLY if known.deltas is signal.deltas]
+        if dense and self.has_convolutions:
+            can = list_names(name for name, known in ALL_SIGNALS.items() if known not in DENSE_ONLY)
+            raise InputError(f"error signal {dense[0].name!r} is for dense layers only: with convolutions, use {can}")
 
     @property
     def parts(self) -> dict[str, Any]:
@@ -75,7 +103,7 @@ class Assembly:
         activations = [_named(layer.activation, ACTIVATIONS) for layer in layers]
         hidden = one_or_list(activations[:-1] or activations)
         parts = {
-            "sizes": [layers[0].n_inputs, *(layer.n_outputs for layer in layers)],
+            "sizes": list(self.sizes),
             "rule": one_or_list(part_of(layer.forward_step) for layer in layers),
             "error_signal": _named(self.error_signal, ALL_SIGNALS),
             "decorrelation": one_or_list(part_of(layer.lateral_step) for layer in layers),
@@ -88,8 +116,9 @@ class Assembly:
             "decorrelation_samples": one_or_list(samples_of(layer.lateral_step) for layer in layers),
             "decorrelation_every": one_or_list(every_of(layer.lateral_step) for layer in layers),
             "bias": layers[0].has_bias,
+            "input_shape": None if self.input_shape is None else list(self.input_shape),
         }
-        usual = {"decorrelation_samples": None, "decorrelation_every": 1, "bias": False}
+        usual = {"decorrelation_samples": None, "decorrelation_every": 1, "bias": False, "input_shape": None}
         # earlier versions of the package can read files without them
         return parts | {name: part for name, part in optional.items() if part != usual[name]}
 

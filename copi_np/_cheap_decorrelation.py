@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-from copi_np._memory import CHUNK
+from copi_np.architecture import CHUNK, chunk_size
 from copi_np.arrays import Array, first_rows, slices
 from copi_np.errors import InputError
 from copi_np.network import Network
@@ -28,6 +28,8 @@ class RestingR:
     def inputs(self, network: Network, y0: Array, eta_R: float) -> Array | None:
         """Return the decorrelated inputs, or None if R is about to learn, is the identity, or memory is short.
 
+        Also None for a convolution, whose patches of all samples would take many times the memory of the samples.
+
         Parameters
         ----------
         network : Network
@@ -43,10 +45,14 @@ class RestingR:
         InputError                  if updates of R at every n-th batch are bound to diverge
         """
         if eta_R != self._eta_R:
-            check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)
+            check_decorrelation_every(network, first_rows(y0, chunk_size(network.plans)), eta_R)
             self._eta_R = eta_R
         layer, xp = network.layers[0], network.backend.xp
-        if not layer.has_lateral_weights or (layer.lateral_step is not None and eta_R != 0):
+        if (
+            layer.patches is not None
+            or not layer.has_lateral_weights
+            or (layer.lateral_step is not None and eta_R != 0)
+        ):
             self._R = self._x0 = None
         elif self._R is None or not bool(xp.all(self._R == layer.R)):
             self._R = self._x0 = None  # frees the memory before it is asked for again
@@ -55,7 +61,7 @@ class RestingR:
                 self._x0 = xp.empty((y0.shape[0], layer.R.shape[0]), dtype=y0.dtype, device=network.backend.device)
                 with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence
                     for rows in slices(int(y0.shape[0]), CHUNK):
-                        self._x0[rows, :] = decorrelate(self._R, layer.with_constant(y0[rows, :]))
+                        self._x0[rows, :] = decorrelate(self._R, layer.rows(y0[rows, :]))
         return self._x0
 
 

@@ -124,7 +124,7 @@ def _stable_eta_hint(layers: Sequence[Layer], trace: Trace, eta_R: float) -> str
     """Say which step size would have been stable in every layer whose inputs have not exploded."""
     bounds = []
     for k, (layer, y_in) in enumerate(zip(layers, trace.y_in, strict=True)):
-        y = layer.backend.to_host(layer.with_constant(y_in))
+        y = layer.backend.to_host(layer.rows(y_in))
         if layer.lateral_step is not None and (k == 0 or _root_mean_square(y) < EXPLODED_ACTIVITY):
             bounds.append(layer.lateral_step.stable_eta(y))
     smallest = min((bound for bound in bounds if bound is not None), default=eta_R)
@@ -159,7 +159,7 @@ def _weight_sizes(layers: Sequence[Layer]) -> Iterator[tuple[int, str, float]]:
 def _gains(layers: Sequence[Layer], trace: Trace) -> Iterator[tuple[int, str, float]]:
     """Yield layer, matrix and the factor by which it makes activity grow, in the order of the forward pass."""
     for k, layer in enumerate(layers):
-        states = (layer.with_constant(trace.y_in[k]), trace.x[k], trace.a[k])
+        states = (layer.rows(trace.y_in[k]), trace.x[k], trace.a[k])
         sizes = [_root_mean_square(layer.backend.to_host(each)) for each in states]
         if layer.has_lateral_weights:
             yield k, "R", sizes[1] / sizes[0]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from copi_np._assembly import Assembly
 from copi_np._parts import per_layer
+from copi_np.architecture import LayerPlan, chunk_size, feedback_shape
 from copi_np.backend import Backend
 from copi_np.errors import BackendError
 
@@ -18,8 +18,6 @@ SMALL: Final = 2**26
 """Bytes that any machine has, so that small networks need not ask the system."""
 MOMENT_ARRAYS: Final = 4
 """Arrays (I, I) that exist at once while the decorrelation loss of a layer's inputs is computed."""
-CHUNK: Final = 1000
-"""Samples that are evaluated or monitored at a time."""
 N_REMEMBERED: Final[dict[str | None, int]] = {"momentum": 1, "adam": 2}
 """Arrays of the shape of W that built-in rules remember."""
 
@@ -38,7 +36,7 @@ class Matrix(NamedTuple):
 
 
 def matrices(
-    sizes: Sequence[int],
+    plans: Sequence[LayerPlan],
     rules: Sequence[Any],
     decorrelations: Sequence[Any],
     *,
@@ -49,31 +47,33 @@ def matrices(
 
     Parameters
     ----------
-    sizes : sequence of int         numbers of units, inputs first
+    plans : sequence of LayerPlan   shapes of all layers
     rules, decorrelations : lists   one per layer, as for `Network`
     bias : bool                     whether each layer has one more input
     feedback_from : str or None     as for `ErrorSignal`
     """
-    for k, (n_units, n_outputs) in enumerate(pairwise(sizes)):
-        n_inputs = n_units + bias
+    for k, plan in enumerate(plans):
+        n_inputs, n_outputs = plan.n_inputs + bias, plan.n_outputs
         rule = rules[k] if isinstance(rules[k], str) else None  # your own rule may not be hashable
         yield Matrix(f"W of layer {k}", (n_outputs, n_inputs), 1 + N_REMEMBERED.get(rule, 0))
+        if plan.patches is not None:
+            yield Matrix(f"index of patches of layer {k}", (plan.patches.n_positions, plan.n_inputs), 2)
         if rule == "foof":
             yield Matrix(f"second moments of layer {k}", (n_inputs, n_inputs), 2)
         if decorrelations[k] is not None:
             yield Matrix(f"R of layer {k}", (n_inputs, n_inputs))
-        if feedback_from is not None and k < len(sizes) - 2:
-            yield Matrix(f"feedback of layer {k}", (n_outputs, sizes[k + 2] if feedback_from == "above" else sizes[-1]))
+        if feedback_from is not None and k < len(plans) - 1:
+            yield Matrix(f"feedback of layer {k}", feedback_shape(plans, k, feedback_from))
 
 
 def check_network_fits(
-    sizes: Sequence[int], rules: Sequence[Any], decorrelations: Sequence[Any], dtype: str, backend: Backend
+    plans: Sequence[LayerPlan], rules: Sequence[Any], decorrelations: Sequence[Any], dtype: str, backend: Backend
 ) -> None:
     """Raise a BackendError if the weights of a network do not fit into memory; parameters as for `matrices`."""
-    found = list(matrices(sizes, rules, decorrelations))
+    found = list(matrices(plans, rules, decorrelations))
     itemsize = np.dtype(dtype).itemsize
     largest = max(found, key=lambda matrix: matrix.n_values)
-    shape = " x ".join(map(str, largest.shape))
+    shape, sizes = " x ".join(map(str, largest.shape)), [plans[0].size_in, *(plan.size_out for plan in plans)]
     what = (
         f"a network of {'-'.join(map(str, sizes))} units in {dtype} takes {{need}}, "
         f"of which {largest.name} ({shape}) takes {largest.n_values * itemsize / GIB:.1f} GiB"
@@ -94,7 +94,7 @@ def check_fits(n_bytes: int, what: str, advice: str, backend: Backend) -> None:
 
 def check_training_fits(network: Assembly, n_samples: int) -> None:
     """Raise a BackendError if `n_samples`, and what else training needs, do not fit into memory."""
-    need = training_bytes(network.parts["sizes"], bytes_of(network), n_samples, network.dtype)
+    need = training_bytes(network.plans, bytes_of(network), n_samples, network.dtype)
     what = f"training on {n_samples} samples takes {{need}} more in {network.dtype}"
     check_fits(need, what, "use fewer samples or smaller layers", network.backend)
 
@@ -104,11 +104,11 @@ def bytes_of(network: Assembly) -> int:
     parts, n_layers = network.parts, len(network.layers)
     rules, decorrelations = (per_layer(kind, parts[kind], n_layers) for kind in ("rule", "decorrelation"))
     source, bias = network.error_signal.feedback_from, parts.get("bias", False)
-    found = matrices(parts["sizes"], rules, decorrelations, bias=bias, feedback_from=source)
+    found = matrices(network.plans, rules, decorrelations, bias=bias, feedback_from=source)
     return sum(matrix.n_values for matrix in found) * np.dtype(network.dtype).itemsize
 
 
-def training_bytes(sizes: Sequence[int], weights: int, n_samples: int, dtype: str) -> int:
+def training_bytes(plans: Sequence[LayerPlan], weights: int, n_samples: int, dtype: str) -> int:
     """Return the bytes that training takes in addition to the weights: all samples, and the temporary arrays.
 
     Temporary arrays are largest when an epoch ends: second moments, chunks of samples that are evaluated, or a copy of
@@ -116,14 +116,18 @@ def training_bytes(sizes: Sequence[int], weights: int, n_samples: int, dtype: st
 
     Parameters
     ----------
-    sizes : sequence of int     numbers of units, inputs first
+    plans : sequence of LayerPlan
+                                shapes of all layers
     weights : int               bytes of all matrices
     n_samples : int             in all splits
     dtype : str
     """
-    samples = n_samples * (sizes[0] + sizes[-1])
-    monitored = MOMENT_ARRAYS * max(sizes[:-1]) ** 2 + 3 * CHUNK * sum(sizes)
-    folded = sum(n_inputs * n_outputs for n_inputs, n_outputs in pairwise(sizes))
-    evaluated = folded + CHUNK * (sizes[0] + 2 * max(sizes[1:]))
+    samples = n_samples * (plans[0].size_in + plans[-1].size_out)
+    chunk, first, last = chunk_size(plans), plans[0].n_values, plans[-1].n_units
+    monitored = MOMENT_ARRAYS * max(plan.n_inputs for plan in plans) ** 2
+    monitored += 3 * chunk * (sum(plan.n_values for plan in plans) + last)
+    folded = sum(plan.n_inputs * plan.n_outputs for plan in plans)
+    widest = max([last, *(plan.n_units for plan in plans), *(plan.n_values for plan in plans[1:])])
+    evaluated = folded + chunk * (first + 2 * widest)
     itemsize = np.dtype(dtype).itemsize
     return itemsize * samples + max(itemsize * monitored, itemsize * evaluated, weights)

@@ -20,6 +20,7 @@ from copi_np.arrays import Array, check_like, common_namespace, safe_divisor, sl
 from copi_np.error_signals import Trace, backpropagation, output_signal
 from copi_np.errors import InputError
 from copi_np.family import DAMPING, natural_update
+from copi_np.layer import ReadOnlyLayer
 from copi_np.network import Network
 from copi_np.rules import decorrelate, decorrelation_update
 from copi_np.steps import LATERAL_ARGUMENTS, part_of
@@ -156,7 +157,8 @@ def signal_pairs(network: Network, trace: Trace, targets: Array) -> list[tuple[A
     """Return the network's own error signal and backpropagation's, (B, O) each, for every hidden layer."""
     own = network.error_signals(trace, targets)
     delta_L = output_signal(network.loss, network.layers[-1].activation, trace.a[-1], trace.y[-1], targets)
-    exact = backpropagation(network.layers, trace, network.feedback, delta_L)
+    layers = [ReadOnlyLayer(layer) for layer in network.layers]
+    exact = backpropagation(layers, trace, network.feedback, delta_L)
     return list(zip(own[:-1], exact[:-1], strict=True))
 
 
@@ -189,8 +191,9 @@ def step_pairs(network: Network, trace: Trace, targets: Array, rates: Mapping[st
     """Return the step of W R that a network takes on a batch, and the natural one, (O, I) each, for every layer."""
     after = deepcopy(network)
     after.step(trace.y0, targets, **rates)
-    deltas = network.error_signals(trace, targets)
-    inputs = [layer.with_constant(y) for layer, y in zip(network.layers, trace.y_in, strict=True)]
+    signals = zip(network.layers, network.error_signals(trace, targets), strict=True)
+    deltas = [delta if layer.patches is None else layer.patches.as_rows(delta) for layer, delta in signals]
+    inputs = [layer.rows(y) for layer, y in zip(network.layers, trace.y_in, strict=True)]
     layers = zip(network.layers, after.layers, inputs, deltas, strict=True)
     return [
         (moved.folded() - layer.folded(), natural_update(y, delta, second_moment(y), DAMPING))
@@ -265,7 +268,8 @@ def receptive_fields(
     Row i is the field of unit i: the correlation <y_i x> of its output with each decorrelated input of the network,
     divided by the input's mean square. This is `stack_map` from the first layer's input. As in the paper, fields are
     in the coordinates of x, not of the pixels: ``fields @ network.layers[0].R`` is the same map for pixels. The
-    constant unit of a bias is left out, also of R in that product.
+    constant unit of a bias is left out, also of R in that product. If the first layer is a convolution, only its own
+    filters have fields (``layer=0``): on a patch, (F, C k^2).
 
     Parameters
     ----------
@@ -327,6 +331,8 @@ def compress(
     ------
     InputError                  if there are not that many layers, or y0 does not fit the network
     """
+    if network.has_convolutions:
+        raise InputError("compress replaces dense layers, and this network has convolutions: it cannot be compressed")
     n_layers = len(network.layers)
     check_count("first layer", first, minimum=0)
     if first >= n_layers:
@@ -359,17 +365,27 @@ def _states(network: Network, y0: Array, first: int, last: int, batch_size: int)
     check_count("last layer", last, minimum=first)
     if last >= len(network.layers):
         raise InputError(f"last layer must be at most {len(network.layers) - 1} in this network, got {last}")
+    stack = network.layers[first : last + 1]
+    patches = stack[0].patches
+    if len(stack) > 1 and any(layer.patches is not None for layer in stack):
+        raise InputError(
+            f"layers {first} to {last} hold a convolution, whose positions share one map: choose one layer alone"
+        )
     for rows in slices(int(y0.shape[0]), batch_size):
         trace = network.forward(y0[rows, :])
-        yield trace.x[first], trace.y[last]
+        # the output of a convolution at every position, before it is pooled
+        yield (
+            trace.x[first],
+            trace.y[last] if patches is None else patches.as_rows(stack[0].activation.f(trace.a[last])),
+        )
 
 
 def _moments(network: Network, y0: Array, first: int, last: int, batch_size: int) -> tuple[Array, Array]:
     """Return <y x^T> and <x^2> over all samples, for the input x of `first` and the output y of `last`."""
     xp = common_namespace("BI", y0)
-    products, power = 0.0, 0.0
+    products, power, n_rows = 0.0, 0.0, 0
     for x, y in _states(network, y0, first, last, batch_size):
         products += y.T @ x
         power += xp.sum(x * x, axis=0)
-    n_samples = int(y0.shape[0])
-    return products / n_samples, power / n_samples
+        n_rows += int(x.shape[0])
+    return products / n_rows, power / n_rows

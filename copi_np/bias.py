@@ -60,17 +60,14 @@ class BiasedLayer(Layer):
         biases = backend.xp.zeros_like(W[:, :1])
         super().__init__(backend.xp.concat([W, biases], axis=1), activation, forward_step, decorrelation, backend)
 
-    def with_constant(self, y: Array) -> Array:
+    def rows(self, y: Array) -> Array:
         """Append the constant unit to inputs y (B, I)."""
         return append_one(y)
 
-    def forward(self, y: Array, x: Array | None = None) -> tuple[Array, Array, Array]:
-        """Pass a batch (B, I) through the layer; as `Layer.forward`, but x is (B, I+1)."""
-        return super().forward(self.with_constant(y) if x is None else y, x)
-
     def step(self, states: States, eta_W: float, eta_R: float) -> None:
         """Update W and R as `Layer.step` does, but leave out the last row of off(C)."""
-        states = replace(states, y=self.with_constant(states.y), a=states.a - self._W[:, -1])
+        y = None if states.y is None else append_one(states.y)
+        states = replace(states, y=y, a=states.a - self._W[:, -1])
         with self._local_biases(states, eta_R), _set_aside(self._W[:, -1]):
             super().step(states, eta_W, eta_R)
         if self._R is not None:

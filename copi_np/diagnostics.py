@@ -108,6 +108,7 @@ def _diagnose_layer(
     layer: Layer, angle: float | None, y: Array, x: Array, natural_cosine: float | None
 ) -> LayerDiagnostics:
     n = layer.n_inputs
+    y = y if layer.patches is None else layer.patches.cut(y)
     x, R = x[:, :n], layer.R[:n, :n] if layer.has_lateral_weights else None
     C = second_moment(x)
     to_host = layer.backend.to_host

@@ -25,6 +25,7 @@ from copi_np.activations import Activation
 from copi_np.arrays import Array, common_namespace, read_only, safe_divisor, weigh
 from copi_np.errors import InputError
 from copi_np.losses import Loss
+from copi_np.patches import carry_back, to_units
 from copi_np.rules import mean_outer
 
 Feedback = Sequence[Array | None]
@@ -57,6 +58,8 @@ class Trace(NamedTuple):
     """Pre-activations, (B, O_k) each."""
     y: list[Array]
     """Outputs, (B, O_k) each; ``y[-1]`` is the output of the network."""
+    has_constant: bool = False
+    """Whether the last column of every x is the constant of a bias."""
 
     @property
     def y_in(self) -> list[Array]:
@@ -66,12 +69,13 @@ class Trace(NamedTuple):
     @property
     def x_of_units(self) -> list[Array]:
         """Decorrelated inputs without the constant of a bias, (B, I_k) each."""
-        return [x[:, : y.shape[1]] for x, y in zip(self.x, self.y_in, strict=True)]
+        return [x[:, :-1] for x in self.x] if self.has_constant else self.x
 
     def read_only(self) -> Trace:
         """Return the same states in new lists, read-only on NumPy; x without the constant of a bias."""
         states = (self.x_of_units, self.a, self.y)
-        return Trace(read_only(self.y0), *([read_only(array) for array in arrays] for arrays in states))
+        x, a, y = ([read_only(array) for array in arrays] for arrays in states)
+        return Trace(read_only(self.y0), x, a, y)
 
 
 def output_signal(loss: Loss, activation: Activation, a: Array, y: Array, targets: Array) -> Array:
@@ -115,9 +119,8 @@ def backpropagation(
     deltas = [delta_L]
     for k in reversed(range(len(layers) - 1)):
         above = layers[k + 1]
-        carried = deltas[0] @ above.W @ above.R if carry is None else carry(k + 1, deltas[0])
-        carried = carried[:, : trace.a[k].shape[1]]  # nothing goes to the constant of a bias
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * carried)
+        carried = carry_back(above, deltas[0], above.W, above.R) if carry is None else carry(k + 1, deltas[0])
+        deltas.insert(0, layers[k].activation.df(trace.a[k]) * to_units(layers[k], carried, trace.a[k]))
     return deltas
 
 
@@ -126,10 +129,14 @@ def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedba
 
     Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}).
     """
-    deltas = [delta_L]
-    for k in reversed(range(len(layers) - 1)):
-        deltas.insert(0, layers[k].activation.df(trace.a[k]) * send_back(feedback, k, deltas[0], trace.a[k]))
-    return deltas
+
+    def carry(k: int, delta: Array) -> Array:
+        patches = getattr(layers[k], "patches", None)
+        n_inputs = trace.y[k - 1].shape[1] if patches is None else patches.n_values
+        F = feedback_into(feedback, k - 1, (n_inputs, layers[k].W.shape[0]))
+        return carry_back(layers[k], delta, F.T)
+
+    return backpropagation(layers, trace, feedback, delta_L, carry)
 
 
 def direct_feedback_alignment(
@@ -211,20 +218,20 @@ def send_back(feedback: Feedback, k: int, signal: Array, a: Array) -> Array:
     ------
     InputError                  if the matrix is None, or does not fit signal and layer
     """
-    matrix = feedback_into(feedback, k)
-    need = (a.shape[1], signal.shape[1])
-    if tuple(getattr(matrix, "shape", ())) != need:
-        got = tuple(matrix.shape) if hasattr(matrix, "shape") else type(matrix).__name__
-        raise InputError(f"feedback[{k}] must be an array of shape {need}, got {got}")
+    matrix = feedback_into(feedback, k, (a.shape[1], signal.shape[1]))
     common_namespace("ON BN BO", matrix, signal, a)
     return signal @ matrix.T
 
 
-def feedback_into(feedback: Feedback, k: int) -> Array:
-    """Return the feedback matrix into layer k, or raise an InputError if there is none."""
+def feedback_into(feedback: Feedback, k: int, need: tuple[int, ...] | None = None) -> Array:
+    """Return the feedback matrix into layer k, or raise an InputError if it is missing, or not of the shape `need`."""
     if k >= len(feedback) or feedback[k] is None:
         raise InputError(f"layer {k} has no feedback matrix: assign one to network.feedback[{k}]")
-    return feedback[k]
+    matrix: Any = feedback[k]
+    if need is not None and tuple(getattr(matrix, "shape", ())) != tuple(need):
+        got = tuple(matrix.shape) if hasattr(matrix, "shape") else type(matrix).__name__
+        raise InputError(f"feedback[{k}] must be an array of shape {tuple(need)}, got {got}")
+    return matrix
 
 
 def reconstruction_update(

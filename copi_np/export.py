@@ -17,6 +17,7 @@ from copi_np.checkpoint import check_network, network_arrays
 from copi_np.datasets.scaling import Scaling
 from copi_np.errors import InputError, list_names
 from copi_np.network import Network
+from copi_np.patches import Patches
 from copi_np.storage.atomic import check_writable, replace_file
 
 OPSET: Final = 17
@@ -71,7 +72,8 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
     """Write a network or an estimator to an .onnx file that computes what its `predict` does (extra ``export``).
 
     A network has one input, "inputs" (N, I), and one output, "outputs" (N, K), logits for the cross-entropy. W and R of
-    each layer are folded into one matrix. A network that was trained on scaled inputs scales them itself.
+    each layer are folded into one matrix, or the kernel of a Conv. A network that was trained on scaled inputs scales
+    them itself.
 
     An estimator is exported as a whole, scaling included, with the names that skl2onnx uses: the input "X" (N, I) has
     its ``n_features_in_`` features, in the dtype that it was fitted in. A classifier has the outputs "label" (N,) and
@@ -103,19 +105,19 @@ def export_onnx(path: str | os.PathLike[str], model: Any) -> None:
         check_network(model)
         check_writable(Path(path))
         graph = _Graph(model.dtype)
-        n_inputs = model.layers[0].n_inputs
+        n_inputs = model.n_inputs
         value = graph.input("inputs", n_inputs)
         if model.scaling is not None:
             value = graph.scaled(value, model.scaling)
         outputs = graph.network(model, value, n_inputs)
-        graph.output("outputs", outputs, [model.layers[-1].n_outputs])
+        graph.output("outputs", outputs, [model.n_outputs])
     content = graph.content()
     replace_file(Path(path), lambda file: file.write(content))
 
 
 def _estimator(model: Exportable) -> _Graph:
     """Return the graph of an estimator."""
-    graph, n_outputs = _Graph(model.network.dtype), model.network.layers[-1].n_outputs
+    graph, n_outputs = _Graph(model.network.dtype), model.network.n_outputs
     value = graph.input("X", model.n_features)
     if model.inputs is not None:
         value = graph.scaled(value, model.inputs)
@@ -192,14 +194,36 @@ class _Graph:
 
     def network(self, network: Network, value: str, n_inputs: int) -> str:
         """Add the layers of a network, with W R of each folded into one matrix."""
-        for layer in network.layers:
+        for layer, plan in zip(network.layers, network.plans, strict=True):
             M = network.backend.to_host(layer.folded())
-            value = self.node("MatMul", value, self.constant(M[:, :n_inputs].T))
-            if M.shape[1] > n_inputs:  # the constant unit of a bias
-                value = self.node("Add", value, self.constant(M[:, n_inputs]))
+            if plan.patches is not None:
+                value = self._convolution(plan.patches, M, value)
+            else:
+                value = self.node("MatMul", value, self.constant(M[:, :n_inputs].T))
+                if M.shape[1] > n_inputs:  # the constant unit of a bias
+                    value = self.node("Add", value, self.constant(M[:, n_inputs]))
             value = self._activation(layer.activation, value)
-            n_inputs = layer.n_outputs
+            if plan.pooling is not None:
+                sides = [plan.pooling.size] * 2
+                value = self.node("AveragePool", value, kernel_shape=sides, strides=sides)
+            if plan.patches is not None:
+                value = self.node("Flatten", value, axis=1)
+            n_inputs = plan.size_out
         return value
+
+    def _convolution(self, patches: Patches, M: NDArray, value: str) -> str:
+        """Add a convolution of flat images with the kernel M (F, C k^2), and its biases in a last column, if any."""
+        image = self.node("Reshape", value, self.constant(np.array([0, *patches.shape])))  # 0: as many as there are
+        kernel = M[:, : patches.n_values].reshape(-1, patches.shape[0], patches.kernel, patches.kernel)
+        weights = [self.constant(part) for part in (kernel, *M[:, patches.n_values :].T)]
+        return self.node(
+            "Conv",
+            image,
+            *weights,
+            strides=[patches.stride] * 2,
+            pads=[patches.padding] * 4,
+            kernel_shape=kernel.shape[2:],
+        )
 
     def _activation(self, activation: Activation, a: str) -> str:
         """Add y = f(a). The leaky ReLU is max(a, leak a): its own operator exists for float32 only."""

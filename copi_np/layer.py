@@ -9,6 +9,7 @@ from copi_np.activations import ACTIVATIONS, Activation
 from copi_np.arrays import Array, read_only
 from copi_np.backend import Backend
 from copi_np.errors import InputError
+from copi_np.patches import Patches
 from copi_np.rules import decorrelate, transform
 from copi_np.steps import States, Step, forward_step, lateral_step, part_of
 
@@ -33,6 +34,8 @@ class Layer:
 
     has_bias = False
     """Whether its last input is the constant 1 of a bias, see `copi_np.bias`."""
+    patches: Patches | None = None
+    """How it cuts its inputs into patches, in a `convolution.ConvLayer`."""
 
     def __init__(self, W: Array, activation: Any, forward_step: Any, decorrelation: Any, backend: Backend) -> None:
         self.backend = backend
@@ -163,6 +166,7 @@ class Layer:
         y : (B, O) array    output, f(a)
         """
         if x is None:
+            y = self.rows(y)
             x = y if self._R is None else decorrelate(self._R, y)
         a = transform(self._W, x)
         return x, a, self.activation.f(a)
@@ -193,12 +197,16 @@ class Layer:
         both = self.backend.xp.concat([carried, x[:n_rows, :]], axis=0) @ self._R
         return both[:batch_size, :], both[batch_size:, :]
 
-    def with_constant(self, y: Array) -> Array:
-        """Return inputs y (B, I) as R and W take them: unchanged, unless the layer has a bias."""
+    def rows(self, y: Array) -> Array:
+        """Return inputs y (B, I) as R and W take them: unchanged, unless the layer has a bias or is a convolution."""
         return y
 
+    def respond(self, y: Array, M: Array) -> Array:
+        """Return the outputs for inputs y (B, I), given W R folded into one matrix M, see `folded`."""
+        return self.activation.f(self.rows(y) @ M.T)
+
     def folded(self) -> Array:
-        """Return the layer's two matrices folded into one, W R, (O, I), to be applied to `with_constant(y)`."""
+        """Return the layer's two matrices folded into one, W R, (O, I), to be applied to `rows(y)`."""
         return self._W if self._R is None else self._W @ self._R
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:

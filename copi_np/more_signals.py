@@ -27,6 +27,7 @@ from copi_np.error_signals import (
     feedback_into,
 )
 from copi_np.losses import Loss
+from copi_np.patches import carry_back
 from copi_np.rules import copi_update, target_state, transform
 
 SIGMA: Final = 0.01
@@ -181,7 +182,7 @@ def kolen_pollack(layers: Sequence[Weights], trace: Trace, feedback: Feedback, d
     """
 
     def carry(k: int, delta: Array) -> Array:
-        return delta @ feedback_into(feedback, k - 1).T @ layers[k].R
+        return carry_back(layers[k], delta, feedback_into(feedback, k - 1).T, layers[k].R)
 
     return backpropagation(layers, trace, feedback, delta_L, carry)
 
@@ -240,7 +241,7 @@ def sign_symmetry(layers: Sequence[Weights], trace: Trace, delta_L: Array) -> li
 
     def carry(k: int, delta: Array) -> Array:
         M = layers[k].W @ layers[k].R
-        return delta @ (xp.sqrt(xp.mean(M * M)) * xp.sign(M))
+        return carry_back(layers[k], delta, xp.sqrt(xp.mean(M * M)) * xp.sign(M))
 
     return backpropagation(layers, trace, (), delta_L, carry)
 
@@ -252,3 +253,6 @@ ALL_SIGNALS: Final = ERROR_SIGNALS | {
     "ss": ErrorSignal("ss", sign_symmetry),
 }
 """Every error signal that has a name."""
+
+DENSE_ONLY: Final = tuple(ALL_SIGNALS[name] for name in ("tp", "dtp", "node", "activity", "kp"))
+"""Error signals that do not work in networks with convolutions."""

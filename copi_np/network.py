@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,21 +17,21 @@ from copi_np._checks import (
     check_rate,
     check_rng,
     check_sample_weight,
-    check_sizes,
 )
 from copi_np._divergence import blame_activity, has_exploded
 from copi_np._memory import check_network_fits
 from copi_np._parts import explain_impure, label, per_layer
+from copi_np.architecture import check_image_shape, chunk_size, feedback_shape, plain_layers, plan_layers
 from copi_np.arrays import Array, NDArray, check_like, read_only, slices
 from copi_np.backend import DTYPES, Backend, get_backend
-from copi_np.bias import BiasedLayer
+from copi_np.convolution import make_layer
 from copi_np.error_signals import (
     ErrorSignal,
     Trace,
     backpropagation,
     output_signal,
 )
-from copi_np.errors import DivergenceError, unknown
+from copi_np.errors import DivergenceError, InputError, unknown
 from copi_np.layer import Layer, ReadOnlyLayer
 from copi_np.losses import LOSSES, Loss
 from copi_np.steps import States, lateral_steps
@@ -48,7 +47,8 @@ class Network(Assembly):
 
     Parameters
     ----------
-    sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``
+    sizes : sequence of int             numbers of units, inputs first, e.g. ``[784, 500, 10]``; with `input_shape`,
+                                        ``[Conv(32, 5), Pool(2), Dense(10)]``, see `architecture`. A number means Dense
     rng : numpy.random.Generator        draws the forward and feedback weights, on the host, and the noise of error
                                         signals that ask for it
     rule : {"copi", "sgd", "momentum", "adam", "foof", "kappa", "normalised"}, function or Step
@@ -72,6 +72,8 @@ class Network(Assembly):
     loss : {"quadratic", "cross_entropy"} or Loss
     bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`.
                                         The paper has none
+    input_shape : (C, H, W) or None     shape of the images that a convolution sees. Inputs are then (B, C, H, W), or
+                                        the same in flat rows, (B, C H W)
     backend : {"numpy", "cupy", "auto"} or Backend
     dtype : {"float32", "float64"}      of weights, inputs and targets alike
 
@@ -92,7 +94,7 @@ class Network(Assembly):
 
     def __init__(
         self,
-        sizes: Sequence[int],
+        sizes: Sequence[Any],
         *,
         rng: np.random.Generator,
         rule: Any = "copi",
@@ -104,14 +106,17 @@ class Network(Assembly):
         output_activation: Any = None,
         loss: str | Loss = "quadratic",
         bias: bool = False,
+        input_shape: Sequence[int] | None = None,
         backend: str | Backend = "numpy",
         dtype: str = "float32",
     ) -> None:
-        sizes = check_sizes("sizes", sizes)
+        self.plans = plan_layers(sizes, input_shape)
+        self.sizes = plain_layers("sizes", sizes)
+        self.input_shape = None if input_shape is None else check_image_shape("input_shape", input_shape)
         check_rng(rng)
         if not isinstance(dtype, str) or dtype not in DTYPES:
             raise unknown("dtype", dtype, DTYPES)
-        n_layers = len(sizes) - 1
+        n_layers = len(self.plans)
         activations = per_layer("activation", activation, n_layers)
         if output_activation is None and loss in ("cross_entropy", LOSSES["cross_entropy"]):
             output_activation = "linear"
@@ -122,13 +127,13 @@ class Network(Assembly):
         weights_rng, feedback_rng, self.noise_rng = rng.spawn(3)
         rules = per_layer("rule", rule, n_layers)
         decorrelations = lateral_steps(decorrelation, decorrelation_samples, decorrelation_every, n_layers)
-        check_network_fits(sizes, rules, decorrelations, dtype, self.backend)
-        make_layer = BiasedLayer if check_flag("bias", bias) else Layer
+        check_network_fits(self.plans, rules, decorrelations, dtype, self.backend)
+        bias = check_flag("bias", bias)
         self.layers: list[Layer] = [
-            make_layer(self._random(weights_rng, n_outputs, n_inputs), f, dW, dR, self.backend)
-            for (n_inputs, n_outputs), f, dW, dR in zip(
-                pairwise(sizes), activations, rules, decorrelations, strict=True
+            make_layer(
+                plan, self._random(weights_rng, plan.n_outputs, plan.n_inputs), f, dW, dR, self.backend, bias=bias
             )
+            for plan, f, dW, dR in zip(self.plans, activations, rules, decorrelations, strict=True)
         ]
         self.loss = loss
         self.error_signal = error_signal
@@ -142,10 +147,8 @@ class Network(Assembly):
         source = self.error_signal.feedback_from
         if source is None:
             return [None] * len(self.layers)
-        sources = self.layers[1:] if source == "above" else [self.layers[-1]] * (len(self.layers) - 1)
-        hidden = self.layers[:-1]
-        drawn = [self._random(rng, to.n_outputs, above.n_outputs) for to, above in zip(hidden, sources, strict=True)]
-        return [*drawn, None]
+        shapes = [feedback_shape(self.plans, k, source) for k in range(len(self.layers) - 1)]
+        return [*(self._random(rng, *shape) for shape in shapes), None]
 
     # ------------------------------------------------------------------------------------------------- Algorithm 1
 
@@ -189,6 +192,7 @@ class Network(Assembly):
                                     weights stay as they were before this step
         """
         rates = self._checked_rates(eta_W, eta_R, delta_scale)
+        y0 = self._checked_inputs(y0)
         self._check_batch(y0, targets, sample_weight, x0)
         with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence, not as a warning
             trace = self._forward(y0, x0)  # lines 4 to 8
@@ -217,11 +221,10 @@ class Network(Assembly):
         ------
         InputError              if y0 does not fit the network
         """
-        self._check("inputs", y0, self.layers[0].n_inputs)
-        return self._forward(y0)
+        return self._forward(self._checked_inputs(y0))
 
     def _forward(self, y0: Array, x0: Array | None = None) -> Trace:
-        trace = Trace(y0, [], [], [])
+        trace = Trace(y0, [], [], [], self.layers[0].has_bias)
         y = y0
         for k, layer in enumerate(self.layers):  # 4
             x, a, y = layer.forward(y, x0 if k == 0 else None)  # 5 to 7
@@ -306,27 +309,27 @@ class Network(Assembly):
             "targets": read_only(targets),
         }
 
-    def predict(self, y0: Array, batch_size: int = 1000) -> Array:
+    def predict(self, y0: Array, batch_size: int | None = None) -> Array:
         """Return the outputs of the network, computed in chunks, with W R of each layer folded into one matrix.
 
         Parameters
         ----------
         y0 : (N, I) array       inputs
-        batch_size : int        samples per chunk
+        batch_size : int        samples per chunk; by default 1000, or 100 with convolutions
 
         Returns
         -------
         y : (N, K) array        outputs; logits for the cross-entropy
         """
-        self._check("inputs", y0, self.layers[0].n_inputs)
-        check_count("batch_size", batch_size)
+        y0 = self._checked_inputs(y0)
+        batch_size = check_count("batch_size", chunk_size(self.plans) if batch_size is None else batch_size)
         folded = [layer.folded() for layer in self.layers]
         chunks = []
         with np.errstate(invalid="ignore"):  # some BLAS set the flag for products of finite numbers
             for rows in slices(int(y0.shape[0]), batch_size):
                 y = y0[rows, :]
                 for layer, M in zip(self.layers, folded, strict=True):
-                    y = layer.activation.f(layer.with_constant(y) @ M.T)
+                    y = layer.respond(y, M)
                 chunks.append(y)
         return self.backend.xp.concat(chunks, axis=0)
 
@@ -340,14 +343,24 @@ class Network(Assembly):
     def _check(self, what: str, array: Array, layer_size: int, n_samples: int | None = None) -> None:
         check_batch(self.backend, self.dtype, what, array, layer_size, n_samples)
 
+    def _checked_inputs(self, y0: Array) -> Array:
+        """Return inputs as flat rows (B, I), or raise an InputError; images may have their axes (B, C, H, W)."""
+        if self.input_shape is not None and self.backend.owns(y0) and y0.ndim == 4:
+            if tuple(y0.shape[1:]) != self.input_shape:
+                raise InputError(f"images must be {self.input_shape} each for this network, got {tuple(y0.shape[1:])}")
+            y0 = self.backend.xp.reshape(y0, (y0.shape[0], self.n_inputs))
+        self._check("inputs", y0, self.n_inputs)
+        return y0
+
     def _check_batch(self, y0: Array, targets: Array, sample_weight: Array | None, x0: Array | None) -> None:
         """Raise an InputError unless a batch fits the network."""
-        self._check("inputs", y0, self.layers[0].n_inputs)
         n_samples = int(y0.shape[0])
-        self._check("targets", targets, self.layers[-1].n_outputs, n_samples)
+        self._check("targets", targets, self.n_outputs, n_samples)
         if sample_weight is not None:
             check_sample_weight(self.backend, self.dtype, sample_weight, n_samples)
         if x0 is not None:
+            if self.plans[0].patches is not None:
+                raise InputError("x0 is of a dense first layer, and this one is a convolution: leave out x0=")
             self._check("x0", x0, self.layers[0].R.shape[0], n_samples)
 
     def _check_loss(self, loss: Array, trace: Trace, targets: Array, rates: dict[str, float]) -> None:

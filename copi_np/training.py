@@ -15,6 +15,7 @@ from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
 from copi_np._parts import describe, label
+from copi_np.architecture import chunk_size
 from copi_np.arrays import Array, first_rows, slices
 from copi_np.backend import Backend
 from copi_np.callbacks import Callback, CheckpointWriter
@@ -298,7 +299,8 @@ def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, sta
 
 def monitored(network: Network, train: DeviceSplit) -> list[float]:
     """Return the decorrelation loss of every layer's inputs, on the first `N_MONITORED` training samples."""
-    trace = network.forward(first_rows(train.inputs, N_MONITORED))
+    n_samples = min(N_MONITORED, chunk_size(network.plans))  # patches take more memory, and make more rows
+    trace = network.forward(first_rows(train.inputs, n_samples))
     with np.errstate(over="ignore", invalid="ignore"):  # `check_moments` checks the result
         return [decorrelation_loss(second_moment(x)) for x in trace.x_of_units]
 
@@ -338,7 +340,7 @@ def _check_fit(network: Network, data: Dataset, schedule: Any, rng: np.random.Ge
         rates_of(schedule, 1)  # fail before anything is computed
     check_rng(rng)
     need = (data.n_inputs, data.n_classes)
-    have = (network.layers[0].n_inputs, network.layers[-1].n_outputs)
+    have = (network.n_inputs, network.n_outputs)
     if need != have:
         raise InputError(
             f"the network takes {have[0]} inputs and gives {have[1]} outputs, but data set {data.name!r} has "

@@ -441,9 +441,9 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         (
             "options: layers of the preset for other data",
-            "experiments/options.py",
-            "(data.n_inputs, *config.layers[1:-1], data.n_classes)",
-            "(data.n_inputs, *config.layers[1:])",
+            "experiments/config.py",
+            "(data.n_inputs, *self.layers[1:-1], data.n_classes)",
+            "(data.n_inputs, *self.layers[1:])",
         ),
         (
             "options: whole numbers of a variation",
@@ -1621,8 +1621,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: seed of train",
             "experiments/options.py",
-            "_step_sizes(values, given) | others)",
-            '_step_sizes(values, given) | others | {"seed": 0})',
+            "given) | others | without_shape)",
+            'given) | others | without_shape | {"seed": 0})',
         )
     ],
     OPTIONS + "train-resume": [
@@ -1975,7 +1975,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "cheap: no check of large steps",
             "_cheap_decorrelation.py",
-            "check_decorrelation_every(network, first_rows(y0, CHUNK), eta_R)",
+            "check_decorrelation_every(network, first_rows(y0, chunk_size(network.plans)), eta_R)",
             "pass",
         ),
         ("cheap: checked once only", "_cheap_decorrelation.py", "if eta_R != self._eta_R:", "if self._eta_R is None:"),
@@ -2174,8 +2174,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: learned feedback without R",
             "more_signals.py",
-            "feedback_into(feedback, k - 1).T @ layers[k].R",
-            "feedback_into(feedback, k - 1).T",
+            "feedback_into(feedback, k - 1).T, layers[k].R)",
+            "feedback_into(feedback, k - 1).T)",
         ),
         (
             "signals: feedback without decay",

@@ -50,7 +50,11 @@ COPI = "mean_outer(z, x) - W * mean_square(x)"
 COPI_DECAY = "weights *= 1 - eta * states.power"
 MATRIX_FORM = "-(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"
 LOCAL_FORM = "-(mean_outer(q, x) - R * mean_square(x))"
-X_R = "        x_R = x @ weights if states.x_R is None else states.x_R\n"
+X_R = """        if states.x_R is None and x.shape[0] > x.shape[1]:  # (x^T x) R takes fewer operations than x^T (x R)
+            left, right = x.T @ x, weights * 1
+        else:
+            left, right = x.T, x @ weights if states.x_R is None else states.x_R
+"""
 Q = "        q = x @ weights.T\n"
 MATRIX_DECAY = "        weights *= (1 + eta * states.power)[:, None]\n"
 LOCAL_DECAY = "        weights *= 1 + eta * states.power\n"
@@ -82,6 +86,10 @@ HALVES = "both[:batch_size, :], both[batch_size:, :]"
 FOLDED = "self._W @ self._R"
 SETTER_OF_W = 'self._checked("W", values, self._W.shape)'
 SETTER_OF_R = 'self._checked("R", values, (self._W.shape[1],) * 2)'
+CHANNELS_LAST = "(row * width + column) * channels + channel"
+ON_PATCHES = " ".join(
+    f"tests/mathematics/{name}.py" for name in ("test_patches", "test_convolution", "theorems/test_18_convolution")
+)
 WEIGHTED_MEAN = 'common_namespace("B B", values, sample_weight).mean(values * sample_weight)'
 ROWS = '("y", "x", "a", "y_out", "delta", "x_R")'
 LIKE = '("shape", "dtype", "device")'
@@ -201,7 +209,7 @@ BUGS = [
         FOLDED,
         where_square("self._W", "self._R @ self._W", FOLDED),
     ),
-    Bug("predict: transposed", "network.py", "layer.with_constant(y) @ M.T", "y @ " + where_square("M", "M", "M.T")),
+    Bug("predict: transposed", "layer.py", "self.rows(y) @ M.T", "y @ " + where_square("M", "M", "M.T")),
     # decorrelation
     Bug("decorrelation: sign", "rules.py", MATRIX_FORM, "(mean_outer(x, x @ R) - mean_square(x)[:, None] * R)"),
     Bug("decorrelation: diagonal missing", "rules.py", MATRIX_FORM, "-mean_outer(x, x @ R)"),
@@ -264,10 +272,16 @@ BUGS = [
         "return signal @ " + where_square("matrix", "matrix", "matrix.T"),
     ),
     Bug(
+        "feedback alignment: transposed",
+        "error_signals.py",
+        "delta, F.T)",
+        "delta, " + where_square("F", "F", "F.T") + ")",
+    ),
+    Bug(
         "backpropagation: derivative at y for a",
         "error_signals.py",
-        "layers[k].activation.df(trace.a[k]) * carried",
-        "layers[k].activation.df(trace.y[k]) * carried",
+        "layers[k].activation.df(trace.a[k]) * to_units(",
+        "layers[k].activation.df(trace.y[k]) * to_units(",
     ),
     Bug(
         "direct feedback: from the layer above",
@@ -280,6 +294,54 @@ BUGS = [
         "error_signals.py",
         'feedback_alignment, "above"',
         'feedback_alignment, "output"',
+    ),
+    *(
+        Bug(f"convolution: {fault}", file, text, planted, ON_PATCHES)
+        for fault, file, text, planted in [
+            ("height and width swapped", "patches.py", "down[:, None, None, :, None]", "down[:, None, None, None, :]"),
+            ("patches without stride", "patches.py", "[:, None] * self.stride +", "[:, None] +"),
+            ("patches without padding", "patches.py", "+ offsets - self.padding for", "+ offsets for"),
+            ("a pixel for the zeros of the padding", "patches.py", "self.n_pixels).ravel()", "0).ravel()"),
+            ("channels last", "patches.py", "(channel * height + row) * width + column", CHANNELS_LAST),
+            ("patches overwrite each other", "patches.py", ":] += parts", ":] = parts"),
+            ("the way back transposes the kernel", "patches.py", "parts[..., i, j]", "parts[..., j, i]"),
+            ("the way back forgets the padding", "patches.py", "edge : edge + height, edge :", ":height, edge :"),
+            (
+                "filters and positions mixed",
+                "patches.py",
+                "permute_dims(split, (0, 2, 1)), (-1, split",
+                "positive(split), (-1, split",
+            ),
+            ("pooling sums", "patches.py", "xp.reshape(total / self.size**2", "xp.reshape(total"),
+            ("a pooled signal is not shared out", "patches.py", "signal / self.size**2", "signal"),
+            ("every signal goes to the first sample", "patches.py", "values[:, None], (v", "values[:1, None], (v"),
+            ("the signal is not times P", "convolution.py", "patches.n_positions * patches", "patches"),
+            ("the signal is times the rows", "convolution.py", "patches.n_positions * patches", "len(a) * patches"),
+            ("R left out on the way back", "convolution.py", "rows @ self.folded()", "rows @ self._W"),
+            ("samples counted as patches", "steps/base.py", "n_samples * self.rows_per_sample", "n_samples"),
+            ("outputs before f", "convolution.py", '"y_out": self.activation.f(a)', '"y_out": a'),
+            ("x for y", "convolution.py", "patches.cut(states.y, self._index) if", "states.x if"),
+            ("each sample counts once", "convolution.py", "patches.repeat(states.sample_weight)", "None"),
+            (
+                "not pooled in evaluation",
+                "convolution.py",
+                "self._outputs(super().respond(y, M))",
+                "self.patches.as_images(super().respond(y, M))",
+            ),
+            (
+                "feedback as in dense layers",
+                "architecture.py",
+                "return plans[k + 1].n_inputs",
+                "return plans[k].size_out",
+            ),
+            ("direct feedback shared", "architecture.py", "return plans[k].n_units", "return plans[k].n_outputs"),
+            (
+                "R transposed where patches are many",
+                "steps/lateral.py",
+                "left, right = x.T @ x, weights * 1",
+                "left, right = x.T @ x, weights.T * 1",
+            ),
+        ]
     ),
     # order and step sizes of a step
     Bug("order: updates while signals are sent down", "network.py", UPDATES, SIGNALS_WHILE_UPDATING),
@@ -421,11 +483,11 @@ BUGS = [
     Bug(
         "algorithm: R left out of the way back",
         "error_signals.py",
-        "deltas[0] @ above.W @ above.R if",
-        "deltas[0] @ above.W if",
+        "deltas[0], above.W, above.R) if",
+        "deltas[0], above.W) if",
     ),
     Bug(
-        "algorithm: transposed R on the way back", "error_signals.py", "above.W @ above.R if", "above.W @ above.R.T if"
+        "algorithm: transposed R on the way back", "error_signals.py", "above.W, above.R) if", "above.W, above.R.T) if"
     ),
     Bug("algorithm: delta_scale left out", "algorithm.py", "delta_scale * delta", "delta"),
     Bug("algorithm: eta_R for eta_W", "algorithm.py", "layer.W + eta_W *", "layer.W + eta_R *"),

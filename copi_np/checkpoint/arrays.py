@@ -10,6 +10,7 @@ import numpy as np
 
 from copi_np._finding_parts import Given
 from copi_np._parts import label, per_layer
+from copi_np.architecture import feedback_shape, plan_layers
 from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.datasets.scaling import Scaling
@@ -136,15 +137,17 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
 
     This comes before weights of these sizes are drawn, which could take any amount of memory.
     """
-    n_layers = len(parts["sizes"]) - 1
     n_constant = int(bool(parts.get("bias")))
-    sizes = [int(arrays["W_0"].shape[-1]) - n_constant, *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
-    if sizes != parts["sizes"]:
-        raise DataError(
-            f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
-        )
-    n_columns = [size + n_constant for size in sizes]
-    shapes: dict[str, tuple[int, ...]] = {f"W_{k}": (sizes[k + 1], n_columns[k]) for k in range(n_layers)}
+    if parts.get("input_shape") is None:
+        n_layers = len(parts["sizes"]) - 1
+        sizes = [int(arrays["W_0"].shape[-1]) - n_constant, *(int(arrays[f"W_{k}"].shape[0]) for k in range(n_layers))]
+        if sizes != parts["sizes"]:
+            raise DataError(
+                f"the checkpoint declares layers {shown(parts['sizes'])}, but holds weights of {sizes}: {ADVICE}"
+            )
+    plans = plan_layers(parts["sizes"], parts.get("input_shape"))
+    n_layers, n_columns = len(plans), [plan.n_inputs + n_constant for plan in plans]
+    shapes: dict[str, tuple[int, ...]] = {f"W_{k}": (plans[k].n_outputs, n_columns[k]) for k in range(n_layers)}
     rules = per_layer("rule", parts["rule"], n_layers)
     of_adam = [(k, f"{prefix}{k}") for prefix in ADAM_MEMORY for k in range(n_layers) if rules[k] == "adam"]
     shapes |= {name: shapes[f"W_{k}"] for k, name in of_adam if name in arrays}
@@ -153,10 +156,9 @@ def _check_shapes(parts: dict[str, Any], arrays: Mapping[str, NDArray]) -> None:
     signal = parts["error_signal"]
     source = ALL_SIGNALS[signal].feedback_from if isinstance(signal, str) else signal.feedback_from
     if source is not None:
-        above = sizes[2:] if source == "above" else [sizes[-1]] * (n_layers - 1)
-        of_feedback = {f"feedback_{k}": (sizes[k + 1], above[k]) for k in range(n_layers - 1)}
+        of_feedback = {f"feedback_{k}": feedback_shape(plans, k, source) for k in range(n_layers - 1)}
         shapes |= {name: shape for name, shape in of_feedback.items() if name in arrays}
-    shapes |= {name: (sizes[0],) for name in (SHIFT, SCALE) if name in arrays}
+    shapes |= {name: (plans[0].size_in,) for name in (SHIFT, SCALE) if name in arrays}
     for name, shape in shapes.items():
         if arrays[name].shape != shape:
             raise DataError(f"the checkpoint holds {name} of {arrays[name].shape} instead of {shape}: {ADVICE}")

@@ -26,9 +26,10 @@ from copi_np.network import Network
 from copi_np.storage.npz import read_npz, write_npz
 from copi_np.storage.untrusted import parse_json
 
-SCHEMA: Final = 3
-"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one. Version 3 has
-biases and scaled inputs; networks without them are written as version 2, which earlier versions of the package read."""
+SCHEMA: Final = 4
+"""Version of the file's layout; it grows when a reader of the old layout would misunderstand the new one. Version 4 has
+convolutions, and version 3 biases and scaled inputs. Networks without them are written as version 3 or 2, which earlier
+versions of the package read."""
 
 
 def save_network(
@@ -59,8 +60,7 @@ def save_network(
     """
     arrays = network_arrays(network)
     config = network.config
-    schema = SCHEMA if "bias" in config or network.scaling is not None else SCHEMA - 1
-    content = {"schema": schema, "network": config, "arrays": sorted(arrays), "metadata": metadata or {}}
+    content = {"schema": _schema(network), "network": config, "arrays": sorted(arrays), "metadata": metadata or {}}
     content["noise"] = network.noise_state
     try:
         header = json.dumps(content)
@@ -70,6 +70,13 @@ def save_network(
     arrays["header"] = np.array(header)
     digest = np.array(content_digest(arrays))
     write_npz(Path(path), {**arrays, "sha256": digest}, None if previous is None else Path(previous))
+
+
+def _schema(network: Network) -> int:
+    """Return the oldest version of the layout that can hold a network."""
+    if network.input_shape is not None:
+        return SCHEMA
+    return SCHEMA - 1 if network.layers[0].has_bias or network.scaling is not None else SCHEMA - 2
 
 
 def load_network(

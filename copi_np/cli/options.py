@@ -92,7 +92,10 @@ def given_parts(options: Mapping[str, Any]) -> dict[str, str]:
 
 def layers_option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Return the option for layer sizes, --layers or --network in every command; it is passed as `name`."""
-    help_text = f"Layer sizes, inputs first, such as 784-500-10; or a network of the paper: {list_names(NETWORKS)}."
+    help_text = (
+        f"Layer sizes, inputs first, such as 784-500-10; or a network of the paper: {list_names(NETWORKS)}; or layers "
+        "for images: conv32k5s2-conv64k3-pool2-10."
+    )
     spelling = ("--layers", "--network")
     return click.option(*spelling, name, shell_complete=one_of(NETWORKS), help=help_text, **settings)
 

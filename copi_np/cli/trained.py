@@ -119,5 +119,6 @@ def export(run_or_network: Path, out: Path, output: Output, **parts: str | None)
     sizes = trained.network.parts["sizes"]
     values = {"network": str(trained.path), "epoch": trained.epoch, "sizes": sizes, "dtype": trained.network.dtype}
     epoch = "" if trained.epoch is None else f", epoch {trained.epoch}"
-    head = f"{trained.path}{epoch}: {sizes[0]} inputs in {trained.network.dtype}, {sizes[-1]} outputs"
+    network = trained.network
+    head = f"{trained.path}{epoch}: {network.n_inputs} inputs in {network.dtype}, {network.n_outputs} outputs"
     output.result(f"{head}\n{written([out])}", {**values, "written": [str(out)]})

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import KW_ONLY, dataclass
-from math import inf
+from math import inf, prod
 from typing import Any, ClassVar, Final, Self
 from warnings import warn
 
@@ -23,6 +23,7 @@ from copi_np._cheap_decorrelation import RestingR
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
 from copi_np._parts import check_picklable
+from copi_np.architecture import check_image_shape, plain_layers
 from copi_np.arrays import NDArray
 from copi_np.callbacks.selection import epochs_since_best
 from copi_np.checkpoint import network_arrays, network_of
@@ -36,6 +37,7 @@ from copi_np.training import DeviceSplit, Schedule, train_epoch
 
 SHAPING: Final = (
     "hidden_layer_sizes",
+    "image_shape",
     "rule",
     "error_signal",
     "decorrelation",
@@ -78,8 +80,9 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     A data class, so that the parameters shared by classifier and regressor are written once.
     """
 
-    hidden_layer_sizes: int | Sequence[int] = (100,)
+    hidden_layer_sizes: int | Sequence[Any] = (100,)
     _: KW_ONLY
+    image_shape: Sequence[int] | None = None
     rule: Any = "copi"
     error_signal: str | ErrorSignal = "bp"
     decorrelation: Any = "matrix"
@@ -219,17 +222,25 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         counts = weights > 0
         return Samples(X[counts], y[counts], weights[counts] / weights.max())  # so that their sum cannot overflow
 
+    def _check_pixels(self, n_features: int) -> None:
+        """Raise an InputError if images of `image_shape` do not have as many pixels as there are features."""
+        if self.image_shape is not None and prod(self.image_shape) != n_features:
+            raise InputError(f"image_shape {shown(self.image_shape)} does not hold {n_features} features: correct it")
+
     def _start(self, samples: Samples) -> None:
         """Build a new network for these samples; draw weights and sample order as ``copi-np train --seed`` does."""
         X, n_outputs = samples.X, self._targets(samples.y).shape[1]
+        self._check_pixels(X.shape[1])
         seed = self.random_state
         if not isinstance(seed, (int, np.integer)):
             seed = check_random_state(seed).randint(np.iinfo(np.int32).max)
         weights_rng, self._shuffling_rng = np.random.default_rng(seed).spawn(2)
         self.scaler_ = StandardScaler().fit(X, sample_weight=samples.weights) if self.standardize else None
+        sizes = [*self._hidden_sizes(), n_outputs]
         self.network_ = Network(
-            [X.shape[1], *self._hidden_sizes(), n_outputs],
+            sizes if self.image_shape is not None else [X.shape[1], *sizes],
             rng=weights_rng,
+            input_shape=self.image_shape,
             rule=self.rule,
             error_signal=self.error_signal,
             decorrelation=self.decorrelation,
@@ -300,7 +311,7 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         """Move X to the network's device, standardised if it was trained that way."""
         network = self.network_
         X = as_float(X if self.scaler_ is None else self.scaler_.transform(X), network.dtype)
-        if network.layers[0].n_inputs > X.shape[1]:  # saved before layers had biases: the last input is 1
+        if network.n_inputs > X.shape[1]:  # saved before layers had biases: the last input is 1
             X = np.column_stack([X, np.ones(len(X), X.dtype)])
         return network.backend.asarray(X)
 
@@ -343,9 +354,12 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
                     "back to train this network further, or start again with warm_start=False or sklearn.clone"
                 )
 
-    def _hidden_sizes(self) -> list[int]:
-        """Return `hidden_layer_sizes` as a list."""
+    def _hidden_sizes(self) -> list[Any]:
+        """Return `hidden_layer_sizes` as a list: of plain values, such as "conv16k3" and 50, if inputs are images."""
         given: Any = self.hidden_layer_sizes
+        if self.image_shape is not None:
+            check_image_shape("image_shape", self.image_shape)
+            return plain_layers("hidden_layer_sizes", given)
         sizes = np.ravel(given).tolist() if isinstance(given, np.ndarray) else given
         sizes = sizes if isinstance(sizes, Iterable) else [sizes]
         try:

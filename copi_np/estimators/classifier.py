@@ -39,6 +39,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
     ----------
     hidden_layer_sizes : int or sequence of int
                                         numbers of hidden units, the first layer first
+    image_shape : (C, H, W) or None     the features are the pixels of such images; hidden layers may then be
+                                        convolutions: ``[Conv(16, 3), Pool(2), 50]``, see `copi_np.architecture`
     rule, error_signal, decorrelation, activation, backend
                                         as for `copi_np.network.Network`: built-in names, or functions and objects of
                                         your own. Pickle stores a function by name, so it must be defined in a module

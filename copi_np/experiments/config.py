@@ -15,6 +15,7 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 
 from copi_np._checks import check_count, check_flag, check_rate, check_sizes, with_both_rates
+from copi_np.architecture import check_image_shape, needs_images, plain_layers, plan_layers
 from copi_np.backend import DTYPES, Backend
 from copi_np.callbacks.selection import has_waited
 from copi_np.datasets import SCALINGS, Dataset
@@ -44,7 +45,17 @@ REPLACING: Final = ("rule", "error_signal", "loss", "activation", "output_activa
 """Fields that are in the label of a run if they are set."""
 CHEAPER: Final = ("decorrelation_samples", "decorrelation_every", "rest_R_after")
 """Fields that make decorrelation cheaper."""
-OPTIONAL: Final = (*REPLACING, "bias", "scale", *CHEAPER, "own_schedule", "code_sha256", "source_sha256", "digested")
+OPTIONAL: Final = (
+    *REPLACING,
+    "bias",
+    "image_shape",
+    "scale",
+    *CHEAPER,
+    "own_schedule",
+    "code_sha256",
+    "source_sha256",
+    "digested",
+)
 """Fields that are recorded only if they are set, so that earlier records stay valid."""
 NOT_FROM_TEXT: Final = ("own_schedule", "code_sha256", "source_sha256", "digested")
 """Fields that presets and command-line options cannot set: an object, and values that are computed."""
@@ -60,7 +71,8 @@ class RunConfig:
     ----------
     method : str or Method              a name of `METHODS`, or a method of your own
     dataset : str                       a name of `copi_np.datasets.DATASETS`, or the path of an .npz file
-    layers : tuple of int               numbers of units, inputs first
+    layers : tuple                      numbers of units, inputs first; or layers for images, such as "conv32k5" and
+                                        "pool2", without inputs, see `architecture`
     epochs, batch_size, seed : int
     eta_W, eta_R : float                step sizes of the forward and lateral weights
     first_epochs : int                  number of epochs at the start with step sizes of their own
@@ -79,6 +91,7 @@ class RunConfig:
                                         text such as "my_rules.py:my_dW"
     loss, activation, output_activation as for `Network`, or text such as "my_parts.py:softplus"
     bias : bool                         whether every layer gets one more input that is always 1, see `copi_np.bias`
+    image_shape : (C, H, W) or None     shape of the images that convolutions see
     decorrelation_samples, decorrelation_every, rest_R_after
                                         as for `Network` and `Schedule`
     own_schedule : function, optional   replaces the step sizes, see `training.fit`
@@ -97,7 +110,7 @@ class RunConfig:
 
     method: str | Method
     dataset: str
-    layers: tuple[int, ...]
+    layers: tuple[Any, ...]
     epochs: int
     eta_W: float
     eta_R: float
@@ -117,6 +130,7 @@ class RunConfig:
     activation: Part = "leaky_relu"
     output_activation: Part = None
     bias: bool = False
+    image_shape: tuple[int, ...] | None = None
     scale: str = "none"
     decorrelation_samples: int | None = None
     decorrelation_every: int = 1
@@ -136,7 +150,7 @@ class RunConfig:
             raise unknown("scale", self.scale, SCALINGS)
         if not isinstance(self.dataset, str) or not self.dataset.isprintable():
             raise InputError(f"dataset must be a name or the path of an .npz file, got {shown(self.dataset)}")
-        checked: dict[str, Any] = {"layers": check_sizes("layers", self.layers), "bias": check_flag("bias", self.bias)}
+        checked: dict[str, Any] = {**self._checked_layers(), "bias": check_flag("bias", self.bias)}
         minima = {"epochs": 1, "batch_size": 1, "seed": 0, "first_epochs": 0, "patience": 0}
         minima |= {name: 1 for name in CHEAPER if getattr(self, name) is not None}
         for name, minimum in minima.items():
@@ -152,6 +166,16 @@ class RunConfig:
             raise InputError(
                 "patience needs validation samples: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)"
             )
+
+    def _checked_layers(self) -> dict[str, Any]:
+        """Return layers and the shape of images as plain values, or raise an InputError if they do not fit."""
+        if self.image_shape is not None:
+            shape = check_image_shape("image_shape", self.image_shape)
+            plan_layers(self.layers, shape, "layers")
+            return {"layers": tuple(plain_layers("layers", self.layers)), "image_shape": shape}
+        if needs_images(self.layers):  # of data that are not known yet
+            return {"layers": tuple(plain_layers("layers", self.layers))}
+        return {"layers": check_sizes("layers", self.layers)}
 
     def _check_parts(self) -> None:
         """Raise an error for a part that cannot be used, and compute the digests of all parts of your own."""
@@ -241,7 +265,25 @@ class RunConfig:
     def build_network(self, rng: np.random.Generator, backend: str | Backend) -> Network:
         """Return the untrained network of this run; raises what `network_parts` does."""
         others: Any = {name: getattr(self, name) for name in ("bias", "decorrelation_samples", "decorrelation_every")}
+        others["input_shape"] = self.image_shape
         return Network(self.layers, rng=rng, backend=backend, dtype=self.dtype, **others, **self.network_parts())
+
+    def for_data(self, data: Dataset, *, keep_layers: bool = False) -> RunConfig:
+        """Return the configuration with inputs and outputs of the data; `keep_layers` leaves dense layers as they are.
+
+        Raises
+        ------
+        InputError      if there are convolutions, and the data are not images with their channels first
+        """
+        if not needs_images(self.layers):
+            layers = self.layers if keep_layers else (data.n_inputs, *self.layers[1:-1], data.n_classes)
+            return replace(self, layers=layers, image_shape=None)
+        shape = data.image_shape
+        if shape is None or len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] > 3 >= shape[2]):
+            what = "no image_shape" if shape is None else f"image_shape {shape}"
+            raise InputError(f"convolutions need images of (channels, height, width), but {data.name!r} has {what}")
+        layers = self.layers if keep_layers else (*self.layers[:-1], data.n_classes)
+        return replace(self, layers=layers, image_shape=shape)
 
     def as_dict(self) -> dict[str, Any]:
         """Return the configuration as plain values, ready for JSON; `OPTIONAL` fields only if they are set."""

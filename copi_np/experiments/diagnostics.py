@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from copi_np._checks import check_count
+from copi_np.architecture import chunk_size
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split
 from copi_np.diagnostics import RANKS, SHARES, LayerDiagnostics, diagnose
@@ -76,8 +77,10 @@ class DiagnosticsRecorder(Callback):
         self._measure(network, record.epoch)
 
     def _measure(self, network: Network, epoch: int) -> None:
+        n_samples = min(N_MONITORED, chunk_size(network.plans))
+        sample = Split(self.sample.inputs[:n_samples], self.sample.labels[:n_samples])
         rates = None if self.schedule is None else rates_of(self.schedule, max(epoch, 1))
-        layers = diagnose(network, *to_device(network, self.sample, self.n_classes), rates)
+        layers = diagnose(network, *to_device(network, sample, self.n_classes), rates)
         append_line(self.path, EpochDiagnostics(epoch, layers).as_dict())
 
 

@@ -170,7 +170,7 @@ def _now(backend: Backend) -> float:
 def _bytes(network: Network, data: Dataset, splits: Mapping[str, Split]) -> int:
     """Return the bytes at the peak: of the GPU, or of main memory, which also holds the data as they were read."""
     n_samples = sum(len(split.labels) for split in splits.values())
-    arrays = bytes_of(network) + training_bytes(network.parts["sizes"], bytes_of(network), n_samples, network.dtype)
+    arrays = bytes_of(network) + training_bytes(network.plans, bytes_of(network), n_samples, network.dtype)
     if not network.backend.is_host:
         return arrays
     read = {id(split): split.inputs.nbytes for split in (*data.splits.values(), *splits.values())}  # shared ones once

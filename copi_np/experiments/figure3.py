@@ -14,7 +14,7 @@ from copi_np.arrays import NDArray
 from copi_np.backend import Backend
 from copi_np.checkpoint import load_with
 from copi_np.datasets import Dataset, as_float
-from copi_np.errors import DataError, brief, shown
+from copi_np.errors import DataError, InputError, brief, shown
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE, MOVE_AWAY, RunRecord, read_run
 from copi_np.experiments.runner import other_data
@@ -83,6 +83,8 @@ def record_figure3(
         return
     check_writable(folder / MEASURES_FILE)
     network, metadata = load_with(folder / CHECKPOINT_FILE, backend, (config or run.config).network_parts())
+    if network.has_convolutions:
+        raise InputError(f"Figure 3 is of dense networks, and {folder} holds one with convolutions: choose another run")
     data = data if network.scaling is None else data.scaled(network.scaling)
     epoch = metadata.get("epoch")
     if not isinstance(epoch, int):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
+from dataclasses import fields
 from typing import Any, Final
 
 from copi_np._checks import bad_sizes, check_sizes, with_both_rates
+from copi_np.architecture import plain_layers
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, unknown
 from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig, load_preset
@@ -62,12 +63,11 @@ def config_from_options(options: dict[str, Any], load: Callable[[str], Dataset])
     _check_decorrelates(given)
     if "layers" in given:
         given["layers"] = parse_layers(given["layers"])
+    without_shape = {"image_shape": None} if "layers" in given else {}
     others = {name: value for name, value in given.items() if name not in STEP_SIZE_OPTIONS}
-    config = RunConfig(**values | _step_sizes(values, given) | others)
+    config = RunConfig(**values | _step_sizes(values, given) | others | without_shape)
     data = load(config.dataset)
-    if "layers" not in given:
-        config = replace(config, layers=(data.n_inputs, *config.layers[1:-1], data.n_classes))
-    return config, data
+    return config.for_data(data, keep_layers="layers" in given), data
 
 
 def _check_decorrelates(given: dict[str, Any]) -> None:
@@ -130,14 +130,17 @@ def parse_variation(text: str) -> tuple[str, list[Any]]:
     InputError          if there is no such key, or a value is of the wrong kind
     """
     name, _, values = text.partition("=")
-    kinds: dict[str, Any] = {each.name: each.type for each in fields(RunConfig) if each.name not in NOT_FROM_TEXT}
+    names = {each.name: each.type for each in fields(RunConfig)}
+    kinds: dict[str, Any] = {each: kind for each, kind in names.items() if each not in (*NOT_FROM_TEXT, "image_shape")}
     kinds |= {"eta": "float", "first_eta": "float"}
     if name in VARIED_OTHERWISE:
         raise InputError(f"--vary cannot set {name!r}: give it with {VARIED_OTHERWISE[name]}")
     if name not in kinds:
         raise unknown("hyper-parameter", name, [kind for kind in kinds if kind not in VARIED_OTHERWISE])
     readers: dict[str, Callable[[str], Any]] = {"int": int, "float": float, "str": str, "Part": str}
-    read = (readers | {"bool": parse_flag, "int | None": _int_or_none}).get(str(kinds[name]), parse_layers)
+    read: Callable[[str], Any] = (readers | {"bool": parse_flag, "int | None": _int_or_none}).get(
+        str(kinds[name]), parse_layers
+    )
     try:
         found = [read(value.strip()) for value in values.split(",")]
         for value in found if name in KINDS else ():
@@ -160,7 +163,7 @@ EXAMPLES = {
     "str": "float32,float64",
     "bool": "false,true",
     "Part": "matrix,my_rules.py:kappa",
-    "tuple[int, ...]": "784-500-10,784-100-10",
+    "tuple[Any, ...]": "784-500-10,784-100-10",
 }
 
 
@@ -173,18 +176,23 @@ NETWORKS: Final = {"mnist": (784, 500, 500, 500, 10), "cifar10": (3072, 1000, 10
 """The networks of the paper's Figure 2."""
 
 
-def parse_layers(text: str) -> tuple[int, ...]:
+def parse_layers(text: str) -> tuple[Any, ...]:
     """Parse layer sizes such as "784,500,10", or "784-500-10" as in the paper; or a name of `NETWORKS`.
+
+    Layers for images have no inputs, and begin with a convolution: "conv32k5s2,conv64k3,pool2,10".
 
     Raises
     ------
-    InputError          if they are not two or more positive integers, or there is no such name
+    InputError          if they are not two or more positive integers or layers for images, or there is no such name
     """
     if text in NETWORKS:
         return NETWORKS[text]
+    parts = [part.strip() for part in text.replace("-", ",").split(",")]
+    if text.startswith("conv"):
+        layers = [int(part) if part.isdecimal() and len(part) < 20 else part for part in parts]
+        return tuple(plain_layers("layers", layers))
     if text[:1].isalpha():
         raise InputError(f"{unknown('network', text, NETWORKS)}, or layer sizes such as 784-500-10")
-    parts = [part.strip() for part in text.replace("-", ",").split(",")]
     if not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise bad_sizes("layers", text[:80])
     return check_sizes("layers", [int(part) for part in parts])

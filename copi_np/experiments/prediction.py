@@ -36,7 +36,7 @@ class Prediction(NamedTuple):
 def check_can_predict(trained: Trained, *, probabilities: bool) -> None:
     """Raise an InputError unless a network has classes, and gives probabilities if they are wanted."""
     network = trained.network
-    if network.layers[-1].n_outputs < 2:
+    if network.n_outputs < 2:
         raise InputError(f"{trained.path} has one output, so it has no classes: use its predict() from Python")
     if probabilities and network.loss != LOSSES["cross_entropy"]:
         raise InputError(

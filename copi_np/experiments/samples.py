@@ -66,7 +66,7 @@ def read_samples(
     if inputs.ndim > 2:
         inputs = inputs.reshape(len(inputs), -1)
     check_inputs(name, inputs)
-    n_inputs, n_classes = trained.network.parts["sizes"][0], trained.network.parts["sizes"][-1]
+    n_inputs, n_classes = trained.network.n_inputs, trained.network.n_outputs
     if inputs.shape[1] != n_inputs:
         raise InputError(
             f"{name} has {inputs.shape[1]} features per sample, but the network in {trained.path} takes {n_inputs}: "

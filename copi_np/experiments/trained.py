@@ -38,7 +38,7 @@ class Trained(NamedTuple):
     def class_names(self) -> list[str] | None:
         """The names of the classes, by number, if the run's data had any."""
         names = None if self.run is None else self.run.description.get("class_names")
-        return names if names is not None and len(names) == self.network.layers[-1].n_outputs else None
+        return names if names is not None and len(names) == self.network.n_outputs else None
 
 
 def load_trained(path: str | Path, backend: str | Backend = "numpy", parts: Mapping[str, str] | None = None) -> Trained:

@@ -22,6 +22,8 @@ class AdamStep(Step):
     epsilon : float         added to the root of the second mean, after its bias is corrected
     """
 
+    uses_y = False
+
     def __init__(self, beta1: float = 0.9, beta2: float = 0.99, epsilon: float = 1e-8) -> None:
         self.beta1 = beta1
         self.beta2 = beta2

@@ -30,7 +30,7 @@ class States:
     Attributes
     ----------
     layer : object                  has W (O, I) and R (I, I); in a network, W is updated in place before R
-    y : (B, I) array                its input, before decorrelation
+    y : (B, I) array or None        its input, before decorrelation; None in a convolution if no step uses it
     x : (B, I) array                decorrelated input, R y
     a : (B, O) array                pre-activation, W x
     y_out : (B, O) array            output, f(a)
@@ -39,6 +39,7 @@ class States:
     x_R : (B, I) array or None      the product x R, if it is already known, for as many samples as `step` asked for
     sample_weight : (B,) array or None
                                     how many times each sample counts; None: once
+    rows_per_sample : int           1; in a convolution the number of patches, each of which is a row: B is then B P
     """
 
     layer: Any
@@ -50,6 +51,7 @@ class States:
     eta_R: float = 0.0
     x_R: Array | None = None
     sample_weight: Array | None = None
+    rows_per_sample: int = 1
 
     def __post_init__(self) -> None:
         """Make the arrays read-only: a rule that changed them would corrupt the step, or even the user's data."""
@@ -78,10 +80,11 @@ class States:
 
     def first(self, n_samples: int | None) -> States:
         """Return the states of the first samples of the batch; None: of all."""
-        if n_samples is None or n_samples >= self.x.shape[0]:
+        n_rows = None if n_samples is None else n_samples * self.rows_per_sample
+        if n_rows is None or n_rows >= self.x.shape[0]:
             return self
         arrays = {name: getattr(self, name) for name in (*ROWS, "sample_weight")}
-        first: Any = {name: None if rows is None else rows[:n_samples, ...] for name, rows in arrays.items()}
+        first: Any = {name: None if rows is None else rows[:n_rows, ...] for name, rows in arrays.items()}
         return replace(self, **first)
 
     def weighted(self) -> States:
@@ -108,6 +111,8 @@ class Step(ABC):
     """The settings that it was passed with, such as "beta=0.9", which files record."""
     is_local_form: bool = False
     """Whether the rule of the lateral weights is -R off(C); biases then learn on their own, see `copi_np.bias`."""
+    uses_y: bool = True
+    """Whether `step` uses ``states.y``, for which a convolution cuts its inputs into patches once more."""
     uses_x_R: bool = False
     """Whether `step` uses ``states.x_R``, which backpropagation can compute at little cost."""
 
@@ -164,6 +169,7 @@ class FunctionStep(Step):
         self.kind = kind
         self.arguments = named_arguments(kind, function, known)
         self.takes_sample_weight = "sample_weight" in self.arguments
+        self.uses_y = "y" in self.arguments
         self.is_local_form = function is local_decorrelation_update
 
     def step(self, weights: Array, states: States, eta: float) -> None:

@@ -13,6 +13,7 @@ class CopiStep(Step):
     """``W += eta_W * rules.copi_update(W, x, a + delta)`` (Eq. 3)."""
 
     needs_decorrelated_inputs = True
+    uses_y = False
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Decay W, then add the Hebbian term; parameters as for `Step.step`."""
@@ -23,6 +24,8 @@ class CopiStep(Step):
 @final
 class SgdStep(Step):
     """``W += eta_W * rules.sgd_update(x, delta)`` (Section 2.7)."""
+
+    uses_y = False
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Add the update; parameters as for `Step.step`."""

@@ -14,14 +14,18 @@ from copi_np.steps.base import States, Step
 class MatrixStep(Step):
     """``R += eta_R * rules.decorrelation_update(R, x)`` (Eq. 4, first line)."""
 
+    uses_y = False
     uses_x_R = True
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Grow each row by its unit's power, then add the outer product; parameters as for `Step.step`."""
         x = states.x
-        x_R = x @ weights if states.x_R is None else states.x_R
+        if states.x_R is None and x.shape[0] > x.shape[1]:  # (x^T x) R takes fewer operations than x^T (x R)
+            left, right = x.T @ x, weights * 1
+        else:
+            left, right = x.T, x @ weights if states.x_R is None else states.x_R
         weights *= (1 + eta * states.power)[:, None]
-        self.backend.matmul_add(weights, x.T, x_R, -eta / x.shape[0])
+        self.backend.matmul_add(weights, left, right, -eta / x.shape[0])
 
     def stable_eta(self, y: NDArray) -> float | None:
         """Return a step size that is stable for lateral weights that start from the identity.
@@ -51,6 +55,7 @@ class LocalStep(Step):
     """``R += eta_R * rules.local_decorrelation_update(R, x)`` (Eq. 4, second line)."""
 
     is_local_form = True
+    uses_y = False
 
     def step(self, weights: Array, states: States, eta: float) -> None:
         """Grow each column by its unit's power, then add the outer product; parameters as for `Step.step`."""

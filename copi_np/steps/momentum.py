@@ -18,6 +18,8 @@ class MomentumStep(Step):
     beta : float    share of the velocity v that remains after a step
     """
 
+    uses_y = False
+
     def __init__(self, beta: float = 0.9) -> None:
         self.beta = beta
         self.velocity: Array = None

@@ -22,6 +22,8 @@ class NaturalStep(Step):
     damping : float     as for `family.natural_update`
     """
 
+    uses_y = False
+
     def __init__(self, beta: float = 0.95, every: int = 10, damping: float = DAMPING) -> None:
         self.beta = beta
         self.every = every

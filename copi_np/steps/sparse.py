@@ -30,6 +30,7 @@ class SparseStep(Step):
         self.every = every
         self.takes_sample_weight = inner.takes_sample_weight
         self.is_local_form = inner.is_local_form
+        self.uses_y = inner.uses_y
         self._waited = 0
 
     def start(self, weights: Array, backend: Backend) -> None:

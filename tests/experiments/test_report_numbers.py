@@ -449,6 +449,7 @@ OTHER = {
     "seed": 1, "first_epochs": 1, "first_eta_W": 0.01, "first_eta_R": 0.01, "delta_scale": 2.0,
     "decorrelation": "local", "dtype": "float64", "val_fraction": 0.1, "rule": "sgd", "error_signal": "fa",
     "loss": "cross_entropy", "activation": "tanh", "output_activation": "linear", "bias": True, "scale": "unit",
+    "image_shape": (1, 3, 2),
     "decorrelation_samples": 5, "decorrelation_every": 2, "rest_R_after": 3,
 }  # fmt: skip
 """Another value of every field of a configuration that changes the result of a run."""

@@ -9,6 +9,7 @@ import pytest
 
 from copi_np import Dataset, Network, Schedule, Split, fit
 from copi_np._memory import bytes_of, matrices, training_bytes
+from copi_np.architecture import plan_layers
 from copi_np.backend.devices import NumPyBackend
 from copi_np.checkpoint import network_arrays
 from copi_np.errors import BackendError
@@ -45,7 +46,7 @@ def test_bytes_are_those_of_all_arrays(dtype, decorrelation, rule, signal, bias)
 
 
 def test_matrices_by_hand():
-    found = list(matrices([784, 500, 10], ["copi"] * 2, ["matrix"] * 2))
+    found = list(matrices(plan_layers([784, 500, 10]), ["copi"] * 2, ["matrix"] * 2))
     assert [(matrix.name, matrix.n_values) for matrix in found] == [
         ("W of layer 0", 392_000),
         ("R of layer 0", 614_656),
@@ -58,10 +59,28 @@ def test_training_takes_all_samples_and_the_largest_of_three_temporary_needs():
     """Second moments of wide inputs, the folded weights of wide outputs, or a copy of all weights."""
     samples = 4 * 100 * (784 + 10)
     moments = 4 * (4 * 784**2 + 3 * 1000 * (784 + 500 + 10))
-    assert training_bytes([784, 500, 10], 1000, 100, "float32") == samples + moments
+    assert training_bytes(plan_layers([784, 500, 10]), 1000, 100, "float32") == samples + moments
     folded = 8 * (10 * 9000 + 9000 + 1000 * (10 + 2 * 9000))
-    assert training_bytes([10, 9000, 1], 0, 0, "float64") == max(folded, 8 * (4 * 9000**2 + 3 * 1000 * 9011))
-    assert training_bytes([784, 500, 10], 10**9, 100, "float32") == samples + 10**9
+    assert training_bytes(plan_layers([10, 9000, 1]), 0, 0, "float64") == max(
+        folded, 8 * (4 * 9000**2 + 3 * 1000 * 9011)
+    )
+    assert training_bytes(plan_layers([784, 500, 10]), 10**9, 100, "float32") == samples + 10**9
+
+
+def test_patches_count_with_all_their_overlaps():
+    """By hand: 4 x 4 pixels, 9 patches of 4 values and 2 filters at each, then 18 inputs of 3 units."""
+    plans = plan_layers(["conv2k2", 3], (1, 4, 4))
+    every = matrices(plans, ["copi"] * 2, ["matrix"] * 2, feedback_from="above")
+    assert [(matrix.name, matrix.shape) for matrix in every] == [
+        ("W of layer 0", (2, 4)),
+        ("index of patches of layer 0", (9, 4)),
+        ("R of layer 0", (4, 4)),
+        ("feedback of layer 0", (18, 3)),
+        ("W of layer 1", (3, 18)),
+        ("R of layer 1", (18, 18)),
+    ]
+    monitored = 4 * 18**2 + 3 * 100 * (9 * 4 + 18 + 3)
+    assert training_bytes(plans, 0, 10, "float32") == 4 * 10 * (16 + 3) + 4 * monitored
 
 
 @pytest.mark.parametrize("method", ["copi", "zca"])
