@@ -11,6 +11,8 @@ from oracles import assert_near
 from strategies import SEEDS
 
 from copi_np import Conv, Dense, ErrorSignal, InputError, Network, Pool, rules
+from copi_np.analysis import natural_cosines
+from copi_np.family import DAMPING
 from copi_np.patches import carry_back, to_units
 from copi_np.steps import SparseStep, Step
 
@@ -265,3 +267,22 @@ def test_inputs_of_another_shape_are_refused():
             net.predict(wrong)
     with pytest.raises(InputError, match="x0 is of a dense first layer"):
         net.step(y0, targets, eta_W=0.1, x0=y0.reshape(3, -1))
+
+
+def test_the_natural_step_of_a_kernel_sees_a_row_for_every_patch():
+    """The kernel as large as the image is the dense layer; with more positions, W moves by its rows' gradient."""
+    rng = np.random.default_rng(3)
+    y0, targets, rates = rng.normal(size=(8, 18)), np.eye(3)[rng.integers(0, 3, 8)], {"eta_W": 1e-3, "eta_R": 1e-3}
+    dense = Network([18, 4, 3], rng=np.random.default_rng(0), dtype="float64")
+    whole = Network([Conv(4, 3), Dense(3)], input_shape=(2, 3, 3), rng=np.random.default_rng(0), dtype="float64")
+    expected = natural_cosines(dense, y0, targets, **rates)
+    np.testing.assert_allclose(natural_cosines(whole, y0, targets, **rates), expected)
+
+    options = {"rule": "sgd", "decorrelation": None, "dtype": "float64"}
+    network = Network([Conv(4, 2), Dense(3)], input_shape=(2, 3, 3), rng=np.random.default_rng(0), **options)
+    patches, deltas = network.plans[0].patches, network.error_signals(network.forward(y0), targets)
+    rows, delta = patches.cut(y0), patches.as_rows(deltas[0])
+    step, moment = delta.T @ rows, rows.T @ rows / len(rows)
+    natural = step @ np.linalg.inv(moment + DAMPING * np.eye(len(moment)))
+    cosine = np.sum(step * natural) / np.linalg.norm(step) / np.linalg.norm(natural)
+    assert natural_cosines(network, y0, targets, **rates)[0] == pytest.approx(cosine, rel=1e-6)
