@@ -625,7 +625,7 @@ check("00.3", answer)
 # - A row of $R$ is a centre-surround filter. Correlations fell a lot in the first layer, and less in the second.
 # - $\eta_R$ has an upper limit that you can measure in advance, and COPI does not work without decorrelation.
 #   [Theorem 5](../docs/theory.md#5-the-step-size-of-decorrelation) and
-#   [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation) prove this, and are tested in
+#   [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term) prove this, and are tested in
 #   `tests/mathematics/theorems/test_05_step_size.py` and `tests/mathematics/theorems/test_01_copi_versus_sgd.py`.
 #
 # Where to go next:

@@ -428,7 +428,7 @@ for axes, (name, change) in zip(
 # W\,\bigl(\underbrace{C - \mathrm{diag}(C)}_{\mathrm{off}(C)}\bigr) .$$
 #
 # The mean squares are the diagonal of $C$. What remains is $\mathrm{off}(C)$, the correlations between *different*
-# inputs. This holds for any batch: [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation).
+# inputs. This holds for any batch: [Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term).
 #
 # We look at the same layer in the old coordinates and in the new ones: $x_{\mathrm{dec}}$ is $x$ rotated by the
 # matrix of eigenvectors, so rotating $W$ by the same matrix gives the same outputs.
@@ -798,7 +798,7 @@ check("01.3", largest_rho)
 # - Gradient descent asks which way is down; COPI infers where to go: $D = \langle z x^\top\rangle\,C^{-1}$. On
 #   decorrelated inputs the inverse is one number per input, and the rule becomes local (Eq. 3).
 # - COPI is SGD plus $W\,\mathrm{off}(C)$. On decorrelated inputs the two are identical
-#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation), tested in
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term), tested in
 #   `tests/mathematics/theorems/test_01_copi_versus_sgd.py`). On correlated inputs COPI converges to the wrong weights
 #   ([Theorem 8](../docs/theory.md#8-the-fixed-point-is-least-squares), tested in
 #   `tests/mathematics/theorems/test_08_fixed_point.py`).

@@ -1010,6 +1010,6 @@ check("02.3", sigma)
 #   [claims](../docs/claims.md) C7 to C9).
 # - On digits the result resembles ZCA, but with different variances
 #   ([Theorem 6](../docs/theory.md#6-similarity-to-zca)), and the mean almost disappears
-#   ([Theorem 12](../docs/theory.md#12-decorrelation-takes-away-the-mean)).
+#   ([Theorem 12](../docs/theory.md#12-decorrelation-removes-the-mean)).
 #
 # **Next:** [03 · Error signals](03_error_signals.ipynb) explains where the target states $z$ come from.

@@ -507,7 +507,7 @@ with np.errstate(all="ignore"):  # overflows
 #   lose if they differ.
 # - **`delta_scale`** multiplies all error signals. The COPI update is
 #   $\Delta W = s\,G + W\,\mathrm{off}(C)$
-#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)). Here $s$
+#   ([Theorem 1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term)). Here $s$
 #   is `delta_scale`, $G = \langle\delta x^\top\rangle$ is the negative gradient, and
 #   $\mathrm{off}(C)$ holds the covariances of the inputs. So $s$ sets how fast a layer
 #   learns *from errors*, without changing the balance between $W$ and $R$. We use

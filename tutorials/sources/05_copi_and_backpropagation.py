@@ -90,7 +90,7 @@ print(difference.round(2))
 # $$\Delta W_{\mathrm{copi}} = \Delta W_{\mathrm{sgd}} + W\,\mathrm{off}(C).$$
 #
 # This is exact, for any batch, weights and error signal ([Theorem
-# 1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)).
+# 1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term)).
 #
 # </details>
 
@@ -903,7 +903,7 @@ check("05.3", answer)
 # ## What you have seen
 #
 # - COPI is SGD plus $W\,\mathrm{off}(C)$, exactly ([Theorem
-#   1](../docs/theory.md#1-copi-is-sgd-plus-a-term-of-correlation)).
+#   1](../docs/theory.md#1-copi-is-sgd-plus-a-correlation-term)).
 # - With $\eta_W = \eta_R$ and the matrix form, this term cancels the motion of $R$ to
 #   first order ([Theorem 2](../docs/theory.md#2-copi-cancels-the-motion-of-r)), and the
 #   layer learns by gradient descent preconditioned by $R^\top R$.
