@@ -1,7 +1,7 @@
 """Equations of the family around COPI, proposed by others before and after the paper, as one pure function each.
 
 Notation, brackets and conventions are those of `rules`: read that file first. C = <x x^T> is the matrix of second
-moments of the decorrelated inputs x = R y, D = diag(C) their mean squares, off(C) = C - D, and I the identity.
+moments of the decorrelated inputs x = R y, V = diag(C) their mean squares, off(C) = C - V, and I the identity.
 
 Any rule dR = -A R of the lateral weights has its own partner among the rules of the forward weights,
 
@@ -31,7 +31,7 @@ DAMPING: Final = 1e-2
 def kappa_decorrelation_update(R: Array, x: Array, kappa: float = 0.5) -> Array:
     """Return the update that whitens as well as decorrelates.
 
-        dR = -((1 - kappa) off(C) + kappa (D - I)) R
+        dR = -((1 - kappa) off(C) + kappa (V - I)) R
 
     Its fixed points have C = I, for any kappa between 0 and 1; kappa = 1/2 is half of -(C - I) R. With kappa = 0 it is
     the matrix form of Eq. 4; with kappa = 1 it only sets the mean squares to 1. Source: the loss of Dalm et al.,
@@ -55,7 +55,7 @@ def kappa_decorrelation_update(R: Array, x: Array, kappa: float = 0.5) -> Array:
 def kappa_update(W: Array, x: Array, a: Array, delta: Array, kappa: float = 0.5) -> Array:
     """Return the update of the forward weights that is the partner of `kappa_decorrelation_update`.
 
-        dW = <delta x^T> + (1 - kappa) <a x^T> - (1 - 2 kappa) W D - kappa W
+        dW = <delta x^T> + (1 - kappa) <a x^T> - (1 - 2 kappa) W V - kappa W
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def gain_controlled_update(R: Array, x: Array, y: Array, eta_R: float) -> Array:
 def normalised_decorrelation_update(R: Array, x: Array, damping: float = DAMPING) -> Array:
     """Return the decorrelation update in units of the mean squares, as Eq. 2 scales the forward weights.
 
-        dR = -off(C) (D + damping)^-1 R
+        dR = -off(C) (V + damping)^-1 R
 
     Without damping all covariances shrink at the same rate, whatever the units of the inputs.
 
@@ -125,7 +125,7 @@ def normalised_decorrelation_update(R: Array, x: Array, damping: float = DAMPING
 def normalised_update(W: Array, x: Array, z: Array, damping: float = DAMPING) -> Array:
     """Return COPI's update (Eq. 3) in units of the mean squares: Eq. 2 for decorrelated inputs.
 
-        dW = (<z x^T> - W D) (D + damping)^-1
+        dW = (<z x^T> - W V) (V + damping)^-1
 
     Together with the rule above, and once the layer's inputs are decorrelated, W R moves by <delta y^T> <y y^T>^-1 up
     to damping: gradient descent preconditioned by the inverse second moments of the inputs, as in `natural_update`.

@@ -295,7 +295,7 @@ label_ends(axes)
 # **Answer.** Only node perturbation's. Activity perturbation is biased: the change of a unit in layer 2 contains what
 # the noise in layer 1 has caused, so units that are driven by many others get more than their share. Its mean ends at
 # a cosine of about 0.85 here, and it is about a third as long as $\delta$. With one noise it is the better of the two
-# ([Theorem 16](../docs/theory.md#16-noise-instead-of-a-way-back)). FA has *no* variance: one look is as good as a
+# ([Theorem 16](../docs/theory.md#16-noise-instead-of-a-backward-pass)). FA has *no* variance: one look is as good as a
 # thousand. Its error is all bias. That is the trade that this notebook is about.
 #
 # ## 4. A bias that learns to vanish
@@ -721,7 +721,7 @@ check("12.3", feedback_update)
 # ## What you have seen
 #
 # - Node perturbation has no bias, and an SNR of $1/(N + 1)$ per sample. Activity perturbation trades some bias for
-#   less variance ([Theorem 16](../docs/theory.md#16-noise-instead-of-a-way-back), tested in
+#   less variance ([Theorem 16](../docs/theory.md#16-noise-instead-of-a-backward-pass), tested in
 #   `tests/mathematics/theorems/test_16_perturbations.py`).
 # - Fixed feedback has no variance, but a bias. Kolen and Pollack's feedback loses it by COPI's own decay ([Theorem
 #   19](../docs/theory.md#19-feedback-that-learns)).

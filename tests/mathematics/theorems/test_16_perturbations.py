@@ -1,4 +1,4 @@
-"""Theorem 16. Noise instead of a way back: what the signals of perturbation learning are on average.
+"""Theorem 16. Noise instead of a backward pass: what the signals of perturbation learning are on average.
 
 Let s ~ N(0, sigma^2) be the noise of all N units, delta the signals of backpropagation in one vector, and J the
 derivative of all pre-activations in s: da = J s, with identities on its diagonal and the paths from below beneath it.
