@@ -166,7 +166,7 @@ def generalisation() -> tuple[Figure, Measured]:
             eta_W = 1e-3 if epoch else 0.0
             network.step(inputs[rows], targets[rows], eta_W=eta_W, eta_R=1e-3, delta_scale=500)
     by_direction.set(xlabel="eigenvalue of $\\Sigma$", ylabel="share carried over to test digits")
-    by_damping.set(xlabel="damping $\\lambda$ of the natural step; dotted: COPI")
+    by_damping.set(xlabel="damping $\\gamma$ of the natural step; dotted: COPI")
     figure.legend(loc="outside lower center", ncols=3)
     return figure, measured
 
