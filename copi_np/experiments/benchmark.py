@@ -187,6 +187,8 @@ def bench(
     InputError          if an argument cannot be used
     """
     sizes = parse_layers(network) if isinstance(network, str) else check_sizes("network", network)
+    if not all(isinstance(size, int) for size in sizes):
+        raise InputError("only the products of dense layers are counted: give their sizes, such as 784-500-10")
     batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)

@@ -121,6 +121,12 @@ def test_what_cannot_be_is_named(options, message):
         bench("4-3-2", backend="numpy", **options)
 
 
+def test_products_of_convolutions_are_not_counted():
+    message = "only the products of dense layers are counted: give their sizes, such as 784-500-10"
+    with pytest.raises(InputError, match=f"^{message}$"):
+        bench("conv16k3,pool2,10", backend="numpy")
+
+
 def test_every_line_of_the_table():
     result = {
         "method": "copi-bp", "sizes": [784, 500, 10], "batch_size": 50, "dtype": "float32", "device": "CPU",
