@@ -1363,8 +1363,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "natural cosine: signals after the step",
             "analysis.py",
-            "deltas = network.error_signals",
-            "deltas = after.error_signals",
+            "network.error_signals(trace, targets), strict=True)\n    deltas",
+            "after.error_signals(trace, targets), strict=True)\n    deltas",
         ),
         (
             "natural cosine: decorrelated inputs",
@@ -1372,7 +1372,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "zip(network.layers, trace.y_in, strict=True)]\n    layers",
             "zip(network.layers, trace.x, strict=True)]\n    layers",
         ),
-        ("natural cosine: no constant unit", "analysis.py", "inputs = [layer.with_constant(y)", "inputs = [y"),
+        ("natural cosine: no constant unit", "analysis.py", "inputs = [layer.rows(y)", "inputs = [y"),
         ("natural cosine: the network learns", "analysis.py", "after = deepcopy(network)", "after = network"),
         (
             "natural cosine: no step sizes",
