@@ -132,9 +132,10 @@ def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedba
 
     def carry(k: int, delta: Array) -> Array:
         patches = getattr(layers[k], "patches", None)
-        n_inputs = trace.y[k - 1].shape[1] if patches is None else patches.n_values
-        F = feedback_into(feedback, k - 1, (n_inputs, layers[k].W.shape[0]))
-        return carry_back(layers[k], delta, F.T)
+        need = (trace.y[k - 1].shape[1], delta.shape[1])
+        if patches is not None:
+            need = (patches.n_values, delta.shape[1] // patches.n_positions)
+        return carry_back(layers[k], delta, feedback_into(feedback, k - 1, need).T)
 
     return backpropagation(layers, trace, feedback, delta_L, carry)
 

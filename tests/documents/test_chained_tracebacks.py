@@ -26,6 +26,7 @@ CHAINED = {
     "_finding_parts.py": "the user's file, which cannot be run",
     "_parts.py": "the user's function, which writes to its arguments",
     "checkpoint/arrays.py": "restore() of the user's step",
+    "conformance/adapter.py": "the user's module, which cannot be imported",
     "steps/choice.py": "__deepcopy__ of the user's step",
     "course/exercises.py": "the student's function",
     "course/lesson_03.py": "the student's function",

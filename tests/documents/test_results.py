@@ -157,9 +157,9 @@ def whitened(decorrelation):
 
 NATURAL = {
     "COPI": COPI,
-    "normalised, $\\lambda = 1$": "COPI (BP), rule normalised_W_1, decorrelation normalised_R_1",
-    "normalised, $\\lambda = 0.01$": "COPI (BP), rule normalised",
-    "FOOF, $\\lambda = 0.01$": "BP (SGD), rule foof",
+    "normalised, $\\gamma = 1$": "COPI (BP), rule normalised_W_1, decorrelation normalised_R_1",
+    "normalised, $\\gamma = 0.01$": "COPI (BP), rule normalised",
+    "FOOF, $\\gamma = 0.01$": "BP (SGD), rule foof",
     "gradient descent": "BP (SGD)",
 }
 """The methods of the table about generalisation, with their labels."""
@@ -259,8 +259,8 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
             "docs/claims.md",
             "three seeds: normalised rule {}, FOOF {}, COPI {}, gradient descent {} |",
             [
-                *accuracies("natural", NATURAL["normalised, $\\lambda = 0.01$"], "selected_test_accuracy"),
-                *accuracies("natural", NATURAL["FOOF, $\\lambda = 0.01$"], "selected_test_accuracy"),
+                *accuracies("natural", NATURAL["normalised, $\\gamma = 0.01$"], "selected_test_accuracy"),
+                *accuracies("natural", NATURAL["FOOF, $\\gamma = 0.01$"], "selected_test_accuracy"),
                 *accuracies("natural", COPI, "selected_test_accuracy"),
                 *accuracies("natural", SGD, "selected_test_accuracy"),
             ],

@@ -340,7 +340,7 @@ def test_figures_that_the_records_do_not_allow_any_more_are_removed(root):
 def test_files_of_the_users_are_not_replaced(root, name):
     (root / name).write_text('{"label": "mine"}')
     before = sorted(root.rglob("*"))
-    with pytest.raises(InputError, match=f"holds {name}, not from a report, which would be replaced: move that"):
+    with pytest.raises(InputError, match=f"holds {name}, not from a report, which would be replaced: move them"):
         write_report(root)
     assert sorted(root.rglob("*")) == before
     assert (root / name).read_text() == '{"label": "mine"}'

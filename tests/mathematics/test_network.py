@@ -357,7 +357,7 @@ def test_the_loss_of_a_step_is_that_before_it():
         ({"activation": ["tanh", "rel"]}, "unknown activation 'rel': did you mean 'relu'"),
         ({"output_activation": "softmax"}, "unknown activation 'softmax'"),
         ({"loss": "mse"}, "unknown loss 'mse'.*known: quadratic, cross_entropy"),
-        ({"backend": "torch"}, "unknown backend 'torch'.*known: auto, numpy, cupy"),
+        ({"backend": "tensorflow"}, "unknown backend 'tensorflow'.*known: auto, numpy, cupy"),
     ],
 )
 def test_a_network_that_cannot_be_built_is_refused(options, message):

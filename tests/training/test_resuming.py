@@ -410,7 +410,7 @@ def test_a_run_that_is_asked_to_stop_is_saved_and_can_go_on(tmp_path, data, conf
     process.send_signal(number)
     _, errors = process.communicate()
     assert process.returncode == code
-    assert errors.splitlines()[-1].startswith(f"Error: stopped by {signal.Signals(number).name}: what was finished")
+    assert errors.splitlines()[-1].startswith(f"Error: stopped by {signal.Signals(number).name}: everything finished")
     n_epochs = len((folder / "history.jsonl").read_text().splitlines())
     assert load_network(folder / "checkpoint.npz")[1]["epoch"] == n_epochs
     assert train("--resume", folder, "--epochs", n_epochs + 1).exit_code == 0

@@ -33,6 +33,7 @@ def damped(W, x, delta, strength=0.5):
 
 CHANGES = {
     "hidden_layer_sizes": [(7,), (100, 10), ()],
+    "image_shape": [(1, 2, 2)],
     "rule": ["sgd", "adam", damped, sgd_update],
     "error_signal": ["fa", "dfa", ERROR_SIGNALS["fa"]],
     "decorrelation": ["local", None],
