@@ -135,7 +135,8 @@ def feedback_alignment(layers: Sequence[Weights], trace: Trace, feedback: Feedba
         need = (trace.y[k - 1].shape[1], delta.shape[1])
         if patches is not None:
             need = (patches.n_values, delta.shape[1] // patches.n_positions)
-        return carry_back(layers[k], delta, feedback_into(feedback, k - 1, need).T)
+        F = feedback_into(feedback, k - 1, need)
+        return carry_back(layers[k], delta, F.T)
 
     return backpropagation(layers, trace, feedback, delta_L, carry)
 

@@ -20,8 +20,7 @@ from array_api_compat import device
 from copi_np.arrays import Array, NDArray, common_namespace
 from copi_np.errors import InputError
 
-Shape = tuple[int, int, int]
-"""Channels, height and width of an image."""
+Shape = tuple[int, int, int]  # channels, height and width of an image
 
 
 class Patches:

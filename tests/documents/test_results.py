@@ -35,7 +35,7 @@ def test_tables_are_what_the_records_say(folder, tmp_path, monkeypatch):
 
 
 def test_the_commands_on_the_page_lead_to_these_tables():
-    """Their titles and the largest number of seeds, for every folder."""
+    """Their titles and the largest number of seeds, for every folder of several runs; a single one has its own block."""
     page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("\\\n", "")
     written = {}
@@ -45,6 +45,9 @@ def test_the_commands_on_the_page_lead_to_these_tables():
     found = {}
     for folder in CAMPAIGNS:
         title = (folder / "table.md").read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        if folder.name == "convolution":
+            assert f'copi-np report surveys/convolution --title "{title}"' in page
+            continue
         groups = json.loads((folder / "summary.json").read_text())
         found[folder.relative_to(ROOT / "results").as_posix()] = {title: max(len(group["seeds"]) for group in groups)}
     assert written == found

@@ -72,7 +72,8 @@ def decaying(epoch):
     [
         field.name
         for field in fields(RunConfig)
-        if field.name not in ("epochs", "patience", "dataset", "image_shape", "code_sha256", "source_sha256", "digested")
+        if field.name
+        not in ("epochs", "patience", "dataset", "image_shape", "code_sha256", "source_sha256", "digested")
     ],
 )
 def test_every_hyper_parameter_changes_the_name(config, data, field):
