@@ -35,7 +35,7 @@ def test_tables_are_what_the_records_say(folder, tmp_path, monkeypatch):
 
 
 def test_the_commands_on_the_page_lead_to_these_tables():
-    """Their titles and the largest number of seeds, for every folder of several runs; a single one has its own block."""
+    """Their titles and the largest number of seeds, for every folder; one of a single run has its own block."""
     page = (ROOT / "results" / "README.md").read_text(encoding="utf-8")
     commands = re.search(r"```sh\n(.*?)```", page, re.DOTALL)[1].replace("\\\n", "")
     written = {}
