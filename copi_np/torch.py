@@ -79,7 +79,8 @@ def decorrelate_(
     Parameters
     ----------
     module : torch.nn.Module
-    eta : float             step size of R; 0 lets it rest. Assign ``layer.parametrizations.weight[0].eta`` later
+    eta : float             step size of R; 0 freezes it. To change it later, assign `Lateral.eta` of the layer's
+                            ``parametrizations.weight[0]``
     rule : function         returns the update of R; its parameters are any of `ARGUMENTS`, as for
                             ``Network(decorrelation=rule)``: (b, I) inputs, or patches
 
