@@ -1,4 +1,4 @@
-"""Ports of COPI to three libraries, and the faults that are planted in them to try the conformance kit."""
+"""A port of COPI to three libraries, and the faults that are planted in them to try the conformance kit."""
 
 from __future__ import annotations
 
@@ -68,13 +68,46 @@ FAULTS = [
 ]
 
 
+NUMPY = {
+    "library": "import numpy as np",
+    "asarray": "return np.array(array)",
+    "to_numpy": "return array\n",
+    "leaky_relu": "return np.where(a > 0, a, 0.1 * a)",
+    "derivative": "return np.where(a > 0, 1.0, 0.1)",
+}
+OTHERS = {
+    "numpy_port": {},
+    "torch_port": {
+        "library": "import torch",
+        "asarray": "return torch.tensor(array)",
+        "to_numpy": "return array.numpy()\n",
+        "leaky_relu": "return torch.where(a > 0, a, 0.1 * a)",
+        "derivative": "return torch.where(a > 0, 1.0, torch.full_like(a, 0.1))",
+    },
+    "jax_port": {
+        "library": "import jax.numpy as jnp\nimport numpy as np",
+        "asarray": "return jnp.asarray(array)",
+        "to_numpy": "return np.asarray(array)\n",
+        "leaky_relu": "return jnp.where(a > 0, a, 0.1 * a)",
+        "derivative": "return jnp.where(a > 0, 1.0, 0.1)",
+    },
+}
+"""The lines of a port that name its library."""
+
+
 def load_port(name: str, fault: Fault | None = None) -> ModuleType:
-    """Return a port as a new module, with a fault planted in it."""
-    path = Path(__file__).parent / f"{name}.py"
+    """Return the port to a library as a new module, with a fault planted in it."""
+    path = Path(__file__).parent / "port.py"
     code = path.read_text(encoding="utf-8")
+    for line, text in OTHERS[name].items():
+        code = _replaced(code, NUMPY[line], text)
     if fault is not None:
-        assert code.count(fault.text) == 1, f"{fault.text!r} must occur once in {path.name}"
-        code = code.replace(fault.text, fault.planted)
+        code = _replaced(code, fault.text, fault.planted)
     module = ModuleType(name)
     exec(compile(code, str(path), "exec"), vars(module))
     return module
+
+
+def _replaced(code: str, text: str, by: str) -> str:
+    assert code.count(text) == 1, f"{text!r} must occur once"
+    return code.replace(text, by)
