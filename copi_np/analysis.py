@@ -242,8 +242,8 @@ def least_squares_map(network: Network, y0: Array, first: int, last: int, batch_
         W = <y x^T> <x x^T>^+                               (Appendix B, before it assumes decorrelated inputs)
 
     It needs the pseudo-inverse of an (I, I) matrix, computed in float64 and for inputs in units of their root mean
-    square, so that weak inputs count as much as the others. Directions of x that are no larger than its rounding errors
-    are left out.
+    square, so that weak inputs count as much as the others. Directions in which x is
+    only rounding error are left out.
 
     Parameters, return value and errors are those of `stack_map`.
     """

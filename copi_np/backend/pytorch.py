@@ -39,7 +39,7 @@ class TorchBackend(Backend):
         super().__init__(name, import_module("array_api_compat.torch"), one.device)
 
     def asarray(self, values: ArrayLike, dtype: str | None = None, *, copy: bool = True) -> Array:
-        """As `Backend.asarray`; PyTorch reads neither reversed nor read-only arrays of NumPy's without a copy."""
+        """Move values to the device; reversed and read-only NumPy arrays are copied, since PyTorch cannot read them."""
         if isinstance(values, np.ndarray) and not isinstance(values, np.ma.MaskedArray):
             copy = copy or not values.flags.writeable or min(values.strides, default=1) < 0
             values = np.ascontiguousarray(values)
@@ -59,11 +59,11 @@ class TorchBackend(Backend):
             self._torch.cuda.synchronize(self.device)
 
     def matmul_add(self, out: Array, A: Array, B: Array, alpha: float) -> None:
-        """As `Backend.matmul_add`; PyTorch adds inside the product."""
+        """Add ``alpha * A @ B`` to `out`, in place; PyTorch adds inside the product."""
         out.addmm_(A, B, alpha=alpha)
 
     def free_memory(self) -> int | None:
-        """As `Backend.free_memory`: of the GPU, or of main memory."""
+        """Return how many bytes of the GPU, or of main memory, are free, or None if that is unknown."""
         if self.device.type == "cuda":
             return int(self._torch.cuda.mem_get_info(self.device)[0])
         return free_main_memory() if self.device.type == "cpu" else None

@@ -95,7 +95,7 @@ def _call(adapter: Adapter, case: Case) -> tuple[Sample, str]:
     arguments = list(case.inputs.values())
     try:
         got = adapter.call(case.name, arguments, numbers)
-        distance(got, expected)  # raises if these are no numbers
+        distance(got, expected)  # raises unless these are numbers
     except Exception as error:  # code of the user's
         return Sample(case.id, arguments, numbers, None, expected), one_line(error)
     return Sample(case.id, arguments, numbers, got, expected), ""

@@ -29,6 +29,7 @@ from copi_np import family, load_dataset, rules
 from copi_np.analysis import decorrelation_path
 from copi_np.course import check
 from copi_np.datasets import as_float, one_hot
+from copi_np.patches import Pooling
 from copi_np.whitening import hadamard_defect, off_diagonal
 from copi_np.whitening import second_moment
 
@@ -392,7 +393,7 @@ assert np.allclose(factors, 1 - eta * sums, atol=1e-4)
 #
 # With $A = \mathrm{off}(C)$ this is COPI, Eq. 3. The package has the partners of $\kappa$ and of the normalised rule.
 #
-# **Question.** There is no error, $\delta = 0$. We combine COPI's forward rule with COPI's $R$, with the normalised
+# **Question.** Let the error be zero, $\delta = 0$. We combine COPI's forward rule with COPI's $R$, with the normalised
 # $R$, and with the $\kappa$ rule's $R$. In which pairs does the output of the layer stay the same, to first order?
 
 
@@ -475,20 +476,12 @@ DATA = "mnist-5k"  # or "digits-8x8"
 
 data = load_dataset(DATA)
 n_digits = len(data.train.labels)
-
-
-def averaged(split):
-    """Return the digits with blocks averaged, (N, I)."""
-    images = as_float(split.inputs, "float64")
-    rows, columns = data.image_shape
-    block = max(1, rows // 7)
-    blocks = images.reshape(
-        -1, rows // block, block, columns // block, block
-    )
-    return blocks.mean(axis=(2, 4)).reshape(len(images), -1)
-
-
-inputs, test = averaged(data.train), averaged(data.test)
+rows, columns = data.image_shape
+blocks = Pooling((1, rows, columns), max(1, rows // 7))
+inputs, test = (
+    blocks.mean(as_float(split.inputs, "float64"))
+    for split in (data.train, data.test)
+)
 targets = one_hot(
     data.train.labels, data.n_classes, "float64"
 )

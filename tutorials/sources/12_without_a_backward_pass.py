@@ -31,6 +31,7 @@ from copi_np import error_signals as signals
 from copi_np import load_dataset, more_signals, rules
 from copi_np.course import check
 from copi_np.datasets import as_float, one_hot
+from copi_np.patches import Pooling
 
 # %% tags=["hide-input"]
 import matplotlib.pyplot as plt
@@ -372,20 +373,12 @@ DATA = "mnist-5k"  # or "digits-8x8"
 
 data = load_dataset(DATA)
 n_digits = len(data.train.labels)
-
-
-def averaged(split):
-    """Return the digits with blocks averaged, (N, I)."""
-    images = as_float(split.inputs, "float64")
-    rows, columns = data.image_shape
-    block = max(1, rows // 7)
-    blocks = images.reshape(
-        -1, rows // block, block, columns // block, block
-    )
-    return blocks.mean(axis=(2, 4)).reshape(len(images), -1)
-
-
-inputs, test = averaged(data.train), averaged(data.test)
+rows, columns = data.image_shape
+blocks = Pooling((1, rows, columns), max(1, rows // 7))
+inputs, test = (
+    blocks.mean(as_float(split.inputs, "float64"))
+    for split in (data.train, data.test)
+)
 digits = one_hot(
     data.train.labels, data.n_classes, "float64"
 )
@@ -677,7 +670,7 @@ for name, kind in {
 #
 # ### Exercise 12.1 · Two noisy passes
 #
-# In a brain there is no pass without noise. Write node perturbation from two opposite noises: one pass with $a +
+# In a brain every pass is noisy. Write node perturbation from two opposite noises: one pass with $a +
 # \xi$, one with $a - \xi$. `loss_of(a)` returns the losses of all samples, `(B,)`; `a` and `noise` are `(B, O)`;
 # `sigma` is the size of the noise. Return the signal, `(B, O)`.
 
