@@ -6,6 +6,7 @@ among them: the reader's browser fetches Pyodide, with NumPy and matplotlib, fro
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -35,15 +36,25 @@ def run(folder: Path, *command: str | Path) -> None:
         sys.exit(result.stdout)
 
 
+def copy_of_the_package(folder: Path) -> Path:
+    """Copy what a wheel is made of. A build writes beside its source, where tests or another build may be at work."""
+    leftovers = shutil.ignore_patterns("__pycache__")
+    for name in ("copi_np", "data"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leftovers)
+    for name in ("setup.cfg", "pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, folder)
+    return folder
+
+
 def main(folder: Path) -> None:
-    """Build the wheel, from a source distribution as for a release, and then the site."""
+    """Build the wheel, and then the site."""
     with TemporaryDirectory() as name:
         work = Path(name)
         contents = work / "contents"
         contents.mkdir()
         for path in sorted((ROOT / "tutorials").glob("*.ipynb")):
             nbformat.write(for_the_browser(path), contents / path.name)
-        run(work, "build", "--outdir", work / "dist", ROOT)
+        run(work, "build", "--wheel", "--outdir", work / "dist", copy_of_the_package(work / "source"))
         (wheel,) = work.glob("dist/*.whl")
         options = ("--contents", contents, "--piplite-wheels", wheel, "--no-sourcemaps", "--output-dir", folder)
         run(work, "jupyterlite_core", "build", *options)
