@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from copi_np import DataError, InputError
+from copi_np.backend import get_backend
 from copi_np.datasets import Dataset, Split
 from copi_np.experiments.config import RunConfig, load_preset, preset_names
-from copi_np.experiments.methods import METHODS
+from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.options import config_from_options, parse_layers, parse_variation
+from copi_np.history import EpochRecord
 
 FIVE = (784, 500, 500, 500, 10)
 JOURNAL = {"first": (0, 1e-3), "later": (1e-3, 1e-3), "delta_scale": 500}
@@ -392,6 +394,74 @@ def test_values_that_cannot_be_used_are_refused_by_name(changes, message):
     RunConfig(**sound)
     with pytest.raises(InputError, match=message):
         RunConfig(**{**sound, **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": "standart"}, "unknown scale 'standart': did you mean 'standardize'? known: none, standardize, unit"),
+        ({"dataset": 3}, "dataset must be a name or the path of an .npz file, got 3"),
+        ({"dataset": "a\nb"}, "dataset must be a name or the path of an .npz file, got 'a\\nb'"),
+        ({"bias": "yes"}, "bias must be True or False, got 'yes'"),
+        ({"val_fraction": 1}, "val_fraction must be below 1, e.g. 0.1, got 1"),
+        ({"val_fraction": 1.5}, "val_fraction must be below 1, e.g. 0.1, got 1.5"),
+        (
+            {"patience": 1},
+            "patience needs validation samples: hold some out, e.g. val_fraction=0.1 (--val-fraction 0.1)",
+        ),
+    ],
+)
+def test_what_a_refusal_says_word_by_word(changes, message):
+    with pytest.raises(InputError) as caught:
+        RunConfig(
+            **{"method": "bp", "dataset": "x", "layers": (6, 3), "epochs": 1, "eta_W": 0.1, "eta_R": 0.1} | changes
+        )
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["rule", "loss", "activation", "code_sha256", "source_sha256"])
+def test_a_record_whose_parts_are_not_text_is_refused(name):
+    values = {"method": "bp", "dataset": "x", "layers": [6, 3], "epochs": 1, "eta_W": 0.1, "eta_R": 0.1, name: 3}
+    with pytest.raises(TypeError, match=r"^parts and checksums must be text$"):
+        RunConfig.from_dict(values)
+
+
+def test_a_method_of_the_users_comes_back_from_its_record():
+    mine = Method("Mine", "sgd", "fa", decorrelates=False)
+    config = RunConfig(mine, "x", (6, 3), 1, 0.1, 0.1)
+    assert RunConfig.from_dict(json.loads(json.dumps(config.as_dict()))) == config
+
+
+@pytest.mark.parametrize(
+    ("accuracies", "patience", "first_epochs", "over"),
+    [
+        ([0.5], 1, 0, False),
+        ([0.5, 0.4], 1, 0, True),
+        ([0.5, 0.4], 2, 0, False),
+        ([0.5, 0.4], 1, 2, False),
+        ([0.5, 0.4, 0.3], 1, 2, True),
+        ([0.5, 0.4, 0.3], 0, 0, False),
+        ([0.1, 0.2, 0.3, 0.4], 0, 0, True),
+    ],
+)
+def test_a_run_ends_with_its_epochs_or_its_patience(accuracies, patience, first_epochs, over):
+    """Here after four epochs."""
+    history = [EpochRecord(k, 0.5, 0.5, 1, 1, [], 1, a, 1) for k, a in enumerate(accuracies, start=1)]
+    others = {"val_fraction": 0.5, "patience": patience, "first_epochs": first_epochs}
+    assert RunConfig("bp", "x", (6, 3), 4, 0.1, 0.1, **others).is_over(history) is over
+
+
+def test_the_network_has_the_backend_and_the_bias_of_the_run():
+    config = RunConfig("copi-bp", "x", (6, 3), 1, 0.1, 0.1, bias=np.True_)
+    assert config.bias is True
+    network = config.build_network(np.random.default_rng(0), backend := get_backend("numpy"))
+    assert network.backend is backend
+    assert network.layers[0].W.shape == (3, 7)
+
+
+def test_whole_numbers_are_recorded_as_whole_numbers():
+    config = RunConfig("copi-bp", "x", (6, 3), 1, 1, 0.25, delta_scale=500)
+    assert [repr(config.as_dict()[name]) for name in ("eta_W", "eta_R", "delta_scale")] == ["1", "0.25", "500"]
 
 
 def test_a_configuration_survives_json():

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from copi_np import rules
+from copi_np.activations import Activation
 from copi_np.experiments.config import RunConfig, load_preset
 from copi_np.experiments.methods import Method
 from copi_np.experiments.records import RunRecord
@@ -24,6 +25,7 @@ def rested(epoch):
     return {"eta_W": 0.1 / epoch}
 
 
+BENT, TILTED = (Activation(name, lambda a: 2 * a, lambda a: 0 * a + 2) for name in ("bent", "tilted"))
 MINE = Method("My rule", rules.sgd_update, "bp", decorrelates=False)
 
 
@@ -47,6 +49,19 @@ def of(**changes):
         ([of(), of(method=MINE), of(method="bp-adam")], ["COPI (BP)", "BP (Adam)", "My rule"]),
         ([of(eta_W=0.2), of(eta_W=0.02)], ["COPI (BP), eta_W=0.02", "COPI (BP), eta_W=0.2"]),
         ([of(eta_W=0.2, eta_R=0.2), of()], ["COPI (BP), eta=0.1", "COPI (BP), eta=0.2"]),
+        (
+            [of(eta_W=0.2, eta_R=0.2, batch_size=20), of(batch_size=20), of()],
+            [f"COPI (BP), eta={eta}, batch_size={size}" for eta, size in ((0.1, 20), (0.1, 50), (0.2, 20))],
+        ),
+        (
+            [of(method=Method("Second", rules.sgd_update, "bp", decorrelates=False)), of(method=MINE)],
+            ["My rule", "Second"],
+        ),
+        ([of(), of(loss="cross_entropy")], ["COPI (BP), loss cross_entropy", "COPI (BP)"]),
+        (
+            [of(activation=TILTED), of(activation=BENT)],
+            ["COPI (BP), activation bent", "COPI (BP), activation tilted"],
+        ),
         (
             [of(method="bp", eta_W=0.2, eta_R=0.2), of(method="bp")],
             ["BP (SGD), eta_W=0.1, eta_R=0.1", "BP (SGD), eta_W=0.2, eta_R=0.2"],

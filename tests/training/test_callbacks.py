@@ -318,7 +318,7 @@ def test_a_file_that_is_of_another_training_is_not_replaced_where_one_goes_on(da
         return
     with pytest.raises(
         InputError,
-        match="already exists: it belongs to another training run, or to later epochs, so move it away, or choose",
+        match="mine already exists: it belongs to another training run, or to later epochs, so move it away, or choose",
     ):
         run(data, epochs=3, history=history, callbacks=[kind(path)])
     assert path.read_text() == content
