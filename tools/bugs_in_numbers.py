@@ -1283,8 +1283,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "diagnostics: the spectrum of the first epoch",
             "plotting/diagnostics.py",
-            "spectrum.plot(RANKS, path[-1].spectrum,",
-            "spectrum.plot(RANKS, path[0].spectrum,",
+            ".plot(RANKS, path[-1].spectrum,",
+            ".plot(RANKS, path[0].spectrum,",
         ),
         (
             "diagnostics: correlation before for after",
@@ -1303,6 +1303,12 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "plotting/diagnostics.py",
             "[each.asymmetry for each in path]",
             "[each.log_volume for each in path]",
+        ),
+        (
+            "diagnostics: another cosine",
+            "plotting/diagnostics.py",
+            "[each.natural_cosine for each in path]",
+            "[each.correlation for each in path]",
         ),
         ("diagnostics: layers from 0", "plotting/diagnostics.py", 'label=f"layer {k + 1}"', 'label=f"layer {k}"'),
         (

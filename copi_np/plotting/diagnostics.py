@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from copi_np.plotting.style import FIGURE_WIDTH, StyledFigure, legend_below, loo
 def diagnostic_curves(
     epochs: Sequence[int], layers: Sequence[Sequence[LayerDiagnostics]], title: str | None = None
 ) -> Figure:
-    """Draw six panels, by layer: alignment, correlation, decorrelation loss, variances, asymmetry and spectrum of R.
+    """Draw a panel per quantity, with a curve per layer: angle to backpropagation, correlation, decorrelation loss,
+    variances, asymmetry and spectrum of R, and if it was recorded, alignment with the natural step.
 
     Parameters
     ----------
@@ -28,53 +29,63 @@ def diagnostic_curves(
     -------
     figure : Figure                 without lateral weights, the panels of R say so
     """
+    rows: list[Any] = [["angle", "correlation", "loss"], ["power", "asymmetry", "spectrum"]]
+    if any(each.natural_cosine is not None for snapshot in layers for each in snapshot):
+        rows = [["angle", "cosine", *rows[0][1:]], [*rows[1], "."]]
     with own_style():
-        figure = StyledFigure(figsize=(FIGURE_WIDTH, 5.9), layout="constrained")
+        figure = StyledFigure(figsize=(FIGURE_WIDTH * len(rows[0]) / 3, 5.9), layout="constrained")
         title_above(figure, title)
-        panels = figure.subplots(2, 3)
+        panels = figure.subplot_mosaic(rows)
         for k, look in enumerate(looks(len(layers[0]), len(epochs))):
             _draw_layer(panels, epochs, [snapshot[k] for snapshot in layers], label=f"layer {k + 1}", **look)
         _label(panels)
-        (angle, correlation, _), (_, asymmetry, spectrum) = panels
-        _scale_angles(angle)
-        if spectrum.lines:
-            asymmetry.set_ylim(bottom=0)
-            _scale_spectrum(spectrum)
-            correlation.plot([], [], ":", color="gray", label="before R")
+        _scale_angles(panels["angle"])
+        if panels["spectrum"].lines:
+            panels["asymmetry"].set_ylim(bottom=0)
+            _scale_spectrum(panels["spectrum"])
+            panels["correlation"].plot([], [], ":", color="gray", label="before R")
         else:
-            _mark_empty(asymmetry)
-            _mark_empty(spectrum)
-        handles, labels = correlation.get_legend_handles_labels()
+            _mark_empty(panels["asymmetry"])
+            _mark_empty(panels["spectrum"])
+        handles, labels = panels["correlation"].get_legend_handles_labels()
         legend_below(figure, handles, labels)
     return figure
 
 
-def _draw_layer(panels: Any, epochs: Sequence[int], path: Sequence[LayerDiagnostics], **line: Any) -> None:
+def _draw_layer(
+    panels: Mapping[str, Any], epochs: Sequence[int], path: Sequence[LayerDiagnostics], **line: Any
+) -> None:
     """Draw one layer into all panels, in the same style and with the same label."""
-    (angle, correlation, loss), (power, asymmetry, spectrum) = panels
-    _plot(angle, epochs, [each.angle for each in path], **line)
-    _plot(correlation, epochs, [each.correlation for each in path], **line)
+    curves: dict[str, Sequence[float | None]] = {
+        "angle": [each.angle for each in path],
+        "cosine": [each.natural_cosine for each in path],
+        "correlation": [each.correlation for each in path],
+        "loss": [each.decorrelation_loss for each in path],
+        "asymmetry": [each.asymmetry for each in path],
+    }
+    for name in panels.keys() & curves.keys():
+        _plot(panels[name], epochs, curves[name], **line)
     before = [each.correlation_before for each in path]
-    correlation.plot(epochs, before, color=line["color"], linestyle=":")
-    _plot(loss, epochs, [each.decorrelation_loss for each in path], **line)
-    _band(power, epochs, np.array([each.power for each in path]), **line)
-    _plot(asymmetry, epochs, [each.asymmetry for each in path], **line)
+    panels["correlation"].plot(epochs, before, color=line["color"], linestyle=":")
+    _band(panels["power"], epochs, np.array([each.power for each in path]), **line)
     if path[-1].spectrum is not None:
-        spectrum.plot(RANKS, path[-1].spectrum, **line | {"markevery": looks(1, len(RANKS))[0]["markevery"]})
+        markers = {"markevery": looks(1, len(RANKS))[0]["markevery"]}
+        panels["spectrum"].plot(RANKS, path[-1].spectrum, **line | markers)
 
 
-def _label(panels: Any) -> None:
-    (angle, correlation, loss), (power, asymmetry, spectrum) = panels
-    angle.set(title="angle to backpropagation", ylabel="degrees")
-    correlation.set(title="correlation of inputs x", ylabel="mean absolute")
-    correlation.set_ylim(bottom=0)
-    loss.set(title="decorrelation loss of x", yscale="log")
-    power.set(title="mean square of x", ylabel="median, and 25 to 75 %", yscale="log")
-    asymmetry.set(title="asymmetry of R", ylabel="‖R - Rᵀ‖ / ‖R‖")
-    spectrum.set(title="singular values of R", xlabel="relative rank, last epoch")
-    for axes in (angle, correlation, loss, power, asymmetry):
-        axes.set_xlabel("epoch")
-        axes.xaxis.get_major_locator().set_params(integer=True)
+def _label(panels: Mapping[str, Any]) -> None:
+    panels["angle"].set(title="angle to backpropagation", ylabel="degrees")
+    if "cosine" in panels:
+        panels["cosine"].set(title="step of W R with natural step", ylabel="cosine")
+    panels["correlation"].set(title="correlation of inputs x", ylabel="mean absolute")
+    panels["correlation"].set_ylim(bottom=0)
+    panels["loss"].set(title="decorrelation loss of x", yscale="log")
+    panels["power"].set(title="mean square of x", ylabel="median, and 25 to 75 %", yscale="log")
+    panels["asymmetry"].set(title="asymmetry of R", ylabel="‖R - Rᵀ‖ / ‖R‖")
+    panels["spectrum"].set(title="singular values of R", xlabel="relative rank, last epoch")
+    for name in panels.keys() - {"spectrum"}:
+        panels[name].set_xlabel("epoch")
+        panels[name].xaxis.get_major_locator().set_params(integer=True)
 
 
 def _mark_empty(axes: Any) -> None:

@@ -373,14 +373,17 @@ def test_every_quantity_is_drawn_for_every_layer(tmp_path, config, data, method)
     assert isinstance(figure, Figure)
     assert figure.get_suptitle() == "title"
     lateral = method == "copi-fa"
-    names = ["angle", "correlation", "decorrelation_loss", "power", "asymmetry", "spectrum"]
+    names = ["angle", "natural_cosine", "correlation", "decorrelation_loss", "power", "asymmetry", "spectrum"]
     drawn = dict(zip(names, map(lines, figure.axes), strict=True))
-    assert [len(drawn[name]) for name in names] == [1, 2, 2, 2, 2 * lateral, 2 * lateral]
+    assert [len(drawn[name]) for name in names] == [1, 2, 2, 2, 2, 2 * lateral, 2 * lateral]
     for k in range(2):
         layer = [m.layers[k] for m in found]
         assert drawn["correlation"][k].tolist() == [each.correlation for each in layer]
-        assert lines(figure.axes[1], ":")[k].tolist() == [each.correlation_before for each in layer]
+        assert lines(figure.axes[2], ":")[k].tolist() == [each.correlation_before for each in layer]
         assert drawn["decorrelation_loss"][k].tolist() == [each.decorrelation_loss for each in layer]
+        cosines = [np.nan if each.natural_cosine is None else each.natural_cosine for each in layer]
+        assert np.array_equal(drawn["natural_cosine"][k], cosines, equal_nan=True)
+        assert np.isfinite(cosines).any()
         assert drawn["power"][k].tolist() == [each.power[SHARES.index(0.5)] for each in layer]
         if lateral:
             assert drawn["asymmetry"][k].tolist() == [each.asymmetry for each in layer]
