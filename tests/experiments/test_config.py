@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -62,6 +65,14 @@ def test_a_preset_holds_the_published_numbers(name, method):
     assert rates(config, 2) == rates(config, config.epochs) == published["later"]
     assert config.schedule.rates(2)["delta_scale"] == published["delta_scale"]
     assert (config.decorrelation, config.dtype) == ("matrix", "float32")
+
+
+def test_presets_are_read_in_any_locale():
+    """Their comments are not all in ASCII."""
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    program = "from copi_np.experiments.config import load_preset, preset_names\n"
+    program += "for name in preset_names():\n    load_preset(name, 'copi-bp')"
+    subprocess.run([sys.executable, "-c", program], env=os.environ | locale, check=True)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -83,6 +83,14 @@ def test_groups_are_in_order_and_named_by_what_differs(configs, expected):
     assert labels(*reversed(configs)) == expected
 
 
+def test_groups_belong_to_a_grid_only_if_they_are_told_so():
+    run = RunRecord(Path("0"), CONFIG, {}, EPOCHS, None)
+    assert [group_runs([run])[0].head, group_runs([run], grid="Grid 1")[0].head] == [
+        {"label": "COPI (BP)"},
+        {"label": "COPI (BP)", "grid": "Grid 1"},
+    ]
+
+
 def test_data_of_the_same_name_are_told_apart():
     expected = ["COPI (BP), data=12345678", "COPI (BP), data=abcdefab"]
     assert labels(CONFIG, CONFIG, data=["abcdefabcd", "1234567890"]) == expected
