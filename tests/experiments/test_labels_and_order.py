@@ -63,6 +63,10 @@ def of(**changes):
             ["COPI (BP), activation bent", "COPI (BP), activation tilted"],
         ),
         (
+            [of(rule=rules.sgd_update), of(rule=rules.copi_update)],
+            ["COPI (BP), rule copi_update", "COPI (BP), rule sgd_update"],
+        ),
+        (
             [of(method="bp", eta_W=0.2, eta_R=0.2), of(method="bp")],
             ["BP (SGD), eta_W=0.1, eta_R=0.1", "BP (SGD), eta_W=0.2, eta_R=0.2"],
         ),

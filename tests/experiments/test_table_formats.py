@@ -191,5 +191,5 @@ def test_every_character_of_a_history_in_json(groups):
 
 
 def test_what_latex_would_read_as_commands_is_escaped(groups):
-    named = [replace(groups[2], label="X&D_1 #2 100 % $x")]
-    assert r"X\&D\_1 \#2 100 \% \$x & 1x1 &" in FORMATS["latex"](named)
+    named = [replace(groups[2], label="R&X_1 #2 100 % $x")]
+    assert r"R\&X\_1 \#2 100 \% \$x & 1x1 &" in FORMATS["latex"](named)
