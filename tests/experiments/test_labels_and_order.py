@@ -25,6 +25,11 @@ def rested(epoch):
     return {"eta_W": 0.1 / epoch}
 
 
+def annealed(epoch):
+    """Return the step sizes of an epoch: another schedule."""
+    return {"eta_W": 0.2 / epoch}
+
+
 BENT, TILTED = (Activation(name, lambda a: 2 * a, lambda a: 0 * a + 2) for name in ("bent", "tilted"))
 MINE = Method("My rule", rules.sgd_update, "bp", decorrelates=False)
 
@@ -61,6 +66,10 @@ def of(**changes):
         (
             [of(activation=TILTED), of(activation=BENT)],
             ["COPI (BP), activation bent", "COPI (BP), activation tilted"],
+        ),
+        (
+            [of(own_schedule=rested), of(own_schedule=annealed)],
+            ["COPI (BP), schedule annealed", "COPI (BP), schedule rested"],
         ),
         (
             [of(rule=rules.sgd_update), of(rule=rules.copi_update)],
