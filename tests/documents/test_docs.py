@@ -5,6 +5,8 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import tomllib
+from collections import Counter
 from itertools import islice
 from pathlib import Path
 
@@ -307,6 +309,18 @@ def test_the_table_of_mutants_is_the_record():
     counts = {name: (n["mutants"], n["killed"], n["mutants"] - n["killed"]) for name, n in summary["modules"].items()}
     assert table == counts | {"all": tuple(map(sum, zip(*counts.values(), strict=True)))}
     assert f"({100 * summary['score']:.1f} %)" in RESULTS
+
+
+def test_the_table_of_mutants_outside_the_mathematics_is_the_record():
+    """One row per module, and their sum; each survivor has a reason."""
+    record = tomllib.loads((ROOT / "results" / "quality" / "mutants" / "other-modules.toml").read_text())
+    rows = re.findall(r"^\| (?:\w+\.)(\w+) \| (\d+) \| (\d+) \| (\d+) \|$", RESULTS, re.MULTILINE)
+    counts = {module: (n, n - alive, alive) for module, (n, alive) in record["modules"].items()}
+    assert {name: tuple(map(int, numbers)) for name, *numbers in rows} == counts
+    n, killed, alive = map(sum, zip(*counts.values(), strict=True))
+    assert f"| all six | {n} | {killed} ({100 * killed / n:.1f} %) | {alive} |" in RESULTS
+    explained = Counter(function.partition(".")[0] for group in record["group"] for function, *_ in group["mutants"])
+    assert explained == {module: alive for module, (_, alive) in record["modules"].items() if alive}
 
 
 def test_the_table_of_fuzzed_inputs_is_the_record():
