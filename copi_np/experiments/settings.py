@@ -44,8 +44,10 @@ def described(config: RunConfig, names: Iterable[str]) -> list[str]:
 
 
 def short(value: Any) -> str:
-    """Format a configuration value for a label, e.g. "784-500-10"."""
-    return "-".join(map(str, value)) if isinstance(value, tuple) else str(value)
+    """Format a configuration value for a label, as the command line takes it: "784-500-10", "500" or "none"."""
+    if isinstance(value, tuple):
+        return "-".join(map(str, value))
+    return "none" if value is None else str(value).removesuffix(".0")
 
 
 def varied(configs: Iterable[RunConfig]) -> list[str]:

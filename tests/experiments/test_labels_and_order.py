@@ -81,7 +81,7 @@ def of(**changes):
         ),
         (
             [of(decorrelation_samples=5), of(decorrelation_samples=10), of()],
-            [f"COPI (BP), decorrelation_samples={n}" for n in (None, 5, 10)],
+            [f"COPI (BP), decorrelation_samples={n}" for n in ("none", 5, 10)],
         ),
         (
             [of(activation="tanh"), of(activation="relu"), of()],

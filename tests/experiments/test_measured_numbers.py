@@ -112,8 +112,8 @@ def test_diagnostics_of_a_report_are_those_of_the_first_seed(tmp_path, config, d
     figure = figures[f"diagnostics-{folder.name}.png"]
     assert figure.get_suptitle() == "Title: COPI (FA), seed 3"
     recorded = [json.loads(line) for line in (folder / "diagnostics.jsonl").read_text().splitlines()]
-    panels = zip(figure.axes, ("angle", "correlation", "decorrelation_loss", None, "asymmetry"), strict=False)
-    for axes, name in panels:
+    names = ("angle", "natural_cosine", "correlation", "decorrelation_loss", None, "asymmetry", None)
+    for axes, name in zip(figure.axes, names, strict=True):
         for k in range(2) if name else ():
             expected = [snapshot["layers"][k][name] for snapshot in recorded]
             if expected[0] is None:
