@@ -126,7 +126,7 @@ def test_what_cannot_be_is_named(options, message):
 def test_convolutions_need_a_shape_and_other_layers_have_none():
     with pytest.raises(InputError, match=r"^convolutions need the shape of the images: add --image-shape 1x28x28, f"):
         bench("conv16k3,pool2,10", backend="numpy")
-    with pytest.raises(InputError, match="^only convolutions need the shape of images: leave out --image-shape$"):
+    with pytest.raises(InputError, match=r"^only convolutions need the shape of images: leave out --image-shape$"):
         bench("4-3-2", backend="numpy", image_shape=(1, 2, 2))
 
 
