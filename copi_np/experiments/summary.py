@@ -184,9 +184,11 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str
             field.name
             for field in fields(RunConfig)
             if len({getattr(other, field.name) for other, _ in same}) > 1
-            # these are in the label already, and the shape of images is that of the data
-            and not (field.name in (*REPLACING, "bias", "image_shape", *NOT_FROM_TEXT) or field.name in kind.own_parts)
+            # these are in the label already
+            and not (field.name in (*REPLACING, "bias", *NOT_FROM_TEXT) or field.name in kind.own_parts)
         ]
+        if "layers" in names:  # which show whether there are images
+            names = [name for name in names if name != "image_shape"]
         for eta, (of_W, of_R) in together.items():
             names = [eta if name == of_W else name for name in names if name != of_R or not kind.parts.decorrelates]
         parts = [f"{name}={short(getattr(kind, BOTH.get(name, (name,))[0]))}" for name in names]
