@@ -19,7 +19,7 @@ from copi_np import Dataset, InputError, Network, Schedule, Split, algorithm, fi
 from copi_np.cli import main
 from copi_np.experiments.benchmark import bench, candidates, prepared
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.options import NETWORKS
+from copi_np.experiments.options import NETWORKS, parse_layers
 from copi_np.experiments.products import Product, products_of_step
 
 ROOT = Path(__file__).parents[2]
@@ -231,6 +231,33 @@ def test_training_needs_little_more_memory_than_what_it_works_on(method):
     finally:
         tracemalloc.stop()
     assert peak <= 1.5 * least
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"), [("12-6-4", None), ("conv6k3s2p1-conv5k2-pool3-7-4", (2, 7, 7))], ids=["dense", "images"]
+)
+@pytest.mark.parametrize("kind", ["Straight", "Tuned"])
+def test_the_steps_in_pytorch_are_those_of_the_package(monkeypatch, text, shape, kind):
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = importlib.import_module("pytorch")
+    monkeypatch.setattr(script, "ETA", 0.01)
+    rng, layers = np.random.default_rng(0), script.read_layers(text, shape)
+    own = Network(parse_layers(text), input_shape=shape, rng=rng, dtype="float64")
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        theirs = script.Straight(layers) if kind == "Straight" else script.Tuned(layers, 5)
+        theirs.Ws = [torch.tensor(layer.W * 1) for layer in own.layers]
+        for _ in range(3):
+            y0, targets = rng.normal(size=(5, own.n_inputs)), rng.normal(size=(5, 4))
+            own.step(y0, targets, eta_W=0.01)
+            theirs.step(torch.tensor(y0), torch.tensor(targets))
+    finally:
+        torch.set_default_dtype(dtype)
+    for layer, W, R in zip(own.layers, theirs.Ws, theirs.Rs, strict=True):
+        np.testing.assert_allclose(W.numpy(), layer.W, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(R.numpy(), layer.R, rtol=0, atol=1e-13)
 
 
 def test_the_scripts_of_the_benchmarks_run(tmp_path):
