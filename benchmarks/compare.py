@@ -24,14 +24,18 @@ HERE = Path(__file__).parent
 
 @click.command()
 @click.option("--network", default="mnist", show_default=True, help="mnist, cifar10, or units such as 784-500-10.")
+@click.option("--image-shape", help="Shape of the images for convolutions, such as 3x32x32.")
 @click.option("--batch-size", default=50, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @click.option("--rounds", default=9, show_default=True)
 @click.option("--python", default=sys.executable, help="Interpreter with PyTorch.  [default: this one]")
 @click.option("--json", "file", type=click.Path(dir_okay=False, path_type=Path), help="Keep the results in a file.")
-def main(network: str, batch_size: int, threads: int, rounds: int, python: str, file: Path | None) -> None:
+def main(
+    network: str, image_shape: str | None, batch_size: int, threads: int, rounds: int, python: str, file: Path | None
+) -> None:
     """Time training steps in turns, and print the medians of the ratios."""
     common = ["--network", network, "--batch-size", str(batch_size), "--threads", str(threads)]
+    common += [] if image_shape is None else ["--image-shape", image_shape]
     times: dict[str, list[float]] = {"copi-np": [], "tuned": [], "straight": []}
     version = ""
     for _ in trange(rounds):
@@ -49,7 +53,13 @@ def main(network: str, batch_size: int, threads: int, rounds: int, python: str, 
     click.echo("\n".join(f"{name:12}{value:10.3f} ms" for name, value in milliseconds.items()))
     click.echo("\n".join(f"{name.replace('_', ' ')}: {value:.3f}" for name, value in medians.items()))
     if file is not None:
-        settings = {"network": network, "batch_size": batch_size, "threads": threads, "rounds": rounds}
+        settings = {
+            "network": network,
+            "image_shape": image_shape,
+            "batch_size": batch_size,
+            "threads": threads,
+            "rounds": rounds,
+        }
         record = {**settings, "torch": version, "milliseconds": milliseconds, **medians, "ratios": ratios}
         file.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
 

@@ -21,9 +21,10 @@ from tqdm import tqdm
 
 from copi_np import rules
 from copi_np.backend import get_backend
-from copi_np.experiments.benchmark import ETA, candidates, measure, products_of_step, ratio
+from copi_np.experiments.benchmark import ETA, candidates, measure, ratio
 from copi_np.experiments.environment import blas, blas_threads, versions
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.products import products_of_step
 from copi_np.plotting import FIGURE_WIDTH, STYLE, legend_below, save_figure
 from copi_np.storage.atomic import replace_text
 

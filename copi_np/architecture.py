@@ -92,14 +92,19 @@ class LayerPlan(NamedTuple):
         return self.n_inputs if self.patches is None else self.patches.n_pixels
 
     @property
+    def n_positions(self) -> int:
+        """Rows of x per sample: P patches of an image, or 1."""
+        return 1 if self.patches is None else self.patches.n_positions
+
+    @property
     def n_values(self) -> int:
         """Values of x per sample: those of all patches of an image."""
-        return self.n_inputs * (1 if self.patches is None else self.patches.n_positions)
+        return self.n_inputs * self.n_positions
 
     @property
     def n_units(self) -> int:
         """Units per sample: those at all positions of a convolution."""
-        return self.n_outputs * (1 if self.patches is None else self.patches.n_positions)
+        return self.n_outputs * self.n_positions
 
     @property
     def size_out(self) -> int:

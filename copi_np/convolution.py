@@ -68,11 +68,7 @@ class ConvLayer(Layer):
         return self.patches.add_up(carried[:, : self.n_inputs]), x_R
 
     def step(self, states: States, eta_W: float, eta_R: float) -> None:
-        """Update W and R as `Layer.step` does, from one row per patch.
-
-        A row's signal is P times that of its unit, so that <delta x^T>, a mean over B P rows, is the gradient of the
-        mean loss.
-        """
+        """Update W and R as `Layer.step` does, from one row per patch."""
         patches, a = self.patches, self.patches.as_rows(states.a)
         steps = (self.forward_step, self.lateral_step)
         asks_for_y = any(step is not None and step.uses_y for step in steps)
@@ -80,7 +76,7 @@ class ConvLayer(Layer):
             "y": patches.cut(states.y, self._index) if asks_for_y else None,
             "a": a,
             "y_out": self.activation.f(a),
-            "delta": None if states.delta is None else patches.n_positions * patches.as_rows(states.delta),
+            "delta": None if states.delta is None else patches.signals(states.delta),
             "sample_weight": patches.repeat(states.sample_weight),
             "rows_per_sample": patches.n_positions,
         }

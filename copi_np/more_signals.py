@@ -27,7 +27,7 @@ from copi_np.error_signals import (
     feedback_into,
 )
 from copi_np.losses import Loss
-from copi_np.patches import carry_back
+from copi_np.patches import carry_back, carry_forward, to_outputs
 from copi_np.rules import copi_update, target_state, transform
 
 SIGMA: Final = 0.01
@@ -60,8 +60,8 @@ def noisy_pass(layers: Sequence[Weights], trace: Trace, noise: Sequence[Array]) 
     changes: list[Array] = []
     y = trace.y0
     for k, (layer, s) in enumerate(zip(layers, noise, strict=True)):
-        changes.append(s if k == 0 else (y - trace.y[k - 1]) @ layer.R.T @ layer.W.T + s)
-        y = layer.activation.f(trace.a[k] + changes[k])
+        changes.append(s if k == 0 else carry_forward(layer, y - trace.y[k - 1], layer.R, layer.W) + s)
+        y = to_outputs(layer, layer.activation.f(trace.a[k] + changes[k]))
     return changes, y
 
 
@@ -177,8 +177,8 @@ def activity_perturbation(
 def kolen_pollack(layers: Sequence[Weights], trace: Trace, feedback: Feedback, delta_L: Array) -> list[Array]:
     """Return the signals of learned feedback: R^T F_k in place of (W R)^T of the layer above.
 
-    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), see
-    `kolen_pollack_updates`.
+    Parameters and return value are those of `backpropagation`; ``feedback[k]`` is (O_k, O_{k+1}), or (C k^2, F) if the
+    layer above is a convolution, see `kolen_pollack_updates`.
     """
 
     def carry(k: int, delta: Array) -> Array:
@@ -217,8 +217,11 @@ def kolen_pollack_updates(
     updates: list[Array | None] = [None] * len(layers)
     for k in range(len(layers) - 1):
         x, W = trace.x[k + 1], layers[k + 1].W
-        z = target_state(transform(W, x), deltas[k + 1])  # not from `trace.a`, which has biases if the layer does
-        dW = copi_update(feedback_into(feedback, k).T, weigh(x, sample_weight), weigh(z, sample_weight))
+        delta, weight, patches = deltas[k + 1], sample_weight, getattr(layers[k + 1], "patches", None)
+        if patches is not None:
+            delta, weight = patches.signals(delta), patches.repeat(weight)
+        z = target_state(transform(W, x), delta)  # not from `trace.a`, which has biases if the layer does
+        dW = copi_update(feedback_into(feedback, k).T, weigh(x, weight), weigh(z, weight))
         updates[k] = eta_W * dW.T
     return updates
 
@@ -254,5 +257,5 @@ ALL_SIGNALS: Final = ERROR_SIGNALS | {
 }
 """Every error signal that has a name."""
 
-DENSE_ONLY: Final = tuple(ALL_SIGNALS[name] for name in ("tp", "dtp", "node", "activity", "kp"))
+DENSE_ONLY: Final = tuple(ALL_SIGNALS[name] for name in ("tp", "dtp"))
 """Error signals that do not work in networks with convolutions."""

@@ -120,6 +120,13 @@ class Patches:
         split = xp.reshape(rows, (-1, self.n_positions, rows.shape[1]))
         return xp.reshape(xp.permute_dims(split, (0, 2, 1)), (split.shape[0], -1))
 
+    def signals(self, delta: Array) -> Array:
+        """Return the signals of all rows, (B P, F): P times those of the units at all positions, (B, F P).
+
+        So <delta x^T>, a mean over B P rows, is the gradient of the mean loss.
+        """
+        return self.n_positions * self.as_rows(delta)
+
     def repeat(self, values: Array | None) -> Array | None:
         """Repeat one value per sample, (B,), for each of its rows, (B P,); None stays None."""
         if values is None:
@@ -172,6 +179,33 @@ class Pooling:
 
 
 # --------------------------------------------------------------------------------------------------- of any layer
+
+
+def carry_forward(layer: Any, y: Array, *matrices: Array) -> Array:
+    """Carry inputs of a layer, or a change of them, to its pre-activations.
+
+    Parameters
+    ----------
+    layer : object              a `Layer`, or anything else: without an attribute `patches`, it is dense
+    y : (B, I) array            inputs; (B, C H W) in a convolution
+    *matrices : arrays          multiplied with them in turn: R (I, I) and W (O, I)
+
+    Returns
+    -------
+    (B, O) array                W R y; in a convolution, (B, F P)
+    """
+    patches = getattr(layer, "patches", None)
+    carried = y if patches is None else patches.cut(y)
+    for M in matrices:
+        common_namespace("BI OI", carried, M)
+        carried = carried @ M.T
+    return carried if patches is None else patches.as_images(carried)
+
+
+def to_outputs(layer: Any, y: Array) -> Array:
+    """Return the outputs of a layer, given those of its units (B, O): their means, if they are pooled."""
+    pooling = getattr(layer, "pooling", None)
+    return y if pooling is None else pooling.mean(y)
 
 
 def carry_back(layer: Any, delta: Array, *matrices: Array) -> Array:

@@ -547,7 +547,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         (
             "benchmark: half of the operations",
-            "experiments/benchmark.py",
+            "experiments/products.py",
             "return 2e-9 * self.m",
             "return 1e-9 * self.m",
         ),

@@ -31,11 +31,11 @@ from copi_np.experiments.config import preset_names
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.options import parse_variations
+from copi_np.experiments.options import parse_image_shape, parse_variations
 from copi_np.experiments.settings import setting
 from copi_np.experiments.to_accuracy import SPLITS, TimedRun, accuracy_table, as_record, by_label, time_to_accuracy
 
-OF_A_STEP = ("network", "batch_size", "method", "dtype", "decorrelation_samples", "rest_r", "rounds")
+OF_A_STEP = ("network", "image_shape", "batch_size", "method", "dtype", "decorrelation_samples", "rest_r", "rounds")
 TO_ACCURACY = (
     "dataset", "preset", "methods", "seeds", "epochs", "vary", "split", "val_fraction", "data_dir", "figure"
 )  # fmt: skip
@@ -43,6 +43,7 @@ TO_ACCURACY = (
 
 @click.command()
 @layers_option("network", default="mnist", show_default=True)
+@click.option("--image-shape", metavar="CxHxW", help="Shape of the images for convolutions, such as 3x32x32.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=50, show_default=True, help="Samples per update.")
 @click.option(
     "--method",
@@ -106,6 +107,8 @@ def bench(threads: int, to_accuracy: float | None, output: Output, **options: An
     chosen = {name: options[name] for name in names}
     with blas_threads(threads):
         if to_accuracy is None:
+            if chosen["image_shape"] is not None:
+                chosen["image_shape"] = parse_image_shape(chosen["image_shape"])
             results = carry_out(**chosen, backend=options["backend"])
             output.result(bench_table(results), results)
         else:

@@ -119,6 +119,8 @@ def reproduce(
         range(seeds),
         lambda name: load_dataset(name, data_dir),
     )
+    if figure == "fig3" and any(config.image_shape for config in configs):
+        raise InputError("Figure 3 is of dense networks: choose fig2, or a preset without convolutions")
     left = {config: epochs_left(out, config, data) for config in configs}
     outcomes = []
     with (

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from statistics import median
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import numpy as np
 
 from copi_np._checks import check_count, check_sizes
 from copi_np.algorithm import LayerWeights, train_batch
-from copi_np.arrays import Array
+from copi_np.architecture import chunk_size, needs_images, plain_layers
+from copi_np.arrays import Array, slices
 from copi_np.backend import Backend, get_backend
 from copi_np.errors import InputError, choose
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.options import parse_layers
+from copi_np.experiments.products import Product, products_of_step
 from copi_np.network import Network
 
 ETA: Final = 1e-6
@@ -25,65 +26,6 @@ ETA: Final = 1e-6
 N_EVALUATED: Final = 2000
 SHORTEST: Final = 0.2
 """Shortest measurement in seconds, so that clock resolution and interruptions do not matter."""
-
-
-class Product(NamedTuple):
-    """One matrix product of a training step, (m, k) times (k, n)."""
-
-    m: int
-    k: int
-    n: int
-    left_transposed: bool = False
-    right_transposed: bool = False
-    accumulated: bool = False
-    """Whether it is added to the output array."""
-
-    @property
-    def gflop(self) -> float:
-        """Floating-point operations, in 10^9."""
-        return 2e-9 * self.m * self.k * self.n
-
-
-def products_of_step(
-    sizes: Sequence[int], batch_size: int, method: Method, samples: int | None = None, *, rest_R: bool = False
-) -> list[Product]:
-    """List the matrix products that no implementation of a step can avoid.
-
-    Forward y R^T and x W^T; backward delta W and its product with R, or delta B^T for feedback alignment; updates
-    z^T x, x R and x^T (x R), or only the first of these without lateral weights. If delta W and x are both multiplied
-    by R, that is one product. This counts the matrix form of the decorrelation rule. While R is frozen, there are no
-    products for its update, and the inputs of the first layer are already decorrelated.
-
-    Parameters
-    ----------
-    sizes : sequence of int     numbers of units, inputs first
-    batch_size : int            B
-    method : Method             with error signal "bp" or "fa"
-    samples : int or None       from how many samples R learns; None: from all
-    rest_R : bool               whether R is frozen
-
-    Raises
-    ------
-    InputError                  for another error signal
-    """
-    if method.error_signal not in ("bp", "fa"):
-        raise InputError(f"cannot count the products of {method.label}: choose a method with BP or FA")
-    B, products = batch_size, []
-    learned = 0 if rest_R or not method.decorrelates else min(samples or B, B)
-    for k, (n_inputs, n_outputs) in enumerate(pairwise(sizes)):
-        lateral = Product(B, n_inputs, n_inputs)
-        if method.decorrelates and not (rest_R and k == 0):
-            products.append(lateral._replace(right_transposed=True))
-        products.append(Product(B, n_inputs, n_outputs, right_transposed=True))
-        carried = B if method.decorrelates and k > 0 and method.error_signal == "bp" else 0
-        if k > 0:
-            products.append(Product(B, n_outputs, n_inputs, right_transposed=method.error_signal == "fa"))
-        products.append(Product(n_outputs, B, n_inputs, left_transposed=True, accumulated=method.rule != "adam"))
-        if carried + learned:
-            products.append(lateral._replace(m=carried + learned))
-        if learned:
-            products.append(Product(n_inputs, learned, n_inputs, left_transposed=True, accumulated=True))
-    return products
 
 
 def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Generator) -> Callable[[], object]:
@@ -94,8 +36,8 @@ def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Gene
         values = backend.asarray(rng.normal(size=shape), dtype)
         return values.T if transposed else values
 
-    A = matrix(product.m, product.k, transposed=product.left_transposed)
     B = matrix(product.k, product.n, transposed=product.right_transposed)
+    A = B.T if product.of_transpose else matrix(product.m, product.k, transposed=product.left_transposed)
     out = backend.asarray(np.zeros((product.m, product.n)), dtype)
     if product.accumulated:
         return partial(backend.matmul_add, out, A, B, ETA)
@@ -103,7 +45,7 @@ def prepared(backend: Backend, product: Product, dtype: str, rng: np.random.Gene
 
 
 def candidates(
-    sizes: Sequence[int],
+    sizes: Sequence[Any],
     batch_size: int,
     method: Method,
     backend: Backend,
@@ -111,6 +53,7 @@ def candidates(
     samples: int | None = None,
     *,
     rest_R: bool = False,
+    image_shape: Sequence[int] | None = None,
 ) -> dict[str, Callable[[], object]]:
     """Return the functions to time, by name."""
     rng = np.random.default_rng(0)
@@ -121,19 +64,21 @@ def candidates(
         error_signal=method.error_signal,
         decorrelation="matrix" if method.decorrelates else None,
         decorrelation_samples=samples,
+        input_shape=image_shape,
         backend=backend,
         dtype=dtype,
     )
-    y0 = backend.asarray(rng.normal(size=(batch_size, sizes[0])), dtype)
-    targets = backend.asarray(np.eye(sizes[-1])[np.arange(batch_size) % sizes[-1]], dtype)
-    evaluated = backend.asarray(rng.normal(size=(N_EVALUATED, sizes[0])), dtype)
-    chunks = [evaluated[start : start + 1000, :] for start in range(0, N_EVALUATED, 1000)]
-    counted = products_of_step(sizes, batch_size, method, samples, rest_R=rest_R)
+    n_inputs, n_outputs = network.n_inputs, network.n_outputs
+    y0 = backend.asarray(rng.normal(size=(batch_size, n_inputs)), dtype)
+    targets = backend.asarray(np.eye(n_outputs)[np.arange(batch_size) % n_outputs], dtype)
+    evaluated = backend.asarray(rng.normal(size=(N_EVALUATED, n_inputs)), dtype)
+    chunks = [evaluated[rows, :] for rows in slices(N_EVALUATED, chunk_size(network.plans))]
+    counted = products_of_step(sizes, batch_size, method, samples, rest_R=rest_R, image_shape=image_shape)
     products = [prepared(backend, product, dtype, rng) for product in counted]
     rates: dict[str, Any] = {
         "eta_W": ETA,
         "eta_R": 0 if rest_R else ETA,
-        "x0": y0 if rest_R and method.decorrelates else None,
+        "x0": y0 if rest_R and method.decorrelates and network.plans[0].patches is None else None,
     }
     found: dict[str, Callable[[], object]] = {
         "floor": lambda: [product() for product in products],
@@ -142,7 +87,7 @@ def candidates(
         "evaluation": lambda: network.predict(evaluated),
         "evaluation, unfolded": lambda: [network.forward(chunk).y[-1] for chunk in chunks],
     }
-    if method == METHODS["copi-bp"] and samples is None and not rest_R:
+    if method == METHODS["copi-bp"] and samples is None and not rest_R and not network.has_convolutions:
         layers = [LayerWeights(layer.W * 1, layer.R * 1, layer.activation) for layer in network.layers]
 
         def equations() -> None:
@@ -153,7 +98,7 @@ def candidates(
 
 
 def bench(
-    network: str | Sequence[int] = "mnist",
+    network: str | Sequence[Any] = "mnist",
     batch_size: int = 50,
     method: str = "copi-bp",
     backend: str | Backend = "auto",
@@ -162,19 +107,22 @@ def bench(
     decorrelation_samples: int | None = None,
     *,
     rest_r: bool = False,
+    image_shape: Sequence[int] | None = None,
 ) -> dict[str, Any]:
     """Time a training step and its matrix products in turn, so that a busy machine slows both alike.
 
     Parameters
     ----------
-    network : str or sequence of int    as for `parse_layers`, or layer sizes
+    network : str or sequence           as for `parse_layers`, or layer sizes, or layers for images
     batch_size : int
     method : str                        a name of `METHODS` with BP or FA
     backend : str or Backend
     dtype : {"float32", "float64"}
     rounds : int                        how many times everything is measured
     decorrelation_samples : int or None samples of each batch that R learns from; None: all
-    rest_r : bool                       whether R is frozen, with the first layer's inputs decorrelated beforehand
+    rest_r : bool                       whether R is frozen, with the inputs of a dense first layer decorrelated
+                                        beforehand
+    image_shape : (C, H, W) or None     shape of the images, for convolutions
 
     Returns
     -------
@@ -186,16 +134,20 @@ def bench(
     ------
     InputError          if an argument cannot be used
     """
-    sizes = parse_layers(network) if isinstance(network, str) else check_sizes("network", network)
-    if not all(isinstance(size, int) for size in sizes):
-        raise InputError("only the products of dense layers are counted: give their sizes, such as 784-500-10")
+    sizes = parse_layers(network) if isinstance(network, str) else network
+    if needs_images(sizes) and image_shape is None:
+        raise InputError("convolutions need the shape of the images: add --image-shape 1x28x28, for example")
+    if image_shape is not None and not needs_images(sizes):
+        raise InputError("only convolutions need the shape of images: leave out --image-shape")
+    sizes = plain_layers("network", sizes) if needs_images(sizes) else check_sizes("network", sizes)
     batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
     if decorrelation_samples is not None:
         decorrelation_samples = check_count("decorrelation_samples", decorrelation_samples)
-    timed = candidates(sizes, batch_size, parts, backend, dtype, decorrelation_samples, rest_R=rest_r)
-    counted = products_of_step(sizes, batch_size, parts, decorrelation_samples, rest_R=rest_r)
+    options: Any = {"rest_R": rest_r, "image_shape": image_shape}
+    timed = candidates(sizes, batch_size, parts, backend, dtype, decorrelation_samples, **options)
+    counted = products_of_step(sizes, batch_size, parts, decorrelation_samples, **options)
     times = measure(timed, backend, rounds, SHORTEST)
     ratios = {"step_over_floor": ratio(times["step"], times["floor"])}
     ratios["unfolded_over_folded"] = ratio(times["evaluation, unfolded"], times["evaluation"])
@@ -203,6 +155,7 @@ def bench(
         ratios["equations_over_floor"] = ratio(times["equations"], times["floor"])
     return {
         "sizes": list(sizes),
+        "image_shape": None if image_shape is None else list(image_shape),
         "batch_size": batch_size,
         "method": method,
         "dtype": dtype,

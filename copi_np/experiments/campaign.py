@@ -97,7 +97,8 @@ def grid(
         changes = with_both_rates(dict(zip(variations, values, strict=True)))
         for method in methods:
             applicable = {k: v for k, v in changes.items() if decorrelates(method) or k not in LATERAL}
-            configs.append(replace(bases[method][0], seed=seed, **applicable))
+            base, data = bases[method]
+            configs.append(replace(base, seed=seed, **applicable).for_data(data, keep_layers=True))
     return list(dict.fromkeys(configs)), next(iter(bases.values()))[1]
 
 

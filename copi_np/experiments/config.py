@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from importlib.resources import files
+from math import prod
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -35,6 +36,7 @@ from copi_np.experiments.own_parts import (
     without_folder,
 )
 from copi_np.history import EpochRecord
+from copi_np.more_signals import DENSE_ONLY
 from copi_np.network import Network
 from copi_np.storage.untrusted import exists, read_text
 from copi_np.training import Schedule
@@ -271,17 +273,26 @@ class RunConfig:
     def for_data(self, data: Dataset, *, keep_layers: bool = False) -> RunConfig:
         """Return the configuration with inputs and outputs of the data; `keep_layers` leaves dense layers as they are.
 
+        Data without a shape have that of the configuration, if it has as many values.
+
         Raises
         ------
-        InputError      if there are convolutions, and the data are not images with their channels first
+        InputError      if there are convolutions, and the data are not images with their channels first, or the error
+                        signal is for dense layers only
         """
         if not needs_images(self.layers):
             layers = self.layers if keep_layers else (data.n_inputs, *self.layers[1:-1], data.n_classes)
             return replace(self, layers=layers, image_shape=None)
+        if self._used_parts["error_signal"] in [signal.name for signal in DENSE_ONLY]:
+            what = f"{self.label} works with dense layers only"
+            raise InputError(f"{what}: choose another method for convolutions, such as copi-bp")
         shape = data.image_shape
+        if shape is None and self.image_shape is not None and prod(self.image_shape) == data.n_inputs:
+            shape = self.image_shape
         if shape is None or len(shape) not in (2, 3) or (len(shape) == 3 and shape[0] > 3 >= shape[2]):
             what = "no image_shape" if shape is None else f"image_shape {shape}"
-            raise InputError(f"convolutions need images of (channels, height, width), but {data.name!r} has {what}")
+            how = f"but {data.name!r} has {what}: store its inputs as (N, channels, height, width)"
+            raise InputError(f"convolutions need images of (channels, height, width), {how}")
         layers = self.layers if keep_layers else (*self.layers[:-1], data.n_classes)
         return replace(self, layers=layers, image_shape=shape)
 

@@ -7,12 +7,13 @@ from dataclasses import fields
 from typing import Any, Final
 
 from copi_np._checks import bad_sizes, check_sizes, with_both_rates
-from copi_np.architecture import plain_layers
+from copi_np.architecture import check_image_shape, plain_layers
 from copi_np.datasets import Dataset
-from copi_np.errors import InputError, list_names, unknown
+from copi_np.errors import InputError, list_names, shown, unknown
 from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig, load_preset
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.own_parts import KINDS, check_text
+from copi_np.patches import Shape
 
 DEFAULT_PRESETS = {
     "mnist-5k": "mnist-5k",
@@ -196,3 +197,16 @@ def parse_layers(text: str) -> tuple[Any, ...]:
     if not all(part.isdecimal() and len(part) < 20 for part in parts):
         raise bad_sizes("layers", text[:80])
     return check_sizes("layers", [int(part) for part in parts])
+
+
+def parse_image_shape(text: str) -> Shape:
+    """Parse the shape of images, such as "3x32x32", or "28x28" for one channel.
+
+    Raises
+    ------
+    InputError          if it is not two or three positive integers
+    """
+    parts = text.lower().split("x")
+    if not all(part.isdecimal() and len(part) < 20 for part in parts):
+        raise InputError(f"cannot read the shape of images {shown(text)}: write 3x32x32, or 28x28")
+    return check_image_shape("image_shape", [int(part) for part in parts])

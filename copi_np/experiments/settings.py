@@ -14,8 +14,8 @@ LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation", *CHEAPER)
 """Fields of `RunConfig` that have no effect on methods without lateral weights."""
 BOTH: Final = {"eta": ("eta_W", "eta_R"), "first_eta": ("first_eta_W", "first_eta_R")}
 """Settings that stand for two step sizes, if these are equal."""
-NOT_VARIED: Final = ("method", "seed", "epochs", "patience", *NOT_FROM_TEXT)
-"""Fields of `RunConfig` that are not settings: they name the method, the run, or its length."""
+NOT_VARIED: Final = ("method", "seed", "epochs", "patience", "image_shape", *NOT_FROM_TEXT)
+"""Fields of `RunConfig` that are not settings: they name the method, the run, or its length, or belong to the data."""
 
 
 def setting(config: RunConfig, name: str) -> Any:

@@ -157,9 +157,14 @@ def _rank(config: RunConfig) -> tuple[Any, ...]:
     order, values = list(METHODS), config.as_dict()
     place = len(order) if isinstance(config.method, Method) else order.index(config.method)
     settings = [values.get(field.name, getattr(config, field.name)) for field in fields(config)]
-    return place, [
-        (2, str(each)) if isinstance(each, (str, dict)) else (each is not None, each or 0) for each in settings
-    ]
+    return place, list(map(_sortable, settings))
+
+
+def _sortable(value: Any) -> tuple[Any, ...]:
+    """Return a setting so that it compares with others: None, then numbers, then text; layers one by one."""
+    if isinstance(value, (list, tuple)):
+        return 1, list(map(_sortable, value))
+    return (2, str(value)) if isinstance(value, (str, dict)) else (value is not None, value or 0)
 
 
 def _code(config: RunConfig) -> str:
@@ -182,6 +187,8 @@ def _labels(kinds: Sequence[tuple[RunConfig, str | None]], together: Mapping[str
             # these are in the label already
             and not (field.name in (*REPLACING, "bias", *NOT_FROM_TEXT) or field.name in kind.own_parts)
         ]
+        if "layers" in names:  # which show whether there are images
+            names = [name for name in names if name != "image_shape"]
         for eta, (of_W, of_R) in together.items():
             names = [eta if name == of_W else name for name in names if name != of_R or not kind.parts.decorrelates]
         parts = [f"{name}={short(getattr(kind, BOTH.get(name, (name,))[0]))}" for name in names]

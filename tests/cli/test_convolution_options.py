@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from copi_np import Dataset, InputError, Split, load_dataset, load_network
 from copi_np.cli import main
+from copi_np.experiments.campaign import grid, perform
 from copi_np.experiments.config import RunConfig, load_preset, run_name
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import record_figure3
@@ -78,6 +79,74 @@ def test_a_preset_holds_layers_and_takes_inputs_and_outputs_of_the_data():
     dense = run("train", *options, "--out", "dense")
     assert dense.exit_code == 0, dense.output
     assert "image_shape" not in json.loads(Path("dense/run.json").read_text())["config"]
+
+
+CONV = 'layers = ["conv3k3", "pool2", 10]\nimage_shape = [2, 6, 8]\nepochs = 1\neta_W = 0.01\neta_R = 0.01\n'
+
+
+def test_flat_data_have_the_shape_of_the_preset():
+    Path("conv.toml").write_text(CONV)
+    arrays = dict(np.load("tiny.npz"))
+    np.savez(
+        "flat.npz", **{name: each.reshape(len(each), -1) if each.ndim > 1 else each for name, each in arrays.items()}
+    )
+    for name in ("tiny", "flat"):
+        result = run("train", "--preset", "conv.toml", "--dataset", f"{name}.npz", "--backend", "numpy", "--out", name)
+        assert result.exit_code == 0, result.output
+    one, other = (load_network(f"{name}/checkpoint.npz")[0] for name in ("tiny", "flat"))
+    np.testing.assert_array_equal(one.layers[0].W, other.layers[0].W)
+    Path("conv.toml").write_text(CONV.replace("6, 8", "6, 6"))
+    result = run("train", "--preset", "conv.toml", "--dataset", "flat.npz", "--backend", "numpy", "--out", "other")
+    assert result.exit_code == 2
+    assert "but 'flat.npz' has no image_shape: store its inputs as (N, channels, height, width)" in result.output
+
+
+def test_sweeps_vary_layers():
+    """From dense layers to convolutions, and back; tables tell the networks apart by their layers."""
+    Path("dense.toml").write_text("layers = [96, 5, 3]\nepochs = 1\neta_W = 0.01\neta_R = 0.01\n")
+    Path("conv.toml").write_text(CONV)
+    found = []
+    vary = dict([parse_variation("layers=conv3k3s2-3,96-4-3,conv3k3-pool2-3,96-10-3")])
+    for preset in ("dense.toml", "conv.toml"):
+        options = {"preset": preset, "dataset": "tiny.npz"}
+        configs, data = grid(options, ["copi-bp"], [0], load_dataset, vary)
+        assert [config.image_shape for config in configs] == [(2, 6, 8), None, (2, 6, 8), None]
+        found.append([run_name(config, data) for config in configs])
+    assert found[0] == found[1]
+    outcomes = [perform("out", config, data, "numpy") for config in configs]
+    assert [outcome.failure for outcome in outcomes] == [None] * 4
+    result = CliRunner().invoke(main, ["report", "out"])
+    assert result.exit_code == 0, result.output
+    lines = [line for line in Path("out/table.md").read_text().splitlines() if "COPI (BP)" in line]
+    for line, layers in zip(lines, ["96-4-3", "96-10-3", "conv3k3-pool2-3", "conv3k3s2-3"], strict=False):
+        assert layers in line
+    assert "image_shape" not in Path("out/table.md").read_text()
+
+
+def test_figure_2_is_of_convolutions_too_and_figure_3_is_not():
+    Path("conv.toml").write_text(CONV)
+    fixed = ("--preset", "conv.toml", "--dataset", "tiny.npz", "--seeds", "1", "--backend", "numpy")
+    result = run("reproduce", "fig2", *fixed, "--methods", "copi-bp,bp-adam", "--out", "fig2")
+    assert result.exit_code == 0, result.output
+    assert "conv3k3-pool2-3" in Path("fig2/table.md").read_text()
+    result = run("reproduce", "fig3", *fixed, "--out", "fig3")
+    assert result.stderr == "Error: Figure 3 is of dense networks: choose fig2, or a preset without convolutions\n"
+    assert not Path("fig3").exists()
+
+
+@pytest.mark.parametrize("method", ["copi-tp", "copi-dtp"])
+@pytest.mark.parametrize("command", ["train", "sweep", "reproduce"])
+def test_methods_for_dense_layers_are_refused_in_one_line(command, method):
+    Path("conv.toml").write_text(CONV)
+    options = ["--preset", "conv.toml", "--dataset", "tiny.npz"]
+    chosen = ["--method", method] if command == "train" else ["--methods", f"copi-bp,{method}"]
+    result = run(command, *(["fig2"] if command == "reproduce" else []), *options, *chosen)
+    assert result.exit_code == 2
+    label = {"copi-tp": "COPI (TP)", "copi-dtp": "COPI (DTP)"}[method]
+    message = "works with dense layers only: choose another method for convolutions, such as copi-bp"
+    assert result.stderr == f"Error: {label} {message}\n"
+    result = run("train", *options, "--error-signal", "tp")
+    assert result.stderr == f"Error: COPI (BP), error signal tp {message}\n"
 
 
 def test_records_hold_the_layers_and_runs_are_named_by_them():

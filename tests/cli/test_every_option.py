@@ -536,15 +536,23 @@ def _(place):
     assert all(isinstance(value, (int, float)) for value in estimated.values())
 
 
+@case("bench", "image_shape")
+def _(place):
+    record = json.loads(place.call("--network", "conv3k2-2", "--image-shape", "1x2x3", "--json").stdout)
+    assert (record["sizes"], record["image_shape"]) == (["conv3k2", 2], [1, 2, 3])
+
+
 @case("bench", "decorrelation_samples", "rest_r")
 def _(place):
-    """Layers 6-4-3, batches of 50: see `test_benchmark` for the products."""
+    """Layers 6-4-3, batches of 50: see `test_benchmark` for the products; the first layer's are x^T x and (x^T x) R."""
     few = json.loads(place.call("--decorrelation-samples", "5", "--json").stdout)
     rest = json.loads(place.call("--rest-r", "--json").stdout)
     full = json.loads(place.call("--json").stdout)
     assert (few["decorrelation_samples"], rest["rest_R"]) == (5, True)
-    assert full["gflop"] - few["gflop"] == pytest.approx(2e-9 * 45 * 2 * (6 * 6 + 4 * 4))
-    assert full["gflop"] - rest["gflop"] == pytest.approx(2e-9 * 50 * (3 * 6 * 6 + 2 * 4 * 4))
+    assert full["gflop"] - few["gflop"] == pytest.approx(
+        2e-9 * (45 * 2 * 4 * 4 + 50 * 6 * 6 + 6 * 6 * 6 - 5 * 2 * 6 * 6)
+    )
+    assert full["gflop"] - rest["gflop"] == pytest.approx(2e-9 * (50 * 2 * (6 * 6 + 4 * 4) + 6 * 6 * 6))
 
 
 def raced(place, *arguments):

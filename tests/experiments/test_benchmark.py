@@ -17,9 +17,10 @@ from click.testing import CliRunner
 
 from copi_np import Dataset, InputError, Network, Schedule, Split, algorithm, fit, get_backend
 from copi_np.cli import main
-from copi_np.experiments.benchmark import bench, candidates, products_of_step
+from copi_np.experiments.benchmark import bench, candidates, prepared
 from copi_np.experiments.methods import METHODS
-from copi_np.experiments.options import NETWORKS
+from copi_np.experiments.options import NETWORKS, parse_layers
+from copi_np.experiments.products import Product, products_of_step
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,22 +56,32 @@ def plain(value):
 
 
 @pytest.mark.parametrize("name", ["copi-bp", "copi-fa", "bp-decor", "bp-adam", "bp-momentum", "bp"])
-@pytest.mark.parametrize("sizes", [(7, 5), (7, 6, 5, 3)])
+@pytest.mark.parametrize(
+    ("sizes", "shape"),
+    [
+        ((7, 5), None),
+        ((7, 6, 5, 3), None),
+        ((3, 2, 5), None),
+        (["conv2k2", "conv3k2p1", "pool2", "conv4k2", 3], (2, 4, 4)),
+        (["conv9k3", "conv3k1", 2], (1, 3, 5)),
+    ],
+    ids=lambda value: "-".join(map(str, value or ())),
+)
 @pytest.mark.parametrize(("samples", "rest_R"), [(None, False), (3, False), (9, False), (3, True)])
-def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes, samples, rest_R):
+def test_the_products_that_are_counted_are_those_of_a_step(monkeypatch, name, sizes, shape, samples, rest_R):
     method, counting = METHODS[name], Counting(monkeypatch)
     network = Network(
         sizes, rng=np.random.default_rng(0), rule=method.rule, error_signal=method.error_signal,
-        decorrelation="matrix" if method.decorrelates else None, decorrelation_samples=samples,
+        decorrelation="matrix" if method.decorrelates else None, decorrelation_samples=samples, input_shape=shape,
     )  # fmt: skip
     for layer in network.layers:
         layer._W = counting.of(layer._W)
         if layer._R is not None:
             layer._R = counting.of(layer._R)
     network.feedback = [None if B is None else counting.of(B) for B in network.feedback]
-    y0, targets = counting.of(np.ones((4, 7), "float32")), np.eye(4, sizes[-1], dtype="float32")
-    network.step(y0, targets, eta_W=0.01, eta_R=0 if rest_R else 0.01, x0=y0 if rest_R else None)
-    counted = products_of_step(sizes, 4, method, samples, rest_R=rest_R)
+    y0, targets = counting.of(np.ones((4, network.n_inputs), "float32")), np.eye(4, sizes[-1], dtype="float32")
+    network.step(y0, targets, eta_W=0.01, eta_R=0 if rest_R else 0.01, x0=y0 if rest_R and shape is None else None)
+    counted = products_of_step(sizes, 4, method, samples, rest_R=rest_R, image_shape=shape)
     assert counting.flop == round(1e9 * sum(product.gflop for product in counted))
 
 
@@ -94,6 +105,30 @@ def test_the_networks_of_the_paper_cost_what_is_known(sizes, now, some_samples, 
     assert gflop("copi-bp", 5) == some_samples
     assert gflop("copi-bp", rest_R=True) == at_rest
     assert gflop("bp") == sgd
+
+
+def test_a_product_of_a_matrix_and_its_transpose_is_timed_as_that():
+    """BLAS may take half of the operations, as it does in the step."""
+    product = Product(3, 5, 3, left_transposed=True, of_transpose=True)
+    run = prepared(get_backend("numpy"), product, "float64", np.random.default_rng(0))
+    moment = run()
+    np.testing.assert_array_equal(moment, moment.T)
+    assert np.all(np.linalg.eigvalsh(moment) > 0)
+
+
+def test_a_network_with_convolutions_is_timed_on_images():
+    timed = candidates(
+        ["conv3k2", "pool3", 4], 5, METHODS["copi-bp"], get_backend("numpy"), "float64", image_shape=(1, 4, 4)
+    )
+    assert list(timed) == ["floor", "step", "forward", "evaluation", "evaluation, unfolded"]
+    assert timed["forward"]().y[-1].shape == (5, 4)
+    assert len(timed["evaluation, unfolded"]()) == 20  # 2000 images, 100 at a time
+    np.testing.assert_allclose(timed["evaluation"](), np.concatenate(timed["evaluation, unfolded"]()), rtol=1e-10)
+    assert float(timed["step"]()) > 0
+    at_rest = candidates(
+        ["conv3k2", 4], 5, METHODS["copi-bp"], get_backend("numpy"), "float64", rest_R=True, image_shape=(1, 4, 4)
+    )
+    assert float(at_rest["step"]()) > 0
 
 
 def test_error_signals_that_are_not_counted_are_refused():
@@ -157,6 +192,14 @@ def test_the_command_prints_a_table_and_keeps_a_record(tmp_path, monkeypatch):
     [
         (["--network", "mnits"], "unknown network 'mnits': did you mean 'mnist'"),
         (["--network", "784"], "layers must be"),
+        (["--network", "conv4k3-10"], "add --image-shape 1x28x28, for example"),
+        (["--network", "conv4k3-10", "--image-shape", "28"], r"must be \(channels, height, width\), such as"),
+        (
+            ["--network", "conv4k3-10", "--image-shape", "28,28"],
+            "cannot read the shape of images '28,28': write 3x32x32",
+        ),
+        (["--network", "conv4k3-10", "--image-shape", "2x2"], "a kernel of 3 x 3 does not fit into 2 x 2 pixels"),
+        (["--network", "4-3", "--image-shape", "2x2"], "leave out --image-shape"),
         (["--method", "copi-tp"], "choose a method with BP or FA"),
         (["--dtype", "float16"], "unknown dtype 'float16'"),
     ],
@@ -188,6 +231,33 @@ def test_training_needs_little_more_memory_than_what_it_works_on(method):
     finally:
         tracemalloc.stop()
     assert peak <= 1.5 * least
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"), [("12-6-4", None), ("conv6k3s2p1-conv5k2-pool3-7-4", (2, 7, 7))], ids=["dense", "images"]
+)
+@pytest.mark.parametrize("kind", ["Straight", "Tuned"])
+def test_the_steps_in_pytorch_are_those_of_the_package(monkeypatch, text, shape, kind):
+    torch = pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = importlib.import_module("pytorch")
+    monkeypatch.setattr(script, "ETA", 0.01)
+    rng, layers = np.random.default_rng(0), script.read_layers(text, shape)
+    own = Network(parse_layers(text), input_shape=shape, rng=rng, dtype="float64")
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float64)
+    try:
+        theirs = script.Straight(layers) if kind == "Straight" else script.Tuned(layers, 5)
+        theirs.Ws = [torch.tensor(layer.W * 1) for layer in own.layers]
+        for _ in range(3):
+            y0, targets = rng.normal(size=(5, own.n_inputs)), rng.normal(size=(5, 4))
+            own.step(y0, targets, eta_W=0.01)
+            theirs.step(torch.tensor(y0), torch.tensor(targets))
+    finally:
+        torch.set_default_dtype(dtype)
+    for layer, W, R in zip(own.layers, theirs.Ws, theirs.Rs, strict=True):
+        np.testing.assert_allclose(W.numpy(), layer.W, rtol=0, atol=1e-13)
+        np.testing.assert_allclose(R.numpy(), layer.R, rtol=0, atol=1e-13)
 
 
 def test_the_scripts_of_the_benchmarks_run(tmp_path):

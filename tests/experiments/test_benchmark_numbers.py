@@ -48,13 +48,15 @@ def test_every_key_of_the_result(measured):
     backend = get_backend("numpy")
     assert result == {
         "sizes": [4, 3, 2],
+        "image_shape": None,
         "batch_size": 5,
         "method": "copi-bp",
         "dtype": "float64",
         "decorrelation_samples": None,
         "rest_R": False,
-        # y R^T, x W^T, z^T x, x R, x^T (x R) of both layers, and delta W of the second, multiplied by R with x
-        "gflop": pytest.approx(2e-9 * 5 * (3 * 4 * 4 + 2 * 4 * 3 + 4 * 3 * 3 + 3 * 3 * 2)),
+        # y R^T, x W^T and z^T x of both layers; x^T x and its product with R of the first, which takes less than x R;
+        # x R, x^T (x R) of the second, and delta W, multiplied by R with x
+        "gflop": pytest.approx(2e-9 * (5 * (2 * 4 * 4 + 2 * 4 * 3 + 4 * 3 * 3 + 3 * 3 * 2) + 4 * 4 * 4)),
         "backend": "numpy",
         "device": backend.describe(),
         "blas": blas(),
@@ -96,7 +98,7 @@ def test_defaults_are_those_of_the_command():
     defaults = {name: each.default for name, each in inspect.signature(bench).parameters.items()}
     assert defaults == {
         "network": "mnist", "batch_size": 50, "method": "copi-bp", "backend": "auto", "dtype": "float32", "rounds": 9,
-        "decorrelation_samples": None, "rest_r": False,
+        "decorrelation_samples": None, "rest_r": False, "image_shape": None,
     }  # fmt: skip
 
 
@@ -121,10 +123,11 @@ def test_what_cannot_be_is_named(options, message):
         bench("4-3-2", backend="numpy", **options)
 
 
-def test_products_of_convolutions_are_not_counted():
-    message = "only the products of dense layers are counted: give their sizes, such as 784-500-10"
-    with pytest.raises(InputError, match=f"^{message}$"):
+def test_convolutions_need_a_shape_and_other_layers_have_none():
+    with pytest.raises(InputError, match=r"^convolutions need the shape of the images: add --image-shape 1x28x28, f"):
         bench("conv16k3,pool2,10", backend="numpy")
+    with pytest.raises(InputError, match=r"^only convolutions need the shape of images: leave out --image-shape$"):
+        bench("4-3-2", backend="numpy", image_shape=(1, 2, 2))
 
 
 def test_every_line_of_the_table():
@@ -163,7 +166,8 @@ def test_the_products_of_a_step_one_by_one():
     forward_1 = [Product(5, 3, 3, right_transposed=True), Product(5, 3, 2, right_transposed=True)]
     update, update_1 = (Product(n, 5, m, left_transposed=True, accumulated=True) for n, m in ((3, 4), (2, 3)))
     back = Product(5, 2, 3)
-    lateral = [Product(5, 4, 4), Product(4, 5, 4, left_transposed=True, accumulated=True)]
+    square = Product(4, 5, 4, left_transposed=True, of_transpose=True)  # x^T x, since 5 samples are more than 4 units
+    lateral = [square, Product(4, 4, 4, accumulated=True)]
     lateral_1 = [Product(10, 3, 3), Product(3, 5, 3, left_transposed=True, accumulated=True)]  # delta W and x times R
 
     def products(name, *options, **more):
@@ -171,7 +175,7 @@ def test_the_products_of_a_step_one_by_one():
 
     assert products("copi-bp") == [*forward, update, *lateral, *forward_1, back, update_1, *lateral_1]
     assert products("bp-decor") == products("copi-bp", 5) == products("copi-bp", 50) == products("copi-bp")
-    by_feedback = [Product(5, 3, 3), lateral_1[1]]
+    by_feedback = [square._replace(m=3, n=3), Product(3, 3, 3, accumulated=True)]
     fed_back = back._replace(right_transposed=True)
     assert products("copi-fa") == [*forward, update, *lateral, *forward_1, fed_back, update_1, *by_feedback]
     of_two = [Product(2, 4, 4), Product(4, 2, 4, left_transposed=True, accumulated=True)]
@@ -183,6 +187,52 @@ def test_the_products_of_a_step_one_by_one():
     assigned = [each._replace(accumulated=False) for each in (update, update_1)]  # Adam needs the gradient itself
     assert products("bp-adam") == [forward[1], assigned[0], forward_1[1], back, assigned[1]]
     assert Product(5, 4, 3).gflop == pytest.approx(120e-9)
+
+
+def test_the_products_of_a_convolution_one_by_one():
+    """Batches of 5 images of 4 x 4 pixels: 9 patches of 4 values for 2 filters; then 4 patches of 8 for 3, and 3-2."""
+    shape, sizes = (1, 4, 4), ["conv2k2", "conv3k2", 2]
+
+    def products(name, *options, **more):
+        return benchmark.products_of_step(sizes, 5, METHODS[name], *options, image_shape=shape, **more)
+
+    def forward(rows, n_inputs, n_outputs):
+        return [
+            Product(rows, n, n_inputs, right_transposed=True)._replace(k=n_inputs, n=n) for n in (n_inputs, n_outputs)
+        ]
+
+    def learned(rows, n):
+        square = Product(n, rows, n, left_transposed=True, of_transpose=True)
+        return [square, Product(n, n, n, accumulated=True)]
+
+    update, update_1, update_2 = (
+        Product(f, rows, n, left_transposed=True, accumulated=True)
+        for f, rows, n in ((2, 45, 4), (3, 20, 8), (2, 5, 12))
+    )
+    folded, back, back_2 = Product(3, 8, 8), Product(20, 3, 8), Product(5, 2, 12)
+    dense = [Product(10, 12, 12), Product(12, 5, 12, left_transposed=True, accumulated=True)]
+    assert products("copi-bp") == [
+        *forward(45, 4, 2), update, *learned(45, 4),
+        *forward(20, 8, 3), folded, back, update_1, *learned(20, 8),
+        *forward(5, 12, 2), back_2, update_2, *dense,
+    ]  # fmt: skip
+    by_feedback = [each._replace(right_transposed=True) for each in (back, back_2)]
+    of_some = [Product(5, 12, 12), dense[1]]
+    assert products("copi-fa") == [
+        *forward(45, 4, 2), update, *learned(45, 4),
+        *forward(20, 8, 3), by_feedback[0], update_1, *learned(20, 8),
+        *forward(5, 12, 2), by_feedback[1], update_2, *of_some,
+    ]  # fmt: skip
+    few = [Product(4, 8, 8), Product(8, 4, 8, left_transposed=True, accumulated=True)]  # 4 patches of one sample
+    assert products("copi-bp", 1)[10:12] == few
+    at_rest = products("copi-bp", rest_R=True)
+    assert at_rest == [
+        *forward(45, 4, 2), update, *forward(20, 8, 3), folded, back, update_1,
+        *forward(5, 12, 2), back_2, update_2, Product(5, 12, 12),
+    ]  # fmt: skip
+    assert products("bp") == [
+        forward(45, 4, 2)[1], update, forward(20, 8, 3)[1], back, update_1, forward(5, 12, 2)[1], back_2, update_2
+    ]  # fmt: skip
 
 
 def test_products_of_other_error_signals_are_not_counted():

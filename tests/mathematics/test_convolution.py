@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from oracles import assert_near
 from strategies import SEEDS
 
-from copi_np import Conv, Dense, ErrorSignal, InputError, Network, Pool, rules
+from copi_np import Conv, Dense, ErrorSignal, InputError, Network, Pool, more_signals, rules
 from copi_np.analysis import natural_cosines
 from copi_np.family import DAMPING
+from copi_np.layer import ReadOnlyLayer
+from copi_np.more_signals import activity_perturbation, node_perturbation, noisy_pass
 from copi_np.patches import carry_back, to_units
 from copi_np.steps import SparseStep, Step
 
@@ -54,7 +56,7 @@ def described(net, sizes):
 
 
 @pytest.mark.parametrize(("sizes", "shape"), [(SIZES, SHAPE), (POOLED, POOLED_SHAPE)], ids=["strided", "pooled"])
-@pytest.mark.parametrize("signal", ["bp", "fa", "dfa"])
+@pytest.mark.parametrize("signal", ["bp", "fa", "dfa", "kp"])
 @pytest.mark.parametrize(("rule", "decorrelation"), [("copi", "matrix"), ("copi", "local"), ("sgd", "matrix")])
 def test_a_step_is_that_of_loops_over_positions(sizes, shape, signal, rule, decorrelation):
     net = network(sizes, shape, rule=rule, decorrelation=decorrelation, error_signal=signal)
@@ -64,26 +66,87 @@ def test_a_step_is_that_of_loops_over_positions(sizes, shape, signal, rule, deco
     assert_near(net.predict(y0), outputs)
     loss = net.step(y0, targets, eta_W=0.1, eta_R=0.05)
     assert_near(loss, np.mean(np.sum((outputs - targets) ** 2, axis=1)))
-    for layer, (W, R) in zip(net.layers, expected, strict=True):
+    for layer, (W, R, *_) in zip(net.layers, expected, strict=True):
         assert_near(layer.W, W, size=20)
         assert_near(layer.R, R, size=20)
+    if signal == "kp":
+        for F, (*_, learned) in zip(net.feedback, expected[1:], strict=False):
+            assert_near(F, learned, size=20)
 
 
 @pytest.mark.parametrize("bias", [False, True])
-@pytest.mark.parametrize("signal", ["bp", "fa", "dfa", "ss"])
+@pytest.mark.parametrize(("sizes", "shape"), [(SIZES, SHAPE), (POOLED, POOLED_SHAPE)], ids=["strided", "pooled"])
+def test_the_noisy_pass_is_that_of_loops_with_noise_at_every_position(sizes, shape, bias):
+    """Changes in the paper's units and positions; the constant of a bias does not change."""
+    net, rng = network(sizes, shape, bias=bias), np.random.default_rng(1)
+    y0, targets = batch(net, n=2)
+    net.step(y0, targets, eta_W=0.1)  # biases start at 0
+    trace = net.forward(y0)
+    noise = [0.3 * rng.normal(size=a.shape) for a in trace.a]
+    changes, outputs = noisy_pass([ReadOnlyLayer(layer) for layer in net.layers], trace.read_only(), noise)
+    layers = described(net, sizes)
+    for n, image in enumerate(y0):
+        y = image
+        for k, (layer, plan) in enumerate(zip(layers, net.plans, strict=True)):
+            positions = (1, 1) if plan.patches is None else plan.patches.positions
+            added = noise[k][n].reshape(-1, *positions)
+            b = net.layers[k].W @ net.layers[k].R[:, -1] if bias else 0.0
+            if bias:
+                layer = layer | {"W": layer["W"][:, :-1], "R": layer["R"][:-1, :-1]}
+                added = added + b[:, None, None]
+            _, activations, y = loops.forward(layer, y, np.tanh, added)
+            a = np.array([activations[at] for at in np.ndindex(positions)]).T.ravel()
+            assert_near(changes[k][n], a - trace.a[k][n], size=10)
+        assert_near(outputs[n], y.ravel(), size=10)
+
+
+@pytest.mark.parametrize(("sizes", "shape"), [(SIZES, SHAPE), (POOLED, POOLED_SHAPE)], ids=["strided", "pooled"])
+def test_the_mean_of_node_perturbation_is_backpropagation(sizes, shape, monkeypatch):
+    """As in Theorem 16, over noise of one unit at one position at a time: no chance is involved."""
+    net = network(sizes, shape)
+    n_units = [plan.n_units for plan in net.plans]
+    y0, targets = (np.repeat(each, sum(n_units), axis=0) for each in batch(net, n=1))
+    expected = net.error_signals(net.forward(y0), targets)
+    size = 1e-5 * np.sqrt(sum(n_units))
+    noise = np.split(size * np.eye(sum(n_units)), np.cumsum(n_units)[:-1], axis=1)
+    monkeypatch.setattr(more_signals, "draw_noise", lambda trace, sigma, rng: noise)
+    found = node_perturbation(net.layers, net.forward(y0), targets, net.loss, None, sigma=1e-5)
+    for one, other in zip(found, expected, strict=True):
+        assert_near(one.mean(axis=0), other[0], size=1.0, ulps=1e12)  # 2e-4, of derivatives
+
+
+def test_activity_perturbation_counts_all_units_and_points_downhill(monkeypatch):
+    """The changes of all units at all positions, times their signals, add up to -sqrt(N) dL."""
+    net = network(POOLED, POOLED_SHAPE)
+    y0, targets = batch(net)
+    trace = net.forward(y0)
+    noise = more_signals.draw_noise(trace, 0.3, np.random.default_rng(2))
+    assert [s.shape for s in noise] == [(3, 45), (3, 96), (3, 3)]
+    monkeypatch.setattr(more_signals, "draw_noise", lambda trace, sigma, rng: noise)
+    found = activity_perturbation(net.layers, trace, targets, net.loss, None)
+    changes, y = noisy_pass(net.layers, trace, noise)
+    dL = net.loss.values(y, targets) - net.loss.values(trace.y[-1], targets)
+    work = sum(np.sum(change * signal, axis=1) for change, signal in zip(changes, found, strict=True))
+    assert_near(work, -np.sqrt(45 + 96 + 3) * dL, size=100)
+
+
+@pytest.mark.parametrize("bias", [False, True])
+@pytest.mark.parametrize("signal", ["bp", "fa", "dfa", "node", "activity", "kp", "ss"])
 def test_states_have_the_shapes_of_the_contract(signal, bias):
     net = network(POOLED, POOLED_SHAPE, error_signal=signal, bias=bias)
-    y0, _ = batch(net)
+    y0, targets = batch(net)
     trace = net.forward(y0)
     assert [x.shape for x in trace.x_of_units] == [(3 * 15, 9), (3 * 24, 12), (3, 24)]
     assert [layer.W.shape for layer in net.layers] == [(3, 9 + bias), (4, 12 + bias), (3, 24 + bias)]
     assert [layer.R.shape for layer in net.layers] == [(9 + bias,) * 2, (12 + bias,) * 2, (24 + bias,) * 2]
     assert [a.shape[1] for a in trace.a] == [3 * 15, 4 * 24, 3]
     assert [y.shape[1] for y in trace.y] == [3 * 15, 24, 3]
-    shapes = {"fa": [(12, 4), (24, 3)], "dfa": [(45, 3), (96, 3)]}.get(signal)
+    shapes = {"fa": [(12, 4), (24, 3)], "kp": [(12, 4), (24, 3)], "dfa": [(45, 3), (96, 3)]}.get(signal)
     if shapes is not None:
         assert [F.shape for F in net.feedback[:-1]] == shapes
-    assert_near(net.predict(y0), trace.y[-1])
+    assert [delta.shape[1] for delta in net.error_signals(trace, targets)] == [3 * 15, 4 * 24, 3]
+    net.step(y0, targets, eta_W=0.1)
+    assert_near(net.predict(y0), net.forward(y0).y[-1])
 
 
 def test_images_may_be_flat_rows():
@@ -244,9 +307,11 @@ def test_convolutions_need_the_shape_of_the_inputs():
         Network(["conv3k3", 10], rng=np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("signal", ["tp", "dtp", "node", "activity", "kp"])
+@pytest.mark.parametrize("signal", ["tp", "dtp"])
 def test_signals_of_dense_layers_are_refused(signal):
-    message = f"error signal {signal!r} is for dense layers only: with convolutions, use bp, fa, dfa, ss"
+    message = (
+        f"error signal {signal!r} is for dense layers only: with convolutions, use bp, fa, dfa, node, activity, kp, ss"
+    )
     with pytest.raises(InputError) as error:
         network(error_signal=signal)
     assert str(error.value) == message

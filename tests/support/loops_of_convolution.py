@@ -24,15 +24,19 @@ def patches_of(layer, image):
     return found
 
 
-def forward(layer, y, f):
-    """Return the vectors x and a of every position, and the output, of one sample; a dense layer has one position."""
+def forward(layer, y, f, noise=0.0):
+    """Return the vectors x and a of every position, and the output, of one sample; a dense layer has one position.
+
+    Noise, (filters, rows, columns), is added to the pre-activations.
+    """
     if "kernel" not in layer:
         x = layer["R"] @ y.ravel()
-        a = layer["W"] @ x
+        a = layer["W"] @ x + np.ravel(noise)
         return {(0, 0): x}, {(0, 0): a}, f(a)
     xs = {at: layer["R"] @ patch for at, patch in patches_of(layer, y).items()}
-    activations = {at: layer["W"] @ x for at, x in xs.items()}
     rows, columns = max(at[0] for at in xs) + 1, max(at[1] for at in xs) + 1
+    noise = noise + np.zeros((len(layer["W"]), rows, columns))
+    activations = {at: layer["W"] @ x + noise[:, at[0], at[1]] for at, x in xs.items()}
     image = np.zeros((len(layer["W"]), rows, columns))
     for (row, column), a in activations.items():
         image[:, row, column] = f(a)
@@ -68,7 +72,10 @@ def at_positions(layer, signal, activations, df):
 
 
 def step(layers, y0, targets, eta_W, eta_R, *, rule="copi", decorrelation="matrix", signal="bp", feedback=(), f="tanh"):
-    """Train on images y0 (B, C, H, W) or vectors; return the new W and R of every layer, and each sample's outputs."""
+    """Train on images y0 (B, C, H, W) or vectors; return each layer's new W, R, and each sample's outputs.
+
+    With the signal "kp", a layer's new feedback to the layer below comes third.
+    """
     function, derivative = F[f], DF[f]
     rows = [{"x": [], "a": [], "delta": []} for _ in layers]
     outputs = []
@@ -101,13 +108,16 @@ def step(layers, y0, targets, eta_W, eta_R, *, rule="copi", decorrelation="matri
                     for (r, c), a in passes[k - 1][1].items()
                 }
             else:
-                matrix = feedback[k - 1] if signal == "fa" else above["R"].T @ above["W"].T
+                matrix = feedback[k - 1] if signal in ("fa", "kp") else above["W"].T
+                matrix = matrix if signal == "fa" else above["R"].T @ matrix
                 sent = back_to_inputs(above, delta, matrix, shapes[k])
                 delta = at_positions(below, sent, passes[k - 1][1], derivative)
     new = []
-    for layer, found in zip(layers, rows, strict=True):
+    for k, (layer, found) in enumerate(zip(layers, rows, strict=True)):
         x, a, delta = (np.array(found[name]) for name in ("x", "a", "delta"))
         dW = copi(layer["W"], x, a + delta) if rule == "copi" else sgd(x, delta)
         dR = {"matrix": decorrelation_matrix, "local": decorrelation_local}[decorrelation](layer["R"], x)
-        new.append((layer["W"] + eta_W * dW, layer["R"] + eta_R * dR))
+        new.append([layer["W"] + eta_W * dW, layer["R"] + eta_R * dR])
+        if signal == "kp" and k > 0:
+            new[-1].append(feedback[k - 1] + eta_W * copi(feedback[k - 1].T, x, a + delta).T)
     return new, np.array(outputs)

@@ -35,6 +35,9 @@ OPTIONS = [
         ("adam", None, "bp", True),
         ("momentum", "kappa", "ss", False),
         ("foof", "matrix", "dfa", False),
+        ("copi", "matrix", "node", True),
+        ("sgd", "matrix", "activity", False),
+        ("copi", "local", "kp", True),
     ]
 ]
 

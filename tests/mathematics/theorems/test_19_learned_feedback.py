@@ -1,10 +1,10 @@
 """Theorem 19. Feedback that learns as the forward weights do becomes their transpose.
 
 Let W learn by COPI, and F, the way back from its layer, by dF = <x z^T> - diag<x^2> F from the same states.
-(a) Row i of F - W^T is multiplied by 1 - eta <x_i^2> in every step, whatever the error signal is. (b) So for
-eta <x_i^2> below 2 feedback aligns: with F = W^T, R^T F delta is the signal of backpropagation. (c) This needs the
-decay of COPI: under gradient descent, with dF = <x delta^T>, F - W^T stays as it is. (d) A single matrix for (W R)^T
-would have nothing to decay with: W R moves by <delta y^T> R^T R only (Theorem 2).
+(a) Row i of F - W^T is multiplied by 1 - eta <x_i^2> in every step, whatever the error signal is; in a convolution
+too, whose rows are patches. (b) So for eta <x_i^2> below 2 feedback aligns: with F = W^T, R^T F delta is the signal of
+backpropagation. (c) This needs the decay of COPI: under gradient descent, with dF = <x delta^T>, F - W^T stays as it
+is. (d) A single matrix for (W R)^T would have nothing to decay with: W R moves by <delta y^T> R^T R only (Theorem 2).
 
 Proof. (a) dW^T = <x z^T> - diag<x^2> W^T; subtract. (b) (W R)^T = R^T W^T. (c), (d) by the equations.
                                                                         Not in the paper; after Kolen and Pollack 1994.
@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 from oracles import assert_near
 from strategies import SEEDS
 
-from copi_np import Network
+from copi_np import Conv, Network, Pool
 from copi_np.error_signals import ErrorSignal, backpropagation, output_signal
 from copi_np.more_signals import kolen_pollack, sign_symmetry
 
 SIZES = (4, 6, 5, 3)
+IMAGES = {"sizes": [Conv(2, 1), Conv(3, 2, padding=1), Pool(3), 5, 3], "input_shape": (2, 2)}
 
 
-def network(seed=0, **options):
-    made = Network(SIZES, rng=np.random.default_rng(seed), dtype="float64", **{"error_signal": "kp", **options})
+def network(seed=0, sizes=SIZES, **options):
+    made = Network(sizes, rng=np.random.default_rng(seed), dtype="float64", **{"error_signal": "kp", **options})
     rng = np.random.default_rng(seed + 1)
     for layer in made.layers:
         n = len(layer.R)
@@ -47,15 +48,16 @@ def distances(net):
     return [F - layer.W[:, : layer.n_inputs].T for F, layer in zip(net.feedback, net.layers[1:], strict=False)]
 
 
+@pytest.mark.parametrize("layers", [{}, IMAGES], ids=["dense", "images"])
 @pytest.mark.parametrize("bias", [False, True])
 @given(seed=SEEDS, eta=st.sampled_from([0.01, 0.1]), scale=st.sampled_from([1.0, 3.0]), weighted=st.booleans())
-def test_a_every_row_of_the_distance_decays_by_the_mean_square_of_its_input(bias, seed, eta, scale, weighted):
-    net, (y0, targets) = network(seed % 1000, bias=bias), batch(seed)
+def test_a_every_row_of_the_distance_decays_by_the_mean_square_of_its_input(layers, bias, seed, eta, scale, weighted):
+    net, (y0, targets) = network(seed % 1000, bias=bias, **layers), batch(seed)
     counts = np.arange(1.0, 8.0) / 4 if weighted else None
     rows = np.ones(7) if counts is None else counts
     for _ in range(2):
         x = net.forward(y0).x_of_units
-        powers = [np.mean(rows[:, None] * x_k**2, axis=0) for x_k in x]
+        powers = [np.mean(np.repeat(rows, len(x_k) // 7)[:, None] * x_k**2, axis=0) for x_k in x]
         before = distances(net)
         net.step(y0, targets, eta_W=eta, eta_R=0.05, delta_scale=scale, sample_weight=counts)
         for k, (old, new) in enumerate(zip(before, distances(net), strict=True)):
