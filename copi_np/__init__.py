@@ -16,8 +16,9 @@ from copi_np.history import EpochRecord
 from copi_np.layer import Layer
 from copi_np.losses import Loss
 from copi_np.network import Network
+from copi_np.schedule import Schedule
 from copi_np.steps import Step
-from copi_np.training import Schedule, fit
+from copi_np.training import fit
 
 __version__ = "0.1.0"
 

@@ -1,20 +1,20 @@
-"""The training loop (Algorithm 1): epochs of shuffled batches, a schedule of step sizes, evaluation, callbacks."""
+"""The training loop (Algorithm 1): epochs of shuffled batches, evaluation, callbacks."""
 
 from __future__ import annotations
 
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import KW_ONLY, InitVar, asdict, dataclass
+from dataclasses import asdict
 from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from copi_np._cheap_decorrelation import RestingR
-from copi_np._checks import check_count, check_rate, check_rng, with_both_rates
+from copi_np._checks import check_count, check_rng
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
-from copi_np._parts import describe, label
+from copi_np._parts import describe
 from copi_np.architecture import chunk_size
 from copi_np.arrays import Array, first_rows, slices
 from copi_np.backend import Backend
@@ -24,66 +24,11 @@ from copi_np.datasets.dataset import check_dataset
 from copi_np.errors import DivergenceError, InputError, shown
 from copi_np.history import EpochRecord
 from copi_np.network import Network
+from copi_np.schedule import Schedule, rates_of
 from copi_np.whitening import decorrelation_loss, second_moment
 
 N_MONITORED: Final = 1000
 """Decorrelation of every layer's inputs is measured on the first training samples, this many."""
-
-NOT_GIVEN: Final[Any] = object()
-"""Marks a step size that was not given, since another argument may set it."""
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """Step sizes by epoch: some for the first epochs, while decorrelation sets in, and others after that.
-
-    Parameters
-    ----------
-    eta_W, eta_R : float                step sizes of the forward and lateral weights; eta_R is by default eta_W
-    first_epochs : int                  number of epochs at the start with step sizes of their own
-    first_eta_W, first_eta_R : float    the step sizes of those epochs; 0, the default, leaves the weights unchanged
-    delta_scale : float                 multiplies the error signals of all layers, in every epoch
-    rest_R_after : int or None          after this epoch the lateral weights are frozen, which costs less; None: they
-                                        learn to the end
-    eta, first_eta : float              set both eta_W and eta_R, which the paper keeps equal, and both for the first
-                                        epochs
-
-    Raises
-    ------
-    InputError                          if a value cannot be used, or a step size is missing or given twice
-    """
-
-    eta_W: float = NOT_GIVEN
-    eta_R: float = NOT_GIVEN
-    first_epochs: int = 0
-    first_eta_W: float = NOT_GIVEN
-    first_eta_R: float = NOT_GIVEN
-    delta_scale: float = 1.0
-    rest_R_after: int | None = None
-    _: KW_ONLY
-    eta: InitVar[float] = NOT_GIVEN
-    first_eta: InitVar[float] = NOT_GIVEN
-
-    def __post_init__(self, eta: float, first_eta: float) -> None:
-        """Check the numbers, and turn NumPy's into Python's, since a checkpoint holds plain numbers."""
-        if self.rest_R_after is not None:
-            object.__setattr__(self, "rest_R_after", check_count("rest_R_after", self.rest_R_after))
-        object.__setattr__(self, "first_epochs", check_count("first_epochs", self.first_epochs, minimum=0))
-        names = ("eta_W", "eta_R", "first_eta_W", "first_eta_R", "delta_scale")
-        values = {name: getattr(self, name) for name in names} | {"eta": eta, "first_eta": first_eta}
-        rates = with_both_rates({name: value for name, value in values.items() if value is not NOT_GIVEN})
-        if "eta_W" not in rates:
-            raise InputError("a schedule needs step sizes: give eta, or eta_W and eta_R")
-        rates = {"eta_R": rates["eta_W"], "first_eta_W": 0.0, "first_eta_R": 0.0} | rates
-        for name in names:
-            object.__setattr__(self, name, check_rate(name, rates[name]))
-
-    def rates(self, epoch: int) -> dict[str, float]:
-        """Return the keyword arguments of `Network.step` in an epoch, counted from 1."""
-        eta_W, eta_R = (self.first_eta_W, self.first_eta_R) if epoch <= self.first_epochs else (self.eta_W, self.eta_R)
-        if self.rest_R_after is not None and epoch > self.rest_R_after:
-            eta_R = 0.0
-        return {"eta_W": eta_W, "eta_R": eta_R, "delta_scale": self.delta_scale}
 
 
 class DeviceSplit(NamedTuple):
@@ -187,24 +132,6 @@ def fit(
         for callback in callbacks:
             callback.on_epoch(network, record)
     return records
-
-
-def rates_of(schedule: Schedule | Callable[[int], Mapping[str, float]], epoch: int) -> dict[str, float]:
-    """Return the step sizes of an epoch, eta_W, eta_R and delta_scale, from a `Schedule` or a function of the epoch.
-
-    Raises
-    ------
-    InputError      if your own function returns anything else
-    """
-    if isinstance(schedule, Schedule):
-        return schedule.rates(epoch)
-    rates = schedule(epoch)
-    known = ("eta_W", "eta_R", "delta_scale")
-    if not isinstance(rates, Mapping) or "eta_W" not in rates or not set(rates) <= set(known):
-        need = "a dict with eta_W, and perhaps eta_R and delta_scale"
-        raise InputError(f"schedule {label(schedule)} must return {need}: got {shown(rates)}")
-    rates = {"eta_R": rates["eta_W"], "delta_scale": 1.0, **rates}
-    return {name: check_rate(name, rates[name]) for name in known}
 
 
 def training_settings(data: Dataset, schedule: Any, batch_size: int) -> dict[str, Any]:

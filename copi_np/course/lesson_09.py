@@ -16,7 +16,8 @@ from copi_np.backend import Backend, get_backend
 from copi_np.course.exercises import Hint, NotDone, as_array, call, close, exercise, expect
 from copi_np.datasets import Dataset, Split
 from copi_np.network import Network
-from copi_np.training import Schedule, fit
+from copi_np.schedule import Schedule
+from copi_np.training import fit
 
 # ------------------------------------------------------------------------------------------------ 09.1
 

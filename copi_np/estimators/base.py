@@ -33,7 +33,8 @@ from copi_np.errors import InputError, shown
 from copi_np.estimators.inputs import Samples, check_complete, validated
 from copi_np.export import Exportable
 from copi_np.network import Network
-from copi_np.training import DeviceSplit, Schedule, train_epoch
+from copi_np.schedule import Schedule
+from copi_np.training import DeviceSplit, train_epoch
 
 SHAPING: Final = (
     "hidden_layer_sizes",

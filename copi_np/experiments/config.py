@@ -38,8 +38,8 @@ from copi_np.experiments.own_parts import (
 from copi_np.history import EpochRecord
 from copi_np.more_signals import DENSE_ONLY
 from copi_np.network import Network
+from copi_np.schedule import Schedule
 from copi_np.storage.untrusted import exists, read_text
-from copi_np.training import Schedule
 
 MAX_PRESET: Final = 2**20
 """Largest preset that is read, in bytes."""

@@ -16,9 +16,10 @@ from copi_np.errors import DataError, brief
 from copi_np.experiments.records import MOVE_AWAY
 from copi_np.history import EpochRecord
 from copi_np.network import Network
+from copi_np.schedule import rates_of
 from copi_np.storage.jsonl import append_line, read_lines, write_lines
 from copi_np.storage.untrusted import check_number, check_numbers
-from copi_np.training import N_MONITORED, rates_of, to_device
+from copi_np.training import N_MONITORED, to_device
 
 DIAGNOSTICS_FILE: Final = "diagnostics.jsonl"
 LENGTHS: Final = {"power_before": len(SHARES), "power": len(SHARES), "spectrum": len(RANKS)}

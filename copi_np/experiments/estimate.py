@@ -20,8 +20,9 @@ from copi_np.experiments.config import RunConfig
 from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE
 from copi_np.experiments.runner import first_state, with_validation
 from copi_np.network import Network
+from copi_np.schedule import rates_of
 from copi_np.storage.jsonl import append_line
-from copi_np.training import DeviceSplit, evaluate, monitored, rates_of, to_device, train_epoch
+from copi_np.training import DeviceSplit, evaluate, monitored, to_device, train_epoch
 
 MIB: Final = 2**20
 PROGRAM: Final = 48 * MIB

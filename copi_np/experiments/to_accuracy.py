@@ -19,7 +19,8 @@ from copi_np.experiments.settings import described, varied
 from copi_np.experiments.summary import statistic
 from copi_np.experiments.tables import plus_minus
 from copi_np.network import Network
-from copi_np.training import DeviceSplit, evaluate, rates_of, to_device, train_epoch
+from copi_np.schedule import rates_of
+from copi_np.training import DeviceSplit, evaluate, to_device, train_epoch
 
 SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
 """The splits whose accuracy can be the goal, as in "training accuracy"."""
