@@ -334,7 +334,7 @@ def test_colours_are_for_terminals_alone(arguments, coloured, out):
         (["reproduce", "fig2", "--methods"], "copi-bp,act", ["copi-bp,activity-decor", "copi-bp,activity"]),
         (["reproduce", "fig2", "--dataset"], "", list(DATASETS)),
         (["sweep", "--methods"], "fa", ["fa-decor"]),
-        (["sweep", "--preset"], "cifar", ["cifar10", "cifar10-deep"]),
+        (["sweep", "--preset"], "cifar", ["cifar10", "cifar10-conv", "cifar10-deep"]),
         (["bench", "--network"], "c", ["cifar10"]),
         (["bench", "--method"], "copi-f", ["copi-fa"]),
         (["report", "--format"], "la", ["latex"]),

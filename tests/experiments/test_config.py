@@ -102,6 +102,24 @@ def test_every_preset_serves_every_method(name, method):
     assert (config.layers, config.dataset) == (preset(name).layers, preset(name).dataset)
 
 
+@pytest.mark.parametrize("name", ["mnist-conv", "cifar10-conv"])
+@pytest.mark.parametrize("method", METHODS)
+def test_presets_with_convolutions_serve_all_methods_but_target_propagation(name, method):
+    """Their networks are built; the others are refused before they train."""
+    config = preset(name, method)
+    shape = {"mnist-conv": (28, 28), "cifar10-conv": (3, 32, 32)}[name]
+    split = Split(np.zeros((10, math.prod(shape))), np.arange(10))
+    data = Dataset(config.dataset, split, split, 10, shape)
+    if method in ("copi-tp", "copi-dtp"):
+        with pytest.raises(InputError, match="works with dense layers only: choose another method for convolutions, s"):
+            config.for_data(data)
+        return
+    network = config.for_data(data).build_network(np.random.default_rng(0), "numpy")
+    assert (network.has_convolutions, network.n_inputs, network.n_outputs) == (True, math.prod(shape), 10)
+    flat = config.for_data(Dataset("flat", split, split, 10))
+    assert flat.image_shape == config.image_shape == (1, *shape)[-3:]
+
+
 def test_methods_are_what_their_names_say():
     parts = {name: (method.rule, method.error_signal, method.decorrelates) for name, method in METHODS.items()}
     assert parts == {

@@ -24,22 +24,28 @@ from copi_np.history import EpochRecord
 
 EPOCHS = {
     "cifar10": 100, "cifar10-deep": 100, "mnist": 25, "mnist-5k": 12, "mnist-deep": 25, "mnist-journal": 25,
-    "own-data": 25, "mnist-5k-online": 6, "digits-8x8": 20,
+    "own-data": 25, "mnist-5k-online": 6, "digits-8x8": 20, "mnist-conv": 10, "cifar10-conv": 15,
 }  # fmt: skip
 BP = {"cifar10": 3e-3, "cifar10-deep": 3e-3, "own-data": 0.01, "mnist-5k-online": 6e-4, "digits-8x8": 0.3}
+BP |= {"mnist-conv": 0.1, "cifar10-conv": 0.1}
 """Step size of plain gradient descent; 0.03 for the others."""
 MOMENTUM = {"cifar10": 1e-3, "cifar10-deep": 1e-3, "own-data": 1e-3, "mnist-5k-online": 6e-5, "digits-8x8": 0.03}
+MOMENTUM |= {"mnist-conv": 0.03, "cifar10-conv": 0.01}
 """The same with momentum; 0.01 for the others."""
-ACTIVITY = {"mnist-5k": 0.1, "digits-8x8": 0.3}
+ACTIVITY = {"mnist-5k": 0.1, "digits-8x8": 0.3, "mnist-conv": 0.1, "cifar10-conv": 0.03}
 """The same for activity perturbation; the other presets have none."""
 SCALES = dict.fromkeys(("cifar10-deep", "mnist-deep", "mnist-journal", "mnist-5k", "mnist-5k-online"), 500) | {
     "own-data": 50,
     "digits-8x8": 300,
+    "mnist-conv": 50,
+    "cifar10-conv": 50,
 }
 """Factor of the error signals; 1 for the others."""
 SMALLER = {(name, method): 250 for name in ("mnist-5k", "mnist-5k-online") for method in ("copi-fa", "copi-dfa")}
 SMALLER |= {("digits-8x8", method): 100 for method in ("copi-fa", "copi-dfa", "copi-tp", "fa-decor")}
 SMALLER |= {("digits-8x8", "copi-dtp"): 30, ("digits-8x8", "copi-activity"): 200}
+SMALLER |= {(name, "copi-dfa"): 25 for name in ("mnist-conv", "cifar10-conv")}
+SMALLER |= {("mnist-conv", "copi-node"): 1, ("cifar10-conv", "copi-node"): 0.3}
 SMALLER |= {(name, "copi-node"): 10 for name in ("mnist-5k", "digits-8x8")}
 SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500 for method in ("copi-dtp", "copi-tp")}
 """For methods that need smaller signals than COPI."""
@@ -50,14 +56,14 @@ SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500
 def test_every_number_of_a_preset(name, method):
     values = load_preset(name, method)
     assert (values["epochs"], values["batch_size"]) == (EPOCHS[name], 1 if name == "mnist-5k-online" else 50)
-    adam = 3e-3 if name == "digits-8x8" else 1e-4
+    adam = {"digits-8x8": 3e-3, "mnist-conv": 1e-3, "cifar10-conv": 1e-3}.get(name, 1e-4)
     alone = {"activity": ACTIVITY[name]} if name in ACTIVITY else {}
     alone |= {"bp-adam": adam, "bp": BP.get(name, 0.03), "bp-momentum": MOMENTUM.get(name, 0.01)}
     if method in alone:
         assert (values["eta_W"], values["first_epochs"], values.get("delta_scale", 1)) == (alone[method], 0, 1)
         return
     rates = {"mnist": (0.1, 0.01, 0.01), "cifar10": (0.01, 0.001, 0.001), "mnist-5k-online": (2e-5, 0, 2e-5)}
-    rates |= {"digits-8x8": (3e-3, 0, 3e-3)}
+    rates |= {"digits-8x8": (3e-3, 0, 3e-3), "mnist-conv": (0.01, 0, 0.01), "cifar10-conv": (0.03, 0, 0.03)}
     rates = rates.get(name, (1e-3, 0, 1e-3))
     assert (values["eta_W"], values["eta_R"]) == (rates[0], rates[0])
     assert (values["first_epochs"], values["first_eta_W"], values["first_eta_R"]) == (1, *rates[1:])
