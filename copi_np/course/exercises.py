@@ -155,27 +155,31 @@ def close(found: Array, right: Array | float, rtol: float = 1e-6) -> bool:
     return bool(np.max(np.abs(found - right)) <= rtol * max(float(np.max(np.abs(right))), 1e-300))
 
 
-def equals(answer: Any, array: Array, rtol: float = 1e-6) -> bool:
+def equals(answer: Any, array: Array | float, rtol: float = 1e-6) -> bool:
     """Return whether an answer has the shape and, up to rounding, the values of an array."""
     return has_shape(answer, np.shape(array)) and close(as_array(answer, np.shape(array)), array, rtol)
 
 
-def expect(answer: Any, right: Array, mistakes: Mapping[str, Array], otherwise: str, rtol: float = 1e-6) -> None:
+def expect(
+    answer: Any, right: Array | float, mistakes: Mapping[str, Array | float], otherwise: str, rtol: float = 1e-6
+) -> None:
     """Raise a `Hint` unless the answer is the right array or number; a typical mistake gets the hint that fits it.
 
     Parameters
     ----------
     answer : object         array-like
-    right : array
+    right : array or number
     mistakes : mapping      from each hint to the result of the mistake that it explains
     otherwise : str         hint for any other answer
     rtol : float            relative to the largest entry of the right answer
     """
+    if equals(answer, right, rtol):
+        return
     for hint, wrong in mistakes.items():  # before the shape is checked: a mistake may have another shape
         if equals(answer, wrong, rtol):
             raise Hint(hint)
-    if not close(as_array(answer, np.shape(right)), right, rtol):
-        raise Hint(otherwise)
+    as_array(answer, np.shape(right))
+    raise Hint(otherwise)
 
 
 def expect_choice(answer: Any, right: str, hints: Mapping[str, str]) -> None:

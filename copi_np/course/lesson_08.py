@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from copi_np.course.exercises import Array, Hint, as_array, call, exercise, expect, expect_choice
+from copi_np.course.exercises import Array, call, exercise, expect, expect_choice
 
 MOMENTS: Final = np.array([[2.0, 0.6, 0.3], [0.6, 1.0, 0.2], [0.3, 0.2, 0.5]])
 """Second moments of the inputs of 08.2."""
@@ -34,7 +34,7 @@ def louder_inputs(answer: Any) -> str:
 @exercise("08.2", "Take a few hundred steps W = W + eta * copi_update(W, x, z) with z = W x, and divide two lengths.")
 def how_fast_does_it_run_away(answer: Any) -> str:
     """Judge a growth factor, found by experiment."""
-    growth, eta = float(as_array(answer, ())), 0.1
+    eta = 0.1
 
     def largest(C: Array) -> float:
         """Return the largest eigenvalue."""
@@ -43,24 +43,21 @@ def how_fast_does_it_run_away(answer: Any) -> str:
     own = largest(MOMENTS - np.diag(np.diag(MOMENTS)))
     right = 1 + eta * own
     mistakes = {
-        1 + eta * largest(MOMENTS): "This is how fast Hebb's rule grows: COPI's decay subtracts something.",
-        own: "This is the eigenvalue. A step keeps the old weights, and adds eta times the eigenvalue.",
-        eta * own: "This is what a step adds: the factor also includes the old weights.",
-        100 * eta * own: "This is in per cent: give the factor, the new length divided by the old.",
-        1.0: "The weights would not change on decorrelated inputs; these are correlated.",
-        1 + own: "This is the factor for eta = 1; here eta = 0.1.",
-        np.exp(eta * own): "This is the growth in continuous time; discrete steps are a little slower.",
-        right**10: "This is the growth over ten steps: give the growth of one step.",
-        1 + eta * 0.6: "This counts the largest correlation only: there are three.",
+        "This is how fast Hebb's rule grows: COPI's decay subtracts something.": 1 + eta * largest(MOMENTS),
+        "This is the eigenvalue. A step keeps the old weights, and adds eta times the eigenvalue.": own,
+        "This is what a step adds: the factor also includes the old weights.": eta * own,
+        "This is in per cent: give the factor, the new length divided by the old.": 100 * eta * own,
+        "The weights would not change on decorrelated inputs; these are correlated.": 1.0,
+        "This is the factor for eta = 1; here eta = 0.1.": 1 + own,
+        "This is the growth in continuous time; discrete steps are a little slower.": np.exp(eta * own),
+        "This is the growth over ten steps: give the growth of one step.": right**10,
+        "This counts the largest correlation only: there are three.": 1 + eta * 0.6,
     }
-    nearest = min([*mistakes, right], key=lambda number: abs(number - growth))
-    if nearest != right and abs(nearest - growth) <= 0.002 and abs(right - growth) > 0.002:
-        raise Hint(mistakes[nearest])
-    if abs(growth - right) > 0.002:
-        raise Hint(
-            "Divide the length after a step by the length before it, late enough that the ratio no longer changes. "
-            "Start from small weights, so that the numbers stay small."
-        )
+    otherwise = (
+        "Divide the length after a step by the length before it, late enough that the ratio no longer changes. Start "
+        "from small weights, so that the numbers stay small."
+    )
+    expect(answer, right, mistakes, otherwise, rtol=0.002 / right)
     return (
         "It is 1 + eta times the largest eigenvalue of off(C). The decay removes the diagonal, each input's own part. "
         "The weights explode because correlated inputs strengthen each other's weights."

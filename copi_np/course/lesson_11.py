@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from copi_np.analysis import decorrelation_path
-from copi_np.course.exercises import Hint, as_array, call, exercise, expect, expect_choice
+from copi_np.course.exercises import call, exercise, expect, expect_choice
 from copi_np.family import gain_controlled_update
 from copi_np.rules import copi_update, sgd_update
 from copi_np.whitening import second_moment
@@ -68,24 +68,20 @@ def other_units(answer: Any) -> str:
 @exercise("11.3", "Run decorrelation_path(three, 0.3, 1000, family.gain_controlled_update), and look at C at the end.")
 def where_the_gain_rests(answer: Any) -> str:
     """Judge a variance, found by experiment."""
-    variance = float(as_array(answer, ()))
     three = np.sqrt(3) * np.linalg.cholesky(MOMENTS).T
     *_, R = decorrelation_path(three, ETA_R, 1000, gain_controlled_update)
     right = float(second_moment(three @ R.T)[0, 0])
     mean = float(np.trace(MOMENTS)) / 3
     mistakes = {
-        mean: "This is the mean variance of the inputs, where the rule rests for very small steps. Here eta_R is 0.3.",
-        1.0: "This is where kappa and whitening rest. The gain does not know about 1.",
-        float(np.sqrt(right)): "This is the standard deviation: give the variance.",
-        3 * right: "This is the sum of the three variances.",
-        mean * (1 - ETA_R * mean) ** 2: "Almost: in m (1 - eta c)^2, c is the variance at rest, on both sides.",
-        float(np.linalg.det(MOMENTS)) ** (1 / 3): "This keeps the determinant, as COPI does. The gain does not.",
+        "This is the mean variance of the inputs, where the rule rests for very small steps. Here eta_R is 0.3.": mean,
+        "This is where kappa and whitening rest. The gain does not know about 1.": 1.0,
+        "This is the standard deviation: give the variance.": np.sqrt(right),
+        "This is the sum of the three variances.": 3 * right,
+        "Almost: in m (1 - eta c)^2, c is the variance at rest, on both sides.": mean * (1 - ETA_R * mean) ** 2,
+        "This keeps the determinant, as COPI does. The gain does not.": np.linalg.det(MOMENTS) ** (1 / 3),
     }
-    nearest = min([*mistakes, right], key=lambda number: abs(number - variance))
-    if nearest != right and abs(nearest - variance) <= 0.005:
-        raise Hint(mistakes[nearest])
-    if abs(variance - right) > 0.005:
-        raise Hint("Take more steps, until the three variances are equal and no longer change.")
+    otherwise = "Take more steps, until the three variances are equal and no longer change."
+    expect(answer, right, mistakes, otherwise, rtol=0.005 / right)
     return (
         "The gain restores the mean variance m, and the step that follows takes some of it away again: "
         "c = m (1 - eta c)^2. The smaller the step, the closer c is to m (Theorem 13)."

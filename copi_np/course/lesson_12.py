@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from copi_np.course.exercises import Array, Hint, as_array, call, exercise, expect
+from copi_np.course.exercises import Array, call, exercise, expect
 from copi_np.rules import mean_outer, mean_square
 
 
@@ -50,24 +50,21 @@ def two_noisy_passes(answer: Any) -> str:
 @exercise("12.2", "With n noises the SNR is n / (N + 1). Which SNR belongs to a cosine of one half?")
 def how_many_noises(answer: Any) -> str:
     """Judge a number of noises."""
-    number, n_units = float(as_array(answer, ())), 300
-    right = (n_units + 1) / 3
+    n_units = 300
     mistakes = {
-        float(n_units + 1): "This gives an SNR of 1: signal and noise are equally long, and the cosine is 0.71.",
-        (n_units + 1) / 2: "This gives an SNR of 1/2. With which angle do a signal of length 1 and a noise of length "
-        "1.4 add up?",
-        (n_units + 1) / 4: "The cosine is the signal over the length of signal *and* noise together.",
-        3.0 * (n_units + 1): "This is SNR = 3, a cosine of 0.87: it is the other way round.",
-        float(np.sqrt(n_units)): "The cosine grows with the root of the number of noises at first, not linearly.",
+        "This gives an SNR of 1: signal and noise are equally long, and the cosine is 0.71.": n_units + 1,
+        "This gives an SNR of 1/2. With which angle do a signal of length 1 and a noise of length 1.4 add up?": (
+            (n_units + 1) / 2
+        ),
+        "The cosine is the signal over the length of signal *and* noise together.": (n_units + 1) / 4,
+        "This is SNR = 3, a cosine of 0.87: it is the other way round.": 3 * (n_units + 1),
+        "The cosine grows with the root of the number of noises at first, not linearly.": np.sqrt(n_units),
     }
-    for wrong, hint in mistakes.items():
-        if abs(number - wrong) <= 0.05 * wrong:
-            raise Hint(hint)
-    if abs(number - right) > 0.1 * right:
-        raise Hint(
-            "Signal and noise are nearly perpendicular, so cosine^2 = SNR / (1 + SNR). Or find it by experiment: "
-            "average n random estimates (delta . xi) xi of a vector delta with 300 entries."
-        )
+    otherwise = (
+        "Signal and noise are nearly perpendicular, so cosine^2 = SNR / (1 + SNR). Or find it by experiment: average n "
+        "random estimates (delta . xi) xi of a vector delta with 300 entries."
+    )
+    expect(answer, (n_units + 1) / 3, mistakes, otherwise, rtol=0.1)
     return (
         "A cosine of 1/2 means SNR = 1/3, so n = (N + 1) / 3, about 100 forward passes. Backpropagation would reach a "
         "cosine of 1 with one pass back."

@@ -11,7 +11,7 @@ import pytest
 
 from copi_np.course import check
 
-LESSONS = [import_module(f"test_lesson_{number:02d}") for number in range(13)]
+LESSONS = [import_module(f"test_lesson_{number:02d}") for number in range(14)]
 RIGHT = [case for lesson in LESSONS for case in lesson.RIGHT]
 WRONG = [case for lesson in LESSONS for case in lesson.WRONG]
 
@@ -29,7 +29,7 @@ def test_wrong_answers_get_the_hint_that_fits(number, answer, phrase):
     assert phrase in verdict.message
 
 
-@pytest.mark.parametrize("number", [f"{lesson:02d}.{n}" for lesson in range(13) for n in (1, 2, 3)])
+@pytest.mark.parametrize("number", [f"{lesson:02d}.{n}" for lesson in range(14) for n in (1, 2, 3)])
 def test_every_exercise_is_tried(number):
     """With a right answer and at least three wrong ones."""
     assert any(case[0] == number for case in RIGHT)

@@ -20,7 +20,7 @@ from copi_np.course.exercises import (
     expect_choice,
 )
 
-LESSONS = [f"{number:02d}" for number in range(13)]
+LESSONS = [f"{number:02d}" for number in range(14)]
 
 
 @pytest.fixture
@@ -96,6 +96,16 @@ def test_a_choice_is_a_letter():
     for answer in ("z", 3, ["b"], ""):
         with pytest.raises(Hint, match="one of the letters a, b"):
             expect_choice(answer, "b", {"a": "No."})
+
+
+def test_a_right_answer_passes_next_to_a_mistake():
+    """A number found by experiment may be near both; a mistake that is the right answer by chance does not count."""
+    mistakes = {"Discrete steps are slower.": 1.08, "You doubled.": 2.0}
+    expect(1.0785, 1.077, mistakes, "Measure again.", rtol=0.002)
+    expect([2.0, 2.0], np.full(2, 2.0), {"You doubled.": np.full(2, 2.0)}, "Measure again.")
+    for answer, hint in ((1.08, "Discrete"), (2.003, "doubled"), (1.5, "again"), ([1.08], "Expected a number")):
+        with pytest.raises(Hint, match=hint):
+            expect(answer, 1.077, mistakes, "Measure again.", rtol=0.002)
 
 
 def test_an_array_keeps_its_values():

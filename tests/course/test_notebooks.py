@@ -31,8 +31,8 @@ def cells(source, kind):
     return [cell.source for cell in jupytext.read(source, fmt="py:percent").cells if cell.cell_type == kind]
 
 
-def test_there_are_thirteen_lessons_with_solutions():
-    assert [path.name[:3] for path in LESSONS] == [f"{number:02d}_" for number in range(13)]
+def test_there_are_fourteen_lessons_with_solutions():
+    assert [path.name[:3] for path in LESSONS] == [f"{number:02d}_" for number in range(14)]
     assert [path.name for path in SOLUTIONS] == [path.name for path in LESSONS]
 
 

@@ -644,3 +644,4 @@ check("00.3", answer)
 # | Does the paper hold up, and how would you know? | [10 · Reproducing the paper](10_reproducing_the_paper.ipynb) |
 # | Which other rules decorrelate, and is COPI a natural gradient? | [11 · One family](11_one_family.ipynb) |
 # | Can a network learn without backpropagation? | [12 · No backward pass](12_without_a_backward_pass.ipynb) |
+# | How do the rules work on images? | [13 · Images](13_images.ipynb) |

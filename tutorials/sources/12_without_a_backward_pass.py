@@ -723,5 +723,4 @@ check("12.3", feedback_update)
 # - At high rates learning crashes, with and without decorrelation. With node perturbation the noise was the cause:
 #   averaging over ten noises cured it.
 #
-# This was the last notebook. [claims.md](../docs/claims.md) says what held up of the paper, and
-# [extend.md](../docs/extend.md) how to put a rule or a signal of your own in place of these.
+# **Next:** [13 · Images](13_images.ipynb) cuts images into patches, and changes no rule.
