@@ -102,11 +102,13 @@ def test_noise_on_small_digits():
 
 
 def test_images_of_small_digits():
-    """R's surround shrinks, and only the convolution needs neighbours."""
+    """R's surround shrinks, the dense network is ahead, and only the convolution needs neighbours."""
     shown = executed(SOURCES / "13_images.py")
     assert "data digits-8x8 (8, 8) 1400 64" in shown
     assert "an image of 64 pixels becomes 16 rows of 25" in shown
     assert number_after("images   eta_R must be below", shown) < number_after("patches  eta_R must be below", shown)
     assert number_after("step    1: surround", shown) > 3 * number_after("step 1000: surround", shown)
+    dense, conv = (number_after("last", line) for line in re.findall(r"^(?:dense|conv), COPI .*last.*$", shown, re.M))
+    assert 0 < dense - conv < 2
     lost = [float(points) for points in re.findall(r"lost (-?[\d.]+) points", shown)]
     assert lost[1] > lost[0] + 1.5

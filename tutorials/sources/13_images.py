@@ -579,7 +579,7 @@ for name, settings in RUNS.items():
     try:
         networks[name], curves[name] = learn(*settings)
         first, last = curves[name][2], curves[name][-1]
-        shown = f"{first:.1f} %, at the end {last:.1f} %"
+        shown = f"first {first:.1f} %, last {last:.1f} %"
     except DivergenceError:
         shown = "crash"
     print(f"{name:14} {shown}")
@@ -609,8 +609,8 @@ label_ends(axes)
 # %% [markdown]
 # **Answer.** (With mnist-5k.) The convolution, by four points, with half the weights and fewer products. And it does
 # learn without $R$, but not at this rate: SGD crashes at 1. At 0.3 it learns, and stays behind COPI all the way. This
-# is one seed and one small task. With digits-8x8 the dense network is ahead by a point: there the whole image is
-# hardly larger than a window.
+# is one seed, and one small task at the rates that you see. With digits-8x8 the dense network is ahead by a point:
+# there the whole image is hardly larger than a window.
 #
 # Look at what the convolution has learned. How decorrelated are the inputs of its two layers?
 
@@ -673,9 +673,9 @@ for line, name, filters in zip(
 plt.show()
 
 # %% [markdown]
-# **Answer.** To a patch of uniform brightness the rows of $W R$ hardly answer, those of $W$ three times as strongly.
-# (The numbers are relative to the length of a row.) The centre-surround filters in $R$ subtract what all pixels of a
-# patch share, before $W$ sees it. So the units tell patterns apart, whether the patch is bright or dark.
+# **Answer.** To a patch of uniform brightness the rows of $W R$ hardly answer, those of $W$ about three times as
+# strongly. (The numbers are relative to the length of a row.) The centre-surround filters in $R$ subtract what all
+# pixels of a patch share, before $W$ sees it. So the units tell patterns apart, whether the patch is bright or dark.
 #
 # ## 7. Break it: shuffled pixels
 #
