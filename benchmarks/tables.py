@@ -14,7 +14,7 @@ from estimate import table as estimates
 from copi_np.experiments.tables import markdown_table
 
 SPEED = Path(__file__).parents[1] / "results" / "speed"
-STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam")
+STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam", "mnist-conv", "cifar10-conv")
 CHEAPER = ("", "-samples5", "-rest", "-bp", "-adam")
 
 
@@ -48,7 +48,7 @@ def steps() -> str:
 def pytorch() -> str:
     """Return the table of this package and PyTorch."""
     rows = []
-    for name in ("mnist", "cifar10"):
+    for name in ("mnist", "cifar10", "mnist-conv", "cifar10-conv"):
         found = record(f"compare-{name}")
         times = [f"{found['milliseconds'][tool]:.1f}" for tool in ("copi-np", "tuned", "straight")]
         rows.append([name, *times, *(f"{found[f'step_over_{kind}']:.2f}" for kind in ("tuned", "straight"))])

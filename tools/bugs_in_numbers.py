@@ -546,6 +546,24 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             'ratio(times["forward"], times["floor"])',
         ),
         (
+            "benchmark: a patch of every image",
+            "experiments/products.py",
+            "rows, n_inputs, n_outputs = batch_size * plan.n_positions",
+            "rows, n_inputs, n_outputs = batch_size",
+        ),
+        (
+            "benchmark: R learns from a patch of every image",
+            "experiments/products.py",
+            "learned * plan.n_positions",
+            "learned",
+        ),
+        (
+            "benchmark: C of other inputs",
+            "experiments/benchmark.py",
+            "B.T if product.of_transpose else",
+            "B.T if not product.k else",
+        ),
+        (
             "benchmark: half of the operations",
             "experiments/products.py",
             "return 2e-9 * self.m",
@@ -566,8 +584,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "benchmark: half of the samples unfolded",
             "experiments/benchmark.py",
-            "for start in range(0, N_EVALUATED, 1000)]",
-            "for start in range(0, N_EVALUATED // 2, 1000)]",
+            "for rows in slices(N_EVALUATED, chunk",
+            "for rows in slices(N_EVALUATED // 2, chunk",
         ),
         (
             "demo: seconds of the last epoch",
@@ -1506,16 +1524,16 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "options: seeds of reproduce from 1",
             "cli/campaigns.py",
-            "        range(seeds),\n        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
-            "        range(1, seeds + 1),\n        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
+            "        range(seeds),\n        lambda name: load_dataset(name, data_dir),\n    )\n    if figure ==",
+            "        range(1, seeds + 1),\n        lambda name: load_dataset(name, data_dir),\n    )\n    if figure ==",
         )
     ],
     OPTIONS + "reproduce-data_dir": [
         (
             "options: data folder of reproduce",
             "cli/campaigns.py",
-            "        lambda name: load_dataset(name, data_dir),\n    )\n    left = {",
-            "        load_dataset,\n    )\n    left = {",
+            "        lambda name: load_dataset(name, data_dir),\n    )\n    if figure ==",
+            "        load_dataset,\n    )\n    if figure ==",
         )
     ],
     OPTIONS + "reproduce-quiet": [
@@ -2161,14 +2179,14 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: noise in the first layer alone",
             "more_signals.py",
-            "@ layer.R.T @ layer.W.T + s)",
-            "@ layer.R.T @ layer.W.T)",
+            "layer.R, layer.W) + s)",
+            "layer.R, layer.W))",
         ),
         (
             "signals: noise around R",
             "more_signals.py",
-            "(y - trace.y[k - 1]) @ layer.R.T @ layer.W.T",
-            "(y - trace.y[k - 1]) @ layer.W.T",
+            "y - trace.y[k - 1], layer.R, layer.W",
+            "y - trace.y[k - 1], layer.W",
         ),
         ("signals: sum over noises", "more_signals.py", "sum(of_layer) / len(signals)", "sum(of_layer)"),
         (
@@ -2198,8 +2216,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "signals: weights count twice",
             "more_signals.py",
-            "weigh(x, sample_weight), weigh(z, sample_weight)",
-            "weigh(x, sample_weight), weigh(weigh(z, sample_weight), sample_weight)",
+            "weigh(x, weight), weigh(z, weight)",
+            "weigh(x, weight), weigh(weigh(z, weight), weight)",
         ),
         ("signals: signs without a size", "more_signals.py", "xp.sqrt(xp.mean(M * M)) * xp.sign(M)", "xp.sign(M)"),
         (
