@@ -45,6 +45,7 @@ SMALLER = {(name, method): 250 for name in ("mnist-5k", "mnist-5k-online") for m
 SMALLER |= {("digits-8x8", method): 100 for method in ("copi-fa", "copi-dfa", "copi-tp", "fa-decor")}
 SMALLER |= {("digits-8x8", "copi-dtp"): 30, ("digits-8x8", "copi-activity"): 200}
 SMALLER |= {("cifar10-conv", method): 50 for method in ("copi-fa", "fa-decor", "copi-dfa")}
+SMALLER |= {("cifar10-conv", method): 50 for method in ("copi-activity", "activity-decor")}
 SMALLER |= {("mnist-conv", "copi-dfa"): 25, ("mnist-conv", "copi-node"): 1, ("cifar10-conv", "copi-node"): 1}
 SMALLER |= {(name, "copi-node"): 10 for name in ("mnist-5k", "digits-8x8")}
 SMALLER |= {(name, method): 50 for name, scale in SCALES.items() if scale == 500 for method in ("copi-dtp", "copi-tp")}
