@@ -168,7 +168,7 @@ def first_match(ways: Iterable[tuple[str, Function]], samples: Sequence[Sample],
 def in_some_cases(ways: Iterable[tuple[str, Function]], samples: Sequence[Sample], same: float) -> str:
     """Return the fault, and the cases, if one fault explains those that disagree, while others agree; else ""."""
     wrong = [each for each in samples if each.got is None or distance(each.got, each.expected) > same]
-    if not 0 < len(wrong) < len(samples):
+    if len(wrong) == len(samples):
         return ""
     fault, _ = first_match(ways, wrong, same)
     return f"{fault}, but only in: {', '.join(edge_of(each.id) for each in wrong)}" if fault else ""

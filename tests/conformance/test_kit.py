@@ -12,9 +12,11 @@ from ports import CARRIED, COPI, FAULTS, MATRIX, SIGNAL, W_NEW, Fault, load_port
 from copi_np import InputError
 from copi_np.conformance import THEOREMS, check_equations, check_theorems, known_answers, load_adapter, verify
 from copi_np.conformance.adapter import DEFAULTS, Adapter
+from copi_np.conformance.diagnosis import Sample, distance, matches
 from copi_np.conformance.faults import FAULTS as DICTIONARY
 from copi_np.conformance.learner import PARTS, SIGNAL_OF, Learner
 from copi_np.conformance.reference import REFERENCE
+from copi_np.conformance.terms import in_terms, lateral_terms
 
 STEPS = ("step", "train")
 FEW = 10
@@ -80,6 +82,37 @@ def test_rounding_to_float32_on_the_way_is_named():
         return np.float64(np.float32(z.T @ x / len(x))) - W * (x * x).mean(0)
 
     assert causes({"copi_update": copi_update}) == ["single precision: results are rounded to float32 on the way"]
+
+
+def test_distances_are_in_units_of_the_largest_number_or_of_1():
+    """As the format page defines agreement."""
+    assert distance(np.array([0.25, 0.0]), np.array([0.125, 0.0])) == 0.125
+    assert distance(np.array([5.0, 0.0]), np.array([4.0, 1.0])) == 0.25
+    assert distance([np.zeros(2), np.ones(2)], [np.zeros(2), np.zeros(2)]) == 1.0
+    assert distance(np.zeros(2), np.zeros(3)) == distance([np.zeros(2)], np.zeros(2)) == np.inf
+    assert distance(np.array([np.nan]), np.zeros(1)) == np.inf
+
+
+def test_float32_may_be_off_by_1e7_tolerances_and_no_more():
+    def off_by(error):
+        return {
+            "sgd_update": lambda x, delta: delta.T @ x / np.float32(len(x)) * np.float32(1 + error),
+            "asarray": lambda array: np.array(array, np.float32),
+        }
+
+    assert causes(off_by(5e-6)) == []
+    assert len(causes(off_by(5e-5))) == 1
+
+
+def test_nothing_matches_where_there_is_no_result():
+    sample = Sample("sgd_update/none", [np.ones((1, 1))] * 2, {}, None, np.ones((1, 1)))
+    assert not matches(REFERENCE["sgd_update"], [sample], 1e-7)
+
+
+def test_few_numbers_are_no_sum_of_many_terms():
+    """Any numbers would be."""
+    terms = lateral_terms(np.eye(2), np.array([[1.0, 2.0]]))
+    assert in_terms([(terms, np.array([[0.5, 1.0], [2.0, 4.0]]))], 1e-7) == ""
 
 
 # ------------------------------------------------------------------------------------------------ known faults
@@ -219,14 +252,33 @@ def test_where_a_forward_pass_goes_wrong_is_told():
     assert "wrong: R2, R3, W1, W2, W3 (of 3 layers); so a = W x or the activation function or" in found
 
 
-def test_writing_into_the_batch_is_told():
-    fault = Fault(
-        "xs, a, y = forward(W, R, y0)\n    deltas", "y0 -= 1\n    xs, a, y = forward(W, R, y0)\n    deltas", ""
-    )
-    port = load_port("numpy_port", fault)
-    finding = check_equations(alone(port, "step"))[0][0]
-    assert "it writes into its arguments: y0" in finding.details
-    assert "step: the batch is left as it is" in theorems_that_fail(alone(port, "step"))
+def test_writing_into_arguments_is_told():
+    def sgd_update(x, delta):
+        delta -= delta.mean(0)
+        return delta.T @ x / len(x)
+
+    (finding,) = check_equations({"sgd_update": sgd_update})[0]
+    assert finding.cause == "x is centred"  # which gives the same
+    assert "it writes into its arguments: delta" in finding.details
+
+
+def test_a_step_may_write_into_weights_but_not_into_the_batch():
+    port = load_port("numpy_port")
+
+    def step(W, R, y0, targets, **rates):
+        new = port.step(W, R, y0, targets, **rates)
+        y0 *= 2
+        return new
+
+    def in_place(W, R, y0, targets, **rates):
+        for of_name, new in zip((W, R), port.step(W, R, y0, targets, **rates), strict=True):
+            for k, array in enumerate(new):
+                of_name[k][...] = array
+        return W, R
+
+    assert list(theorems_that_fail({"step": step})) == ["step: the batch is left as it is"]
+    assert theorems_that_fail({"step": in_place}) == {}
+    assert causes({"step": in_place}) == []
 
 
 def test_the_same_fault_in_two_parts_is_named_once():
