@@ -107,9 +107,34 @@ def cheaper() -> str:
     return markdown_table(header, rows)
 
 
+def backends() -> str:
+    """Return the table of NumPy and PyTorch under the same code."""
+    rows = [
+        [
+            found["network"],
+            found["method"],
+            *(f"{found['milliseconds'][name][kind]:.1f}" for name in ("numpy", "torch") for kind in ("floor", "step")),
+            *(f"{found['step_over_floor'][name]:.2f}" for name in ("numpy", "torch")),
+            f"{found['torch_over_numpy']['step']:.2f}",
+        ]
+        for found in record("backends")["steps"]
+    ]
+    columns = [f"{library}, {kind} ms" for library in ("NumPy", "PyTorch") for kind in ("products", "step")]
+    ratios = ["NumPy, step / products", "PyTorch, step / products", "PyTorch / NumPy, step"]
+    return markdown_table(["network", "method", *columns, *ratios], rows)
+
+
 def all_tables() -> str:
     """Return the whole file."""
-    tables = [steps(), pytorch(), *map(scaling, ("width", "batch", "depth")), by_C(), estimates(), cheaper()]
+    tables = [
+        steps(),
+        pytorch(),
+        *map(scaling, ("width", "batch", "depth")),
+        by_C(),
+        estimates(),
+        cheaper(),
+        backends(),
+    ]
     return "# Tables of speed\n\nMade by benchmarks/tables.py.\n\n" + "\n\n".join(tables) + "\n"
 
 

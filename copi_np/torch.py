@@ -12,6 +12,7 @@ package. A convolution is the same layer on patches: rows of x are the patches a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -57,11 +58,12 @@ class Lateral(torch.nn.Module):
 
     def learn(self, y: torch.Tensor) -> None:
         """Update R from inputs y (B, I), before decorrelation, without a gradient."""
-        y = y.detach().to(self.R)
-        states = {"R": self.R, "x": y @ self.R.T, "y": y, "eta_R": self.eta}
-        update = call_by_name(self.rule, self.arguments, _Named(states))
-        check_like("decorrelation rule returned", update, self.R)
-        self.R = self.R + self.eta * update  # a new tensor: the way back of this batch still needs the old one
+        with torch.inference_mode(mode=False):  # R of inference mode could not be trained with afterwards
+            y = y.detach().to(self.R)
+            states = {"R": self.R, "x": y @ self.R.T, "y": y, "eta_R": self.eta}
+            update = call_by_name(self.rule, self.arguments, _Named(states))
+            check_like("decorrelation rule returned", update, self.R)
+            self.R = self.R + self.eta * update  # a new tensor: the way back of this batch still needs the old one
 
 
 class _Named:
@@ -86,23 +88,26 @@ def decorrelate_(
 
     Returns
     -------
-    names : list of str     of the layers. Convolutions in groups are left alone, and so are layers that already have a
-                            parametrized weight
+    names : list of str     of the layers. Convolutions in groups are left alone, and so are layers whose weight is
+                            parametrized already, or is also that of another layer, as in tied embeddings
 
     Raises
     ------
-    InputError              if the module has no such layer, or eta is invalid
+    InputError              if the module has no such layer, or a lazy one without weights, or eta is invalid
     """
     eta = check_rate("eta", eta)
     names = []
+    n_uses = Counter(id(weight) for each in module.modules() for weight in each.parameters(recurse=False))
     for name, layer in module.named_modules():
-        if _has_inputs(layer) and not parametrize.is_parametrized(layer, "weight"):
+        if _has_inputs(layer) and not parametrize.is_parametrized(layer, "weight") and n_uses[id(layer.weight)] == 1:
+            if torch.nn.parameter.is_lazy(layer.weight):
+                raise InputError(f"layer {name} has no weights yet: pass a batch through the module first")
             lateral = Lateral(layer.weight, eta, rule)
             parametrize.register_parametrization(layer, "weight", lateral)
             lateral.hook = layer.register_forward_hook(_learn)
             names.append(name)
     if not names:
-        raise InputError("the module has no Linear and no Conv2d without groups to decorrelate the inputs of")
+        raise InputError("the module has no Linear and no Conv2d, without groups and shared weights, to decorrelate")
     return names
 
 
@@ -149,7 +154,7 @@ def _lateral(layer: torch.nn.Module) -> Any:
 def _learn(layer: torch.nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
     """Let R learn from the inputs of a layer, after they have passed through it in training mode."""
     lateral = _lateral(layer)
-    if layer.training and lateral.eta != 0:
+    if layer.training and lateral.eta != 0 and inputs[0].numel():
         lateral.learn(rows_of(layer, inputs[0]))
 
 

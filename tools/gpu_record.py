@@ -28,15 +28,15 @@ TESTS = {
 """The arguments of pytest for each device."""
 
 
-def devices() -> dict[str, str]:
-    """Return the name of the device behind each backend that works here, and print why the others do not."""
-    found = {}
+def devices() -> tuple[dict[str, str], list[str]]:
+    """Return the name of the device behind each backend that works here, and why the others do not."""
+    found, reasons = {}, []
     for name in TESTS:
         try:
             found[name] = get_backend(name).describe()
         except BackendError as error:
-            print(error, file=sys.stderr)
-    return found
+            reasons.append(str(error))
+    return found, reasons
 
 
 def outcome(name: str) -> str:
@@ -59,9 +59,9 @@ def timing(name: str) -> dict[str, Any]:
 
 def main() -> None:
     """Write the record, or exit with 1 if there is no GPU to make one of."""
-    found = devices()
+    found, reasons = devices()
     if not found:
-        sys.exit("no GPU works here: nothing was recorded")
+        sys.exit(f"nothing was recorded: {'; '.join(reasons)}")
     record = {
         "versions": versions(),
         "devices": found,

@@ -30,7 +30,7 @@ class Adapter:
     ----------
     settings : dict             rule, error_signal and decorrelation of its step
     single : bool               whether `asarray` makes float32 of float64
-    wrote_to_arguments : bool   whether the last call changed what it was given
+    written : list of int       which arguments the last call changed, counted from 0
     """
 
     def __init__(self, given: Any) -> None:
@@ -38,11 +38,16 @@ class Adapter:
         self._asarray: Callable[[Any], Any] = self.find("asarray") or np.array
         self._to_numpy: Callable[[Any], Any] = self.find("to_numpy") or np.asarray
         own = self.find("settings") or {}
+        if not isinstance(own, Mapping):
+            raise InputError(f"settings must be a dict, such as {DEFAULTS}, got {own!r}")
         if unknown := own.keys() - DEFAULTS.keys():
             raise InputError(f"unknown settings {list_names(sorted(unknown))}: known: {list_names(DEFAULTS)}")
-        self.settings: dict[str, Any] = DEFAULTS | own
-        self.single = self._to_numpy(self._asarray(np.zeros(1))).dtype == np.float32
-        self.wrote_to_arguments = False
+        self.settings: dict[str, Any] = DEFAULTS | dict(own)
+        try:
+            self.single = self._to_numpy(self._asarray(np.zeros(1))).dtype == np.float32
+        except Exception as error:  # code of the user's
+            raise InputError(f"asarray and to_numpy do not return a NumPy array ({one_line(error)})") from error
+        self.written: list[int] = []
 
     def find(self, name: str) -> Any:
         """Return the function of that name, or None; a trainer is also a step: one epoch of one batch."""
@@ -55,9 +60,12 @@ class Adapter:
         """Call a function with arrays by position and numbers by keyword; lists hold one array per layer."""
         moved = self._leaves(self._asarray, list(arrays))
         before = self._leaves(np.array, self._leaves(self._to_numpy, moved))
-        result = self.find(name)(*moved, **numbers)
+        try:
+            result = self.find(name)(*moved, **numbers)
+        except SystemExit as error:
+            raise RuntimeError(f"it exits with {error.code}") from error
         after = self._leaves(self._to_numpy, moved)
-        self.wrote_to_arguments = not _equal(before, after)
+        self.written = [k for k, pair in enumerate(zip(before, after, strict=True)) if not _equal(*pair)]
         return self._leaves(self._to_numpy, result)
 
     def _leaves(self, convert: Callable[[Any], Any], value: Any) -> Any:
@@ -93,7 +101,7 @@ def load_adapter(text: str) -> Any:
                 sys.path.insert(0, "")  # modules of the current folder, as `python -m` finds them
             module = importlib.import_module(module_name)
         return getattr(module, name) if name else module
-    except Exception as error:  # code of the user's
+    except (Exception, SystemExit) as error:  # code of the user's; one that exits with 0 must not look right
         raise InputError(
             f"cannot load {text} ({one_line(error)}): give my_module:adapter or my_file.py:adapter"
         ) from error

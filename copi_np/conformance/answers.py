@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from functools import cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -38,12 +39,16 @@ class Case(NamedTuple):
 
 
 def known_answers() -> list[Case]:
-    """Return all known answers, file by file."""
-    cases = []
+    """Return all known answers, file by file, in arrays of their own."""
+    return [_case(entry) for entry in _entries()]
+
+
+@cache
+def _entries() -> list[dict[str, Any]]:
+    """Read the files, once."""
     with as_file(files(__package__) / "vectors") as folder:
-        for path in sorted(folder.glob("*.json")):
-            cases += [_case(entry) for entry in json.loads(path.read_text(encoding="utf-8"))["cases"]]
-    return cases
+        texts = [path.read_text(encoding="utf-8") for path in sorted(folder.glob("*.json"))]
+    return [entry for text in texts for entry in json.loads(text)["cases"]]
 
 
 def _case(entry: dict[str, Any]) -> Case:

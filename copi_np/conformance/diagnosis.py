@@ -19,6 +19,7 @@ SAME: Final = 1e-7
 """Two results are the same if they differ by less, relative to the larger: in float32, `SAME_FLOAT32`."""
 SAME_FLOAT32: Final = 1e-4
 
+FAILS: Final = "it fails in every case"
 PARTLY: Final = "right wherever it returns finite numbers; elsewhere it raises an error or returns others"
 """The cause where only some cases have a result, and those are right."""
 
@@ -32,7 +33,7 @@ class Sample(NamedTuple):
     arguments: list[Any]
     numbers: dict[str, Any]
     got: Any
-    """None if it raised an error."""
+    """None if it raised an error, or did not return arrays of numbers."""
     expected: Any
 
 
@@ -53,6 +54,13 @@ def is_finite(value: Any) -> bool:
     if isinstance(value, list):
         return all(map(is_finite, value))
     return value is not None and bool(np.all(np.isfinite(value)))
+
+
+def no_result(samples: Sequence[Sample], problems: Sequence[str]) -> str:
+    """Return the cause if no case has a result of finite numbers, or "" if one has."""
+    if all(sample.got is None for sample in samples):
+        return f"{FAILS}: {problems[0]}"
+    return "" if any(is_finite(sample.got) for sample in samples) else "it returns NaN or infinity in every case"
 
 
 def matches(function: Function, samples: Sequence[Sample], same: float) -> bool:
@@ -157,21 +165,33 @@ def first_match(ways: Iterable[tuple[str, Function]], samples: Sequence[Sample],
     return "", n_ruled_out
 
 
+def in_some_cases(ways: Iterable[tuple[str, Function]], samples: Sequence[Sample], same: float) -> str:
+    """Return the fault, and the cases, if one fault explains those that disagree, while others agree; else ""."""
+    wrong = [each for each in samples if each.got is None or distance(each.got, each.expected) > same]
+    if len(wrong) == len(samples):
+        return ""
+    fault, _ = first_match(ways, wrong, same)
+    return f"{fault}, but only in: {', '.join(edge_of(each.id) for each in wrong)}" if fault else ""
+
+
+def edge_of(case_id: str) -> str:
+    """Return the edge case of an id."""
+    return case_id.rpartition("/")[2]
+
+
 # -------------------------------------------------------------------------- where no fault of the dictionary does
 
 
-def where_it_differs(got: Any, expected: Any) -> str:
-    """Say which entries of a matrix are wrong: its diagonal, some rows, some columns; of lists, in which matrix."""
-    if isinstance(expected, list) or isinstance(got, list):
-        if not isinstance(got, list) or not isinstance(expected, list) or len(got) != len(expected):
-            return "it is not the expected list of arrays"
-        at = max(range(len(expected)), key=lambda k: distance(got[k], expected[k]))
-        return f"item {at} of {len(expected)}, counted from 0: {where_it_differs(got[at], expected[at])}"
+def where_it_differs(got: NDArray, expected: NDArray, tolerance: float) -> str:
+    """Say which entries of an array are wrong: the diagonal, some rows, some columns; "" if none is."""
     if got.shape != expected.shape:
         return f"its shape is {got.shape}, not {expected.shape}"
-    if got.ndim < 2:
-        return f"{int(np.sum(got != expected))} of {got.size} entries differ"
-    wrong = np.abs(got - expected) > SAME * np.max(np.abs(expected), initial=1.0)
+    wrong = ~(np.abs(got - expected) <= tolerance * np.max(np.abs(expected), initial=1.0))
+    count = f"{int(wrong.sum())} of {wrong.size} entries differ" if wrong.any() else ""
+    if not np.all(np.isfinite(got)):
+        return f"NaN or infinite in {int(np.sum(~np.isfinite(got)))} of {got.size} entries"
+    if not count or got.ndim < 2:
+        return count
     rows, columns = np.flatnonzero(wrong.any(axis=1)), np.flatnonzero(wrong.any(axis=0))
     diagonal = wrong.shape[0] == wrong.shape[1] and len(wrong) > 1
     if diagonal and not wrong[~np.eye(len(wrong), dtype=bool)].any():
@@ -182,4 +202,4 @@ def where_it_differs(got: Any, expected: Any) -> str:
         return f"only rows {rows.tolist()} differ (counted from 0)"
     if len(columns) < wrong.shape[1]:
         return f"only columns {columns.tolist()} differ (counted from 0)"
-    return f"{int(wrong.sum())} of {wrong.size} entries differ"
+    return count

@@ -10,9 +10,10 @@ from typing import Any, Final
 
 import numpy as np
 
-from copi_np.activations import LEAK
 from copi_np.arrays import NDArray
-from copi_np.conformance.reference import leaky_relu, leaky_relu_derivative, output_signal
+from copi_np.conformance.faults_of_signals import OF_SIGNALS, right_slope, slope_of
+from copi_np.conformance.more_faults import OF_EQUATIONS, OF_FAMILY, OF_FUNCTIONS
+from copi_np.conformance.signals import leaky_relu
 from copi_np.rules import copi_update, decorrelation_update, local_decorrelation_update, mean_outer, mean_square
 
 Faults = dict[str, Callable[..., Any]]
@@ -110,12 +111,11 @@ OF_ADAM: Final[Faults] = {
 }
 
 
-def slope_of(factor: float) -> Callable[[NDArray], NDArray]:
-    """Return the derivative of a leaky ReLU of another slope."""
-    return lambda a: np.where(a > 0, 1.0, factor)
-
-
 FAULTS: Final[dict[str, Faults]] = {
+    **OF_EQUATIONS,
+    **OF_FAMILY,
+    **OF_FUNCTIONS,
+    **OF_SIGNALS,
     "copi_update": OF_COPI,
     "sgd_update": OF_SGD,
     "decorrelation_update": OF_MATRIX_FORM,
@@ -143,43 +143,10 @@ FAULTS: Final[dict[str, Faults]] = {
         "no activation function": lambda a: a,
     },
     "leaky_relu_derivative": {
-        "the derivative at 0 from the right": lambda a: np.where(a >= 0, 1.0, LEAK),
+        "the derivative at 0 from the right": right_slope,
         "the derivative of a ReLU": slope_of(0.0),
         "the leak is 0.01": slope_of(0.01),
         "no derivative: 1 everywhere": np.ones_like,
-    },
-    "quadratic_gradient": {"half the quadratic loss: no factor 2": lambda y, targets: y - targets},
-    "output_signal": {
-        "half the quadratic loss: no factor 2 in delta": lambda a, y, targets: output_signal(a, y, targets) / 2,
-        "the sign of delta: the gradient, and not its negative": lambda a, y, targets: -output_signal(a, y, targets),
-        "no derivative in the output signal": lambda a, y, targets: -2 * (y - targets),
-        "no derivative and no factor 2 in the output signal": lambda a, y, targets: targets - y,
-        "delta divided by the batch size": lambda a, y, targets: output_signal(a, y, targets) / len(y),
-        "delta divided by the number of outputs: a mean over outputs": lambda a, y, targets: (
-            output_signal(a, y, targets) / y.shape[1]
-        ),
-        "delta divided by batch size and outputs: the mean of all squared errors": lambda a, y, targets: (
-            output_signal(a, y, targets) / y.size
-        ),
-        "the derivative at 0 from the right": lambda a, y, targets: -np.where(a >= 0, 1.0, LEAK) * 2 * (y - targets),
-        "the error before the activation: a for y": lambda a, y, targets: output_signal(a, a, targets),
-    },
-    "carry_back": {
-        "R left out on the way back": lambda W, R, delta: delta @ W,
-        "W left out on the way back": lambda W, R, delta: delta @ R,
-        "transposed R on the way back": lambda W, R, delta: delta @ W @ R.T,
-        "transposed W on the way back": lambda W, R, delta: delta @ W.T @ R,
-        "R before W on the way back: delta R W": lambda W, R, delta: delta @ R @ W,
-        "nothing is sent back": lambda W, R, delta: np.zeros((len(delta), W.shape[1])),
-    },
-    "hidden_signal": {
-        "no derivative in hidden layers": lambda a, y, carried: carried,
-        "the derivative of a ReLU": lambda a, y, carried: (a > 0) * carried,
-        "the derivative at 0 from the right": lambda a, y, carried: np.where(a >= 0, 1.0, LEAK) * carried,
-        "the derivative twice, or its leak is 0.01": lambda a, y, carried: slope_of(0.01)(a) * carried,
-        "f for its derivative f'": lambda a, y, carried: leaky_relu(a) * carried,
-        "a factor 2 in every layer on the way back": lambda a, y, carried: 2 * leaky_relu_derivative(a) * carried,
-        "the sign of hidden signals": lambda a, y, carried: -leaky_relu_derivative(a) * carried,
     },
     "rates": {
         "the step sizes swapped": lambda eta_W, eta_R: (eta_R, eta_W),

@@ -10,16 +10,8 @@ import numpy as np
 
 from copi_np import rules
 from copi_np.arrays import NDArray
-from copi_np.conformance.reference import (
-    carry_back,
-    difference_target_propagation,
-    direct_feedback_alignment,
-    feedback_alignment,
-    hidden_signal,
-    leaky_relu,
-    output_signal,
-    target_propagation,
-)
+from copi_np.conformance.signals import SIGNALS, carry_back, hidden_signal, leaky_relu
+from copi_np.error_signals import ETA_INVERSE
 
 Parts = Mapping[str, Callable[..., Any]]
 
@@ -39,12 +31,20 @@ def momentum_update(memory: dict[str, Any], dW: NDArray) -> NDArray:
     return np.asarray(memory["move"])
 
 
+SIGNAL_OF: Final = {
+    "bp": "backpropagation",
+    "fa": "feedback_alignment",
+    "dfa": "direct_feedback_alignment",
+    "tp": "target_propagation",
+    "dtp": "difference_target_propagation",
+}
+"""The function of each error signal that steps have known answers of."""
 PARTS: Final[Parts] = MappingProxyType(
     {
         "decorrelate": rules.decorrelate,
         "transform": rules.transform,
         "leaky_relu": leaky_relu,
-        "output_signal": output_signal,
+        **{name: SIGNALS[name] for name in ("output_signal", "reconstruction_update", *SIGNAL_OF.values())},
         "carry_back": carry_back,
         "hidden_signal": hidden_signal,
         "copi_update": rules.copi_update,
@@ -77,7 +77,7 @@ class Learner:
         self.memories: dict[int, dict[str, Any]] = {}
 
     def step(self, W: Any, R: Any, *rest: Any, eta_W: float, eta_R: float) -> list[Any]:
-        """Return new W and R from one batch; the rest are y0 and targets, after F if signals need feedback."""
+        """Return new W and R, and F if it learns; the rest are y0 and targets, after F if signals need feedback."""
         *feedback, y0, targets = rest
         parts, W, R = self.parts, list(W), list(R)
         eta_W, eta_R = parts["rates"](eta_W, eta_R)
@@ -104,30 +104,32 @@ class Learner:
                 R_back = R[k] if order in ("back through both", "back through R") else R_before
                 carried = parts["carry_back"](W_back, R_back, delta)
                 delta = parts["hidden_signal"](activations[k - 1], ys[k], carried)
-        return [W, R]
+        return [W, R, *self._feedback(feedback, ys)]
 
     def train(self, W: Any, R: Any, *rest: Any, eta_W: float, eta_R: float, batch_size: int) -> list[Any]:
-        """Return new W and R after one epoch, whose batches are taken in order."""
+        """Return the same after one epoch, whose batches are taken in order."""
         *feedback, y0, targets = rest
+        learned: list[Any] = []
         for batch in self.parts["batches"](len(y0) // batch_size):
             rows = slice(batch * batch_size, (batch + 1) * batch_size)
-            W, R = self.step(W, R, *feedback, y0[rows], targets[rows], eta_W=eta_W, eta_R=eta_R)
-        return [W, R]
+            W, R, *learned = self.step(W, R, *feedback, y0[rows], targets[rows], eta_W=eta_W, eta_R=eta_R)
+            feedback = learned or feedback
+        return [W, R, *learned]
 
     def _others(self, W: Any, R: Any, feedback: Sequence[Any], a: Any, y: Any, delta: NDArray) -> Any:
-        """Return the deltas of an error signal that needs feedback, or None for backpropagation by its parts."""
-        if "backpropagation" in self.parts:
-            return self.parts["backpropagation"](W, R, a, delta)
-        match self.settings["error_signal"]:
-            case "fa":
-                return feedback_alignment(feedback[0], a, delta)
-            case "dfa":
-                return direct_feedback_alignment(feedback[0], a, delta)
-            case "tp":
-                return target_propagation(feedback[0], a, y, delta)
-            case "dtp":
-                return difference_target_propagation(feedback[0], a, y, delta)
-        return None
+        """Return the deltas of all layers, or None for backpropagation by its parts."""
+        name = SIGNAL_OF[self.settings["error_signal"]]
+        if name == "backpropagation":  # by its parts, unless it was replaced as a whole
+            return None if self.parts[name] is PARTS[name] else self.parts[name](W, R, a, delta)
+        states = (a, y) if "target" in name else (a,)
+        return self.parts[name](*feedback, *states, delta)
+
+    def _feedback(self, feedback: Sequence[Any], ys: Sequence[NDArray]) -> list[Any]:
+        """Return new feedback matrices in a list, or nothing if they do not learn."""
+        if self.settings["error_signal"] not in ("tp", "dtp"):
+            return []
+        update = self.parts["reconstruction_update"]
+        return [[F + ETA_INVERSE * update(F, ys[k + 2], ys[k + 1]) for k, F in enumerate(feedback[0])]]
 
     def _forward(self, k: int, W: NDArray, x: NDArray, z: NDArray, delta: NDArray) -> NDArray:
         rule = self.settings["rule"]

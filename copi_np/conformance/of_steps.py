@@ -10,7 +10,7 @@ import numpy as np
 from copi_np.arrays import NDArray
 from copi_np.conformance.diagnosis import distance
 from copi_np.conformance.of_updates import Call, Example, triangular
-from copi_np.conformance.reference import leaky_relu, output_signal
+from copi_np.conformance.signals import leaky_relu, output_signal
 from copi_np.rules import mean_outer
 from copi_np.whitening import off_diagonal, second_moment
 
@@ -65,6 +65,13 @@ def step_leaves_arguments(call: Call, example: Example) -> float:
     W, R, y0, targets = layers_of(example)
     once, again = (call(W, R, y0, targets, eta_W=ETA, eta_R=ETA) for _ in range(2))
     return distance(once, again)
+
+
+def batch_is_left(call: Call, example: Example) -> float:
+    """Weights may be updated in place, but y0 and targets are left as they are."""
+    arguments = layers_of(example)
+    call(*arguments, eta_W=ETA, eta_R=ETA)
+    return float(any(k >= len(arguments) - 2 for k in call.adapter.written))
 
 
 def nothing_moves_at_0(call: Call, example: Example) -> float:

@@ -45,7 +45,7 @@ def of_rows(name: str, change: Callable[[NDArray], NDArray]) -> Callable[[Call, 
 def leaves_arguments(call: Call, example: Example) -> float:
     """The same call twice gives the same, and writes into nothing."""
     once = call(*example.values())
-    wrote = call.adapter.wrote_to_arguments
+    wrote = bool(call.adapter.written)
     return max(distance(call(*example.values()), once), float(wrote))
 
 

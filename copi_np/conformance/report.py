@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
+
+MOST_NAMES: Final = 10
+"""More functions that are missing are counted, not named."""
 
 
 @dataclass
@@ -81,5 +84,6 @@ class Report:
         head = f"conforms: all {len(right)} checks agree"
         if wrong:
             head = f"does not conform: {len(wrong)} of {len(wrong) + len(right)} checks disagree"
-        checked = ", ".join(self.missing)
-        return "\n".join([head, *map(str, [*wrong, *right]), *([f"not checked: {checked}"] if checked else [])])
+        several = len(self.missing) > MOST_NAMES
+        names = f"{len(self.missing)} functions that are not there" if several else ", ".join(self.missing)
+        return "\n".join([head, *map(str, [*wrong, *right]), *([f"not checked: {names}"] if self.missing else [])])

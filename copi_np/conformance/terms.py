@@ -12,7 +12,7 @@ import numpy as np
 
 from copi_np.arrays import NDArray
 from copi_np.conformance.diagnosis import distance
-from copi_np.conformance.reference import leaky_relu_derivative
+from copi_np.conformance.signals import leaky_relu_derivative
 
 Terms = dict[str, Any]
 """From a term as text to its value: an array, or one array per layer."""

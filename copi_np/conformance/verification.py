@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from copi_np.conformance.diagnosis import FAILS
 from copi_np.conformance.equations import check_equations
 from copi_np.conformance.report import Report
 from copi_np.conformance.theorems import check_theorems
@@ -30,5 +31,6 @@ def verify(given: Any, *, examples: int = 50) -> Report:
     """
     equations, missing = check_equations(given)
     if not equations:
-        raise InputError(f"nothing to check: give functions by some of these names: {', '.join(missing)}")
-    return Report(equations, check_theorems(given, examples) if examples else [], missing)
+        raise InputError(f"nothing to check: give one of these functions: {', '.join(missing)}")
+    failing = [finding.name for finding in equations if finding.cause.startswith(FAILS)]
+    return Report(equations, check_theorems(given, examples, failing) if examples else [], missing)

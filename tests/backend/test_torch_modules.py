@@ -189,6 +189,55 @@ def test_nested_modules_sequences_and_grouped_convolutions():
         decorrelate_(nn.ReLU())
 
 
+@pytest.mark.parametrize(
+    "options", [{"stride": 2}, {"dilation": 2}, {"padding": 1, "padding_mode": "circular"}], ids=str
+)
+def test_folding_a_convolution_of_other_geometry(options):
+    """In float64, without a bias, and in a layer that is used twice."""
+    torch.manual_seed(0)
+    shared = nn.Conv2d(3, 3, 3, bias=False, **options)
+    model, y = nn.Sequential(shared, nn.Tanh(), nn.Sequential(shared)).double(), inputs(5, 3, 13, 12).double()
+    assert decorrelate_(model, 1e-2) == ["0"]
+    for _ in range(5):
+        model(y)
+    before = model.eval()(y)
+    fold_(model)
+    torch.testing.assert_close(model(y), before, rtol=1e-12, atol=1e-12)
+
+
+def test_weights_of_two_layers_are_left_alone():
+    """Folding would multiply R of one into the other, which is silent and wrong."""
+    embedding, out = nn.Embedding(7, 6), nn.Linear(6, 7, bias=False)
+    out.weight = embedding.weight
+    model = nn.Sequential(embedding, nn.Linear(6, 6), nn.Tanh(), out)
+    assert decorrelate_(model, 1e-2) == ["1"]
+    words = torch.arange(14).reshape(2, 7) % 7
+    for _ in range(5):
+        model(words)
+    before = model.eval()(words)
+    fold_(model)
+    assert float((model(words) - before).detach().abs().max()) <= 1e-5
+
+
+def test_lazy_layers_are_refused_until_they_have_weights():
+    model = nn.Sequential(nn.LazyLinear(5), nn.Linear(5, 3))
+    with pytest.raises(InputError, match=r"^layer 0 has no weights yet: pass a batch through the module first$"):
+        decorrelate_(model)
+    model(inputs(8, 6))
+    assert decorrelate_(model) == ["0", "1"]
+
+
+def test_batches_without_samples_and_inference_mode_do_no_harm():
+    model = mlp()
+    decorrelate_(model, 1e-2)
+    assert model(torch.zeros(0, 6)).shape == (0, 3)
+    assert all(torch.equal(lateral.R, torch.eye(len(lateral.R))) for lateral in laterals(model))
+    with torch.inference_mode():
+        model(inputs(8, 6))
+    assert not any(torch.equal(lateral.R, torch.eye(len(lateral.R))) for lateral in laterals(model))
+    train(model, inputs(8, 6), steps=1)
+
+
 def test_it_is_refused_to_fold_what_has_diverged():
     model = mlp()
     decorrelate_(model, 1e3)

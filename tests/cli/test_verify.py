@@ -39,6 +39,7 @@ def test_it_exits_with_1_and_the_cause_for_what_does_not(tmp_path):
     ("text", "arguments", "words"),
     [
         ("1 / 0", (), "cannot load my_copi (ZeroDivisionError: division by zero)"),
+        ("raise SystemExit(0)", (), "cannot load my_copi (SystemExit: 0)"),
         (RIGHT, ("my_copi:other",), "has no attribute 'other'"),
         ("", (), "nothing to check"),
     ],

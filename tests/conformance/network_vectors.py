@@ -130,14 +130,14 @@ VARIANTS = [
         ("adam", "bp", "none"),
     )
 ]
-RATES = {"eta_W": 0.0625, "eta_R": 0.03125}
+RATES = {"eta_W": 0.0625, "eta_R": 0.046875}
 
 
 def steps(n_steps: int) -> Iterator[Arrays]:
     """Yield one step of Algorithm 1, or several in a row: step t takes the t-th batch of the rows."""
     for variant in VARIANTS:
         first = variant == VARIANTS[0]
-        for edge in NETWORKS if first else ("general", "square", "one sample"):
+        for edge in NETWORKS if first else ("general", "square", "one sample", "ties at 0"):
             net, y0, targets = network(edge, n_steps, **variant)
             learned = variant["error_signal"] in ("tp", "dtp")
             fed_back = net.B if variant["error_signal"] != "bp" else []

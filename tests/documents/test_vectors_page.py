@@ -13,6 +13,7 @@ import pytest
 
 from copi_np.conformance import copy_vectors, known_answers, verify
 from copi_np.conformance.adapter import load_adapter
+from copi_np.conformance.faults import FAULTS
 
 PAGE = (Path(__file__).parents[2] / "docs" / "vectors.md").read_text(encoding="utf-8")
 PYTHON, TORCH, EXAMPLE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
@@ -71,6 +72,10 @@ def test_the_page_describes_the_keys_of_a_case():
     for path in (Path(__file__).parents[2] / "copi_np" / "conformance" / "vectors").glob("*.json"):
         for case in json.loads(path.read_text(encoding="utf-8"))["cases"]:
             assert list(case) == described
+
+
+def test_the_page_counts_the_faults_of_the_dictionary():
+    assert f"and others, {sum(map(len, FAULTS.values()))} in all" in " ".join(PAGE.split())
 
 
 def test_the_example_gives_the_report_that_is_shown(tmp_path):
