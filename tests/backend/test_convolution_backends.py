@@ -28,10 +28,20 @@ def trained(backend, dtype, **options):
 @pytest.mark.parametrize("name", DEVICES)
 @pytest.mark.parametrize(
     "options",
-    [{}, {"bias": True}, {"error_signal": "fa", "decorrelation": "local"}, {"error_signal": "dfa", "rule": "adam"}],
+    [
+        {},
+        {"bias": True},
+        {"error_signal": "fa", "decorrelation": "local"},
+        {"error_signal": "dfa", "rule": "adam"},
+        {"error_signal": "kp", "bias": True},
+        {"error_signal": "node"},
+        {"error_signal": "activity", "rule": "sgd"},
+    ],
     ids=str,
 )
 def test_a_step_is_that_of_numpy(name, dtype, options):
+    if options.get("error_signal") in ("node", "activity") and dtype == "float32":
+        pytest.skip("differences of losses have few digits in float32")
     expected = trained("numpy", "float64", **options)
     with opened(name) as backend:
         for found, of_numpy in zip(trained(backend, dtype, **options), expected, strict=True):
