@@ -12,11 +12,9 @@ from copi_np.family import (
     normalised_decorrelation_update,
     normalised_update,
 )
-from copi_np.steps.natural import NaturalStep
 
 kappa_02 = partial(kappa_decorrelation_update, kappa=0.2)
 kappa_08 = partial(kappa_decorrelation_update, kappa=0.8)
 
 normalised_W_1 = partial(normalised_update, damping=1.0)
 normalised_R_1 = partial(normalised_decorrelation_update, damping=1.0)
-foof_1 = NaturalStep(damping=1.0)

@@ -153,9 +153,17 @@ def accuracies(survey, label, *quantities):
 
 def whitened(decorrelation):
     groups = json.loads((ROOT / "results" / "surveys" / "whitening" / "summary.json").read_text())
-    groups = [x for x in groups if x["settings"]["decorrelation"] == decorrelation and len(x["seeds"]) == 3]
+    groups = [x for x in groups if x["config"]["decorrelation"].endswith(decorrelation) and len(x["seeds"]) == 3]
     best = max(groups, key=lambda group: group["selected_val_accuracy"]["mean"])
     return f"{100 * best['selected_test_accuracy']['mean']:.2f}"
+
+
+def frozen(epoch, quantity="selected_test_accuracy"):
+    """Return an accuracy with R frozen after an epoch, at the step size that is best on validation samples."""
+    groups = json.loads((ROOT / "results" / "surveys" / "early" / "summary.json").read_text())
+    groups = [x for x in groups if x["settings"]["rest_R_after"] == epoch and len(x["seeds"]) == 5]
+    best = max(groups, key=lambda group: group["selected_val_accuracy"]["mean"])
+    return f"{100 * best[quantity]['mean']:.2f}"
 
 
 NATURAL = {
@@ -250,10 +258,15 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
         ),
         (
             "docs/claims.md",
-            "five seeds: {} against {}, ahead in 5 of 5; `bp-decor` reaches {}, gradient descent {}",
+            (
+                "five seeds: {} against {}, ahead in 5 of 5; with COPI's rule {}, and {} with node perturbation (three "
+                "seeds); `bp-decor` reaches {}, gradient descent {}"
+            ),
             [
                 *accuracies("perturbation", ACTIVITY_DECOR, "selected_test_accuracy"),
                 *accuracies("perturbation", ACTIVITY, "selected_test_accuracy"),
+                *accuracies("perturbation", "COPI (activity perturbation)", "selected_test_accuracy"),
+                *accuracies("perturbation", "COPI (node perturbation)", "selected_test_accuracy"),
                 *accuracies("perturbation", DECOR, "selected_test_accuracy"),
                 *accuracies("perturbation", SGD, "selected_test_accuracy"),
             ],
@@ -270,8 +283,21 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
         ),
         (
             "docs/claims.md",
-            "three seeds: {} with $\\kappa = 1/2$, {} without whitening",
-            [whitened("kappa"), whitened("matrix")],
+            (
+                "five seeds, R learns alone in epoch 1: {} with R frozen after epoch 2 or 4, {} with R learning "
+                "throughout; frozen after epoch 1, {} at the best epochs and {} after eight"
+            ),
+            [
+                frozen(2),
+                frozen(None),
+                frozen(1),
+                frozen(1, "test_accuracy"),
+            ],
+        ),
+        (
+            "docs/claims.md",
+            "three seeds: {}, {} and {} with $\\kappa = 0.2$, $0.5$ and $0.8$, {} without whitening",
+            [whitened(name) for name in ("kappa_02", "kappa", "kappa_08", "matrix")],
         ),
         *(
             ("docs/theory.md", f"| {name} | {{}} | {{}} |", accuracies("natural", label, *LAST_AND_SELECTED))
