@@ -111,8 +111,9 @@ def test_nothing_matches_where_there_is_no_result():
 
 def test_few_numbers_are_no_sum_of_many_terms():
     """Any numbers would be."""
-    terms = lateral_terms(np.eye(2), np.array([[1.0, 2.0]]))
-    assert in_terms([(terms, np.array([[0.5, 1.0], [2.0, 4.0]]))], 1e-7) == ""
+    few, many = (lateral_terms(np.eye(n), np.arange(1.0, n + 1)[None]) for n in (2, 4))
+    assert in_terms([(few, few["off(C) R"] - few["R"])], 1e-7) == ""
+    assert in_terms([(many, many["off(C) R"] - many["R"])], 1e-7) != ""
 
 
 # ------------------------------------------------------------------------------------------------ known faults
