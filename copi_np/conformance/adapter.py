@@ -63,7 +63,7 @@ class Adapter:
         try:
             result = self.find(name)(*moved, **numbers)
         except SystemExit as error:
-            raise RuntimeError(f"it exits with {error.code}") from error
+            raise RuntimeError(f"it exits with {error.code}") from None
         after = self._leaves(self._to_numpy, moved)
         self.written = [k for k, pair in enumerate(zip(before, after, strict=True)) if not _equal(*pair)]
         return self._leaves(self._to_numpy, result)
