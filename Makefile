@@ -23,8 +23,10 @@ test-oldest: $(OLDEST)/installed-test
 	  -W ignore::DeprecationWarning -W ignore::pytest.PytestUnraisableExceptionWarning
 
 # On JAX and PyTorch. By default pip installs a PyTorch for GPUs, of several GB: install a smaller one in VENV first.
+test-tracing: export OPENBLAS_NUM_THREADS = 1
 test-tracing: $(VENV)/installed-tracing
-	$(BIN)/python -m pytest tests/backend/test_tracing.py tests/backend/test_torch.py tests/backend/test_torch_modules.py \
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup \
+	  tests/backend/test_tracing.py tests/backend/test_torch.py tests/backend/test_torch_modules.py \
 	  tests/documents/test_extend_page.py tests/conformance/test_ports_tracing.py \
 	  tests/documents/test_vectors_page.py tests/documents/test_torch_page.py
 
