@@ -282,6 +282,15 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
             ],
         ),
         (
+            "docs/convolution.md",
+            "COPI classifies {} ± {} % of the test images correctly (two seeds), Adam {} % (one seed)",
+            [
+                on_record("surveys/convolution-cifar10", COPI, "test_accuracy"),
+                f"{100 * summary('surveys/convolution-cifar10', COPI)['test_accuracy']['deviation']:.2f}",
+                on_record("surveys/convolution-cifar10", ADAM, "test_accuracy"),
+            ],
+        ),
+        (
             "docs/claims.md",
             (
                 "five seeds, R learns alone in epoch 1: {} with R frozen after epoch 2 or 4, {} with R learning "
