@@ -283,11 +283,15 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
         ),
         (
             "docs/convolution.md",
-            "COPI classifies {} ± {} % of the test images correctly (two seeds), Adam {} % (one seed)",
+            (
+                "COPI classifies {} ± {} % of the test images correctly (two seeds), Adam {} % (one seed), and "
+                "backpropagation with decorrelation {} % (one seed)"
+            ),
             [
                 on_record("surveys/convolution-cifar10", COPI, "test_accuracy"),
                 f"{100 * summary('surveys/convolution-cifar10', COPI)['test_accuracy']['deviation']:.2f}",
                 on_record("surveys/convolution-cifar10", ADAM, "test_accuracy"),
+                on_record("surveys/convolution-cifar10", DECOR, "test_accuracy"),
             ],
         ),
         (
