@@ -16,23 +16,24 @@ from typing import Any
 import torch
 
 from copi_np.backend import get_backend
-from copi_np.experiments.benchmark import candidates, ratio
+from copi_np.experiments.benchmark import SHORTEST, candidates, measure, ratio
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_layers
 
 BATCH_SIZE = 50
 BACKENDS = ("numpy", "torch")
-SHORTEST = 0.2
-"""CPU seconds of the shortest measurement."""
 
 
-def cpu_seconds(function: Callable[[], object], repeats: int) -> float:
-    """Return the CPU seconds of one call, which a busy machine changes less than those of the clock."""
-    start = process_time()
-    for _ in range(repeats):
-        function()
-    return (process_time() - start) / repeats
+class CpuClock:
+    """Times calls in CPU seconds, which a busy machine changes less than those of the clock."""
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """Return the CPU seconds of so many calls."""
+        start = process_time()
+        for _ in range(repeats):
+            function()
+        return process_time() - start
 
 
 def compare(network: str, method: str, rounds: int) -> dict[str, Any]:
@@ -40,17 +41,9 @@ def compare(network: str, method: str, rounds: int) -> dict[str, Any]:
     timed = {}
     for name in BACKENDS:
         found = candidates(parse_layers(network), BATCH_SIZE, METHODS[method], get_backend(name), "float32")
-        timed |= {(name, kind): found[kind] for kind in ("step", "floor")}
-    repeats = {}
-    for key, function in timed.items():
-        function()
-        repeats[key] = max(1, int(SHORTEST / max(cpu_seconds(function, 1), 1e-6)))
-    measured: dict[Any, list[float]] = {key: [] for key in timed}
-    keys = list(timed)
-    for k in range(rounds):
-        for key in keys[k % len(keys) :] + keys[: k % len(keys)]:
-            measured[key].append(cpu_seconds(timed[key], repeats[key]))
-    times = {name: {kind: measured[name, kind] for kind in ("step", "floor")} for name in BACKENDS}
+        timed |= {f"{name} {kind}": found[kind] for kind in ("step", "floor")}
+    measured = measure(timed, CpuClock(), rounds, SHORTEST)
+    times = {name: {kind: measured[f"{name} {kind}"] for kind in ("step", "floor")} for name in BACKENDS}
     return {
         "network": network,
         "method": method,

@@ -578,7 +578,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "benchmark: one call of short functions",
             "experiments/benchmark.py",
-            "max(1, int(shortest / max(backend.seconds(function), 1e-6)))",
+            "max(1, int(shortest / max(clock.seconds(function), 1e-6)))",
             "1",
         ),
         (

@@ -52,7 +52,7 @@ def check_equations(given: Any) -> tuple[list[Finding], list[str]]:
 
     Raises
     ------
-    InputError                      if there are no known answers of a step by its settings
+    InputError                      if no known answer has the settings of its step
     """
     adapter, findings, missing = Adapter(given), [], []
     by_function: dict[str, list[Case]] = {}
@@ -112,7 +112,7 @@ def check_function(adapter: Adapter, name: str, cases: Sequence[Case], causes: d
 
 
 def _call(adapter: Adapter, case: Case) -> tuple[Sample, str]:
-    """Return what the implementation gives for a case, and why there is no result, if there is none."""
+    """Return what the implementation gives for a case, and why it has no result, or ""."""
     known = ("eta_W", "eta_R", *(["batch_size"] if case.name == "train" else [])) if case.name in STEPS else None
     numbers = {name: value for name, value in case.settings.items() if known is None or name in known}
     outputs = list(outputs_of(case).values())

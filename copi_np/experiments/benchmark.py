@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from statistics import median
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
@@ -173,19 +173,26 @@ def bench(
     }
 
 
+class Clock(Protocol):
+    """What times calls: a backend, or anything else with this method."""
+
+    def seconds(self, function: Callable[[], object], repeats: int = 1) -> float:
+        """Return the seconds that so many calls take together."""
+
+
 def measure(
-    timed: dict[str, Callable[[], object]], backend: Backend, rounds: int, shortest: float
+    timed: dict[str, Callable[[], object]], clock: Clock, rounds: int, shortest: float
 ) -> dict[str, list[float]]:
     """Measure the seconds per call of each function, in every round; each round starts with a different function."""
     repeats = {}
     for name, function in timed.items():
         function()  # does one-time work, such as compiling kernels
-        repeats[name] = max(1, int(shortest / max(backend.seconds(function), 1e-6)))
+        repeats[name] = max(1, int(shortest / max(clock.seconds(function), 1e-6)))
     names = list(timed)
     times: dict[str, list[float]] = {name: [] for name in names}
     for k in range(rounds):
         for name in names[k % len(names) :] + names[: k % len(names)]:
-            times[name].append(backend.seconds(timed[name], repeats[name]) / repeats[name])
+            times[name].append(clock.seconds(timed[name], repeats[name]) / repeats[name])
     return times
 
 

@@ -761,7 +761,7 @@ plt.show()
 # networks are at 90.0 %. The dense network *cannot* notice. Shuffle the columns of its first $W$ too, and it computes
 # the same, as `trained` asserts. The 0.9 points that it loses come from another random start: $W$ was not shuffled.
 #
-# And without neighbours there is no surround. All other pixels of a window are now about equally related to the
+# And without neighbours no surround forms. All other pixels of a window are now about equally related to the
 # middle one, and get the same small weight. So the centre-surround shape is not built into COPI. It comes from the
 # images.
 #
@@ -772,7 +772,7 @@ plt.show()
 # ### Exercise 13.1 · Patches of a colour image
 #
 # `image` is `(C, H, W)`. Return its patches, one row each: first those at the top, from left to right. The values of
-# a patch are in the order channel, row, column. There is no padding.
+# a patch are in the order channel, row, column. Do not pad the image.
 
 
 # %%
