@@ -405,14 +405,14 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "config: names round numbers",
             "experiments/config.py",
-            "else value\n\n\ndef preset_names",
-            "else round(value, 6) if isinstance(value, float) else value\n\n\ndef preset_names",
+            "value.is_integer() else value",
+            "value.is_integer() else round(value, 6) if isinstance(value, float) else value",
         ),
         (
             "config: names of six digits",
             "experiments/config.py",
-            "else value\n\n\ndef preset_names",
-            "else float(f'{value:g}') if isinstance(value, float) else value\n\n\ndef preset_names",
+            "value.is_integer() else value",
+            "value.is_integer() else float(f'{value:g}') if isinstance(value, float) else value",
         ),
         (
             "config: all rates are the first",
@@ -422,7 +422,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         ),
         (
             "config: overrides for methods ignored",
-            "experiments/config.py",
+            "experiments/preset_files.py",
             "| with_both_rates(overrides.get(method, {}))",
             "",
         ),

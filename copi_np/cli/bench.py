@@ -27,11 +27,11 @@ from copi_np.errors import InputError, list_names
 from copi_np.experiments.benchmark import bench as carry_out
 from copi_np.experiments.benchmark import bench_table
 from copi_np.experiments.campaign import grid
-from copi_np.experiments.config import preset_names
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_image_shape, parse_variations
+from copi_np.experiments.preset_files import preset_names
 from copi_np.experiments.settings import setting
 from copi_np.experiments.to_accuracy import SPLITS, TimedRun, accuracy_table, as_record, by_label, time_to_accuracy
 

@@ -31,12 +31,13 @@ from copi_np.datasets import DATASETS, Dataset, load_dataset
 from copi_np.errors import CopiError, InputError, InUseError, list_names, one_line
 from copi_np.experiments.best_setting import BEST_PRESET, best_group, describe_best, train_command
 from copi_np.experiments.campaign import FAILURES, Outcome, epochs_left, grid, perform
-from copi_np.experiments.config import RunConfig, preset_names, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import DIAGNOSTICS_FILE
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.grids import Grid, record_grid
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_variations
+from copi_np.experiments.preset_files import preset_names
 from copi_np.experiments.report import earlier_report, read_results, text_table, write_report
 from copi_np.experiments.settings import described
 from copi_np.experiments.tables import FORMATS, HISTORY_FORMATS

@@ -33,13 +33,14 @@ from copi_np.cli.progress import ProgressBar
 from copi_np.cli.signals import StopOnSignal
 from copi_np.datasets import DATASETS, load_dataset
 from copi_np.errors import DataError, InputError, list_names
-from copi_np.experiments.config import RunConfig, method_name, preset_names
+from copi_np.experiments.config import RunConfig, method_name
 from copi_np.experiments.demo import CURVES, DIGITS, demo_table, run_demo
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.estimate import MIB, Estimate, estimate
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.own_parts import KINDS
+from copi_np.experiments.preset_files import preset_names
 from copi_np.experiments.records import BEST_FILE, RUN_FILE, RunRecord, read_run
 from copi_np.experiments.runner import DEMO_FILE, check_holds_no_run, free_folder, train_into
 from copi_np.experiments.trained import with_parts

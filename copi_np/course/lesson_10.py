@@ -11,7 +11,8 @@ import numpy as np
 
 from copi_np.course.exercises import Hint, call, exercise, expect, expect_choice
 from copi_np.datasets import Split, load_dataset
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.runner import train
 
 

@@ -16,11 +16,12 @@ from copi_np.backend import Backend, get_backend
 from copi_np.callbacks import Callback
 from copi_np.datasets import Dataset, Split, load_dataset
 from copi_np.errors import InputError, explain_os_errors
-from copi_np.experiments.config import RunConfig, load_preset, method_name
+from copi_np.experiments.config import RunConfig, method_name
 from copi_np.experiments.environment import blas, versions
 from copi_np.experiments.figure3 import N_SAMPLES, whitened_samples
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import RUN_FILE
 from copi_np.experiments.runner import DEMO_FILE, train
 from copi_np.history import EpochRecord

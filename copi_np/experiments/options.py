@@ -10,9 +10,10 @@ from copi_np._checks import bad_sizes, check_sizes, with_both_rates
 from copi_np.architecture import check_image_shape, plain_layers
 from copi_np.datasets import Dataset
 from copi_np.errors import InputError, list_names, shown, unknown
-from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig, load_preset
+from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.own_parts import KINDS, check_text
+from copi_np.experiments.preset_files import load_preset
 from copi_np.patches import Shape
 
 DEFAULT_PRESETS = {

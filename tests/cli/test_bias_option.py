@@ -10,8 +10,9 @@ from commands import call
 from tiny import write_tiny
 
 from copi_np import DataError, InputError, load_dataset, load_network
-from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.options import config_from_options, parse_variation
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import train
 from copi_np.experiments.summary import group_runs

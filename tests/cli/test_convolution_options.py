@@ -12,10 +12,11 @@ from click.testing import CliRunner
 from copi_np import Dataset, InputError, Split, load_dataset, load_network
 from copi_np.cli import main
 from copi_np.experiments.campaign import grid, perform
-from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import record_figure3
 from copi_np.experiments.options import parse_layers, parse_variation
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.runner import train_into
 
 LAYERS = ("conv3k3p1", "pool2", "conv4k2", 3)

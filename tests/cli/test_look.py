@@ -22,8 +22,8 @@ from copi_np.cli import START, main
 from copi_np.cli.output import fitting, json_text
 from copi_np.cli.progress import CampaignBar, ProgressBar, no_bars
 from copi_np.datasets import DATASETS
-from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.preset_files import preset_names
 
 posix = pytest.mark.skipif(os.name == "nt", reason="needs a POSIX shell and terminal")
 

@@ -16,7 +16,7 @@ from fuzz.targets import TARGETS
 
 from copi_np import _checks as checks
 from copi_np.datasets import cifar, fetch
-from copi_np.experiments import config
+from copi_np.experiments import preset_files
 from copi_np.storage import npz as archives
 from copi_np.storage import untrusted as reading
 
@@ -351,6 +351,6 @@ def test_the_limits_on_the_page_are_those_of_the_code():
     assert f"{archives.MAX_RATIO} times the file, or {archives.SMALL // MIB} MiB" in RELIABILITY
     assert f"its six batches and {cifar.OTHER_BYTES // MIB} MiB" in RELIABILITY
     assert f"| records in JSON | {reading.MAX_TEXT // MIB} MiB per file |" in RELIABILITY
-    assert f"| preset in TOML | {config.MAX_PRESET // MIB} MiB |" in RELIABILITY
+    assert f"| preset in TOML | {preset_files.MAX_PRESET // MIB} MiB |" in RELIABILITY
     assert checks.MAX_COUNT == 2**128 - 1
     assert f"the time that it takes at {fetch.SLOWEST // 1000} kB/s plus {fetch.TIMEOUT:.0f} s" in RELIABILITY

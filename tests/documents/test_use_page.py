@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from copi_np.experiments.config import preset_names
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.preset_files import preset_names
 
 PAGE = (Path(__file__).parents[2] / "docs" / "use.md").read_text(encoding="utf-8")
 PROGRAMS = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)

@@ -16,7 +16,8 @@ from copi_np import load_dataset
 from copi_np.callbacks import best_epoch
 from copi_np.experiments.best_setting import best_group
 from copi_np.experiments.campaign import perform
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import find_runs, read_run
 from copi_np.experiments.report import read_results, write_report
 from copi_np.experiments.summary import group_runs

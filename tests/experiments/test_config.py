@@ -14,9 +14,10 @@ import pytest
 from copi_np import DataError, InputError
 from copi_np.backend import get_backend
 from copi_np.datasets import Dataset, Split
-from copi_np.experiments.config import RunConfig, load_preset, preset_names
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import METHODS, Method
 from copi_np.experiments.options import config_from_options, parse_layers, parse_variation
+from copi_np.experiments.preset_files import load_preset, preset_names
 from copi_np.history import EpochRecord
 
 FIVE = (784, 500, 500, 500, 10)
@@ -70,7 +71,7 @@ def test_a_preset_holds_the_published_numbers(name, method):
 def test_presets_are_read_in_any_locale():
     """Their comments are not all in ASCII."""
     locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
-    program = "from copi_np.experiments.config import load_preset, preset_names\n"
+    program = "from copi_np.experiments.preset_files import load_preset, preset_names\n"
     program += "for name in preset_names():\n    load_preset(name, 'copi-bp')"
     subprocess.run([sys.executable, "-c", program], env=os.environ | locale, check=True)
 

@@ -15,11 +15,11 @@ from copi_np.backend import NumPyBackend
 from copi_np.cli import main
 from copi_np.cli.doctor import examine
 from copi_np.experiments import demo as showing
-from copi_np.experiments.config import load_preset, preset_names
 from copi_np.experiments.demo import correlations
 from copi_np.experiments.environment import n_cores
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
+from copi_np.experiments.preset_files import load_preset, preset_names
 from copi_np.history import EpochRecord
 
 EPOCHS = {

@@ -12,8 +12,9 @@ from copi_np import DataError, InputError
 from copi_np.cli import main
 from copi_np.datasets import load_dataset
 from copi_np.experiments.campaign import grid
-from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.options import config_from_options, parse_variation, parse_variations
+from copi_np.experiments.preset_files import load_preset
 
 HEAD = "layers = [6, 5, 3]\nepochs = 2\n"
 

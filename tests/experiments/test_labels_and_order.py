@@ -10,8 +10,9 @@ import pytest
 
 from copi_np import rules
 from copi_np.activations import Activation
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.methods import Method
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import RunRecord
 from copi_np.experiments.summary import group_runs
 from copi_np.history import EpochRecord

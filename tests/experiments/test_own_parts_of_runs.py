@@ -16,9 +16,10 @@ from copi_np import DataError, InputError, load_dataset, load_network, rules
 from copi_np.cli import main
 from copi_np.error_signals import ErrorSignal, backpropagation
 from copi_np.experiments.campaign import perform
-from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.figure3 import record_figure3
 from copi_np.experiments.methods import Method
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import find_runs, read_run
 from copi_np.experiments.report import write_report
 from copi_np.experiments.runner import train, train_into

@@ -20,9 +20,10 @@ from copi_np.callbacks import Callback
 from copi_np.checkpoint import load_network
 from copi_np.datasets import load_dataset
 from copi_np.experiments import records, runner
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.methods import METHODS
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import hold
 from copi_np.experiments.runner import train, train_into
 

@@ -10,7 +10,8 @@ import pytest
 from copi_np import Network, Schedule, Split, fit, load_dataset
 from copi_np._divergence import located
 from copi_np.errors import DivergenceError
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.runner import train
 
 

@@ -39,13 +39,13 @@ def run(place, *arguments):
 
 def test_the_package_has_its_digits_and_presets_without_an_installation(place):
     code = """
-import copi_np, copi_np.datasets, copi_np.experiments.config
+import copi_np, copi_np.datasets, copi_np.experiments.preset_files
 print(copi_np.__file__)
 print(copi_np.load_dataset("mnist-5k").train.inputs.shape)
 print(copi_np.datasets.find_dataset("mnist-5k").complete)
 print(copi_np.load_dataset("digits-8x8").train.inputs.shape)
 print(copi_np.datasets.find_dataset("digits-8x8").complete)
-print(len(copi_np.experiments.config.load_preset("mnist-5k", "copi-bp")) > 5)
+print(len(copi_np.experiments.preset_files.load_preset("mnist-5k", "copi-bp")) > 5)
 """
     done = run(place, "-c", code)
     assert done.stderr == ""

@@ -46,9 +46,10 @@ from copi_np.callbacks import BestCheckpoint, CSVLog
 from copi_np.cli import main
 from copi_np.datasets import cifar, find_dataset, idx
 from copi_np.errors import LONGEST, explain_os_errors, shown
-from copi_np.experiments.config import MAX_PRESET, RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
+from copi_np.experiments.preset_files import MAX_PRESET, load_preset
 from copi_np.experiments.records import find_runs, read_run
 from copi_np.experiments.runner import train_into
 from copi_np.storage import npz as archives

@@ -23,7 +23,7 @@ from copi_np.checkpoint import load_progress, previous_path
 from copi_np.cli import main
 from copi_np.datasets import hold_out
 from copi_np.errors import CopiWarning, DataError, InputError
-from copi_np.experiments.config import load_preset
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import find_runs
 from copi_np.plotting import learning_curves, save_figure
 from copi_np.storage.atomic import append_text, check_free, replace_file, replace_text

@@ -16,9 +16,10 @@ from copi_np.analysis import compress
 from copi_np.cli import main
 from copi_np.datasets import Scaling, as_float, hold_out
 from copi_np.experiments.campaign import grid
-from copi_np.experiments.config import RunConfig, load_preset, run_name
+from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.figure3 import measure_figure3, record_figure3
 from copi_np.experiments.prediction import predict
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import read_run
 from copi_np.experiments.runner import prepared, train, train_into
 from copi_np.experiments.samples import Samples

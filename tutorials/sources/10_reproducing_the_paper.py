@@ -32,8 +32,8 @@ from copi_np.course.lesson_10 import a_colleagues_run
 from copi_np.datasets import as_float
 from copi_np.experiments import runner
 from copi_np.experiments.config import RunConfig
-from copi_np.experiments.config import load_preset
-from copi_np.experiments.config import preset_names
+from copi_np.experiments.preset_files import load_preset
+from copi_np.experiments.preset_files import preset_names
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.report import read_results
 from copi_np.experiments.summary import compare

@@ -30,10 +30,11 @@ from copi_np.callbacks import CheckpointWriter
 from copi_np.checkpoint import content_digest
 from copi_np.datasets import Dataset, Split, cifar, idx
 from copi_np.datasets.fetch import DataFile
-from copi_np.experiments.config import RunConfig, load_preset
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.diagnostics import read_diagnostics
 from copi_np.experiments.figure3 import measures_of, pictures_of
 from copi_np.experiments.grids import GRIDS_FILE, group_by_grid, read_grids
+from copi_np.experiments.preset_files import load_preset
 from copi_np.experiments.records import read_run
 from copi_np.experiments.report import environments
 from copi_np.experiments.runner import train_into
