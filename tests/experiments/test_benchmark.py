@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from copi_np import Dataset, InputError, Network, Schedule, Split, algorithm, fit, get_backend
 from copi_np.cli import main
 from copi_np.experiments.benchmark import bench, candidates, prepared
+from copi_np.experiments.config import CHEAPER
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import NETWORKS, parse_layers
 from copi_np.experiments.products import Product, products_of_step
@@ -266,6 +267,22 @@ def test_the_scripts_of_the_benchmarks_run(tmp_path):
     command = [sys.executable, str(script), "--network", "6-5-3", "--batch-size", "4", "--seconds", "0.001"]
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(result.stdout)["milliseconds"] > 0
+
+
+def test_the_benchmark_of_cheaper_steps_trains_every_variant_to_the_end(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    script = importlib.import_module("cheaper")
+    figure = tmp_path / "seconds.png"
+    command = ["--dataset", "digits-8x8", "--epochs", "2", "--seeds", "2", "--figure", str(figure)]
+    result = CliRunner().invoke(script.main, command, catch_exceptions=False)
+    runs = json.loads(result.stdout)["runs"]
+    assert [run["label"] for run in runs] == [label for label in script.VARIANTS for _ in range(2)]
+    assert [run["config"]["seed"] for run in runs] == [0, 1] * len(script.VARIANTS)
+    assert all(len(run["by_epoch"]["seconds"]) == 2 for run in runs)
+    settings = [{name: run["config"].get(name) for name in CHEAPER if name in run["config"]} for run in runs[::2]]
+    cheap = [{"decorrelation_samples": 5}, {"decorrelation_every": 10}, {"rest_R_after": 4}]
+    assert settings == [{}, *cheap, {}, {}]
+    assert figure.stat().st_size > 0
 
 
 def test_tables_of_speed_are_what_the_records_say(monkeypatch):

@@ -159,7 +159,9 @@ def test_a_curve_is_accuracy_over_the_sum_of_seconds():
     assert second.get_xydata().tolist() == [[3, 25]]
     assert (first.get_label(), first.get_color()) == ("A", second.get_color())
     assert set(goal.get_ydata()) == {70}
-    assert axes.get_ylim()[0] == 23  # 2 below the lowest, but for first epochs
+    assert axes.get_ylim() == (23, 77)  # from 2 below the lowest, but for first epochs, to 2 above the highest
+    assert seconds_curves({"A": [([1.0], [0.5])]}, 0.9).axes[0].get_ylim() == (48, 92)
+    assert seconds_curves({"A": [([1.0], [0.995])]}).axes[0].get_ylim() == (97.5, 101)
     with pytest.raises(InputError, match="need at least one epoch"):
         seconds_curves({"none": [([], [])]})
 
