@@ -74,7 +74,7 @@ class Network(Assembly):
                                         The paper has none
     input_shape : (C, H, W) or None     shape of the images that a convolution sees. Inputs are then (B, C, H, W), or
                                         the same in flat rows, (B, C H W)
-    backend : {"numpy", "cupy", "auto"} or Backend
+    backend : {"numpy", "cupy", "torch", "auto"} or Backend
     dtype : {"float32", "float64"}      of weights, inputs and targets alike
 
     Attributes

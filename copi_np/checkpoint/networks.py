@@ -94,7 +94,7 @@ def load_network(
     Parameters
     ----------
     path : path
-    backend : {"numpy", "cupy", "auto"} or Backend
+    backend : {"numpy", "cupy", "torch", "auto"} or Backend
     rule, decorrelation, activation, loss, error_signal
                         your own parts that the network was saved with, as they were passed to `Network`, or a list of
                         several. They are compared by name. Functions of `copi_np.rules` need not be passed
