@@ -1463,7 +1463,7 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             '{"-": test, "--": train or {}}',
             '{"--": test, "-": train or {}}',
         ),
-        ("curves: the axis starts at 0", "plotting/curves.py", "ylim=(lowest - 2, 100.5)", "ylim=(-2, 100.5)"),
+        ("curves: the axis starts at 0", "plotting/curves.py", "ylim=(lowest - 2, highest)", "ylim=(-2, highest)"),
         (
             "curves: the first epoch is never shown",
             "plotting/curves.py",

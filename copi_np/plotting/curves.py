@@ -62,7 +62,8 @@ def learning_curves(histories: Mapping[str, History | Sequence[History]], title:
                 lowest = min([lowest, *(mean[1:] if len(mean) > SHORT else mean)])
         for split, line in reversed(lines.items()):
             accuracy.plot([], [], line, color="gray", label="validation" if split == "val" else split)
-        accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, 100.5))
+        highest = min(accuracy.dataLim.y1 + 2, 100.5)
+        accuracy.set(xlabel="epoch", ylabel="accuracy (%)", ylim=(lowest - 2, highest))
         loss.set(xlabel="epoch", ylabel="loss per sample", yscale="log")
         for axes in (accuracy, loss):
             axes.xaxis.get_major_locator().set_params(integer=True)
