@@ -127,16 +127,21 @@ def draw_grids(root: Path, title: str, grids: Iterable[tuple[str, list[Group]]],
     return files
 
 
-def axis_of(groups: Iterable[Group]) -> str | None:
-    """Choose the setting to draw accuracy over: the one with the most values, numbers first; None if nothing varies."""
+def axis_of(groups: Sequence[Group]) -> str | None:
+    """Choose the setting to draw accuracy over, or return None if nothing varies.
+
+    It is the one with the most values, numbers first; of several, the one that most lines have two values of.
+    """
     values: dict[str, set[Any]] = {}
     for group in groups:
         for name, value in group.settings.items():
             values.setdefault(name, set()).update(() if value is None else (value,))
     varying = {name: found for name, found in values.items() if len(found) > 1}
 
-    def rank(name: str) -> tuple[bool, int]:
-        return not any(isinstance(value, str) for value in varying[name]), len(varying[name])
+    def rank(name: str) -> tuple[bool, int, int]:
+        lines = lines_over(name, groups, len(groups)).values()
+        numeric = not any(isinstance(value, str) for value in varying[name])
+        return numeric, len(varying[name]), sum(len(line) > 1 for line in lines)
 
     return max(varying, key=rank, default=None)
 

@@ -65,6 +65,8 @@ def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, tit
         elif name == "delta_scale" or "eta" in name.split("_"):
             smallest = min((value for value in values if value > 0), default=1.0)
             axes.set_xscale(**({"value": "log"} if values[0] > 0 else {"value": "symlog", "linthresh": smallest}))
+        elif all(isinstance(value, int) for value in values):
+            axes.xaxis.get_major_locator().set_params(integer=True)
         legend_below(figure, *axes.get_legend_handles_labels())
     return figure
 

@@ -366,6 +366,8 @@ def test_the_axis_suits_what_varied():
     assert drawn(setting_curves(at(1e-3, 1e-2), "first_eta_W"))[0].get_xscale() == "log"
     assert drawn(setting_curves(at(5, 500), "delta_scale"))[0].get_xscale() == "log"
     assert drawn(setting_curves(at(20, 50), "batch_size"))[0].get_xscale() == "linear"
+    ticks = drawn(setting_curves(at(2, 4), "rest_R_after"))[0].get_xticks()
+    assert [tick for tick in ticks if 2 <= tick <= 4] == [2, 3, 4]
     axes, curves, _ = drawn(setting_curves(at("6-5-3", "6-4-3"), "layers"))
     assert [label.get_text() for label in axes.get_xticklabels()] == ["6-4-3", "6-5-3"]
     assert all(line[:, 0].tolist() == [0, 1] for line in curves.values())
@@ -379,6 +381,18 @@ def test_a_method_that_a_setting_does_not_concern_is_a_horizontal_line():
     assert lines["#009E73", "-"].tolist() == [[0.1, 50], [0.2, 50]]
     half = 100 * stdev([0.25, 0.75])
     assert envelopes[3][:, 1].min() == pytest.approx(50 - half)
+
+
+def test_of_settings_with_as_many_values_the_one_with_more_lines_makes_the_axis(tmp_path):
+    write_run(tmp_path, [0.1])
+    write_run(tmp_path, [0.2], decorrelation_every=10)
+    for method in ("copi-bp", "bp-decor"):
+        for epoch in (2, 4):
+            write_run(tmp_path, [0.3], method=method, rest_R_after=epoch)
+    groups = groups_of(tmp_path)
+    lines = lines_over("decorrelation_every", groups, 8).values()
+    assert sorted(map(len, lines)) == [1, 1, 1, 1, 2]
+    assert axis_of(groups) == "rest_R_after"
 
 
 def test_numbers_with_most_values_make_the_axis_and_the_rest_is_in_the_label(tmp_path):
