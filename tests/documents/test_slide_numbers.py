@@ -55,6 +55,12 @@ def test_figures_of_error_signals_show_what_the_slides_say(slide_figures):
     assert abs(fa[-1] - bp[-1]) < 1.5  # close in the end
 
 
+def test_the_weights_are_mostly_those_of_the_start(slide_figures):
+    shown = slide_figures.figures_2
+    W, start = (network.layers[0].W for network in (shown.trained(), shown.untrained()))
+    assert 0.1 < np.linalg.norm(W - start) / np.linalg.norm(start) < 0.4
+
+
 def test_output_units_have_the_fields_of_mean_digits(slide_figures):
     shown = slide_figures.figures_2
     x, labels = shown.decorrelated(), shown.DATA.train.labels

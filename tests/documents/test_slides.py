@@ -79,6 +79,11 @@ def test_every_text_in_a_figure_can_be_read_from_the_last_row(slide_figures, dec
         assert min(sizes) / 72 / figure.get_figwidth() * 1200 > 25, draw.__name__
 
 
+@both_decks
+def test_the_lesson_plan_links_to_the_slides(site, deck):
+    assert f'href="../slides/{deck.page}.html"' in (site / "tutorials" / "README.html").read_text(encoding="utf-8")
+
+
 # ------------------------------------------------------------------------------------------------- in a browser
 
 OUTSIDE = """() => {
