@@ -45,7 +45,7 @@ def synapse() -> Figure:
     texts = {
         (-0.35, 0): ("pre", pre, "right"),
         (3.35, 0): ("post", post, "left"),
-        (1.5, -0.2): ("own weight $w_{ij}$", own, "center"),
+        (1.1, -0.22): ("own weight $w_{ij}$", own, "center"),
         (-0.35, -1): ("another input", other, "right"),
         (3.35, 1): ("another unit", other, "left"),
     }
