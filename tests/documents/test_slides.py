@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from lesson_plan import plan_of
 from matplotlib.text import Text
 from tabs import watched
 
@@ -18,11 +19,11 @@ SCREEN = {"width": 1280, "height": 720}
 
 
 class Deck(NamedTuple):
-    """The slides of one class: their page, the module that draws their figures, and the heading of the class's plan."""
+    """The slides of one class: their page, the module that draws their figures, and the notebook of the class."""
 
     page: str
     module: str
-    heading: str
+    notebook: str
 
     @property
     def text(self):
@@ -37,8 +38,8 @@ class Deck(NamedTuple):
         return re.findall(r"^##? (.*)$", self.text, re.MULTILINE)
 
 
-FIRST = Deck("index", "figures_1", "The first class")
-SECOND = Deck("class_2", "figures_2", "The second class")
+FIRST = Deck("index", "figures_1", "class.ipynb")
+SECOND = Deck("class_2", "figures_2", "class_2.ipynb")
 both_decks = pytest.mark.parametrize("deck", [FIRST, SECOND], ids=["first", "second"])
 
 
@@ -49,14 +50,11 @@ both_decks = pytest.mark.parametrize("deck", [FIRST, SECOND], ids=["first", "sec
 def test_the_minutes_in_the_notes_follow_the_plan(deck):
     """A part of the class ends where a slide does, and the break is a slide."""
     assert len(deck.minutes) == len(deck.titles)
-    plans = (ROOT / "tutorials" / "README.md").read_text(encoding="utf-8")
-    plan = plans.split(f"### {deck.heading}")[1].split("###")[0]
-    parts = re.findall(r"^\| (\d+) to (\d+) \| (\S+)", plan, re.MULTILINE)
-    ends = [int(end) for _, end, _ in parts]
-    assert ends[-1] == sum(deck.minutes) == 120
-    assert set(ends) <= set(accumulate(deck.minutes))
-    (pause,) = [int(end) for _, end, name in parts if name == "*break*"]
-    assert pause == sum(deck.minutes[: deck.titles.index("Break") + 1])
+    plan = plan_of((ROOT / "tutorials" / "README.md").read_text(encoding="utf-8"), deck.notebook)
+    assert plan[-1].end == sum(deck.minutes) == 120
+    assert {part.end for part in plan} <= set(accumulate(deck.minutes))
+    pause = next(part for part in plan if not part.section)
+    assert pause.end == sum(deck.minutes[: deck.titles.index("Break") + 1])
 
 
 @both_decks
