@@ -37,8 +37,8 @@ def train(network: Network, *callbacks: Callback) -> list[EpochRecord]:
 SIZES: Final = [784, 100, 100, 10]
 
 
-def losses(angles: tuple[int, ...] = (120, 90, 60, 0)) -> dict[str, list[float]]:
-    """Return the loss of eight digits while the states of layer 1 move along signals at these angles to the right one.
+def losses() -> dict[str, list[float]]:
+    """Return the loss of eight digits while the states of layer 1 move along signals at four angles to the right one.
 
     They move by lengths from 0 to 1, in 20 steps.
     """
@@ -58,7 +58,8 @@ def losses(angles: tuple[int, ...] = (120, 90, 60, 0)) -> dict[str, list[float]]
             *_, y = layer.forward(y)
         return float(np.sum((y - wanted) ** 2) / 8)
 
-    signals = {f"{angle}°": np.cos(np.radians(angle)) * right + np.sin(np.radians(angle)) * across for angle in angles}
+    thetas = {f"{angle}°": np.radians(angle) for angle in (120, 90, 60, 0)}
+    signals = {name: np.cos(theta) * right + np.sin(theta) * across for name, theta in thetas.items()}
     lengths = np.linspace(0, 1, 21)
     return {name: [loss(trace.a[0] + length * signal) for length in lengths] for name, signal in signals.items()}
 
@@ -175,16 +176,16 @@ def two_readings() -> Figure:
 # -------------------------------------------------------------------------------------------------- 3. compression
 
 
-def one_digit(sample: int = 0) -> Figure:
-    """Draw the ten outputs for one test digit, before and after compression."""
+def one_digit() -> Figure:
+    """Draw the ten outputs for the first test digit, before and after compression."""
     networks = {"four layers": trained(), "two layers": compress(trained(), IMAGES, keep=2)}
     with own_style(**FOR_A_PROJECTOR):
         figure = StyledFigure(figsize=(9, 4.2), layout="constrained")
         axes = figure.subplots()
         for k, (name, network) in enumerate(networks.items()):
-            outputs = network.predict(as_float(DATA.test.inputs[[sample]], "float32"))[0]
+            outputs = network.predict(as_float(DATA.test.inputs[:1], "float32"))[0]
             axes.bar(np.arange(10) + 0.4 * k - 0.2, outputs, 0.4, color=COLOURS[k], label=name)
-        axes.set(xlabel="class", ylabel="output", xticks=range(10), title=f"a test digit: {DATA.test.labels[sample]}")
+        axes.set(xlabel="class", ylabel="output", xticks=range(10), title=f"a test digit: {DATA.test.labels[0]}")
         axes.legend()
     return figure
 
