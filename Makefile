@@ -60,7 +60,7 @@ site: $(VENV)/installed-site
 	rm -rf jupyter_execute  # pictures of the notebooks, now copied into the site
 	$(MAKE) slides lite
 
-# the slides of the two-hour class: open site/slides/index.html, and press S for the speaker's notes
+# the slides of the two classes: open site/slides/index.html or class_2.html, and press S for the speaker's notes
 slides: $(VENV)/installed-site
 	$(BIN)/python tutorials/slides/figures.py tutorials/slides/figures
 	$(BIN)/python -m sphinx -b revealjs -W --keep-going -q -E -d $(VENV)/slides-doctrees tutorials/slides site/slides

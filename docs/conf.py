@@ -155,12 +155,12 @@ def contents_of_the_course(app: Sphinx, page: str, content: list[str]) -> None:
             content[0] += f"\n```{{toctree}}\n:hidden:\n:glob:\n:caption: {title}\n\n{pattern}\n```\n"
 
 
-def material_for_the_class(app: Sphinx, page: str, content: list[str]) -> None:
-    """Link from the lesson plan to the slides, which are built into the site."""
+def slides_of_the_classes(app: Sphinx, page: str, content: list[str]) -> None:
+    """Link from the lesson plan to the slides, which are built into the site: at the end of the plan for a class."""
     if page == "tutorials/README":
-        heading = "### The second class"
-        link = '<a href="../slides/index.html">Open the slides of the first class</a>.'
-        content[0] = content[0].replace(heading, f"{link}\n\n{heading}")
+        for deck, name, heading in (("index", "first", "### The second"), ("class_2", "second", "### A seminar")):
+            link = f'<a href="../slides/{deck}.html">Open the slides of the {name} class</a>.'
+            content[0] = content[0].replace(heading, f"{link}\n\n{heading}")
 
 
 def index_equations(app: Sphinx, doctree: nodes.document) -> None:
@@ -207,6 +207,6 @@ def setup(app: Sphinx) -> None:
     app.connect("include-read", from_readme)
     app.connect("source-read", contents_of_the_course)
     app.connect("source-read", bibtex)
-    app.connect("source-read", material_for_the_class)
+    app.connect("source-read", slides_of_the_classes)
     app.connect("doctree-read", index_equations)
     app.connect("doctree-read", keep_punctuation)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import http.server
+import importlib
 import subprocess
 import sys
 import threading
@@ -31,6 +32,17 @@ def site(tmp_path_factory):
         result = subprocess.run([sys.executable, *command], cwd=ROOT, capture_output=True, text=True)
         assert result.returncode == 0, result.stderr
     return html
+
+
+@pytest.fixture(scope="session")
+def slide_figures():
+    """The script that draws the figures of the slides."""
+    folder = str(ROOT / "tutorials" / "slides")
+    sys.path.insert(0, folder)
+    try:
+        return importlib.import_module("figures")
+    finally:
+        sys.path.remove(folder)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Build the slides of the class with sphinx-revealjs: ``make slides``. They need no network, as the site does not."""
+"""Build the slides of both classes with sphinx-revealjs: ``make slides``. They need no network."""
 
 from __future__ import annotations
 
