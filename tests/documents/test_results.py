@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from statistics import mean, stdev
 
 import pytest
 from matplotlib.figure import Figure
@@ -166,6 +167,37 @@ def frozen(epoch, quantity="selected_test_accuracy"):
     return f"{100 * best[quantity]['mean']:.2f}"
 
 
+def times(name, label, *quantities):
+    """Return means and deviations of what a method took until it reached an accuracy, for seeds that reached it."""
+    runs = json.loads((ROOT / "results" / "speed" / "to-accuracy" / f"mnist-{name}.json").read_text())["runs"]
+    seconds = {(run["label"], run["config"]["seed"]): run["seconds"] for run in runs}
+    values = {
+        "epochs": [run["epochs"] for run in runs if run["label"] == label],
+        "seconds": [run["seconds"] for run in runs if run["label"] == label],
+        "ratio": [seconds[label, seed] and seconds[label, seed] / seconds[COPI, seed] for seed in (0, 1)],
+    }
+    found = []
+    for quantity in quantities:
+        reached = [value for value in values[quantity] if value is not None]
+        digits = 2 if quantity == "ratio" else 1
+        found.append(f"{mean(reached):.{digits}f}")
+        found[-1] += f" ± {stdev(reached):.{digits}f}" if len(reached) > 1 else ""
+    return found
+
+
+def tuned(label):
+    """Return the cells of a method in the table of times."""
+    of_all = ("epochs", "seconds", "ratio")
+    return [*times("validation", label, *of_all), *times("train", label, *of_all)]
+
+
+def in_pytorch(name):
+    """Return the seconds that PyTorch's Adam took until it reached an accuracy, by seed."""
+    folder = ROOT / "results" / "speed" / "to-accuracy"
+    records = [json.loads((folder / f"pytorch-mnist-{name}-seed{seed}.json").read_text()) for seed in (0, 1)]
+    return [f"{record['seconds']:.1f}" for record in records]
+
+
 def cheap(quantity, form, method=COPI, samples="none", every=1, rest="none"):
     """Return mean and deviation of a quantity in the survey of cheaper decorrelation."""
     settings = f"decorrelation_samples={samples}, decorrelation_every={every}, " if method == COPI else ""
@@ -313,6 +345,37 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
                 frozen(1),
                 frozen(1, "test_accuracy"),
             ],
+        ),
+        *(
+            ("docs/performance.md", f"| {label} | {rate} | {{}} | {{}} | {{}} | {{}} | {{}} | {{}} |", tuned(label))
+            for label, rate in {COPI: 0.002, ADAM: 0.0003, "BP (momentum)": 0.03}.items()
+        ),
+        ("docs/performance.md", f"| {SGD} | 0.1 | {{}} | {{}} | {{}} | {{}} (1 of 2) | {{}} | {{}} |", tuned(SGD)),
+        (
+            "docs/performance.md",
+            "needs {} and {} seconds to 97.5 %, and {} and {} seconds to 99.9 %",
+            [*in_pytorch("validation"), *in_pytorch("train")],
+        ),
+        (
+            "docs/claims.md",
+            "COPI {} epochs, Adam {}, momentum {}; to 97.5 % of digits held out: {}, {}, {} |",
+            [
+                *(times("train", x, "epochs")[0].split()[0] for x in (COPI, ADAM, "BP (momentum)")),
+                *(times("validation", x, "epochs")[0].split()[0] for x in (COPI, ADAM, "BP (momentum)")),
+            ],
+        ),
+        (
+            "docs/claims.md",
+            "after five epochs: COPI {} ± 0.01 (two seeds), Adam {}, momentum {} (one) |",
+            [
+                on_record("surveys/tuned-mnist", label, "test_accuracy")
+                for label in (f"{COPI}, eta=0.002", f"{ADAM}, eta=0.0003", "BP (momentum), eta=0.03")
+            ],
+        ),
+        (
+            "docs/claims.md",
+            "of COPI's: Adam {}, momentum {} |",
+            [times("validation", x, "ratio")[0].split()[0] for x in (ADAM, "BP (momentum)")],
         ),
         (
             "docs/claims.md",
