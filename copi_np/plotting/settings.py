@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from copi_np.errors import InputError
 from copi_np.history import EpochRecord
@@ -66,7 +67,7 @@ def setting_curves(curves: Mapping[str, Mapping[Any, Histories]], name: str, tit
             smallest = min((value for value in values if value > 0), default=1.0)
             axes.set_xscale(**({"value": "log"} if values[0] > 0 else {"value": "symlog", "linthresh": smallest}))
         elif all(isinstance(value, int) for value in values):
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         legend_below(figure, *axes.get_legend_handles_labels())
     return figure
 
