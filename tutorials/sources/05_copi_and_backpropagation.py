@@ -794,11 +794,11 @@ for method, group in records.get(
 # re-encoded as JPEG.)
 #
 # COPI compensates for a real harm, and the harm is large if $R$ moves fast: 1.4 points
-# on MNIST and 6.4 on CIFAR-10. If $R$ moves slowly, SGD on decorrelated inputs is
+# on MNIST and 6.3 on CIFAR-10. If $R$ moves slowly, SGD on decorrelated inputs is
 # nearly as good: only 0.3 to 1.6 points worse, though it is worse with every seed.
 #
 # Against Adam, it depends. On MNIST Adam ends ahead with every seed, though by much
-# less with the journal's schedule, and on CIFAR-10 by 6.3 points with the paper's. On
+# less with the journal's schedule, and on CIFAR-10 by 6.6 points with the paper's. On
 # mnist-5k there is no clear difference: COPI is ahead with two seeds, Adam with one,
 # and two are ties. With the deeper network on CIFAR-10 COPI is ahead by 2.7 points
 # after ten epochs. But that is one seed, and Adam is far from finished by then: it gets
