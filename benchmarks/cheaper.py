@@ -20,7 +20,7 @@ from copi_np.datasets import load_dataset
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.options import config_from_options
-from copi_np.experiments.to_accuracy import as_record, by_label, time_to_accuracy
+from copi_np.experiments.to_accuracy import as_record, curves_of, time_to_accuracy
 
 VARIANTS = {
     "COPI": ("copi-bp", {}),
@@ -53,8 +53,7 @@ def main(seeds: int, data_dir: Path | None, figure: Path, **options: object) -> 
         runs = time_to_accuracy(configs, data, NEVER, "test", backend)
     for run, label in zip(runs, labels, strict=True):
         run.label = label
-    curves = {label: [(run.seconds, run.accuracies) for run in group] for label, group in by_label(runs).items()}
-    write_figure(figure, "seconds_curves", curves, title=f"Test accuracy on {data.name}")
+    write_figure(figure, "seconds_curves", curves_of(runs), title=f"Test accuracy on {data.name}")
     click.echo(json.dumps({"dataset": data.name, **as_record(runs, NEVER, "test", backend)}, indent=1))
 
 

@@ -33,7 +33,7 @@ from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import parse_image_shape, parse_variations
 from copi_np.experiments.preset_files import preset_names
 from copi_np.experiments.settings import setting
-from copi_np.experiments.to_accuracy import SPLITS, TimedRun, accuracy_table, as_record, by_label, time_to_accuracy
+from copi_np.experiments.to_accuracy import SPLITS, TimedRun, accuracy_table, as_record, curves_of, time_to_accuracy
 
 OF_A_STEP = ("network", "image_shape", "batch_size", "method", "dtype", "decorrelation_samples", "rest_r", "rounds")
 TO_ACCURACY = (
@@ -159,6 +159,5 @@ def _bench_to_accuracy(
     text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)
     output.result(text, {"dataset": data.name, **record})
     if figure is not None:
-        curves = {label: [(run.seconds, run.accuracies) for run in group] for label, group in by_label(runs).items()}
         title = f"{SPLITS[split]} accuracy on {setting(configs[0], 'dataset')}".capitalize()
-        write_figure(figure, "seconds_curves", curves, accuracy, title=title)
+        write_figure(figure, "seconds_curves", curves_of(runs), accuracy, title=title)

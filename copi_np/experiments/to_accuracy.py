@@ -188,6 +188,11 @@ def by_label(runs: Sequence[TimedRun]) -> dict[str, list[TimedRun]]:
     return found
 
 
+def curves_of(runs: Sequence[TimedRun]) -> dict[str, list[tuple[list[float], list[float]]]]:
+    """Return the seconds and accuracies of every run by label, as `plotting.seconds_curves` draws them."""
+    return {label: [(run.seconds, run.accuracies) for run in group] for label, group in by_label(runs).items()}
+
+
 def ratios(runs: Sequence[TimedRun], others: Sequence[TimedRun], accuracy: float) -> list[float]:
     """Divide the seconds of runs by those of other runs with the same seeds, for pairs that both reach the accuracy."""
     pairs = [(run.seconds_to(accuracy), other.seconds_to(accuracy)) for run, other in zip(runs, others, strict=True)]

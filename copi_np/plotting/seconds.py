@@ -37,16 +37,15 @@ def seconds_curves(curves: Mapping[str, Sequence[Timed]], goal: float | None = N
         figure = StyledFigure(figsize=(FIGURE_WIDTH, 4.0), layout="constrained")
         axes = figure.subplots()
         longest = max(len(run[0]) for runs in drawn.values() for run in runs)
-        lowest, highest = 100.0, 0.0 if goal is None else 100 * goal
+        lowest = 100.0
         for (label, runs), look in zip(drawn.items(), looks(len(drawn), longest), strict=True):
             for k, (seconds, shares) in enumerate(runs):
                 values = [100 * share for share in shares]
                 axes.plot(list(accumulate(seconds)), values, label=literal(label) if k == 0 else None, **look)
-                highest = max(highest, *values)
                 lowest = min([lowest, *(values[1:] or values)])  # where only R learns at first, accuracy is at chance
         if goal is not None:
             axes.axhline(100 * goal, color="gray", linestyle=":")
-        limits = lowest - 2, min(highest + 2, 101)  # no tick above 100 %
+        limits = lowest - 2, min(axes.dataLim.y1 + 2, 101)  # no tick above 100 %
         axes.set(xlabel="seconds of training", ylabel="accuracy (%)", xlim=(0, None), ylim=limits)
         legend_below(figure, *axes.get_legend_handles_labels())
     return figure
