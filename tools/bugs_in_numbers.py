@@ -608,13 +608,25 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "campaign: epochs left of runs that have ended",
             "experiments/campaign.py",
-            "return 0 if config.is_over(history) else config.epochs - len(history)",
-            "return config.epochs - len(history)",
+            "return 0 if record.failure or config.is_over(record.history) else config.epochs - len(record.history)",
+            "return config.epochs - len(record.history)",
+        ),
+        (
+            "campaign: runs that diverged have epochs left",
+            "experiments/campaign.py",
+            "return 0 if record.failure or config",
+            "return 0 if config",
+        ),
+        (
+            "campaign: runs that diverged are repeated",
+            "experiments/campaign.py",
+            "if record is not None and record.failure:",
+            "if False:",
         ),
         (
             "campaign: all epochs are left",
             "experiments/campaign.py",
-            "else config.epochs - len(history)",
+            "else config.epochs - len(record.history)",
             "else config.epochs",
         ),
         (

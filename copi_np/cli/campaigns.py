@@ -108,8 +108,8 @@ def reproduce(
 ) -> None:
     """Regenerate a figure of the paper: fig2, learning curves, or fig3, samples, receptive fields, compression.
 
-    Every run has its own folder in OUT/runs. Finished runs are not repeated, and interrupted ones resume after their
-    last epoch: after an interruption, run the same command again.
+    Every run has its own folder in OUT/runs. Runs that finished or diverged are not repeated, and interrupted ones
+    resume after their last epoch: after an interruption, run the same command again.
     """
     out = out or default_folder("reproduce", preset, options["dataset"])
     earlier_report(out)  # fail before anything is computed if the report would replace files of the user
@@ -207,7 +207,8 @@ def show(
         make_report(out, title, output, data_dir)
     n_in_use = sum(outcome.in_use for outcome in outcomes)
     if len(failures) > n_in_use:
-        raise CopiError(f"{len(failures)} of {len(outcomes)} runs failed, see above: change settings, or try again")
+        failed = f"{len(failures)} of {len(outcomes)} runs failed, see above"
+        raise CopiError(f"{failed}: change settings, or try again (if a run diverged, move its folder away first)")
     if n_in_use:
         raise InUseError(f"{n_in_use} of {len(outcomes)} runs are in use by another process: try again later")
 

@@ -1,7 +1,7 @@
 """Configure a grid of runs, and carry out each of them in its own folder.
 
-Nothing is done twice. A run is found by its name, which contains a hash of its configuration: a finished run is not
-repeated, and an interrupted one resumes after its last finished epoch.
+Nothing is done twice. A run is found by its name, which contains a hash of its configuration: a run that finished or
+diverged is not repeated, and an interrupted one resumes after its last finished epoch.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from copi_np.experiments.config import RunConfig, run_name
 from copi_np.experiments.methods import METHODS
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.records import FAILURE_FILE, RUN_FILE, read_run
-from copi_np.experiments.runner import train_into
+from copi_np.experiments.runner import own_run, train_into
 from copi_np.experiments.settings import LATERAL
 from copi_np.history import EpochRecord
 from copi_np.storage.atomic import replace_text
@@ -113,15 +113,15 @@ def run_folder(root: str | Path, config: RunConfig, data: Dataset) -> Path:
 
 
 def epochs_left(root: str | Path, config: RunConfig, data: Dataset) -> int:
-    """Count the epochs that a run of the campaign at `root` still needs; 0 if its records are damaged."""
+    """Count the epochs that a run of the campaign at `root` still needs: none if it diverged, or is damaged."""
     folder = run_folder(root, config, data)
     try:
         if not exists(folder / RUN_FILE):
             return config.epochs
-        history = read_run(folder).history
+        record = read_run(folder)
     except DataError:  # the run will fail at once and say why
         return 0
-    return 0 if config.is_over(history) else config.epochs - len(history)
+    return 0 if record.failure or config.is_over(record.history) else config.epochs - len(record.history)
 
 
 def perform(
@@ -135,7 +135,8 @@ def perform(
 ) -> Outcome:
     """Carry out one run, or resume it.
 
-    Failures are part of the outcome. A run that diverged also records the reason in its folder.
+    Failures are part of the outcome. A run that diverged also records the reason in its folder, and is not repeated,
+    since it would diverge again.
 
     Parameters
     ----------
@@ -156,6 +157,9 @@ def perform(
     """
     folder = run_folder(root, config, data)
     try:
+        record = own_run(folder, config, data)
+        if record is not None and record.failure:
+            return Outcome(config, folder, record.history, record.failure)
         history = train_into(folder, config, data, backend, callbacks, resume=True, diagnostics=diagnostics)
         return Outcome(config, folder, history)
     except StoppedError:

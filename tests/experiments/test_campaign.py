@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -314,7 +315,9 @@ def test_a_failure_is_forgotten_once_the_run_goes_on(tmp_path, config, data, mon
 
     folder = perform(tmp_path, config, data, "numpy", [Blow()]).folder
     assert read_run(folder).failure == "epoch 2: boom"
-    assert perform(tmp_path, config, data, "numpy").failure is None
+    assert epochs_left(tmp_path, config, data) == 0
+    assert perform(tmp_path, config, data, "numpy").failure == "epoch 2: boom"
+    train_into(folder, config, data, "numpy", resume=True)
     assert read_run(folder).failure is None
 
 
@@ -534,8 +537,35 @@ def test_a_run_that_fails_is_reported_after_the_others(tmp_path, images):
     assert result.exit_code == 2
     assert "COPI (BP)" in result.stdout
     assert result.stdout.count("failed (epoch 1") == 2
-    assert result.stderr.splitlines()[-1] == "Error: 2 of 4 runs failed, see above: change settings, or try again"
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(
+        "Error: 2 of 4 runs failed, see above: change settings, or try again (if a run diverged, move"
+    )
     assert (out / "table.md").read_text(encoding="utf-8").startswith("# Two of four\n")
+
+
+def test_a_run_that_diverged_is_not_repeated(tmp_path, images):
+    """Without its checkpoint, too, as in records that keep no weights."""
+    preset, out = tmp_path / "wild.toml", tmp_path / "out"
+    text = "layers = [6, 5, 3]\nepochs = 3\nbatch_size = 4\neta_W = 0.05\neta_R = 0.05\n"
+    preset.write_text(f"{text}[methods.bp]\nfirst_epochs = 1\nfirst_eta_W = 0.05\nfirst_eta_R = 0.05\neta_W = 1e30\n")
+    options = ["--methods", "bp, copi-bp", "--seeds", 1, "--out", out, "--backend", "numpy"]
+    wild = ["reproduce", "fig2", "--preset", preset, "--dataset", images, *options]
+    first = call(*wild)
+    (folder,) = (out / "runs").glob("bp_*")
+    why = (folder / "failure.txt").read_text().strip()
+    assert re.fullmatch("epoch 2, batch .: training diverged: .*", why)
+    (folder / "checkpoint.npz").unlink()
+    before = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
+    again = call(*wild)
+    assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == before
+    assert first.exit_code == again.exit_code == 2
+    assert again.stdout == first.stdout
+    assert why in again.stderr
+
+    shutil.move(folder, tmp_path / "moved")
+    call(*wild)
+    assert (folder / "failure.txt").read_text().strip() == why
 
 
 @pytest.mark.parametrize("command", [["reproduce", "fig2"], ["sweep"]])
