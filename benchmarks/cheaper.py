@@ -16,11 +16,13 @@ from pathlib import Path
 import click
 
 from copi_np.backend import get_backend
+from copi_np.cli.output import check_output
 from copi_np.datasets import load_dataset
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.options import config_from_options
 from copi_np.experiments.to_accuracy import as_record, curves_of, time_to_accuracy
+from copi_np.plotting import figure_format
 
 VARIANTS = {
     "COPI": ("copi-bp", {}),
@@ -30,7 +32,6 @@ VARIANTS = {
     "gradient descent": ("bp", {}),
     "Adam": ("bp-adam", {}),
 }
-NEVER = 1.0  # an accuracy that no test split reaches: all networks train to the end
 
 
 @click.command()
@@ -42,6 +43,8 @@ NEVER = 1.0  # an accuracy that no test split reaches: all networks train to the
 @click.option("--figure", type=click.Path(path_type=Path), required=True)
 def main(seeds: int, data_dir: Path | None, figure: Path, **options: object) -> None:
     """Train, draw the figure, and print the record as JSON."""
+    figure_format(figure)
+    check_output(figure, "--figure")
     load = partial(load_dataset, data_dir=data_dir)
     configs, labels = [], []
     for label, (method, settings) in VARIANTS.items():
@@ -50,11 +53,11 @@ def main(seeds: int, data_dir: Path | None, figure: Path, **options: object) -> 
         labels += [label] * seeds
     backend = get_backend("numpy")
     with blas_threads(1):
-        runs = time_to_accuracy(configs, data, NEVER, "test", backend)
+        runs = time_to_accuracy(configs, data, None, "test", backend)
     for run, label in zip(runs, labels, strict=True):
         run.label = label
     write_figure(figure, "seconds_curves", curves_of(runs), title=f"Test accuracy on {data.name}")
-    click.echo(json.dumps({"dataset": data.name, **as_record(runs, NEVER, "test", backend)}, indent=1))
+    click.echo(json.dumps({"dataset": data.name, **as_record(runs, None, "test", backend)}, indent=1))
 
 
 if __name__ == "__main__":

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from copi_np.architecture import CHUNK, chunk_size
-from copi_np.arrays import Array, first_rows, slices
+from copi_np.arrays import Array, NDArray, first_rows, slices, weigh
 from copi_np.errors import InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate
-from copi_np.steps import every_of
+from copi_np.steps import LocalStep, MatrixStep, SparseStep
+from copi_np.whitening import off_diagonal, second_moment
 
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are kept only if they take no more than this share of the free memory."""
@@ -21,7 +22,6 @@ class RestingR:
     """Keeps the training inputs, decorrelated by the first layer, for as long as its R is frozen."""
 
     def __init__(self) -> None:
-        self._eta_R: float | None = None
         self._R: Array | None = None
         self._x0: Array | None = None
 
@@ -39,14 +39,7 @@ class RestingR:
         Returns
         -------
         x0 : (N, I) array or None   (N, I+1) with a bias
-
-        Raises
-        ------
-        InputError                  if updates of R at every n-th batch are bound to diverge
         """
-        if eta_R != self._eta_R:
-            check_decorrelation_every(network, first_rows(y0, chunk_size(network.plans)), eta_R)
-            self._eta_R = eta_R
         layer, xp = network.layers[0], network.backend.xp
         if (
             layer.patches is not None
@@ -77,25 +70,50 @@ def has_room(network: Network, y0: Array) -> bool:
     return free is not None and kept_bytes(network, y0) <= MEMORY_SHARE * free
 
 
-def check_decorrelation_every(network: Network, y0: Array, eta_R: float) -> None:
-    """Raise an InputError if updates at every n-th batch, with n times the step size, are bound to diverge.
-
-    Decorrelation is unstable above a step of 2 / lambda, where lambda is the largest eigenvalue of <x x^T>.
+def check_decorrelation_every(network: Network, y0: Array, eta_R: float, sample_weight: Array | None = None) -> None:
+    """Raise an InputError if updates at every n-th batch, with n times the step size, would diverge from the start.
 
     Parameters
     ----------
-    network : Network
-    y0 : (N, I) array       some training inputs
-    eta_R : float           step size of R in the coming epoch
+    network : Network               about to be trained
+    y0 : (N, I) array               the training inputs, of which the first are enough
+    eta_R : float                   step size of R in the coming epoch
+    sample_weight : (N,) array      how many times each sample counts, if not once
     """
-    if all(every_of(layer.lateral_step) == 1 for layer in network.layers):
+    if eta_R == 0 or all(_every_of_eq_4(layer.lateral_step) == 1 for layer in network.layers):
         return
+    y0 = first_rows(y0, chunk_size(network.plans))
+    weights = None if sample_weight is None else sample_weight[: y0.shape[0]]
     for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
-        step, every = layer.lateral_step, every_of(layer.lateral_step)
-        one_over_lambda = None if step is None or every == 1 else step.stable_eta(network.backend.to_host(x))
-        if one_over_lambda is not None and eta_R > 2 * one_over_lambda:
+        every = _every_of_eq_4(layer.lateral_step)
+        rows = x if weights is None else weigh(x, network.backend.xp.repeat(weights, x.shape[0] // y0.shape[0]))
+        if every > 1 and every * eta_R > (limit := largest_first_step(network.backend.to_host(rows))):
             raise InputError(
                 f"decorrelation_every={every} takes steps of {every} eta_R = {every * eta_R:g} in layer {k}, where "
-                f"decorrelation diverges above {2 * every * one_over_lambda:.2g}: lower eta_R or decorrelation_every, "
-                "or use decorrelation_samples instead"
+                f"decorrelation diverges above {limit:.2g}: lower eta_R or decorrelation_every, or use "
+                "decorrelation_samples instead"
             )
+
+
+def _every_of_eq_4(step: Any) -> int:
+    """Return at every how many batches R learns by either form of Eq. 4, the only rule whose limit is known; or 1."""
+    return step.every if isinstance(step, SparseStep) and isinstance(step.inner, (MatrixStep, LocalStep)) else 1
+
+
+def largest_first_step(x: NDArray) -> float:
+    """Return the step size of decorrelation above which it diverges from the start: 2 / mu, see Theorem 5.
+
+    mu is the largest eigenvalue of off(<x x^T>). Along its eigenvector, the first step multiplies x by 1 - eta mu.
+
+    Parameters
+    ----------
+    x : (N, I) array
+
+    Returns
+    -------
+    eta : float             inf if nothing diverges, or if squares overflow
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        E = off_diagonal(second_moment(x.astype(np.float64)))
+    mu = float(np.linalg.eigvalsh(E)[-1]) if np.isfinite(E).all() else 0.0
+    return 2 / mu if mu > 0 else np.inf

@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._cheap_decorrelation import RestingR
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_count, check_rng
 from copi_np._divergence import blame_weights, check_moments, check_weights, located, loss_limit
 from copi_np._memory import check_training_fits
@@ -62,7 +62,7 @@ def fit(
     """Train a network.
 
     Training that was interrupted resumes from its checkpoint and gives the same result as an uninterrupted run: on the
-    CPU, bit for bit.
+    CPU, bit for bit, unless R is frozen and the memory is free to keep the decorrelated inputs only one of the times.
 
     Parameters
     ----------
@@ -110,6 +110,7 @@ def fit(
     network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
+    check_decorrelation_every(network, train.inputs, rates_of(schedule, min(len(records) + 1, epochs))["eta_R"])
     for callback in callbacks:
         callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)

@@ -23,7 +23,7 @@ from copi_np.cli.options import (
 from copi_np.cli.output import Output, check_output, output_options
 from copi_np.cli.progress import Bar
 from copi_np.datasets import DATASETS, load_dataset
-from copi_np.errors import InputError, list_names
+from copi_np.errors import CopiError, InputError, list_names
 from copi_np.experiments.benchmark import bench as carry_out
 from copi_np.experiments.benchmark import bench_table
 from copi_np.experiments.campaign import grid
@@ -82,7 +82,11 @@ TO_ACCURACY = (
 @click.option("--epochs", type=click.IntRange(min=1), help="Largest number of epochs.  [default: as in the preset]")
 @click.option("--vary", multiple=True, metavar="NAME=V1,V2,..", help="A hyper-parameter and its values; repeatable.")
 @click.option(
-    "--split", default="test", show_default=True, shell_complete=one_of(SPLITS), help=f"Samples: {list_names(SPLITS)}."
+    "--split",
+    default="test",
+    show_default=True,
+    shell_complete=one_of(SPLITS),
+    help=f"Samples whose accuracy counts: {list_names(SPLITS)}.",
 )
 @val_fraction_option
 @data_dir_option
@@ -124,7 +128,10 @@ def _check_options_belong(to_accuracy: float | None) -> None:
     if given and to_accuracy is None:
         raise InputError(f"{list_names(given)} needs an accuracy to train to: add --to-accuracy 0.95")
     if given:
-        raise InputError(f"{list_names(given)} has no effect with --to-accuracy: leave it out, or use a preset")
+        instead = (
+            "leave it out, or use a preset or --vary decorrelation_samples=5 or --vary rest_R_after=4, for example"
+        )
+        raise InputError(f"{list_names(given)} has no effect with --to-accuracy: {instead}")
 
 
 def _bench_to_accuracy(
@@ -151,9 +158,12 @@ def _bench_to_accuracy(
     with Bar("", sum(config.epochs for config in configs)) as bar:
 
         def on_epoch(run: TimedRun) -> None:
-            ended = bool(run.failure) or run.epochs_to(accuracy) is not None
             bar.label = f"{run.label}, seed {run.config.seed}"
-            bar.advance(1 + ended * (run.config.epochs - len(run.seconds)))
+            if run.failure:
+                bar.advance(run.config.epochs - len(run.seconds))
+            else:
+                ended = run.epochs_to(accuracy) is not None
+                bar.advance(1 + ended * (run.config.epochs - len(run.seconds)))
 
         runs = time_to_accuracy(configs, data, accuracy, split, backend, on_epoch)
     text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)
@@ -161,3 +171,5 @@ def _bench_to_accuracy(
     if figure is not None:
         title = f"{SPLITS[split]} accuracy on {setting(configs[0], 'dataset')}".capitalize()
         write_figure(figure, "seconds_curves", curves_of(runs), accuracy, title=title)
+    if all(run.failure for run in runs):
+        raise CopiError("all runs failed, see above: lower the step sizes")

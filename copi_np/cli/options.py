@@ -103,8 +103,8 @@ def layers_option(name: str, **settings: Any) -> Callable[[Callable[..., Any]], 
 val_fraction_option = click.option(
     "--val-fraction",
     type=click.FloatRange(min=0, max=1, max_open=True),
-    help="Share of the training samples to hold out for validation; the network that is best on them is kept in the "
-    "run's best.npz.",
+    help="Share of the training samples to hold out for validation; where runs are recorded, best.npz is the network "
+    "that is best on them.",
 )
 patience_option = click.option(
     "--patience",

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from copi_np._cheap_decorrelation import RestingR
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_count, check_fraction, check_rate, check_sizes
 from copi_np._divergence import located
 from copi_np._parts import check_picklable
@@ -258,11 +258,15 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
         self.loss_curve_: list[float] = []
         self.validation_scores_: list[float] = []
 
-    def _train_epoch(self, train: DeviceSplit, weights: Any, resting: RestingR) -> None:
+    def _rates(self) -> dict[str, float]:
+        """Return the step sizes of the coming epoch."""
         eta_R = self.eta_W if self.eta_R is None else self.eta_R
         first_eta_R = eta_R if self.first_eta_R is None else self.first_eta_R
         sizes = (self.eta_W, eta_R, self.first_epochs, self.first_eta_W, first_eta_R, self.delta_scale)
-        rates = Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
+        return Schedule(*sizes, rest_R_after=self.rest_R_after).rates(self.n_iter_ + 1)
+
+    def _train_epoch(self, train: DeviceSplit, weights: Any, resting: RestingR) -> None:
+        rates = self._rates()
         options: dict[str, Any] = {"rates": rates, "rng": self._shuffling_rng, "batch_size": self.batch_size}
         options["x0"] = resting.inputs(self.network_, train.inputs, rates["eta_R"])
         with located(f"epoch {self.n_iter_ + 1}, ", self.batch_size):
@@ -271,6 +275,8 @@ class NetworkEstimator(ABC, OwnParts, BaseEstimator):  # type: ignore[misc]  # s
     def _train(self, train: Samples, held_out: Samples | None) -> None:
         """Train until `n_iter_no_change` epochs in a row fail to beat the best score before them by `tol`."""
         on_device, resting = self._on_device(train), RestingR()
+        samples, weights = on_device
+        check_decorrelation_every(self.network_, samples.inputs, self._rates()["eta_R"], weights)
         validation = None
         if held_out is not None:
             validation = self._inputs(held_out.X), self._targets(held_out.y), held_out.weights

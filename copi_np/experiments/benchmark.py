@@ -143,8 +143,10 @@ def bench(
     batch_size, rounds = check_count("batch_size", batch_size), check_count("rounds", rounds)
     backend = get_backend(backend)
     parts = choose("method", method, METHODS)
+    if (rest_r or decorrelation_samples is not None) and not parts.decorrelates:
+        raise InputError(f"{method} does not decorrelate: leave out --rest-r and --decorrelation-samples")
     if decorrelation_samples is not None:
-        decorrelation_samples = check_count("decorrelation_samples", decorrelation_samples)
+        decorrelation_samples = min(check_count("decorrelation_samples", decorrelation_samples), batch_size)
     options: Any = {"rest_R": rest_r, "image_shape": image_shape}
     timed = candidates(sizes, batch_size, parts, backend, dtype, decorrelation_samples, **options)
     counted = products_of_step(sizes, batch_size, parts, decorrelation_samples, **options)

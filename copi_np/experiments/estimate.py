@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final, NamedTuple
@@ -21,6 +22,7 @@ from copi_np.experiments.records import CHECKPOINT_FILE, HISTORY_FILE
 from copi_np.experiments.runner import first_state, with_validation
 from copi_np.network import Network
 from copi_np.schedule import rates_of
+from copi_np.steps import every_of
 from copi_np.storage.jsonl import append_line
 from copi_np.training import DeviceSplit, evaluate, monitored, to_device, train_epoch
 
@@ -114,7 +116,8 @@ def _step_seconds(network: Network, train: DeviceSplit, batch_size: int, kind: t
         return seconds, -(-int(rows.inputs.shape[0]) // batch_size)
 
     seconds, n_batches = epoch(FIRST_BATCHES)
-    seconds, n_batches = epoch(max(FIRST_BATCHES, round(SHORTEST * n_batches / seconds)))
+    every = max(every_of(layer.lateral_step) for layer in network.layers)  # so that updates of R are in proportion
+    seconds, n_batches = epoch(every * ceil(max(FIRST_BATCHES, SHORTEST * n_batches / seconds) / every))
     return seconds / n_batches
 
 

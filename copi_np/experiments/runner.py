@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,7 @@ def _fit(
     """Call `fit` as configured; `resuming` may hold its arguments `checkpoint` and `resume`."""
     if config.patience:
         callbacks = [EarlyStopping(config.patience, first_epochs=config.first_epochs), *callbacks]
-    try:
+    with naming_own_lines(config):
         return fit(
             network,
             data,
@@ -104,6 +105,13 @@ def _fit(
             callbacks=callbacks,
             **resuming,
         )
+
+
+@contextmanager
+def naming_own_lines(config: RunConfig) -> Iterator[None]:
+    """Turn an error in a part of the user's own into an InputError that names the line."""
+    try:
+        yield
     except CopiError:
         raise
     except Exception as error:

@@ -7,7 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Final
 
-from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, RunConfig
+from copi_np.experiments.config import CHEAPER, NOT_FROM_TEXT, REPLACING, RunConfig
 from copi_np.experiments.own_parts import KINDS, without_folder
 
 LATERAL: Final = ("eta_R", "first_eta_R", "decorrelation", *CHEAPER)
@@ -39,7 +39,7 @@ def setting(config: RunConfig, name: str) -> Any:
 
 def described(config: RunConfig, names: Iterable[str]) -> list[str]:
     """Return settings of a run as text such as "eta=0.01": without those that have no effect, or are in its label."""
-    values = {name: setting(config, name) for name in names if name not in config.own_parts}
+    values = {name: setting(config, name) for name in names if name not in (*REPLACING, "bias", *config.own_parts)}
     return [f"{name}={value}" for name, value in values.items() if value is not None]
 
 

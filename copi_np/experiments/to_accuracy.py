@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from copi_np._cheap_decorrelation import RestingR
+import numpy as np
+
+from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_rate
+from copi_np._divergence import blame_weights, loss_limit
 from copi_np._memory import check_training_fits
 from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset
-from copi_np.errors import DivergenceError, InputError, choose, list_names
+from copi_np.errors import DivergenceError, InputError, choose, list_names, one_line
+from copi_np.experiments.campaign import FAILURES
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import blas, versions
-from copi_np.experiments.runner import first_state, prepared
+from copi_np.experiments.runner import first_state, naming_own_lines, prepared
 from copi_np.experiments.settings import described, varied
 from copi_np.experiments.summary import statistic
 from copi_np.experiments.tables import plus_minus
@@ -24,6 +30,8 @@ from copi_np.training import DeviceSplit, evaluate, to_device, train_epoch
 
 SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
 """The splits whose accuracy can be the goal, as in "training accuracy"."""
+LABEL_WIDTH: Final = 31
+"""Columns for the labels of a table of 80 columns."""
 
 
 @dataclass
@@ -45,16 +53,18 @@ class TimedRun:
     accuracies: list[float] = field(default_factory=list)
     failure: str = ""
 
-    def epochs_to(self, accuracy: float) -> int | None:
+    def epochs_to(self, accuracy: float | None) -> int | None:
         """Return after how many epochs the accuracy was first reached, or None."""
+        if accuracy is None:
+            return None
         return next((epoch for epoch, value in enumerate(self.accuracies, start=1) if value >= accuracy), None)
 
-    def seconds_to(self, accuracy: float) -> float | None:
+    def seconds_to(self, accuracy: float | None) -> float | None:
         """Return after how many seconds of training the accuracy was first reached, or None."""
         epochs = self.epochs_to(accuracy)
         return None if epochs is None else sum(self.seconds[:epochs])
 
-    def as_dict(self, accuracy: float) -> dict[str, Any]:
+    def as_dict(self, accuracy: float | None) -> dict[str, Any]:
         """Return plain values, ready for JSON."""
         return {
             "label": self.label,
@@ -73,6 +83,14 @@ class _Trainee:
         self.run, self.network, self.rng, self.splits = run, network, rng, splits
         self.resting = RestingR()
 
+    def warm_up(self) -> None:
+        """Do one-time work, such as compiling kernels, by a step of a copy."""
+        config = self.run.config
+        batch = DeviceSplit(*(array[: config.batch_size, :] for array in self.splits["train"]))
+        rates, rng = rates_of(config.schedule, 1), np.random.default_rng(0)
+        with suppress(*FAILURES), naming_own_lines(config):  # it fails again in training, and says so
+            train_epoch(deepcopy(self.network), batch, rates=rates, rng=rng, batch_size=config.batch_size)
+
     def train(self, split: str) -> None:
         """Train for one epoch, and time it; then evaluate."""
         run, network, train = self.run, self.network, self.splits["train"]
@@ -83,33 +101,39 @@ class _Trainee:
             train_epoch(network, train, rates=rates, rng=self.rng, batch_size=run.config.batch_size, x0=x0)
 
         try:
-            seconds = network.backend.seconds(epoch)
-        except DivergenceError as error:
-            run.failure = f"epoch {len(run.seconds) + 1}, {error}"
+            with naming_own_lines(run.config):
+                seconds = network.backend.seconds(epoch)
+                accuracy, loss = evaluate(network, *self.splits[split])
+            if not loss <= loss_limit(network.backend, network.loss, train.targets):
+                raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
+        except FAILURES as error:  # the others go on
+            run.failure = f"epoch {len(run.seconds) + 1}, {one_line(error)}"
             return
         run.seconds.append(seconds)
-        run.accuracies.append(evaluate(network, *self.splits[split])[0])
+        run.accuracies.append(accuracy)
 
 
 def time_to_accuracy(
     configs: Sequence[RunConfig],
     data: Dataset,
-    accuracy: float,
+    accuracy: float | None,
     split: str = "test",
     backend: str | Backend = "auto",
     on_epoch: Callable[[TimedRun], None] = lambda run: None,
 ) -> list[TimedRun]:
     """Train networks until they reach an accuracy; networks with the same seed take turns, one epoch at a time.
 
+    (If they also have the same validation samples, scaling and dtype.)
+
     Parameters
     ----------
     configs : sequence of RunConfig     each trains for ``config.epochs`` epochs at most
     data : Dataset                      the data set of the configurations
-    accuracy : float                    0 to 1
+    accuracy : float or None            0 to 1; None: all train to the end
     split : {"train", "validation", "test"}
                                         the samples whose accuracy counts
     backend : str or Backend
-    on_epoch : callable                 called after each epoch of a run
+    on_epoch : callable                 called after each epoch of a run, and after the one that failed
 
     Returns
     -------
@@ -120,13 +144,15 @@ def time_to_accuracy(
     InputError                          if an argument cannot be used
     BackendError                        if networks or data do not fit into memory
     """
-    if not 0 < check_rate("accuracy", accuracy) <= 1:
+    if accuracy is not None and not 0 < check_rate("accuracy", accuracy) <= 1:
         raise InputError(f"accuracy must be above 0 and at most 1, e.g. 0.95, got {accuracy}")
     choose("split", split, SPLITS)
     if split == "validation" and not all(config.val_fraction for config in configs):
         raise InputError("there is no validation split: hold out samples, e.g. val_fraction=0.1 (--val-fraction 0.1)")
     backend, names = get_backend(backend), varied(configs)
     runs = [TimedRun(config, list_names([config.label, *described(config, names)])) for config in configs]
+    if len({(run.label, run.config.seed) for run in runs}) < len(runs):
+        raise InputError("these runs differ in nothing that is compared, such as epochs or patience: give each once")
     alike: dict[Any, list[TimedRun]] = {}
     for run in runs:
         alike.setdefault((run.config.seed, run.config.val_fraction, run.config.scale, run.config.dtype), []).append(run)
@@ -138,7 +164,7 @@ def time_to_accuracy(
 def _train_in_turns(
     runs: Sequence[TimedRun],
     data: Dataset,
-    accuracy: float,
+    accuracy: float | None,
     split: str,
     backend: Backend,
     on_epoch: Callable[[TimedRun], None],
@@ -151,7 +177,9 @@ def _train_in_turns(
             samples = prepared(run.config, data)
             check_training_fits(network, sum(len(each.labels) for each in samples.splits.values()))
             splits = {name: to_device(network, each, samples.n_classes) for name, each in samples.splits.items()}
+        check_decorrelation_every(network, splits["train"].inputs, rates_of(run.config.schedule, 1)["eta_R"])
         trainees.append(_Trainee(run, network, rng, splits))
+        trainees[-1].warm_up()
     while trainees:
         for trainee in trainees:
             trainee.train(split)
@@ -160,14 +188,14 @@ def _train_in_turns(
         trainees = trainees[1:] + trainees[:1]  # another one starts the next round
 
 
-def _has_ended(run: TimedRun, accuracy: float) -> bool:
+def _has_ended(run: TimedRun, accuracy: float | None) -> bool:
     return bool(run.failure) or len(run.seconds) >= run.config.epochs or run.epochs_to(accuracy) is not None
 
 
 # ------------------------------------------------------------------------------------------------------- results
 
 
-def as_record(runs: Sequence[TimedRun], accuracy: float, split: str, backend: Backend) -> dict[str, Any]:
+def as_record(runs: Sequence[TimedRun], accuracy: float | None, split: str, backend: Backend) -> dict[str, Any]:
     """Return the results as plain values, ready for JSON."""
     return {
         "accuracy": accuracy,
@@ -195,30 +223,33 @@ def curves_of(runs: Sequence[TimedRun]) -> dict[str, list[tuple[list[float], lis
 
 def ratios(runs: Sequence[TimedRun], others: Sequence[TimedRun], accuracy: float) -> list[float]:
     """Divide the seconds of runs by those of other runs with the same seeds, for pairs that both reach the accuracy."""
-    pairs = [(run.seconds_to(accuracy), other.seconds_to(accuracy)) for run, other in zip(runs, others, strict=True)]
+    theirs = {other.config.seed: other.seconds_to(accuracy) for other in others}
+    pairs = [(run.seconds_to(accuracy), theirs.get(run.config.seed)) for run in runs]
     return [one / other for one, other in pairs if one is not None and other is not None]
 
 
 def accuracy_table(runs: Sequence[TimedRun], accuracy: float, split: str) -> str:
-    """Format the results for a terminal: means over seeds, and the ratios of seconds to the first method's."""
+    """Format the results for a terminal: means over seeds, and the ratios of seconds to the first method's.
+
+    That is the first that reached the accuracy. A long label has a line of its own, so that 80 columns are enough.
+    """
     groups = by_label(runs)
-    width = max(map(len, groups)) + 2
-    first = next(iter(groups.values()))
+    width = min(max(map(len, groups)) + 2, LABEL_WIDTH)
+    first = next((each for each in groups.values() if any(run.epochs_to(accuracy) for run in each)), [])
     lines = [
         f"Until the {SPLITS[split]} accuracy reaches {100 * accuracy:.4g} %",
         f"{'':{width}}{'reached':>8}{'epochs':>13}{'seconds':>15}{'ratio':>13}",
     ]
     for label, group in groups.items():
-        reached = [run for run in group if run.epochs_to(accuracy) is not None]
+        reached = [(epochs, run.seconds_to(accuracy)) for run in group if (epochs := run.epochs_to(accuracy))]
         cells = [f"{len(reached)} of {len(group)}"]
         if reached:
-            cells.append(plus_minus(statistic([run.epochs_to(accuracy) or 0 for run in reached]), 1))
-            cells.append(plus_minus(statistic([run.seconds_to(accuracy) or 0.0 for run in reached]), 1))
+            cells += [plus_minus(statistic(values), 1) for values in zip(*reached, strict=True)]
             if pairs := ratios(group, first, accuracy):
                 cells.append(plus_minus(statistic(pairs), 2))
-        widths = (8, 13, 15, 13)
-        lines.append(f"{label:{width}}" + "".join(f"{cell:>{w}}" for cell, w in zip(cells, widths, strict=False)))
-        lines += [f"  {_shortfall(run)}" for run in group if run not in reached]
+        row = "".join(f"{cell:>{w}}" for cell, w in zip(cells, (8, 13, 15, 13), strict=False))
+        lines += [f"{label:{width}}{row}"] if len(label) < width else [label, f"{'':{width}}{row}"]
+        lines += [f"  {_shortfall(run)}" for run in group if run.epochs_to(accuracy) is None]
     return "\n".join(lines)
 
 

@@ -56,6 +56,8 @@ def forward_step(rule: Any) -> Step:
     ------
     InputError                      if it is none of these
     """
+    if isinstance(rule, SparseStep):
+        raise InputError("rule is a SparseStep, which is for lateral weights: give its inner step")
     return _step("rule", rule, FORWARD_STEPS, FORWARD_ARGUMENTS)
 
 
@@ -85,7 +87,11 @@ def lateral_steps(decorrelation: Any, samples: Any, every: Any, n_layers: int) -
 
 
 def _sparse(step: Step, samples: int | None, every: int) -> Step:
-    return step if samples is None and every == 1 else SparseStep(step, samples, every)
+    if samples is None and every == 1:
+        return step
+    if isinstance(step, SparseStep):
+        raise InputError("decorrelation is a SparseStep: leave out decorrelation_samples and decorrelation_every")
+    return SparseStep(step, samples, every)
 
 
 def samples_of(step: Step | None) -> int | None:

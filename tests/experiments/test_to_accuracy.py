@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from commands import call
 from tiny import write_tiny
 
-from copi_np import InputError, load_dataset
+from copi_np import DivergenceError, InputError, load_dataset
 from copi_np.backend.devices import NumPyBackend
 from copi_np.experiments import to_accuracy
 from copi_np.experiments.config import RunConfig
@@ -92,6 +93,8 @@ def test_training_alone_is_timed(data, monkeypatch):
     monkeypatch.setattr(to_accuracy.RestingR, "inputs", spy("inputs", inputs))
     (run,) = time_to_accuracy([replace(CONFIG, rest_R_after=1, epochs=2)], data, 1.0, "test", "numpy")
     assert run.seconds == [2.0, 2.0]
+    assert calls.count(("train_epoch", False)) == 1  # a step of a copy, for one-time work
+    calls.remove(("train_epoch", False))
     assert set(calls) == {("train_epoch", True), ("inputs", True), ("evaluate", False), ("to_device", False)}
 
 
@@ -100,6 +103,46 @@ def test_a_run_that_diverges_says_so_and_the_others_go_on(data):
     assert runs[0].failure.startswith("epoch 1, batch ")
     assert (runs[0].seconds, runs[0].accuracies) == ([], [])
     assert len(runs[1].accuracies) == 4
+
+
+def test_a_run_that_fails_otherwise_says_so_too(data, tmp_path):
+    """Here a rule of the user's own; the command names the line, as copi-np train does."""
+    (tmp_path / "bad.py").write_text("def bad(R, x):\n    return R / (1 // 0)\n")
+    result = call(*COMMAND, "--methods", "copi-bp", "--vary", "decorrelation=matrix,bad.py:bad")
+    assert result.exit_code == 0, result.output
+    flat = " ".join(result.stdout.split())
+    assert re.search(
+        r"0 of 1 seed 0: epoch 1, line 2 of \S*bad\.py failed \(ZeroDivisionError: .*\): correct it$", flat
+    )
+
+
+def test_what_training_calls_diverged_has_reached_nothing(data):
+    """One batch with a step so large that only the evaluation after it shows the damage; any accuracy would do."""
+    config = replace(ADAM, method="bp", eta_W=3e4, epochs=1, batch_size=1000)
+    with pytest.raises(DivergenceError):
+        train(config, data, "numpy")
+    (run,) = time_to_accuracy([config], data, 0.01, "train", "numpy")
+    assert (run.accuracies, run.epochs_to(0.01)) == ([], None)
+    assert run.failure.startswith("epoch 1, ")
+
+
+def test_without_an_accuracy_all_train_to_the_end(data):
+    """Although the first epoch reaches any accuracy above 0."""
+    runs = time_to_accuracy([CONFIG, ADAM], data, None, "train", "numpy")
+    assert [len(run.accuracies) for run in runs] == [4, 4]
+    assert runs[0].as_dict(None)["epochs"] is runs[0].as_dict(None)["seconds"] is None
+
+
+@pytest.mark.parametrize("changes", [{}, {"epochs": 3}, {"patience": 2}])
+def test_runs_that_could_not_be_told_apart_are_refused(data, changes):
+    with pytest.raises(InputError, match="differ in nothing that is compared, such as epochs or patience: give each"):
+        time_to_accuracy([replace(CONFIG, val_fraction=0.3, **each) for each in ({}, changes)], data, 0.9)
+
+
+def test_a_step_that_would_diverge_is_refused_before_anything_is_trained(data, monkeypatch):
+    monkeypatch.setattr(to_accuracy._Trainee, "train", None)
+    with pytest.raises(InputError, match="decorrelation_every=10 takes steps of 10 eta_R = 1000 in layer 0"):
+        time_to_accuracy([ADAM, replace(CONFIG, eta_R=100, decorrelation_every=10)], data, 0.9, "test", "numpy")
 
 
 @pytest.mark.parametrize(
@@ -130,6 +173,22 @@ def test_ratios_are_those_of_the_same_seed():
     ones = [timed("A", [0.9], [3.0]), timed("A", [0.9], [10.0], 1), timed("A", [0.9], [1.0], 2)]
     others = [timed("B", [0.9], [2.0]), timed("B", [0.9], [40.0], 1), timed("B", [0.1], [1.0], 2)]
     assert ratios(ones, others, 0.9) == [1.5, 0.25]
+    assert ratios(ones, others[::-1], 0.9) == [1.5, 0.25]
+    assert ratios(ones[1:], others[:2], 0.9) == [0.25]
+
+
+def test_ratios_are_to_the_first_that_got_there_and_long_labels_have_a_line():
+    """31 characters are too many for 80 columns."""
+    label = "COPI (BP), decorrelation_every="
+    runs = [timed("A", [0.1], [2.0]), timed(label, [0.9], [2.0]), timed("C", [0.5, 0.9], [1.0, 4.0])]
+    assert accuracy_table(runs, 0.9, "test").splitlines()[1:] == [
+        f"{'':31} reached       epochs        seconds        ratio",
+        f"{'A':31}  0 of 1",
+        "  seed 0: 10.0 % at best in 1 epochs, 2.0 s",
+        label,
+        f"{'':31}  1 of 1          1.0            2.0         1.00",
+        f"{'C':31}  1 of 1          2.0            5.0         2.50",
+    ]
 
 
 def test_the_table_by_hand():
@@ -189,10 +248,31 @@ def test_the_command_prints_a_table_and_keeps_a_record_and_a_figure(data, tmp_pa
     assert (tmp_path / "times.png").stat().st_size > 10_000
 
 
+def test_a_setting_is_in_a_label_once(data):
+    result = call(*COMMAND, "--methods", "copi-bp", "--vary", "rule=sgd,copi", "--vary", "bias=true,false")
+    lines = [line.split("  ")[0] for line in result.stdout.splitlines() if line.startswith("COPI")]
+    assert lines == [f"COPI (BP), rule {rule}" for rule in ("sgd, bias", "sgd", "copi, bias", "copi")]
+
+
+def test_if_all_runs_fail_the_command_does_too(data):
+    result = call(*COMMAND, "--methods", "bp", "--vary", "eta_W=1e30")
+    assert result.exit_code == 2
+    assert result.stderr.endswith("Error: all runs failed, see above: lower the step sizes\n")
+    assert "0 of 1" in result.stdout
+
+
+@pytest.mark.parametrize("option", [("--rest-r",), ("--decorrelation-samples", 5)])
+def test_a_step_without_lateral_weights_has_none_to_freeze(option):
+    result = call("bench", "--method", "bp", *option)
+    assert result.exit_code == 2
+    assert "Error: bp does not decorrelate: leave out --rest-r and --decorrelation-samples" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--batch-size", 5), "--batch-size has no effect with --to-accuracy: leave it out, or use a preset"),
+        (("--rest-r",), "or use a preset or --vary decorrelation_samples=5 or --vary rest_R_after=4, for example"),
         (("--figure", "no/times.png"), "there is no folder no for --figure"),
         (("--figure", "times.xyz"), "unknown figure format 'xyz'"),
         (("--methods", "copi-pb"), "unknown method 'copi-pb'"),

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from oracles import assert_near, decorrelation_local, decorrelation_matrix
 
-from copi_np import Dataset, InputError, Network, Schedule, Split, fit, load_network, rules, save_network
+from copi_np import Conv, Dataset, InputError, Network, Schedule, Split, fit, load_network, rules, save_network
 from copi_np import _cheap_decorrelation as cheap
 from copi_np import layer as layer_module
 from copi_np.callbacks import Callback
+from copi_np.errors import DivergenceError
+from copi_np.steps import MatrixStep, SgdStep, SparseStep
 from copi_np.training import DeviceSplit, train_epoch
 
 SIZES = [6, 5, 4, 3]
@@ -281,27 +283,102 @@ def test_an_epoch_that_cannot_be_is_refused(epoch):
         Schedule(0.1, 0.1, rest_R_after=epoch)
 
 
-def test_steps_at_every_nth_batch_that_must_diverge_are_refused():
-    """2 / lambda, by hand: the inputs have one direction of second moment 16, so steps above 1/8 diverge."""
-    rng = np.random.default_rng(0)
-    y = np.zeros((40, 6))
-    y[:, :2] = np.where(rng.integers(2, size=(40, 1)) > 0, 1, -1) * np.sqrt(8)
-    split = Split(y, rng.integers(3, size=40))
-    both = Dataset("one direction", split, split, n_classes=3)
+def equal_inputs(n_samples=40):
+    """Two inputs that are always equal, with a mean square of 8, and four that are 0: off(C) has the eigenvalue 8."""
+    y = np.zeros((n_samples, 6))
+    y[:, :2] = np.where(np.random.default_rng(0).integers(2, size=(n_samples, 1)) > 0, 1, -1) * np.sqrt(8)
+    return y, np.random.default_rng(1).integers(3, size=n_samples)
 
-    def trained(eta_R, **options):
-        net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", **options)
-        fit(net, both, epochs=1, schedule=Schedule(eta_W=0, eta_R=eta_R), rng=np.random.default_rng(1), batch_size=40)
 
-    trained(0.0124, decorrelation_every=10)
-    with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.126 in layer 0, where .* above 0.12: lower eta_R"):
-        trained(0.0126, decorrelation_every=10)
+@pytest.mark.parametrize("form", ["matrix", "local"])
+def test_steps_at_every_nth_batch_that_must_diverge_are_refused(form):
+    """2 / mu, by hand: 2 / 8. Just below it, R stays finite; just above it, it does not."""
+    split = Split(*equal_inputs())
+    both = Dataset("equal inputs", split, split, n_classes=3)
+
+    def trained(eta_R, epochs=1, **options):
+        net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation=form, **options)
+        schedule = Schedule(eta_W=0, eta_R=eta_R)
+        fit(net, both, epochs=epochs, schedule=schedule, rng=np.random.default_rng(1), batch_size=40)
+        return net.layers[0].R
+
+    assert np.max(np.abs(trained(0.0249, epochs=300, decorrelation_every=10))) < 50  # after thirty steps
+    with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.251 in layer 0, where .* above 0.25: lower eta_R"):
+        trained(0.0251, decorrelation_every=10)
+    with pytest.raises(DivergenceError):
+        trained(0.251, epochs=60)  # the same steps, by the paper's rule
+    trained(0.0251, decorrelation_every=9)
+    trained(0.0251, decorrelation_samples=4)
+
+
+def test_the_limit_is_not_looked_for_where_it_is_not_known_or_does_not_matter(monkeypatch):
+    monkeypatch.setattr(cheap, "largest_first_step", lambda x: 0.0)
+    train(network(decorrelation="normalised", decorrelation_every=2), 1)
+    train(network(decorrelation_every=2), 1, Schedule(eta_W=0.01, eta_R=0))
+    train(network(decorrelation_samples=2), 1)
+    with pytest.raises(InputError, match="decorrelation_every=2"):
+        train(network(decorrelation_every=2), 1)
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 4)), np.full((3, 4), 1e200), np.eye(4), np.ones((3, 1))])
+def test_without_correlations_or_with_squares_that_overflow_there_is_no_limit(x):
+    assert cheap.largest_first_step(x) == np.inf
+
+
+def test_sample_weights_count_in_the_limit():
+    """One sample in forty is a hundred times as large; without its weight, the limit would be 0.0010, not 0.25."""
+    y, _ = equal_inputs()
+    y[0] *= 100
+    weights = np.full(40, 40 / 39)
+    weights[0] = 0.0
     net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation_every=10)
-    options = {"rng": np.random.default_rng(1), "batch_size": 40, "schedule": Schedule(0, 0.0126, 1, 0, 0)}
-    with pytest.raises(InputError, match=r"steps of 10 eta_R = 0.126 in layer 0"):  # in the second epoch
-        fit(net, both, epochs=2, **options)
-    trained(0.0126, decorrelation_every=9)
-    trained(0.0126, decorrelation_samples=4)
+    cheap.check_decorrelation_every(net, y, 0.0249, weights)
+    with pytest.raises(InputError, match=r"0\.251 in layer 0, where decorrelation diverges above 0\.25:"):
+        cheap.check_decorrelation_every(net, y, 0.0251, weights)
+    with pytest.raises(InputError, match=r"diverges above 0\.001:"):
+        cheap.check_decorrelation_every(net, y, 0.0249)
+
+
+def test_in_convolutions_all_patches_of_a_sample_have_its_weight():
+    images = np.ones((4, 1, 3, 3))
+    images[0] = 50
+    images = images.reshape(4, 9)
+    weights = np.array([0.0, 4 / 3, 4 / 3, 4 / 3])
+    options = {"input_shape": (1, 3, 3), "rng": np.random.default_rng(0), "dtype": "float64"}
+    net = Network([Conv(2, 2), 3], decorrelation_every=[10, 1], **options)
+    cheap.check_decorrelation_every(net, images, 0.0666, weights)  # off(C) of four ones has the eigenvalue 3
+    with pytest.raises(InputError, match=r"0\.667 in layer 0, where decorrelation diverges above 0\.67:"):
+        cheap.check_decorrelation_every(net, images, 0.0667, weights)
+
+
+def test_a_run_that_is_refused_leaves_no_files(tmp_path):
+    split = Split(*equal_inputs())
+    both = Dataset("equal inputs", split, split, n_classes=3)
+
+    class Touch(Callback):
+        def on_start(self, network, history):
+            raise AssertionError
+
+    net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation_every=10)
+    options = {"rng": np.random.default_rng(1), "batch_size": 40, "schedule": Schedule(eta_W=0, eta_R=0.0251)}
+    with pytest.raises(InputError, match="decorrelation_every=10"):
+        fit(net, both, epochs=2, callbacks=[Touch()], **options)
+
+
+def test_a_finished_training_asks_for_no_further_epoch():
+    """A schedule may know only the epochs that there are."""
+    net, history = network(), []
+    schedule = [{"eta_W": 0.01}, {"eta_W": 0.02}]
+    options = {"epochs": 2, "schedule": lambda epoch: schedule[epoch - 1], "rng": np.random.default_rng(4)}
+    history = fit(net, data(), **options)
+    assert fit(net, data(), history=history, **options) == history
+
+
+def test_a_step_that_skips_is_not_given_where_it_would_be_lost():
+    with pytest.raises(InputError, match="rule is a SparseStep, which is for lateral weights: give its inner step"):
+        network(rule=SparseStep(SgdStep(), 5, 1))
+    with pytest.raises(InputError, match="decorrelation is a SparseStep: leave out decorrelation_samples and"):
+        network(decorrelation=SparseStep(MatrixStep(), None, 2), decorrelation_every=3)
 
 
 def test_estimators_save_and_refuse_the_same(monkeypatch):
@@ -326,6 +403,25 @@ def test_estimators_save_and_refuse_the_same(monkeypatch):
         assert_near(layer.R, plain.R, ulps=1000)
     with pytest.raises(InputError, match="decorrelation_every=10 takes steps of 10 eta_R = 20 in layer 0"):
         fitted(decorrelation_every=10, eta_R=2.0, first_epochs=0)
+
+
+def test_estimators_look_at_sample_weights_and_not_at_single_chunks():
+    """`partial_fit` sees a few samples at a time, whose moments say little about the others'."""
+    pytest.importorskip("sklearn")
+    from copi_np.estimators import COPIClassifier
+
+    X, y = equal_inputs()
+    X[0] *= 100
+    weights = np.ones(40)
+    weights[0] = 1e-9
+    options = {"hidden_layer_sizes": (4,), "standardize": False, "fit_intercept": False, "decorrelation_every": 10}
+    model = COPIClassifier(max_iter=1, random_state=0, eta_W=0.001, eta_R=0.024, first_epochs=0, **options)
+    with warnings.catch_warnings(action="ignore"):
+        model.fit(X, y, sample_weight=weights)
+        with pytest.raises(InputError, match="decorrelation_every=10 takes steps"):
+            model.fit(X, y)
+    for row in range(3):
+        model.partial_fit(X[row : row + 1] / 100, y[row : row + 1], classes=[0, 1, 2])
 
 
 def test_known_inputs_must_fit():

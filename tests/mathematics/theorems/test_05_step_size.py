@@ -3,7 +3,9 @@
 Proof. For C = D + E with D diagonal and E small and off-diagonal,
 C' = (I - eta E) C (I - eta E) = D + E - eta (E D + D E) + O(E^2).
 
-This is local: far from decorrelation, respect the bound of Theorem 4, 2 over the largest eigenvalue of C.
+This is local. Far from decorrelation, steps up to 2 over the largest eigenvalue of C are safe (Theorem 4). The first
+step multiplies x along the top eigenvector of off(C), of eigenvalue mu, by 1 - eta mu. (e) Above 2/mu R diverges: for
+two inputs that are always equal this is exact; of random second moments it was true of every one that was tried.
 So (a) the slowest pair is that of the two smallest variances; (b) decorrelated inputs are linearly stable if and only
 if eta < 2 / (sum of the two largest variances). (c) Just above that bound a small perturbation grows at first, and in
 doing so shrinks the variances until the bound holds again: at the end of a long run it has vanished. (d) Far above it
@@ -90,6 +92,33 @@ def test_c_just_above_the_bound_the_variances_shrink_until_it_holds(share):
     assert np.max(covariance) > 1e4 * covariance[0]
     assert covariance[-1] < 1e-9
     assert total[-1] < 2 / eta < total[0]
+
+
+@given(st.floats(0.1, 10), st.floats(0.1, 3))
+def test_e_two_equal_inputs_shrink_or_grow_by_a_cubic(power, share):
+    """With R x = p x, a step maps p to p (1 - eta power p^2); mu is the power, so the bound is eta power = 2."""
+    eta, p = share / power, 1.0
+    for R in list(decorrelation_path(np.full((1, 2), np.sqrt(power)), eta, 4))[1:]:
+        p *= 1 - share * p**2
+        np.testing.assert_allclose(R @ [1, 1], [p, p], rtol=1e-6, atol=1e-6 * np.max(np.abs(R)))
+        assert (abs(p) > 1) == (share > 2)
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_e_above_two_over_mu_the_weights_blow_up_and_up_to_two_over_lambda_they_do_not(seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(6, rng.integers(2, 9)))
+    if seed % 2:
+        x *= np.exp(rng.normal(size=x.shape[1]))  # very different variances
+    sigma = x.T @ x / 6
+
+    def largest(eta):
+        with np.errstate(all="ignore"):
+            path = decorrelation_path(x, eta, 100)
+            return next((k for k, R in enumerate(path) if not np.max(np.abs(R)) < 1e4), None)
+
+    assert largest(2 / np.linalg.eigvalsh(sigma)[-1]) is None
+    assert largest(1.03 * 2 / np.linalg.eigvalsh(off(sigma))[-1]) is not None
 
 
 def test_d_far_above_the_bound_the_weights_blow_up():
