@@ -104,21 +104,22 @@ def test_e_two_equal_inputs_shrink_or_grow_by_a_cubic(power, share):
         assert (abs(p) > 1) == (share > 2)
 
 
-@pytest.mark.parametrize("seed", range(30))
-def test_e_above_two_over_mu_the_weights_blow_up_and_up_to_two_over_lambda_they_do_not(seed):
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(6, rng.integers(2, 9)))
-    if seed % 2:
-        x *= np.exp(rng.normal(size=x.shape[1]))  # very different variances
-    sigma = x.T @ x / 6
+@pytest.mark.parametrize("first_seed", range(0, 300, 10))
+def test_e_above_two_over_mu_the_weights_blow_up_and_near_two_over_lambda_they_do_not(first_seed):
+    for seed in range(first_seed, first_seed + 10):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=(6, rng.integers(2, 9)))
+        if seed % 2:
+            x *= np.exp(rng.normal(size=x.shape[1]))  # very different variances
+        C = x.T @ x / len(x)
+        assert stays_finite(x, 1.05 * 2 / np.linalg.eigvalsh(C)[-1])
+        assert not stays_finite(x, 1.03 * 2 / np.linalg.eigvalsh(off(C))[-1])
 
-    def largest(eta):
-        with np.errstate(all="ignore"):
-            path = decorrelation_path(x, eta, 100)
-            return next((k for k, R in enumerate(path) if not np.max(np.abs(R)) < 1e4), None)
 
-    assert largest(2 / np.linalg.eigvalsh(sigma)[-1]) is None
-    assert largest(1.03 * 2 / np.linalg.eigvalsh(off(sigma))[-1]) is not None
+def stays_finite(x, eta):
+    """Return whether R stays below 1e4 in a hundred steps."""
+    with np.errstate(all="ignore"):
+        return all(np.max(np.abs(R)) < 1e4 for R in decorrelation_path(x, eta, 100))
 
 
 def test_d_far_above_the_bound_the_weights_blow_up():
