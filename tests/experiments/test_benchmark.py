@@ -296,10 +296,16 @@ def test_numbers_in_the_text_of_the_page_are_on_record():
     scaling = json.loads((ROOT / "results" / "speed" / "scaling.json").read_text())
     times = scaling["leaky ReLU"]
     assert f"takes {times['maximum']:.0f} microseconds" in text
-    assert f"takes {times['where']:.0f}, since the signs" in text
-    pairs = zip(scaling["steps"][::2], scaling["steps"][1::2], strict=True)
-    ratios = [copi["step"] / bp["step"] for copi, bp in pairs if copi["varied"] != "batch"]
+    assert f"takes {times['where']:.0f}: the signs" in text
+    pairs = list(zip(scaling["steps"][::2], scaling["steps"][1::2], strict=True))
+    ratios = [copi["step"] / bp["step"] for copi, bp in pairs if copi["batch"] > 1]
     assert f"measured, {min(ratios):.1f} to {max(ratios):.1f} times" in text
+    (single,) = (copi["step"] / bp["step"] for copi, bp in pairs if copi["batch"] == 1)
+    assert f"With single samples the ratio is {single:.1f};" in text
+    middle = {"width": 512, "batch": 50, "depth": 3}
+    thrice = [copi["step"] / bp["step"] for copi, bp in pairs if middle.items() <= copi.items()]
+    assert len(thrice) == 3
+    assert f"in all three tables, with ratios from {min(thrice):.2f} to {max(thrice):.2f}" in text
     monkey = importlib.util.spec_from_file_location("estimate", ROOT / "benchmarks" / "estimate.py")
     estimate = importlib.util.module_from_spec(monkey)
     sys.modules["estimate"] = estimate
