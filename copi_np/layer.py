@@ -117,7 +117,7 @@ class Layer:
 
     @property
     def lateral_step(self) -> Step | None:
-        """How R is updated; None if it is not."""
+        """How R is updated; None if it is not. If assigned, R learns from all samples again, unless by a `SparseStep`."""
         return self._lateral_step
 
     @lateral_step.setter
