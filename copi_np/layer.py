@@ -117,7 +117,7 @@ class Layer:
 
     @property
     def lateral_step(self) -> Step | None:
-        """How R is updated; None if it is not. If assigned, R learns from all samples again, unless by a `SparseStep`."""
+        """How R is updated, or None. With an assigned step R learns from all samples, unless it is a `SparseStep`."""
         return self._lateral_step
 
     @lateral_step.setter

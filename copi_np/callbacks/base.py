@@ -32,7 +32,7 @@ class Callback:
         """Called before the first batch, after all checks; `history` holds the epochs done so far."""
 
     def on_batch(self, batch: int, n_batches: int) -> None:
-        """Called after each batch, counted from 1 in every epoch; change weights in `on_epoch`, which `fit` expects."""
+        """Called after each batch, counted from 1 in every epoch."""
 
     def on_epoch(self, network: Network, record: EpochRecord) -> None:
         """Called after each epoch and its evaluation."""
