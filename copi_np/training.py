@@ -62,7 +62,8 @@ def fit(
     """Train a network.
 
     Training that was interrupted resumes from its checkpoint and gives the same result as an uninterrupted run: on the
-    CPU, bit for bit, unless R is frozen and the memory is free to keep the decorrelated inputs only one of the times.
+    CPU, bit for bit. (Where R is frozen, only up to rounding, if there was memory to keep the decorrelated inputs in
+    one of the two runs but not in the other.)
 
     Parameters
     ----------
@@ -110,7 +111,8 @@ def fit(
     network.scaling = data.scaling
     splits = {name: to_device(network, split, data.n_classes) for name, split in data.splits.items()}
     train, resting = splits["train"], RestingR()
-    check_decorrelation_every(network, train.inputs, rates_of(schedule, min(len(records) + 1, epochs))["eta_R"])
+    if len(records) < epochs:
+        check_decorrelation_every(network, train.inputs, rates_of(schedule, len(records) + 1)["eta_R"])
     for callback in callbacks:
         callback.on_start(network, list(records))
     n_batches = -(-len(data.train.labels) // batch_size)

@@ -1899,8 +1899,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "campaign: runs that diverged are repeated",
             "experiments/campaign.py",
-            "if record is not None and record.failure:",
-            "if False:",
+            "if record is not None and record.failure and",
+            "if False and",
         ),
     ],
     TIMES: [

@@ -158,7 +158,7 @@ def perform(
     folder = run_folder(root, config, data)
     try:
         record = own_run(folder, config, data)
-        if record is not None and record.failure:
+        if record is not None and record.failure and not config.is_over(record.history):
             return Outcome(config, folder, record.history, record.failure)
         history = train_into(folder, config, data, backend, callbacks, resume=True, diagnostics=diagnostics)
         return Outcome(config, folder, history)

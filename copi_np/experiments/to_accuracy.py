@@ -121,9 +121,9 @@ def time_to_accuracy(
     backend: str | Backend = "auto",
     on_epoch: Callable[[TimedRun], None] = lambda run: None,
 ) -> list[TimedRun]:
-    """Train networks until they reach an accuracy; networks with the same seed take turns, one epoch at a time.
+    """Train networks until they reach an accuracy.
 
-    (If they also have the same validation samples, scaling and dtype.)
+    Those with the same seed, validation samples, scaling and dtype take turns, one epoch at a time.
 
     Parameters
     ----------
@@ -152,13 +152,28 @@ def time_to_accuracy(
     backend, names = get_backend(backend), varied(configs)
     runs = [TimedRun(config, list_names([config.label, *described(config, names)])) for config in configs]
     if len({(run.label, run.config.seed) for run in runs}) < len(runs):
-        raise InputError("these runs differ in nothing that is compared, such as epochs or patience: give each once")
+        raise InputError(
+            "two of these runs have the same label and seed: they differ in nothing that is compared, such as epochs "
+            "or patience, or in parts of your own with the same name: give each once, or rename one"
+        )
     alike: dict[Any, list[TimedRun]] = {}
     for run in runs:
         alike.setdefault((run.config.seed, run.config.val_fraction, run.config.scale, run.config.dtype), []).append(run)
+    for run in runs:
+        _check_first_step(run.config, data, backend)  # before anything is trained
     for group in alike.values():
         _train_in_turns(group, data, accuracy, split, backend, on_epoch)
     return runs
+
+
+def _check_first_step(config: RunConfig, data: Dataset, backend: Backend) -> None:
+    """Raise an InputError if R would diverge from the start, see `check_decorrelation_every`."""
+    if config.decorrelation_every != 1:
+        network, _ = first_state(config, backend)
+        samples = prepared(config, data)
+        train = to_device(network, samples.train, samples.n_classes)
+        with naming_own_lines(config):
+            check_decorrelation_every(network, train.inputs, rates_of(config.schedule, 1)["eta_R"])
 
 
 def _train_in_turns(
@@ -177,7 +192,6 @@ def _train_in_turns(
             samples = prepared(run.config, data)
             check_training_fits(network, sum(len(each.labels) for each in samples.splits.values()))
             splits = {name: to_device(network, each, samples.n_classes) for name, each in samples.splits.items()}
-        check_decorrelation_every(network, splits["train"].inputs, rates_of(run.config.schedule, 1)["eta_R"])
         trainees.append(_Trainee(run, network, rng, splits))
         trainees[-1].warm_up()
     while trainees:

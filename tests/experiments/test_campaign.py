@@ -316,6 +316,7 @@ def test_a_failure_is_forgotten_once_the_run_goes_on(tmp_path, config, data, mon
     folder = perform(tmp_path, config, data, "numpy", [Blow()]).folder
     assert read_run(folder).failure == "epoch 2: boom"
     assert epochs_left(tmp_path, config, data) == 0
+    assert perform(tmp_path, replace(config, epochs=1), data, "numpy").failure is None  # that many are recorded
     assert perform(tmp_path, config, data, "numpy").failure == "epoch 2: boom"
     train_into(folder, config, data, "numpy", resume=True)
     assert read_run(folder).failure is None

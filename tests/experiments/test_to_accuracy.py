@@ -135,14 +135,29 @@ def test_without_an_accuracy_all_train_to_the_end(data):
 
 @pytest.mark.parametrize("changes", [{}, {"epochs": 3}, {"patience": 2}])
 def test_runs_that_could_not_be_told_apart_are_refused(data, changes):
-    with pytest.raises(InputError, match="differ in nothing that is compared, such as epochs or patience: give each"):
+    with pytest.raises(InputError, match="differ in nothing that is compared, such as epochs or patience, or in parts"):
         time_to_accuracy([replace(CONFIG, val_fraction=0.3, **each) for each in ({}, changes)], data, 0.9)
 
 
 def test_a_step_that_would_diverge_is_refused_before_anything_is_trained(data, monkeypatch):
+    """The last of them, too, although it takes its turns after the others, since its inputs are scaled."""
     monkeypatch.setattr(to_accuracy._Trainee, "train", None)
-    with pytest.raises(InputError, match="decorrelation_every=10 takes steps of 10 eta_R = 1000 in layer 0"):
-        time_to_accuracy([ADAM, replace(CONFIG, eta_R=100, decorrelation_every=10)], data, 0.9, "test", "numpy")
+    rare = replace(CONFIG, eta_R=100, decorrelation_every=10)
+    for last in (rare, replace(rare, scale="standardize"), replace(rare, seed=1)):
+        with pytest.raises(InputError, match="decorrelation_every=10 takes steps of 10 eta_R = 1000 in layer 0"):
+            time_to_accuracy([ADAM, CONFIG, last], data, 0.9, "test", "numpy")
+
+
+def test_a_part_that_fails_in_that_look_is_named_too(data, tmp_path):
+    """It returns what is asked for, but not for as many samples."""
+    (tmp_path / "mine.py").write_text(
+        "from copi_np import Activation\n"
+        "f = Activation('f', lambda a: a / (len(a) < 10 or 1 // 0), lambda a: 0 * a + 1)\n"
+    )
+    options = ("--methods", "copi-bp", "--vary", "activation=mine.py:f", "--vary", "decorrelation_every=2")
+    result = call(*COMMAND, *options)
+    assert result.exit_code == 2
+    assert re.search(r"^Error: line 2 of \S*mine\.py failed \(ZeroDivisionError", result.stderr, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

@@ -352,6 +352,7 @@ def test_in_convolutions_all_patches_of_a_sample_have_its_weight():
 
 
 def test_a_run_that_is_refused_leaves_no_files(tmp_path):
+    """Nor a call of a callback, which might write some."""
     split = Split(*equal_inputs())
     both = Dataset("equal inputs", split, split, n_classes=3)
 
@@ -362,7 +363,8 @@ def test_a_run_that_is_refused_leaves_no_files(tmp_path):
     net = Network(SIZES, rng=np.random.default_rng(0), dtype="float64", decorrelation_every=10)
     options = {"rng": np.random.default_rng(1), "batch_size": 40, "schedule": Schedule(eta_W=0, eta_R=0.0251)}
     with pytest.raises(InputError, match="decorrelation_every=10"):
-        fit(net, both, epochs=2, callbacks=[Touch()], **options)
+        fit(net, both, epochs=2, callbacks=[Touch()], checkpoint=tmp_path / "net.npz", **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_finished_training_asks_for_no_further_epoch():

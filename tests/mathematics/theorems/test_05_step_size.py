@@ -3,13 +3,13 @@
 Proof. For C = D + E with D diagonal and E small and off-diagonal,
 C' = (I - eta E) C (I - eta E) = D + E - eta (E D + D E) + O(E^2).
 
-This is local. Far from decorrelation, steps up to 2 over the largest eigenvalue of C are safe (Theorem 4). The first
-step multiplies x along the top eigenvector of off(C), of eigenvalue mu, by 1 - eta mu. (e) Above 2/mu R diverges: for
-two inputs that are always equal this is exact; of random second moments it was true of every one that was tried.
 So (a) the slowest pair is that of the two smallest variances; (b) decorrelated inputs are linearly stable if and only
 if eta < 2 / (sum of the two largest variances). (c) Just above that bound a small perturbation grows at first, and in
 doing so shrinks the variances until the bound holds again: at the end of a long run it has vanished. (d) Far above it
-the weights blow up.                                                                                        Section 2.4.
+the weights blow up. All this is local. Far from decorrelation, steps up to 2 over the largest eigenvalue of C are safe
+(Theorem 4). The first step multiplies x along the top eigenvector of off(C), of eigenvalue mu, by 1 - eta mu. (e) Above
+2/mu R diverges: for two inputs that are always equal this is exact; of random second moments it was true of every one
+that was tried.                                                                                             Section 2.4.
 """
 
 from __future__ import annotations
