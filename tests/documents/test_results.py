@@ -560,6 +560,13 @@ def test_with_R_frozen_copi_diverges_in_an_epoch_that_the_pages_name(data, seeds
     assert all(run.failure.startswith(f"epoch {epoch}, ") for run in frozen_runs)
 
 
+def test_no_record_names_a_folder_of_a_machine():
+    files = [file for file in (ROOT / "results").rglob("*") if file.suffix in {".json", ".jsonl", ".toml", ".txt"}]
+    assert len(files) > 1000
+    folders = re.compile(r'"/[a-z]|/tmp/|/home/|/root/')
+    assert [str(file) for file in files if folders.search(file.read_text(encoding="utf-8"))] == []
+
+
 def test_every_bug_that_is_planted_has_its_place(monkeypatch):
     """The text that it replaces is in its file, exactly once: a quick check, where `make mutants` takes long."""
     monkeypatch.syspath_prepend(ROOT / "tools")

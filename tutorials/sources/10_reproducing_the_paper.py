@@ -429,10 +429,11 @@ if full:
     assert list(behind) == [42, 20, 31, 13, 15]
 
 # %% [markdown]
-# COPI is ahead of backpropagation with decorrelation with all five seeds, by 23 to 32 digits out of 10,000 (claim C19 of
-# [claims.md](../docs/claims.md)). If the two methods were equally good, five seeds would all favour COPI one time in 32.
-# So the lead is small, but hardly chance. Adam is ahead of COPI with all five seeds too, by 13 to 42 digits. And look at
-# the scatter: COPI's seeds differ by up to 23 digits, as much as the lead. Without pairs it would be hard to see.
+# COPI is ahead of backpropagation with decorrelation with all five seeds, by 23 to 32 digits out of 10,000 (claim C19
+# of [claims.md](../docs/claims.md)). If the two methods were equally good, five seeds would all favour COPI one time in
+# 32. So the lead is small, but hardly chance. Adam is ahead of COPI with all five seeds too, by 13 to 42 digits. And
+# look at the scatter: COPI's seeds differ by up to 23 digits, as much as the lead. Without pairs it would be hard to
+# see.
 
 # %% [markdown]
 # ## 6. Figure 2, with five seeds
@@ -500,9 +501,9 @@ if mnist:  # statement 1, then statements 2 and 3
     assert compared("bp-adam", "copi-bp") == 5
 
 # %% [markdown]
-# **Answer.** Statements 1 and 2 hold, with every seed. (We take Adam as "BP with momentum"; for plain momentum, see claim
-# C23.) Statement 3 does not hold: with the paper's schedule COPI ends 0.8 points behind Adam on the test set, with
-# every seed, and takes longer to reach 99 % of its best training accuracy. With the journal's schedule it is still
+# **Answer.** Statements 1 and 2 hold, with every seed. (We take Adam as "BP with momentum"; for plain momentum, see
+# claim C23.) Statement 3 does not hold: with the paper's schedule COPI ends 0.8 points behind Adam on the test set,
+# with every seed, and takes longer to reach 99 % of its best training accuracy. With the journal's schedule it is still
 # behind with every seed, but only by 0.2 points, and it reaches the 99 % sooner:
 # [reproduction.md](../docs/reproduction.md) has those numbers.
 #
