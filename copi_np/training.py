@@ -126,10 +126,7 @@ def fit(
             train_epoch(network, train, rates=rates, rng=rng, batch_size=batch_size, x0=x0, callbacks=callbacks)
             with located(f"batch {n_batches}: "):
                 record = _evaluated(network, splits, epoch, start)
-                limit = loss_limit(network.backend, network.loss, train.targets)
-                losses = (record.train_loss, record.test_loss, record.val_loss)
-                if not all(loss is None or loss <= limit for loss in losses):
-                    raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
+                check_losses(network, train, rates, (record.train_loss, record.test_loss, record.val_loss))
                 check_moments(record.decorrelation_loss, network.dtype)
         records.append(record)
         for callback in callbacks:
@@ -212,6 +209,13 @@ def train_epoch(
     with located(f"batch {len(batches)}: "):
         check_weights(network.layers, rates, train.inputs)
     return float(np.average(values, weights=[part.stop - part.start for part in batches]))
+
+
+def check_losses(network: Network, train: DeviceSplit, rates: dict[str, float], losses: Iterable[float | None]) -> None:
+    """Raise a DivergenceError if a loss of an evaluation exploded; None stands for a split that there is not."""
+    limit = loss_limit(network.backend, network.loss, train.targets)
+    if not all(loss is None or loss <= limit for loss in losses):
+        raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
 
 
 def _evaluated(network: Network, splits: dict[str, DeviceSplit], epoch: int, start: float) -> EpochRecord:

@@ -1961,8 +1961,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "times: a network that diverged counts",
             "experiments/to_accuracy.py",
-            "if not loss <= loss_limit(network.backend",
-            "if loss < -loss_limit(network.backend",
+            "check_losses(network, train, rates, [loss])",
+            "check_losses(network, train, rates, [])",
         ),
         (
             "times: ratios by place, not by seed",

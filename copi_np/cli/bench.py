@@ -158,12 +158,9 @@ def _bench_to_accuracy(
     with Bar("", sum(config.epochs for config in configs)) as bar:
 
         def on_epoch(run: TimedRun) -> None:
+            ended = bool(run.failure) or run.epochs_to(accuracy) is not None
             bar.label = f"{run.label}, seed {run.config.seed}"
-            if run.failure:
-                bar.advance(run.config.epochs - len(run.seconds))
-            else:
-                ended = run.epochs_to(accuracy) is not None
-                bar.advance(1 + ended * (run.config.epochs - len(run.seconds)))
+            bar.advance((not run.failure) + ended * (run.config.epochs - len(run.seconds)))
 
         runs = time_to_accuracy(configs, data, accuracy, split, backend, on_epoch)
     text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)

@@ -12,11 +12,10 @@ import numpy as np
 
 from copi_np._cheap_decorrelation import RestingR, check_decorrelation_every
 from copi_np._checks import check_rate
-from copi_np._divergence import blame_weights, loss_limit
 from copi_np._memory import check_training_fits
 from copi_np.backend import Backend, get_backend
 from copi_np.datasets import Dataset
-from copi_np.errors import DivergenceError, InputError, choose, list_names, one_line
+from copi_np.errors import InputError, choose, list_names, one_line
 from copi_np.experiments.campaign import FAILURES
 from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import blas, versions
@@ -26,7 +25,7 @@ from copi_np.experiments.summary import statistic
 from copi_np.experiments.tables import plus_minus
 from copi_np.network import Network
 from copi_np.schedule import rates_of
-from copi_np.training import DeviceSplit, evaluate, to_device, train_epoch
+from copi_np.training import DeviceSplit, check_losses, evaluate, to_device, train_epoch
 
 SPLITS: Final = {"train": "training", "validation": "validation", "test": "test"}
 """The splits whose accuracy can be the goal, as in "training accuracy"."""
@@ -104,8 +103,7 @@ class _Trainee:
             with naming_own_lines(run.config):
                 seconds = network.backend.seconds(epoch)
                 accuracy, loss = evaluate(network, *self.splits[split])
-            if not loss <= loss_limit(network.backend, network.loss, train.targets):
-                raise DivergenceError(blame_weights(network.layers, rates, train.inputs))
+            check_losses(network, train, rates, [loss])
         except FAILURES as error:  # the others go on
             run.failure = f"epoch {len(run.seconds) + 1}, {one_line(error)}"
             return
