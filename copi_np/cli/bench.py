@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from copi_np.backend import DTYPES, get_backend
+from copi_np.cli.errors import if_stopped
 from copi_np.cli.options import (
     backend_option,
     data_dir_option,
@@ -27,6 +29,7 @@ from copi_np.errors import CopiError, InputError, list_names
 from copi_np.experiments.benchmark import bench as carry_out
 from copi_np.experiments.benchmark import bench_table
 from copi_np.experiments.campaign import grid
+from copi_np.experiments.config import RunConfig
 from copi_np.experiments.environment import blas_threads
 from copi_np.experiments.figures import write_figure
 from copi_np.experiments.methods import METHODS
@@ -155,18 +158,41 @@ def _bench_to_accuracy(
     backend = get_backend(backend_name)
     load = partial(load_dataset, data_dir=data_dir)
     configs, data = grid(options, split_names(methods), range(seeds), load, parse_variations(vary))
-    with Bar("", sum(config.epochs for config in configs)) as bar:
+    train = partial(time_to_accuracy, configs, data, accuracy, split, backend)
 
-        def on_epoch(run: TimedRun) -> None:
-            ended = bool(run.failure) or run.epochs_to(accuracy) is not None
-            bar.label = f"{run.label}, seed {run.config.seed}"
-            bar.advance((not run.failure) + ended * (run.config.epochs - len(run.seconds)))
+    def show(runs: Sequence[TimedRun]) -> None:
+        text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)
+        output.result(text, {"dataset": data.name, **record})
+        if figure is not None:
+            title = f"{SPLITS[split]} accuracy on {setting(configs[0], 'dataset')}".capitalize()
+            write_figure(figure, "seconds_curves", curves_of(runs), accuracy, title=title)
 
-        runs = time_to_accuracy(configs, data, accuracy, split, backend, on_epoch)
-    text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)
-    output.result(text, {"dataset": data.name, **record})
-    if figure is not None:
-        title = f"{SPLITS[split]} accuracy on {setting(configs[0], 'dataset')}".capitalize()
-        write_figure(figure, "seconds_curves", curves_of(runs), accuracy, title=title)
+    runs = _with_progress(train, configs, accuracy, show)
+    show(runs)
     if all(run.failure for run in runs):
         raise CopiError("all runs failed, see above: lower the step sizes")
+
+
+def _with_progress(
+    train: Callable[..., list[TimedRun]],
+    configs: Sequence[RunConfig],
+    accuracy: float,
+    if_interrupted: Callable[[Sequence[TimedRun]], None],
+) -> list[TimedRun]:
+    """Train with a progress bar; if a signal stops it, hand over the runs with the epochs they have."""
+    begun: dict[tuple[str, int], TimedRun] = {}
+
+    def on_epoch(run: TimedRun) -> None:
+        begun[run.label, run.config.seed] = run
+        ended = bool(run.failure) or run.epochs_to(accuracy) is not None
+        bar.label = f"{run.label}, seed {run.config.seed}"
+        bar.advance((not run.failure) + ended * (run.config.epochs - len(run.seconds)))
+
+    with if_stopped(lambda: "the results are those of the epochs until then" if begun else None):
+        try:
+            with Bar("", sum(config.epochs for config in configs)) as bar:
+                return train(on_epoch)
+        except KeyboardInterrupt:
+            if begun:
+                if_interrupted(list(begun.values()))
+            raise

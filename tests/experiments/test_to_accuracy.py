@@ -276,6 +276,36 @@ def test_if_all_runs_fail_the_command_does_too(data):
     assert "0 of 1" in result.stdout
 
 
+@pytest.mark.parametrize(("raised", "code"), [(KeyboardInterrupt(), 130), (KeyboardInterrupt(15), 143)])
+def test_an_interrupted_command_shows_and_keeps_what_was_measured(data, tmp_path, monkeypatch, raised, code):
+    def interrupted_in_the_fourth_epoch(*arguments, calls=[], **options):  # noqa: B006
+        calls.append(arguments)
+        if len(calls) > 2 + 3:  # each of the two networks warms up
+            raise raised
+        return train_epoch(*arguments, **options)
+
+    train_epoch = to_accuracy.train_epoch
+    monkeypatch.setattr(to_accuracy, "train_epoch", interrupted_in_the_fourth_epoch)
+    arguments = ("--methods", "copi-bp,bp", "--json", "times.json", "--figure", "times.png")
+    result = call(*COMMAND, *arguments)
+    record = json.loads((tmp_path / "times.json").read_text())
+    assert {run["label"]: len(run["by_epoch"]["accuracy"]) for run in record["runs"]} == {"COPI (BP)": 1, "BP (SGD)": 2}
+    assert re.search(r"BP \(SGD\) +0 of 1\n  seed 0: .* in 2 epochs", result.stdout)
+    name = {130: "SIGINT", 143: "SIGTERM"}[code]
+    assert result.stderr.endswith(f"Error: stopped by {name}; the results are those of the epochs until then\n")
+    assert (result.exit_code, (tmp_path / "times.png").exists()) == (code, True)
+
+
+def test_if_nothing_was_measured_an_interrupted_command_says_so(data, tmp_path, monkeypatch):
+    def interrupted(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(to_accuracy, "train_epoch", interrupted)
+    result = call(*COMMAND, "--json", "times.json")
+    assert (result.exit_code, result.stdout, (tmp_path / "times.json").exists()) == (130, "", False)
+    assert result.stderr.endswith("nothing has been recorded yet: run the same command again\n")
+
+
 @pytest.mark.parametrize("option", [("--rest-r",), ("--decorrelation-samples", 5)])
 def test_a_step_without_lateral_weights_has_none_to_freeze(option):
     result = call("bench", "--method", "bp", *option)
