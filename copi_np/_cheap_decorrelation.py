@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, Final
 
 import numpy as np
 
 from copi_np.architecture import CHUNK, chunk_size
-from copi_np.arrays import Array, NDArray, first_rows, slices, weigh
-from copi_np.errors import InputError
+from copi_np.arrays import Array, NDArray, slices, weigh
+from copi_np.errors import CopiWarning, InputError
 from copi_np.network import Network
 from copi_np.rules import decorrelate
 from copi_np.steps import LocalStep, MatrixStep, SparseStep
@@ -16,6 +17,7 @@ from copi_np.whitening import off_diagonal, second_moment
 
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are kept only if they take no more than this share of the free memory."""
+NO_ROOM: Final = "too much to keep the decorrelated inputs in half of the free memory; steps take longer without them"
 
 
 class RestingR:
@@ -28,7 +30,8 @@ class RestingR:
     def inputs(self, network: Network, y0: Array, eta_R: float) -> Array | None:
         """Return the decorrelated inputs, or None if R is about to learn, is the identity, or memory is short.
 
-        Also None for a convolution, whose patches of all samples would take many times the memory of the samples.
+        Also None for a convolution, whose patches of all samples would take many times the memory of the samples. If
+        memory is short, a warning says so, since every step then takes longer.
 
         Parameters
         ----------
@@ -55,6 +58,9 @@ class RestingR:
                 with np.errstate(over="ignore", invalid="ignore"):  # an overflow is reported as divergence
                     for rows in slices(int(y0.shape[0]), CHUNK):
                         self._x0[rows, :] = decorrelate(self._R, layer.rows(y0[rows, :]))
+            else:
+                size = f"{kept_bytes(network, y0) / 1e6:.0f} MB"
+                warnings.warn(f"R is frozen, but {size}: {NO_ROOM}", CopiWarning, stacklevel=3)
         return self._x0
 
 
@@ -76,14 +82,16 @@ def check_decorrelation_every(network: Network, y0: Array, eta_R: float, sample_
     Parameters
     ----------
     network : Network               about to be trained
-    y0 : (N, I) array               the training inputs, of which the first are enough
+    y0 : (N, I) array               the training inputs, of which some are looked at, evenly spread
     eta_R : float                   step size of R in the coming epoch
     sample_weight : (N,) array      how many times each sample counts, if not once
     """
     if eta_R == 0 or all(_every_of_eq_4(layer.lateral_step) == 1 for layer in network.layers):
         return
-    y0 = first_rows(y0, chunk_size(network.plans))
-    weights = None if sample_weight is None else sample_weight[: y0.shape[0]]
+    n_rows = int(y0.shape[0])
+    every_nth = slice(0, n_rows, -(-n_rows // chunk_size(network.plans)))  # data may be sorted by class
+    y0 = y0[every_nth, :]
+    weights = None if sample_weight is None else sample_weight[every_nth]
     for k, (layer, x) in enumerate(zip(network.layers, network.forward(y0).x, strict=True)):
         every = _every_of_eq_4(layer.lateral_step)
         rows = x if weights is None else weigh(x, network.backend.xp.repeat(weights, x.shape[0] // y0.shape[0]))

@@ -143,7 +143,9 @@ def _advice(layers: Sequence[Layer], k: int, matrix: str, rates: Mapping[str, fl
         advice += f" or delta_scale (now {rates['delta_scale']:g})"
     eta_R = 0.0 if layer.lateral_step is None else rates["eta_R"]
     if matrix == "W" and layer.forward_step.needs_decorrelated_inputs and eta_R < rates["eta_W"]:
-        advice += ", or let layers decorrelate as fast: COPI needs eta_R no smaller than eta_W"
+        is_frozen = eta_R == 0 and layer.has_lateral_weights
+        how = "freeze R later or never" if is_frozen else "let layers decorrelate as fast"
+        advice += f", or {how}: COPI needs eta_R no smaller than eta_W"
     return advice
 
 

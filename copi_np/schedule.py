@@ -58,6 +58,12 @@ class Schedule:
         rates = {"eta_R": rates["eta_W"], "first_eta_W": 0.0, "first_eta_R": 0.0} | rates
         for name in names:
             object.__setattr__(self, name, check_rate(name, rates[name]))
+        if self.rest_R_after is not None and self.rest_R_after < self.first_epochs and self.first_eta_W == 0:
+            last, rest = self.first_epochs, self.rest_R_after
+            raise InputError(
+                f"nothing would learn in epoch {last}: first_eta_W is 0 until then, and rest_R_after={rest} freezes R "
+                f"before: freeze it after epoch {last} or later, or lower first_epochs"
+            )
 
     def rates(self, epoch: int) -> dict[str, float]:
         """Return the keyword arguments of `Network.step` in an epoch, counted from 1."""

@@ -1905,6 +1905,18 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
     ],
     TIMES: [
         (
+            "times: interrupted ones are lost",
+            "cli/bench.py",
+            "if_interrupted(list(begun.values()))",
+            "pass",
+        ),
+        (
+            "times: interrupted ones look complete",
+            "experiments/to_accuracy.py",
+            '"interrupted": not all(',
+            '"interrupted": False and not all(',
+        ),
+        (
             "times: reached only above",
             "experiments/to_accuracy.py",
             "if value >= accuracy), None)",
@@ -1992,8 +2004,8 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
         (
             "times: best accuracy is the last",
             "experiments/to_accuracy.py",
-            "best = 100 * max(run.accuracies)",
-            "best = 100 * run.accuracies[-1]",
+            "best, epochs = 100 * max(run.accuracies), ",
+            "best, epochs = 100 * run.accuracies[-1], ",
         ),
         (
             "times: ratios to the last method",
@@ -2046,6 +2058,30 @@ NUMBERS: dict[str, list[tuple[str, str, str, str]]] = {
             "_cheap_decorrelation.py",
             "rows = x if weights is None else",
             "rows = x if True else",
+        ),
+        (
+            "cheap: the limit of the first samples alone",
+            "_cheap_decorrelation.py",
+            "every_nth = slice(0, n_rows, -(-n_rows // chunk_size(network.plans)))",
+            "every_nth = slice(0, chunk_size(network.plans))",
+        ),
+        (
+            "cheap: short memory goes unnoticed",
+            "_cheap_decorrelation.py",
+            "                warnings.warn(",
+            "                (lambda *args, **options: None)(",
+        ),
+        (
+            "cheap: epochs in which nothing learns",
+            "schedule.py",
+            "self.rest_R_after < self.first_epochs and",
+            "False and",
+        ),
+        (
+            "cheap: frozen R is to learn faster",
+            "_divergence.py",
+            "is_frozen = eta_R == 0 and",
+            "is_frozen = False and",
         ),
         (
             "cheap: R that changed at rest",

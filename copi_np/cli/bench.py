@@ -164,7 +164,7 @@ def _bench_to_accuracy(
         text, record = accuracy_table(runs, accuracy, split), as_record(runs, accuracy, split, backend)
         output.result(text, {"dataset": data.name, **record})
         if figure is not None:
-            title = f"{SPLITS[split]} accuracy on {setting(configs[0], 'dataset')}".capitalize()
+            title = f"{SPLITS[split].capitalize()} accuracy on {setting(configs[0], 'dataset')}"
             write_figure(figure, "seconds_curves", curves_of(runs), accuracy, title=title)
 
     runs = _with_progress(train, configs, accuracy, show)

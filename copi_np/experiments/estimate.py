@@ -184,7 +184,7 @@ def _bytes(network: Network, data: Dataset, splits: Mapping[str, Split]) -> int:
 def _kept_bytes(network: Network, train: DeviceSplit, kinds: Mapping[tuple[bool, bool], int]) -> int:
     """Return the bytes of the decorrelated inputs that are kept while R is frozen, see `RestingR`."""
     layer = network.layers[0]
-    rests = layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
+    rests = layer.patches is None and layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
     if not rests or not has_room(network, train.inputs):
         return 0
     return kept_bytes(network, train.inputs)

@@ -216,6 +216,7 @@ def as_record(runs: Sequence[TimedRun], accuracy: float | None, split: str, back
         "device": backend.describe(),
         "blas": blas(),
         "versions": versions(),
+        "interrupted": not all(_has_ended(run, accuracy) for run in runs),
         "runs": [run.as_dict(accuracy) for run in runs],
     }
 
@@ -243,7 +244,8 @@ def ratios(runs: Sequence[TimedRun], others: Sequence[TimedRun], accuracy: float
 def accuracy_table(runs: Sequence[TimedRun], accuracy: float, split: str) -> str:
     """Format the results for a terminal: means over seeds, and the ratios of seconds to the first method's.
 
-    That is the first that reached the accuracy. A long label has a line of its own, so that 80 columns are enough.
+    That is the first that reached the accuracy; the last line names it. A long label has a line of its own, so that 80
+    columns are enough.
     """
     groups = by_label(runs)
     width = min(max(map(len, groups)) + 2, LABEL_WIDTH)
@@ -262,6 +264,8 @@ def accuracy_table(runs: Sequence[TimedRun], accuracy: float, split: str) -> str
         row = "".join(f"{cell:>{w}}" for cell, w in zip(cells, (8, 13, 15, 13), strict=False))
         lines += [f"{label:{width}}{row}"] if len(label) < width else [label, f"{'':{width}}{row}"]
         lines += [f"  {_shortfall(run)}" for run in group if run.epochs_to(accuracy) is None]
+    if first:
+        lines.append(f"ratio: seconds, divided by those of {first[0].label} with the same seed")
     return "\n".join(lines)
 
 
@@ -269,5 +273,7 @@ def _shortfall(run: TimedRun) -> str:
     """Say how far a run got that did not reach the accuracy."""
     if run.failure:
         return f"seed {run.config.seed}: {run.failure}"
-    best = 100 * max(run.accuracies)
-    return f"seed {run.config.seed}: {best:.1f} % at best in {len(run.seconds)} epochs, {sum(run.seconds):.1f} s"
+    best, epochs = 100 * max(run.accuracies), f"{len(run.seconds)} epochs"
+    if len(run.seconds) < run.config.epochs:
+        epochs = f"the first {len(run.seconds)} of {run.config.epochs} epochs"
+    return f"seed {run.config.seed}: {best:.1f} % at best in {epochs}, {sum(run.seconds):.1f} s"

@@ -189,3 +189,10 @@ def test_inputs_kept_while_R_rests_count(data, measured):
     plain = replace(CONFIG, method="bp")
     without = (estimate(config, data, "numpy").mebibytes for config in (replace(plain, eta_R=0.0), plain))
     assert len(set(without)) == 1
+
+
+def test_images_keep_nothing_while_R_rests(data, measured):
+    """Their patches would take many times the memory of the images, so `RestingR` leaves them alone."""
+    config = replace(CONFIG, layers=("conv2k2", 3), image_shape=(1, 2, 3))
+    learning, resting = (estimate(replace(config, eta_R=eta_R), data, "numpy").mebibytes for eta_R in (0.1, 0.0))
+    assert learning == resting

@@ -195,14 +195,15 @@ def test_ratios_are_those_of_the_same_seed():
 def test_ratios_are_to_the_first_that_got_there_and_long_labels_have_a_line():
     """31 characters are too many for 80 columns."""
     label = "COPI (BP), decorrelation_every="
-    runs = [timed("A", [0.1], [2.0]), timed(label, [0.9], [2.0]), timed("C", [0.5, 0.9], [1.0, 4.0])]
+    runs = [timed("A", [0.1, 0.1, 0.1, 0.0], [2.0] * 4), timed(label, [0.9], [2.0]), timed("C", [0.5, 0.9], [1.0, 4.0])]
     assert accuracy_table(runs, 0.9, "test").splitlines()[1:] == [
         f"{'':31} reached       epochs        seconds        ratio",
         f"{'A':31}  0 of 1",
-        "  seed 0: 10.0 % at best in 1 epochs, 2.0 s",
+        "  seed 0: 10.0 % at best in 4 epochs, 8.0 s",
         label,
         f"{'':31}  1 of 1          1.0            2.0         1.00",
         f"{'C':31}  1 of 1          2.0            5.0         2.50",
+        f"ratio: seconds, divided by those of {label} with the same seed",
     ]
 
 
@@ -211,17 +212,20 @@ def test_the_table_by_hand():
         timed("A", [0.9], [2.0]),
         timed("longer name", [0.5, 0.9], [2.0, 4.0]),
         timed("A", [0.2, 0.9], [1.0, 3.0], 1),
-        timed("longer name", [0.5, 0.7, 0.6], [2.0, 4.0, 0.25], 1),
+        timed("longer name", [0.5, 0.7, 0.6, 0.6], [2.0, 3.0, 1.0, 0.25], 1),
+        timed("longer name", [0.4, 0.3], [2.0, 4.0], 2),
         timed("C", [], [], 0, "epoch 1, batch 3: blew up"),
     ]
     assert accuracy_table(runs, 0.9, "train").splitlines() == [
         "Until the training accuracy reaches 90 %",
         "              reached       epochs        seconds        ratio",
         "A              2 of 2    1.5 ± 0.7      3.0 ± 1.4  1.00 ± 0.00",
-        "longer name    1 of 2          2.0            6.0         3.00",
-        "  seed 1: 70.0 % at best in 3 epochs, 6.2 s",
+        "longer name    1 of 3          2.0            6.0         3.00",
+        "  seed 1: 70.0 % at best in 4 epochs, 6.2 s",
+        "  seed 2: 40.0 % at best in the first 2 of 4 epochs, 6.0 s",
         "C              0 of 1",
         "  seed 0: epoch 1, batch 3: blew up",
+        "ratio: seconds, divided by those of A with the same seed",
     ]
 
 
@@ -255,7 +259,7 @@ def test_the_command_prints_a_table_and_keeps_a_record_and_a_figure(data, tmp_pa
     for label in labels:
         assert f"\n{label}  " in result.stdout
     assert max(map(len, result.stdout.splitlines())) <= 80
-    assert (record["accuracy"], record["split"]) == (1.0, "test")
+    assert (record["accuracy"], record["split"], record["interrupted"]) == (1.0, "test", False)
     for run in record["runs"]:
         times = run["by_epoch"]
         assert len(times["seconds"]) == len(times["accuracy"]) == (run["epochs"] or 2)
@@ -290,7 +294,8 @@ def test_an_interrupted_command_shows_and_keeps_what_was_measured(data, tmp_path
     result = call(*COMMAND, *arguments)
     record = json.loads((tmp_path / "times.json").read_text())
     assert {run["label"]: len(run["by_epoch"]["accuracy"]) for run in record["runs"]} == {"COPI (BP)": 1, "BP (SGD)": 2}
-    assert re.search(r"BP \(SGD\) +0 of 1\n  seed 0: .* in 2 epochs", result.stdout)
+    assert record["interrupted"]
+    assert re.search(r"COPI \(BP\) +0 of 1\n  seed 0: .* in the first 1 of 2 epochs", result.stdout)
     name = {130: "SIGINT", 143: "SIGTERM"}[code]
     assert result.stderr.endswith(f"Error: stopped by {name}; the results are those of the epochs until then\n")
     assert (result.exit_code, (tmp_path / "times.png").exists()) == (code, True)

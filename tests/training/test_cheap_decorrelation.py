@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import nullcontext
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,7 @@ from copi_np import Conv, Dataset, InputError, Network, Schedule, Split, fit, lo
 from copi_np import _cheap_decorrelation as cheap
 from copi_np import layer as layer_module
 from copi_np.callbacks import Callback
-from copi_np.errors import DivergenceError
+from copi_np.errors import CopiWarning, DivergenceError
 from copi_np.steps import MatrixStep, SgdStep, SparseStep
 from copi_np.training import DeviceSplit, train_epoch
 
@@ -188,6 +189,7 @@ class Weights(Callback):
         self.R.append([layer.R.copy() for layer in network.layers])
 
 
+@pytest.mark.filterwarnings("ignore:R is frozen, but")
 @pytest.mark.parametrize(
     "rule", ["copi", "sgd", lambda W, x, y, delta: rules.sgd_update(x, delta) + 1e-3 * W @ y.T @ y]
 )
@@ -221,6 +223,7 @@ def test_lateral_weights_that_were_assigned_and_never_learn_rest_too(monkeypatch
     np.testing.assert_array_equal(x0, rules.decorrelate(R, data().train.inputs))
 
 
+@pytest.mark.filterwarnings("ignore:R is frozen, but")
 def test_inputs_are_decorrelated_again_if_something_else_changes_R():
     class Change(Callback):
         def on_epoch(self, network, record):
@@ -251,7 +254,8 @@ def test_inputs_are_kept_only_if_they_and_R_take_half_of_the_free_memory(monkeyp
     net = network()
     monkeypatch.setattr(net.backend, "free_memory", lambda: free)
     assert cheap.has_room(net, data().train.inputs) is fits
-    assert (cheap.RestingR().inputs(net, data().train.inputs, 0) is not None) is fits
+    with nullcontext() if fits else pytest.warns(CopiWarning, match="R is frozen, but 0 MB: too much to keep"):
+        assert (cheap.RestingR().inputs(net, data().train.inputs, 0) is not None) is fits
 
 
 def test_free_memory_is_that_of_the_machine():
@@ -325,6 +329,16 @@ def test_without_correlations_or_with_squares_that_overflow_there_is_no_limit(x)
     assert cheap.largest_first_step(x) == np.inf
 
 
+def test_the_limit_is_that_of_samples_from_all_over_the_data():
+    """Sorted by class, the first thousand are not like the rest: here they are zero."""
+    y = np.repeat([[0.0, 0.0], [1.0, 1.0]], 2000, axis=0)  # off(C) has the eigenvalue 1/2
+    for order in (slice(None), slice(None, None, -1)):
+        net = Network([2, 3], rng=np.random.default_rng(0), dtype="float64", decorrelation_every=2)
+        cheap.check_decorrelation_every(net, y[order], 1.99)
+        with pytest.raises(InputError, match=r"4\.02 in layer 0, where decorrelation diverges above 4:"):
+            cheap.check_decorrelation_every(net, y[order], 2.01)
+
+
 def test_sample_weights_count_in_the_limit():
     """One sample in forty is a hundred times as large; without its weight, the limit would be 0.0010, not 0.25."""
     y, _ = equal_inputs()
@@ -383,6 +397,7 @@ def test_a_step_that_skips_is_not_given_where_it_would_be_lost():
         network(decorrelation=SparseStep(MatrixStep(), None, 2), decorrelation_every=3)
 
 
+@pytest.mark.filterwarnings("ignore:R is frozen, but")
 def test_estimators_save_and_refuse_the_same(monkeypatch):
     """With R at rest after the first of three epochs: the first layer decorrelates all 20 samples once, not twice."""
     pytest.importorskip("sklearn")
@@ -426,6 +441,23 @@ def test_estimators_look_at_sample_weights_and_not_at_single_chunks():
         model.partial_fit(X[row : row + 1] / 100, y[row : row + 1], classes=[0, 1, 2])
 
 
+def test_a_schedule_in_which_nothing_would_learn_is_refused():
+    with pytest.raises(InputError, match=r"nothing would learn in epoch 3: .* freeze it after epoch 3 or later"):
+        Schedule(0.1, first_epochs=3, first_eta_R=0.1, rest_R_after=2)
+    Schedule(0.1, first_epochs=3, first_eta_R=0.1, rest_R_after=3)
+    Schedule(0.1, first_epochs=3, first_eta_W=0.01, first_eta_R=0.1, rest_R_after=2)
+
+
+@pytest.mark.parametrize(
+    ("eta_R", "advice"), [(0.0, "freeze R later or never"), (0.01, "let layers decorrelate as fast")]
+)
+def test_copi_that_diverges_with_frozen_R_is_told_to_freeze_it_later(eta_R, advice):
+    net, (y0, targets) = network(), batch()
+    net.layers[2].W *= 1e10
+    with pytest.raises(DivergenceError, match=f", or {advice}: COPI needs eta_R no smaller than eta_W"):
+        net.step(y0, targets, eta_W=0.1, eta_R=eta_R)
+
+
 def test_known_inputs_must_fit():
     net, (y0, targets) = network(), batch()
     with pytest.raises(InputError, match="x0"):
@@ -437,6 +469,7 @@ def test_known_inputs_must_fit():
 # -------------------------------------------------------------------------------------------------------- with biases
 
 
+@pytest.mark.filterwarnings("ignore:R is frozen, but")
 @pytest.mark.parametrize("rule", ["matrix", "local"])
 def test_with_biases_all_of_a_batch_is_all_and_rest_saves_the_same(rule, monkeypatch):
     plain = train(network(decorrelation=rule, bias=True), 4, RESTING)
