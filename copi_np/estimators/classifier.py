@@ -45,7 +45,8 @@ class COPIClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc]
                                         as for `copi_np.network.Network`: built-in names, or functions and objects of
                                         your own. Pickle stores a function by name, so it must be defined in a module
     decorrelation_samples, decorrelation_every, rest_R_after
-                                        as for `Network` and `Schedule`: they make decorrelation cheaper
+                                        as for `Network` and `Schedule`: they make decorrelation cheaper. `fit` refuses
+                                        updates that would diverge at once; `partial_fit` does not look
     standardize : bool                  scale the features to zero mean and unit variance, as measured on the samples of
                                         the first call of `fit` or `partial_fit`: COPI needs inputs of about unit size,
                                         and diverges on large ones
