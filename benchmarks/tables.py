@@ -11,11 +11,14 @@ from typing import Any
 
 from estimate import table as estimates
 
-from copi_np.experiments.tables import markdown_table
+from copi_np.experiments.summary import statistic
+from copi_np.experiments.tables import markdown_table, plus_minus
 
+SPLITS = ("validation", "training")
 SPEED = Path(__file__).parents[1] / "results" / "speed"
 STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam", "mnist-conv", "cifar10-conv")
 CHEAPER = ("", "-samples5", "-rest", "-bp", "-adam")
+TO_ACCURACY = ("mnist", "fashion", "cifar10", "cifar10-deep")
 
 
 def record(name: str) -> dict[str, Any]:
@@ -124,6 +127,47 @@ def backends() -> str:
     return markdown_table(["network", "method", *columns, *ratios], rows)
 
 
+def to_accuracy(name: str) -> str:
+    """Return the table of epochs and seconds until networks reach two accuracies, and the ratios to COPI's seconds."""
+    found = {split: record(f"to-accuracy/{name}-{split}") for split in ("validation", "train")}
+    configs = {run["label"]: run["config"] for run in found["validation"]["runs"]}
+    rows = []
+    for label, config in configs.items():
+        cells = [cell for each in found.values() for cell in reaching(each["runs"], label)]
+        rows.append([label, f"{config['eta_W']:g}", *cells])
+    theirs = {split: in_pytorch(f"pytorch-{name}-{split}") for split in found}
+    if any(theirs.values()):
+        cells = [cell for runs in theirs.values() for cell in (reaching(runs, "PyTorch") if runs else ["", "", ""])]
+        rows.append(["BP (Adam) in PyTorch", f"{configs['BP (Adam)']['eta_W']:g}", *cells])
+    goals = [
+        f"{100 * each['accuracy']:g} % of the {split} samples"
+        for split, each in zip(SPLITS, found.values(), strict=True)
+    ]
+    columns = [f"{goal}: epochs" for goal in goals]
+    return markdown_table(["method", "step size", columns[0], "seconds", "ratio", columns[1], "seconds", "ratio"], rows)
+
+
+def reaching(runs: list[dict[str, Any]], label: str) -> list[str]:
+    """Return the epochs and seconds that a method took, and the ratio to COPI's; or how far it got."""
+    ours = [run for run in runs if run["label"] == label]
+    reached = [run for run in ours if run["epochs"] is not None]
+    if not reached:
+        best = statistic(100 * max(run["by_epoch"]["accuracy"]) for run in ours)
+        return [f"not in {ours[0]['config']['epochs']}: {plus_minus(best, 1)} % at best", "", ""]
+    epochs, seconds = (plus_minus(statistic(run[name] for run in reached), 1) for name in ("epochs", "seconds"))
+    copi = {run["config"]["seed"]: run["seconds"] for run in runs if run["label"] == "COPI (BP)"}
+    pairs = [(run["seconds"], copi.get(run["config"]["seed"])) for run in reached]
+    ratios = [one / other for one, other in pairs if other is not None]
+    share = "" if len(reached) == len(ours) else f" ({len(reached)} of {len(ours)})"
+    return [epochs + share, seconds, plus_minus(statistic(ratios), 2) if ratios else ""]
+
+
+def in_pytorch(name: str) -> list[dict[str, Any]]:
+    """Return the records of PyTorch, one per seed; they were not timed in turns with the others."""
+    files = sorted((SPEED / "to-accuracy").glob(f"{name}-seed*.json"))
+    return [{"label": "PyTorch", **json.loads(file.read_text(encoding="utf-8"))} for file in files]
+
+
 def all_tables() -> str:
     """Return the whole file."""
     tables = [
@@ -134,6 +178,7 @@ def all_tables() -> str:
         estimates(),
         cheaper(),
         backends(),
+        *map(to_accuracy, TO_ACCURACY),
     ]
     return "# Tables of speed\n\nMade by benchmarks/tables.py.\n\n" + "\n\n".join(tables) + "\n"
 

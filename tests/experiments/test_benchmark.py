@@ -291,6 +291,43 @@ def test_tables_of_speed_are_what_the_records_say(monkeypatch):
     assert (ROOT / "results" / "speed" / "tables.md").read_text(encoding="utf-8") == tables.all_tables()
 
 
+def test_the_table_of_times_to_accuracy_by_hand(monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(ROOT / "benchmarks")
+    tables = importlib.import_module("tables")
+    monkeypatch.setattr(tables, "SPEED", tmp_path)
+
+    def run(label, seed, epochs, seconds, *accuracies):
+        config = {"eta_W": 0.002, "seed": seed, "epochs": 9}
+        return {
+            "label": label,
+            "config": config,
+            "epochs": epochs,
+            "seconds": seconds,
+            "by_epoch": {"accuracy": accuracies},
+        }
+
+    runs = [run("COPI (BP)", 0, 2, 10.0), run("COPI (BP)", 1, 3, 20.0), run("BP (Adam)", 0, 1, 5.0)]
+    runs += [run("BP (Adam)", 1, 4, 40.0), run("BP (SGD)", 0, None, None, 0.25, 0.5), run("BP (SGD)", 1, 9, 30.0)]
+    never = [run(label, 0, None, None, 0.25, 0.125) for label in ("COPI (BP)", "BP (Adam)", "BP (SGD)")]
+    never[1] |= {"epochs": 5, "seconds": 7.25}
+    (tmp_path / "to-accuracy").mkdir()
+    for split, accuracy, found in (("validation", 0.975, runs), ("train", 0.9, never)):
+        file = tmp_path / "to-accuracy" / f"net-{split}.json"
+        file.write_text(json.dumps({"accuracy": accuracy, "runs": found}))
+    assert tables.to_accuracy("net").splitlines()[2:] == [
+        "| COPI (BP) | 0.002 | 2.5 ± 0.7 | 15.0 ± 7.1 | 1.00 ± 0.00 | not in 9: 25.0 % at best |  |  |",
+        "| BP (Adam) | 0.002 | 2.5 ± 2.1 | 22.5 ± 24.7 | 1.25 ± 1.06 | 5.0 | 7.2 |  |",
+        "| BP (SGD) | 0.002 | 9.0 (1 of 2) | 30.0 | 1.50 | not in 9: 25.0 % at best |  |  |",
+    ]
+    for seed, seconds in ((0, 2.0), (1, 4.0)):
+        file = tmp_path / "to-accuracy" / f"pytorch-net-train-seed{seed}.json"
+        file.write_text(json.dumps({"epochs": 3, "seconds": seconds, "config": {"seed": seed}}))
+    head, _, *rows = tables.to_accuracy("net").splitlines()
+    assert rows[-1] == "| BP (Adam) in PyTorch | 0.002 |  |  |  | 3.0 ± 0.0 | 3.0 ± 1.4 |  |"
+    assert "| 97.5 % of the validation samples: epochs |" in head
+    assert "| 90 % of the training samples: epochs |" in head
+
+
 def test_numbers_in_the_text_of_the_page_are_on_record():
     text = " ".join((ROOT / "docs" / "performance.md").read_text(encoding="utf-8").split())
     scaling = json.loads((ROOT / "results" / "speed" / "scaling.json").read_text())
@@ -299,7 +336,7 @@ def test_numbers_in_the_text_of_the_page_are_on_record():
     assert f"takes {times['where']:.0f}: the signs" in text
     pairs = list(zip(scaling["steps"][::2], scaling["steps"][1::2], strict=True))
     ratios = [copi["step"] / bp["step"] for copi, bp in pairs if copi["batch"] > 1]
-    assert f"measured, {min(ratios):.1f} to {max(ratios):.1f} times" in text
+    assert f"measured here, {min(ratios):.1f} to {max(ratios):.1f} times" in text
     (single,) = (copi["step"] / bp["step"] for copi, bp in pairs if copi["batch"] == 1)
     assert f"With single samples the ratio is {single:.1f};" in text
     middle = {"width": 512, "batch": 50, "depth": 3}
