@@ -797,9 +797,9 @@ for method, group in records.get(
 # Against Adam, it depends. On MNIST Adam ends ahead with every seed, though by much
 # less with the journal's schedule, and on CIFAR-10 by 6.7 points with the paper's. On
 # mnist-5k there is no clear difference: COPI is ahead with two seeds, Adam with one,
-# and two are ties. With the deeper network on CIFAR-10 COPI is ahead by 2.7 points
-# after ten epochs. But that is one seed, and Adam is far from finished by then: it gets
-# 66 % of the training set right, COPI nearly all of it.
+# and two are ties. With the deeper network on CIFAR-10 COPI is ahead by 3.6 points after
+# ten epochs, with both seeds. But Adam is far from finished by then: it gets 64 % of the
+# training set right, COPI nearly all of it.
 #
 # ## 8. Break it: unequal steps
 #
