@@ -367,7 +367,7 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
         ),
         (
             "docs/reproduction.md",
-            "it has {} % of the others right after ten epochs, and {} % at best in 25",
+            "it classifies {} % of the other nine tenths correctly after ten epochs, and at most {} % within 25",
             adam_on_the_deeper_network(),
         ),
         (
