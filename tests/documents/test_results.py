@@ -302,7 +302,8 @@ def test_decorrelation_helps_activity_perturbation_with_every_seed():
             (
                 "`bp-decor` {} to {} % on mnist-5k and {} to {} % on MNIST (five seeds each); Adam {} to {} % on "
                 "CIFAR-10 (JPEG q75) and {} to {} % on MNIST in 25 epochs; COPI with convolutions {} to {} %, "
-                "with feedback alignment in the deeper network {} to {} %, in the dense networks of the paper's figures at most {} %; tuned for MNIST, {} to {} % in"
+                "with feedback alignment in the deeper network {} to {} %, in the dense networks "
+                "of the paper's figures at most {} %; tuned for MNIST, {} to {} % in"
             ),
             [
                 *rises("paper/mnist-5k", "bp-decor"),
