@@ -51,7 +51,7 @@ def steps() -> str:
 def pytorch() -> str:
     """Return the table of this package and PyTorch."""
     rows = []
-    for name in ("mnist", "cifar10", "mnist-conv"):
+    for name in ("mnist", "cifar10", "deep", "mnist-conv"):
         found = record(f"compare-{name}")
         times = [f"{found['milliseconds'][tool]:.1f}" for tool in ("copi-np", "tuned", "straight")]
         rows.append([name, *times, *(f"{found[f'step_over_{kind}']:.2f}" for kind in ("tuned", "straight"))])
