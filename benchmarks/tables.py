@@ -13,8 +13,8 @@ from estimate import table as estimates
 
 from copi_np.experiments.summary import statistic
 from copi_np.experiments.tables import markdown_table, plus_minus
+from copi_np.experiments.to_accuracy import SPLITS
 
-SPLITS = ("validation", "training")
 SPEED = Path(__file__).parents[1] / "results" / "speed"
 STEPS = ("mnist", "cifar10", "mnist-fa", "mnist-adam", "cifar10-adam", "mnist-conv", "cifar10-conv")
 CHEAPER = ("", "-samples5", "-rest", "-bp", "-adam")
@@ -139,12 +139,10 @@ def to_accuracy(name: str) -> str:
     if any(theirs.values()):
         cells = [cell for runs in theirs.values() for cell in (reaching(runs, "PyTorch") if runs else ["", "", ""])]
         rows.append(["BP (Adam) in PyTorch", f"{configs['BP (Adam)']['eta_W']:g}", *cells])
-    goals = [
-        f"{100 * each['accuracy']:g} % of the {split} samples"
-        for split, each in zip(SPLITS, found.values(), strict=True)
-    ]
-    columns = [f"{goal}: epochs" for goal in goals]
-    return markdown_table(["method", "step size", columns[0], "seconds", "ratio", columns[1], "seconds", "ratio"], rows)
+    header = ["method", "step size"]
+    for split, each in found.items():
+        header += [f"{100 * each['accuracy']:g} % of the {SPLITS[split]} samples: epochs", "seconds", "ratio"]
+    return markdown_table(header, rows)
 
 
 def reaching(runs: list[dict[str, Any]], label: str) -> list[str]:

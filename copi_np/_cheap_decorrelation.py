@@ -10,6 +10,7 @@ import numpy as np
 from copi_np.architecture import CHUNK, chunk_size
 from copi_np.arrays import Array, NDArray, slices, weigh
 from copi_np.errors import CopiWarning, InputError
+from copi_np.layer import Layer
 from copi_np.network import Network
 from copi_np.rules import decorrelate
 from copi_np.steps import LocalStep, MatrixStep, SparseStep
@@ -17,7 +18,6 @@ from copi_np.whitening import off_diagonal, second_moment
 
 MEMORY_SHARE: Final = 0.5
 """The decorrelated inputs are kept only if they take no more than this share of the free memory."""
-NO_ROOM: Final = "too much to keep the decorrelated inputs in half of the free memory; steps take longer without them"
 
 
 class RestingR:
@@ -44,11 +44,7 @@ class RestingR:
         x0 : (N, I) array or None   (N, I+1) with a bias
         """
         layer, xp = network.layers[0], network.backend.xp
-        if (
-            layer.patches is not None
-            or not layer.has_lateral_weights
-            or (layer.lateral_step is not None and eta_R != 0)
-        ):
+        if not has_inputs_to_keep(layer) or (layer.lateral_step is not None and eta_R != 0):
             self._R = self._x0 = None
         elif self._R is None or not bool(xp.all(self._R == layer.R)):
             self._R = self._x0 = None  # frees the memory before it is asked for again
@@ -59,9 +55,18 @@ class RestingR:
                     for rows in slices(int(y0.shape[0]), CHUNK):
                         self._x0[rows, :] = decorrelate(self._R, layer.rows(y0[rows, :]))
             else:
-                size = f"{kept_bytes(network, y0) / 1e6:.0f} MB"
-                warnings.warn(f"R is frozen, but {size}: {NO_ROOM}", CopiWarning, stacklevel=3)
+                warnings.warn(
+                    f"R is frozen, but {kept_bytes(network, y0) / 1e6:.0f} MB: too much to keep the decorrelated "
+                    "inputs in half of the free memory; steps take longer without them",
+                    CopiWarning,
+                    stacklevel=3,
+                )
         return self._x0
+
+
+def has_inputs_to_keep(layer: Layer) -> bool:
+    """Return whether decorrelated inputs of a first layer are worth keeping: not patches, which are too many."""
+    return layer.patches is None and layer.has_lateral_weights
 
 
 def kept_bytes(network: Network, y0: Array) -> int:

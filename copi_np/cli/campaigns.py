@@ -269,8 +269,8 @@ def sweep(
                     --vary eta=1e-4,3e-4,1e-3
 
     Processes are started here, one per core, unless --scheduler names a running Dask scheduler, whose workers must be
-    able to see the folder --out. Runs that finished or diverged are not
-    repeated, and interrupted ones resume, as in copi-np reproduce.
+    able to see the folder --out. Runs that finished or diverged are not repeated, and interrupted ones resume, as in
+    copi-np reproduce.
     """
     from copi_np.experiments.sweep import sweep as carry_out
 

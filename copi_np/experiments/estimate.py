@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from copi_np._cheap_decorrelation import RestingR, has_room, kept_bytes
+from copi_np._cheap_decorrelation import RestingR, has_inputs_to_keep, has_room, kept_bytes
 from copi_np._memory import bytes_of, check_training_fits, training_bytes
 from copi_np.backend import Backend
 from copi_np.checkpoint import Progress, save_progress
@@ -183,8 +183,7 @@ def _bytes(network: Network, data: Dataset, splits: Mapping[str, Split]) -> int:
 
 def _kept_bytes(network: Network, train: DeviceSplit, kinds: Mapping[tuple[bool, bool], int]) -> int:
     """Return the bytes of the decorrelated inputs that are kept while R is frozen, see `RestingR`."""
-    layer = network.layers[0]
-    rests = layer.patches is None and layer.has_lateral_weights and not all(learns_R for _, learns_R in kinds)
+    rests = has_inputs_to_keep(network.layers[0]) and not all(learns_R for _, learns_R in kinds)
     if not rests or not has_room(network, train.inputs):
         return 0
     return kept_bytes(network, train.inputs)
